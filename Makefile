@@ -1,0 +1,64 @@
+# Two commands do all their own set-up: `make demo` and `make test`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help setup demo test lint types template unit format lock clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo: setup ## the whole job on this machine: no AWS account, no Docker, no GPU (TRACE=path for your own trace)
+	@$(BIN)/python -m tools.cli local demo $(if $(TRACE),--trace $(TRACE))
+
+test: setup lint types template unit ## lint, types, template, every test
+
+setup: $(VENV)/.ready ## the virtual environment with pinned dependencies
+
+$(VENV)/.ready: requirements/dev.txt requirements/pip.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(SAM_VENV)/.ready: requirements/sam.txt requirements/pip.txt
+	@echo "Setting up $(SAM_VENV) (once, about half a minute) ..."
+	@$(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
+	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sam.txt
+	@touch $@
+
+lint: setup ## ruff and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	PYTHONPATH=layers/autoscaler:. $(BIN)/lint-imports
+
+types: setup ## mypy, strict on the layer
+	$(BIN)/mypy
+
+template: $(SAM_VENV)/.ready ## sam validate --lint and sam build, without Docker
+	$(SAM_VENV)/bin/sam validate --lint --region us-east-1
+	$(SAM_VENV)/bin/sam build --region us-east-1 >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
+	@rm -f .aws-sam.log
+
+unit: setup ## every test
+	$(BIN)/pytest -n 2 --dist loadfile
+
+format: setup ## lay the code out
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## pin the dependencies anew (needs uv)
+	for f in requirements/pip requirements/dev requirements/sam layers/autoscaler/requirements; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+			--no-emit-index-url --no-emit-find-links --no-annotate \
+			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done
+
+clean: ## what was built or run here
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam .demo .embedded .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,17 @@
+"""Tells CloudFormation that the endpoints are gone, or why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from autoscaler.runtime.logs import about, logger, tracer
+from autoscaler.runtime.stack import answer_stack
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    about(event)
+    return answer_stack(event)

@@ -1,0 +1,17 @@
+"""Sizes a wake by the backlog as it is now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from autoscaler.runtime.logs import about, logger, tracer
+from autoscaler.runtime.steps import answer_wake
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    about(event)
+    return answer_wake(event)

@@ -1,0 +1,42 @@
+"""The only place that makes boto3 clients: cached, with retries that fit a Lambda."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# SageMaker ends a response stream after 8 minutes at the latest, so no read may wait longer.
+_STREAM_READ_SECONDS = 490
+
+_DEFAULT = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=32,
+)
+# A request to a model is retried by its queue, never silently by the client: it costs GPU time.
+_MODEL = Config(
+    retries={"mode": "standard", "total_max_attempts": 1},
+    connect_timeout=5,
+    read_timeout=_STREAM_READ_SECONDS,
+    max_pool_connections=64,
+)
+
+
+@cache
+def client(service: str) -> Any:
+    """Returns the client of a service, for the Region and credentials of the environment."""
+    return boto3.client(service, config=_MODEL if service == "sagemaker-runtime" else _DEFAULT)
+
+
+def error_code(error: Any) -> str:
+    """The code of a botocore ClientError, e.g. `ValidationException`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_message(error: Any) -> str:
+    """The message of a botocore ClientError."""
+    return str(error.response.get("Error", {}).get("Message", ""))

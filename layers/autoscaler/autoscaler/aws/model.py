@@ -1,0 +1,57 @@
+"""Asks a model through SageMaker's response stream and assembles its answer.
+
+The stream, because a plain InvokeEndpoint must answer within 60 seconds and R1 reasons longer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..endpoints.completions import assemble
+from ..endpoints.names import ResourceNames
+from ..ports import Answer, ModelError, NoCapacityError
+from .clients import client, error_code, error_message
+
+_NO_CAPACITY = "no capacity to process this request"
+
+
+class SageMakerModels:
+    """ModelInvoker over inference components."""
+
+    def __init__(self, prefix: str, runtime: Any = None) -> None:
+        self._prefix = prefix
+        self._runtime = runtime or client("sagemaker-runtime")
+
+    def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
+        names = ResourceNames(self._prefix, name)
+        streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        try:
+            reply = self._runtime.invoke_endpoint_with_response_stream(
+                EndpointName=names.endpoint,
+                InferenceComponentName=names.component,
+                ContentType="application/json",
+                Body=json.dumps(streamed).encode(),
+            )
+        except ClientError as error:
+            raise _typed(error) from error
+        return assemble(_payload(reply["Body"]))
+
+
+def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    for event in events:
+        if "PayloadPart" in event:
+            yield event["PayloadPart"]["Bytes"]
+
+
+def _typed(error: ClientError) -> Exception:
+    message = error_message(error)
+    if _NO_CAPACITY in message:
+        return NoCapacityError(message)
+    refused = error.response.get("OriginalStatusCode", 0)
+    if error_code(error) == "ModelError" and 400 <= refused < 500 and refused not in (408, 429):
+        return ModelError(error.response.get("OriginalMessage") or message)
+    return error

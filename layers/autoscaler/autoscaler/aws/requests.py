@@ -1,0 +1,45 @@
+"""What the dispatcher does with queued messages besides answering them."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from ..endpoints.names import ResourceNames
+from .clients import client
+
+_LONGEST_DELAY_SECONDS = 43_200  # SQS's limit of a visibility timeout: 12 hours
+_LONGEST_REASON = 500
+
+
+class QueueRequests:
+    """Requests over the endpoints' SQS queues."""
+
+    def __init__(self, prefix: str, sqs: Any = None) -> None:
+        self._prefix = prefix
+        self._sqs = sqs or client("sqs")
+        self._urls: dict[str, str] = {}
+
+    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None:
+        seconds = min(max(1, math.ceil(delay.total_seconds())), _LONGEST_DELAY_SECONDS)
+        self._sqs.change_message_visibility(
+            QueueUrl=self._url(ResourceNames(self._prefix, name).queue),
+            ReceiptHandle=receipt_handle,
+            VisibilityTimeout=seconds,
+        )
+
+    def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
+        self._sqs.send_message(
+            QueueUrl=self._url(ResourceNames(self._prefix, name).dead_letter_queue),
+            MessageBody=body,
+            MessageAttributes={
+                "reason": {"DataType": "String", "StringValue": reason[:_LONGEST_REASON]},
+                "message_id": {"DataType": "String", "StringValue": message_id},
+            },
+        )
+
+    def _url(self, queue: str) -> str:
+        if queue not in self._urls:
+            self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        return self._urls[queue]

@@ -1,0 +1,87 @@
+"""Looks at an endpoint's capacity in SageMaker and moves it, bounds by Application Auto Scaling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..endpoints.names import ResourceNames
+from ..policy.types import Bounds
+from ..ports import Capacity
+from .clients import client, error_code, error_message
+
+_DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
+
+
+def is_absent(error: ClientError) -> bool:
+    """True only for SageMaker's own words for "there is no such thing"; any other error is
+    neither absent nor there."""
+    return error_code(error) == "ValidationException" and "ould not find" in error_message(error)
+
+
+class SageMakerScaler:
+    """Scaler over inference components whose names start with the stack's."""
+
+    def __init__(self, prefix: str, sagemaker: Any = None, scaling: Any = None) -> None:
+        self._prefix = prefix
+        self._sagemaker = sagemaker or client("sagemaker")
+        self._scaling = scaling or client("application-autoscaling")
+
+    def look(self, name: str) -> Capacity:
+        names = ResourceNames(self._prefix, name)
+        try:
+            endpoint = self._sagemaker.describe_endpoint(EndpointName=names.endpoint)
+        except ClientError as error:
+            if is_absent(error):
+                return Capacity(exists=False)
+            raise
+        instances, instance_type = _instances(endpoint)
+        component = self._component(names)
+        copies = component.get("RuntimeConfig", {})
+        return Capacity(
+            exists=bool(component),
+            desired_copies=copies.get("DesiredCopyCount", 0),
+            current_copies=copies.get("CurrentCopyCount", 0),
+            instances=instances,
+            instance_type=instance_type,
+            status=component.get("InferenceComponentStatus", endpoint["EndpointStatus"]),
+            failure=component.get("FailureReason") or endpoint.get("FailureReason"),
+        )
+
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        self._scaling.register_scalable_target(
+            ServiceNamespace="sagemaker",
+            ResourceId=f"inference-component/{ResourceNames(self._prefix, name).component}",
+            ScalableDimension=_DIMENSION,
+            MinCapacity=bounds.min_copies,
+            MaxCapacity=bounds.max_copies,
+        )
+
+    def set_copies(self, name: str, copies: int) -> None:
+        self._sagemaker.update_inference_component_runtime_config(
+            InferenceComponentName=ResourceNames(self._prefix, name).component,
+            DesiredRuntimeConfig={"CopyCount": copies},
+        )
+
+    def _component(self, names: ResourceNames) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._sagemaker.describe_inference_component(
+                InferenceComponentName=names.component
+            )
+        except ClientError as error:
+            if is_absent(error):
+                return {}
+            raise
+        return found
+
+
+def _instances(endpoint: dict[str, Any]) -> tuple[int, str]:
+    """Instances of all variants, and the type of the one that is used (the first with any)."""
+    count, used = 0, ""
+    for variant in endpoint.get("ProductionVariants", ()):
+        count += variant.get("CurrentInstanceCount", 0)
+        pools = variant.get("InstancePools", ())
+        in_use = [p["InstanceType"] for p in pools if p.get("CurrentInstanceCount")]
+        used = used or (in_use[0] if in_use else "")
+    return count, used

@@ -1,0 +1,255 @@
+"""The endpoint store in one DynamoDB table.
+
+| pk               | sk                    | what                                        |
+|------------------|-----------------------|---------------------------------------------|
+| FLEET            | <name>#SPEC           | the spec                                    |
+| FLEET            | <name>#STATUS         | the status; `version`, `generation` as numbers |
+| HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
+| USAGE#<yyyy-mm>  | <start>#<name>#<kind> | a closed usage segment                      |
+| TRAFFIC#<yyyy-mm>| <day>#<name>          | counters of a day                           |
+| FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
+
+All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
+and dates survive unchanged; the numbers that conditions and state machines need stand beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..endpoints.status import (
+    EndpointRecord,
+    EndpointStatus,
+    HistoryEntry,
+    Traffic,
+    UsageSegment,
+)
+from ..ports import ConflictError
+from ..spec import EndpointSpec
+from .clients import client, error_code
+
+FLEET = "FLEET"
+HISTORY_DAYS = 90
+FAILURE_DAYS = 15  # a message lives 14 days at most
+_TRANSACTION_LIMIT = 100
+_CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
+
+Item = dict[str, dict[str, Any]]
+
+
+class TableStore:
+    """EndpointStore over DynamoDB. Every write of a status is conditional on its version."""
+
+    def __init__(self, table: str, dynamodb: Any = None) -> None:
+        self._table = table
+        self._db = dynamodb or client("dynamodb")
+
+    def load_all(self) -> list[EndpointRecord]:
+        return _records(self._query(FLEET))
+
+    def load(self, name: str) -> EndpointRecord | None:
+        records = _records(self._query(FLEET, begins_with=f"{name}#"))
+        return records[0] if records else None
+
+    def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
+        absent = {"ConditionExpression": "attribute_not_exists(pk)"}
+        self._write([self._put(_status_item(status), **absent), self._put(_spec_item(spec))])
+
+    def save(
+        self,
+        status: EndpointStatus,
+        *,
+        spec: EndpointSpec | None = None,
+        segments: Sequence[UsageSegment] = (),
+        entries: Sequence[HistoryEntry] = (),
+    ) -> EndpointStatus:
+        saved = status.model_copy(update={"version": status.version + 1})
+        puts = [self._put(_status_item(saved), **_unchanged(status))]
+        puts += [self._put(_spec_item(spec))] if spec else []
+        puts += [self._put(_segment_item(segment)) for segment in segments]
+        puts += [self._put(_history_item(entry)) for entry in entries]
+        self._write(puts)
+        return saved
+
+    def forget(self, status: EndpointStatus) -> None:
+        keys = [_key(FLEET, f"{status.name}#STATUS"), _key(FLEET, f"{status.name}#SPEC")]
+        deletes = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
+        deletes[0]["Delete"].update(_unchanged(status))
+        self._write(deletes)
+
+    def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
+        first = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        segments = [
+            UsageSegment.model_validate_json(item["body"]["S"])
+            for month in _months(start.date(), end.date())
+            for item in self._query(
+                f"USAGE#{month}", between=(first.isoformat(), end.isoformat())
+            )
+        ]
+        return [segment for segment in segments if segment.start < end and segment.end > start]
+
+    def history(self, name: str, limit: int = 50) -> list[HistoryEntry]:
+        reply = self._db.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"HISTORY#{name}"}},
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [HistoryEntry.model_validate_json(item["body"]["S"]) for item in reply["Items"]]
+
+    def count_traffic(self, traffic: Traffic) -> None:
+        counters = traffic.model_dump(exclude={"endpoint", "day"})
+        self._db.update_item(
+            TableName=self._table,
+            Key=_key(f"TRAFFIC#{traffic.day:%Y-%m}", f"{traffic.day}#{traffic.endpoint}"),
+            UpdateExpression="SET endpoint = :endpoint, traffic_day = :day ADD "
+            + ", ".join(f"{name} :{name}" for name in counters),
+            ExpressionAttributeValues={
+                ":endpoint": {"S": traffic.endpoint},
+                ":day": {"S": traffic.day.isoformat()},
+                **{f":{name}": {"N": str(value)} for name, value in counters.items()},
+            },
+        )
+
+    def traffic(self, start: date, end: date) -> list[Traffic]:
+        return [
+            _traffic(item)
+            for month in _months(start, end)
+            for item in self._query(
+                f"TRAFFIC#{month}", between=(start.isoformat(), f"{end.isoformat()}$")
+            )
+        ]
+
+    def count_failure(self, name: str, message_id: str, now: datetime) -> int:
+        """Counts one failed try of a message; returns how many there were."""
+        reply = self._db.update_item(
+            TableName=self._table,
+            Key=_key(f"FAILURES#{name}", message_id),
+            UpdateExpression="SET expires_at = :expires ADD failures :one",
+            ExpressionAttributeValues={
+                ":one": {"N": "1"},
+                ":expires": {"N": str(int((now + timedelta(days=FAILURE_DAYS)).timestamp()))},
+            },
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(reply["Attributes"]["failures"]["N"])
+
+    def _put(self, item: Item, **condition: Any) -> dict[str, Any]:
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+    def _write(self, actions: list[dict[str, Any]]) -> None:
+        if len(actions) > _TRANSACTION_LIMIT:
+            raise ValueError(f"{len(actions)} items do not fit into one DynamoDB transaction")
+        try:
+            self._db.transact_write_items(TransactItems=actions)
+        except ClientError as refused:
+            if _is_conflict(refused):
+                raise ConflictError("the endpoint was changed by somebody else") from refused
+            raise
+
+    def _query(
+        self,
+        pk: str,
+        *,
+        begins_with: str | None = None,
+        between: tuple[str, str] | None = None,
+    ) -> Iterator[Item]:
+        condition, values = "pk = :pk", {":pk": {"S": pk}}
+        if begins_with is not None:
+            condition += " AND begins_with(sk, :from)"
+            values[":from"] = {"S": begins_with}
+        if between is not None:
+            condition += " AND sk BETWEEN :from AND :to"
+            values |= {":from": {"S": between[0]}, ":to": {"S": between[1]}}
+        pages = self._db.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+
+def _is_conflict(error: ClientError) -> bool:
+    if error_code(error) in _CONFLICTS:
+        return True
+    reasons = error.response.get("CancellationReasons", ())
+    return any(r.get("Code") in {"ConditionalCheckFailed", "TransactionConflict"} for r in reasons)
+
+
+def _key(pk: str, sk: str) -> Item:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _unchanged(status: EndpointStatus) -> Mapping[str, Any]:
+    return {
+        "ConditionExpression": "version = :read",
+        "ExpressionAttributeValues": {":read": {"N": str(status.version)}},
+    }
+
+
+def _status_item(status: EndpointStatus) -> Item:
+    return {
+        **_key(FLEET, f"{status.name}#STATUS"),
+        "version": {"N": str(status.version)},
+        "generation": {"N": str(status.generation)},
+        "phase": {"S": status.phase},
+        "body": {"S": status.model_dump_json()},
+    }
+
+
+def _spec_item(spec: EndpointSpec) -> Item:
+    return {**_key(FLEET, f"{spec.name}#SPEC"), "body": {"S": spec.model_dump_json()}}
+
+
+def _segment_item(segment: UsageSegment) -> Item:
+    sk = f"{segment.start.isoformat()}#{segment.endpoint}#{segment.kind}"
+    return {
+        **_key(f"USAGE#{segment.start:%Y-%m}", sk),
+        "body": {"S": segment.model_dump_json()},
+    }
+
+
+def _history_item(entry: HistoryEntry) -> Item:
+    expires = entry.at + timedelta(days=HISTORY_DAYS)
+    return {
+        **_key(f"HISTORY#{entry.endpoint}", f"{entry.at.isoformat()}#{entry.generation}"),
+        "expires_at": {"N": str(int(expires.timestamp()))},
+        "body": {"S": entry.model_dump_json()},
+    }
+
+
+def _traffic(item: Item) -> Traffic:
+    counters = {name: field["N"] for name, field in item.items() if "N" in field}
+    return Traffic.model_validate(
+        {"endpoint": item["endpoint"]["S"], "day": item["traffic_day"]["S"], **counters}
+    )
+
+
+def _records(items: Iterator[Item]) -> list[EndpointRecord]:
+    bodies: dict[str, dict[str, str]] = {}
+    for item in items:
+        name, _, part = item["sk"]["S"].rpartition("#")
+        bodies.setdefault(name, {})[part] = item["body"]["S"]
+    return [
+        EndpointRecord(
+            spec=EndpointSpec.model_validate_json(parts["SPEC"]),
+            status=EndpointStatus.model_validate_json(parts["STATUS"]),
+        )
+        for parts in bodies.values()
+        if parts.keys() >= {"SPEC", "STATUS"}
+    ]
+
+
+def _months(start: date, end: date) -> list[str]:
+    months, year, month = [], start.year, start.month
+    while (year, month) <= (end.year, end.month):
+        months.append(f"{year:04}-{month:02}")
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    return months

@@ -1,0 +1,299 @@
+"""What the state machines report: each step is acknowledged only after another look at AWS.
+
+Every function first checks that the wish of that generation is still the newest; an execution
+that was overtaken gets `current: False` and ends. All are idempotent: a step told twice
+changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..alerts.events import (
+    CapacityMissing,
+    EndpointAwoke,
+    EndpointCreated,
+    EndpointFailed,
+    EndpointRetired,
+    EndpointSlept,
+)
+from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
+from ..policy.decide import decide
+from ..policy.types import Phase
+from ..ports import Capacity, ConflictError, Load
+from .metering import metered
+from .observe import NO_LOAD, history, observe
+from .wishes import backoff, carry_out, entry, wished
+from .world import World
+
+COLD_STARTS_KEPT = 20
+FIRST_WAKE_RETRY = timedelta(seconds=60)
+LONGEST_WAKE_RETRY = timedelta(minutes=30)
+_CONFLICT_TRIES = 5
+
+
+class NotYetError(RuntimeError):
+    """AWS does not agree yet with what the step says; Step Functions asks again."""
+
+
+def with_current(
+    world: World, name: str, generation: int, step: Callable[[EndpointRecord], bool | None]
+) -> bool:
+    """Runs the step on the newest record if its wish is still of this generation.
+
+    Returns False when it is not (overtaken, or the endpoint is gone) or when the step says so.
+    Repeats the whole step when somebody else wrote in between.
+    """
+    for attempt in range(1, _CONFLICT_TRIES + 1):
+        record = world.store.load(name)
+        if record is None or record.status.generation != generation:
+            return False
+        try:
+            return step(record) is not False
+        except ConflictError:
+            if attempt == _CONFLICT_TRIES:
+                raise
+    return False
+
+
+def record_staged(
+    world: World, name: str, generation: int, commit: str, weights_uri: str
+) -> bool:
+    """The weights lie in S3: the endpoint is being created, and an instance asked for."""
+
+    def step(record: EndpointRecord) -> None:
+        now = world.clock.now()
+        counted, segments = metered(record, now, 1, Phase.CREATING)
+        text = f"Weights of commit {commit[:12]} are staged; creating the endpoint."
+        _advance(
+            world, record, counted, Phase.CREATING, now, text, segments,
+            commit=commit, weights_uri=weights_uri,
+        )  # fmt: skip
+
+    return with_current(world, name, generation, step)
+
+
+def record_awake(world: World, name: str, generation: int) -> bool:
+    """The model answered: bounds are relaxed to what the policy says, the wake is measured."""
+
+    def step(record: EndpointRecord) -> None:
+        now = world.clock.now()
+        capacity = world.scaler.look(name)
+        if capacity.current_copies < 1:
+            raise NotYetError(f"{name} has no copy in service: {capacity}")
+        load = world.load.read([name], now).get(name, NO_LOAD)
+        if record.status.phase is Phase.AWAKE:
+            _announce_awake(world, record.status, load, now)
+            return
+        _awake(world, record, capacity, load, now)
+
+    return with_current(world, name, generation, step)
+
+
+def _awake(
+    world: World, record: EndpointRecord, capacity: Capacity, load: Load, now: datetime
+) -> None:
+    created = record.status.phase is Phase.CREATING
+    before = record.status
+    counted, segments = metered(record, now, capacity.instances, Phase.AWAKE)
+    awake = counted.model_copy(
+        update={
+            "phase": Phase.AWAKE,
+            "phase_since": now,
+            "last_awake_at": now,
+            "last_active_at": now,
+            "observed_copies": capacity.current_copies,
+            "observed_instances": capacity.instances,
+            "attempts": 0,
+            "failed_wakes": 0,
+            "retry_at": None,
+            "failure": None,
+            "cold_starts": before.cold_starts if created else _measured(before, now),
+        }
+    )
+    record = EndpointRecord(spec=record.spec, status=awake)
+    bounds = decide(
+        record.spec, observe(record, load, capacity, now), history(record), now
+    ).bounds
+    world.scaler.set_bounds(before.name, bounds)
+    seconds = (now - before.wished_at).total_seconds()
+    saved = world.store.save(
+        awake.model_copy(update={"bounds": bounds}),
+        segments=segments,
+        entries=[entry(awake, now, f"Answered {seconds:.0f} s after it was asked for.")],
+    )
+    _announce_awake(world, saved, load, now)
+
+
+def _announce_awake(world: World, status: EndpointStatus, load: Load, now: datetime) -> None:
+    who = {"endpoint": status.name, "generation": status.generation, "at": now}
+    seconds = (status.phase_since - status.wished_at).total_seconds()
+    if status.cause in (Cause.APPLY, Cause.RETRY) and not status.cold_starts:
+        world.announcer.announce(EndpointCreated(**who, seconds=seconds))
+        return
+    world.announcer.announce(
+        EndpointAwoke(
+            **who,
+            cause=status.cause,
+            copies=status.observed_copies,
+            lead_seconds=seconds,
+            backlog=load.backlog,
+        )
+    )
+
+
+def _measured(status: EndpointStatus, now: datetime) -> tuple[ColdStart, ...]:
+    start = ColdStart(
+        requested_at=status.wished_at,
+        ready_at=now,
+        cause=status.cause,
+        copies=status.wish_copies,
+        instance_seen_at=status.instance_seen_at,
+    )
+    return (*status.cold_starts, start)[-COLD_STARTS_KEPT:]
+
+
+def record_asleep(world: World, name: str, generation: int) -> bool:
+    """Zero *instances* were seen, once more here: the meter stops."""
+
+    def step(record: EndpointRecord) -> None:
+        now = world.clock.now()
+        capacity = world.scaler.look(name)
+        if capacity.instances or capacity.desired_copies or capacity.current_copies:
+            raise NotYetError(f"{name} is not at zero yet: {capacity}")
+        status = record.status
+        if status.phase is Phase.ASLEEP:
+            _announce_asleep(world, record, now)
+            return
+        counted, segments = metered(record, now, 0, Phase.ASLEEP)
+        text = f"Zero instances seen {(now - status.wished_at).total_seconds():.0f} s after."
+        saved = _advance(
+            world, record, counted, Phase.ASLEEP, now, text, segments,
+            observed_copies=0, observed_instances=0, desired_copies=0, attempts=0,
+            retry_at=_next_wake(status, now), recommendations=(),
+        )  # fmt: skip
+        _announce_asleep(world, EndpointRecord(spec=record.spec, status=saved), now)
+
+    return with_current(world, name, generation, step)
+
+
+def _next_wake(status: EndpointStatus, now: datetime) -> datetime | None:
+    """After wakes that failed, the next one waits: each costs an instance for nothing."""
+    if not status.failed_wakes:
+        return None
+    return now + backoff(status.failed_wakes, FIRST_WAKE_RETRY, LONGEST_WAKE_RETRY)
+
+
+def _announce_asleep(world: World, record: EndpointRecord, now: datetime) -> None:
+    status = record.status
+    awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
+    world.announcer.announce(
+        EndpointSlept(
+            endpoint=status.name,
+            generation=status.generation,
+            at=now,
+            awake_seconds=max(0.0, awake.total_seconds()),
+            reason=status.cause,
+        )
+    )
+
+
+def record_retired(world: World, name: str, generation: int) -> bool:
+    """Everything of the endpoint is gone, as seen here: it leaves the fleet; usage stays."""
+
+    def step(record: EndpointRecord) -> None:
+        now = world.clock.now()
+        capacity = world.scaler.look(name)
+        if capacity.exists or capacity.instances or capacity.status:
+            raise NotYetError(f"{name} still exists: {capacity}")
+        counted, segments = metered(record, now, 0, Phase.RETIRED)
+        saved = _advance(
+            world, record, counted, Phase.RETIRED, now, "Everything of it was removed.", segments
+        )
+        world.announcer.announce(
+            EndpointRetired(endpoint=name, generation=generation, at=now)
+        )
+        world.store.forget(saved)
+
+    return with_current(world, name, generation, step)
+
+
+def record_failed(world: World, name: str, generation: int, error: str, cause: str) -> bool:
+    """An execution gave up. A failed creation waits for a person; a failed wake goes back to
+    zero and is tried again later, because its requests are still waiting."""
+
+    def step(record: EndpointRecord) -> None:
+        now = world.clock.now()
+        failure = f"{error}: {cause}" if cause else error
+        if record.status.phase is Phase.WAKING:
+            _back_to_zero(world, record, failure, now)
+        elif record.status.phase in (Phase.STAGING, Phase.CREATING):
+            _failed_creation(world, record, failure, now)
+        else:
+            raise RuntimeError(failure)  # the execution fails loudly; the tick tries again
+
+    return with_current(world, name, generation, step)
+
+
+def _back_to_zero(world: World, record: EndpointRecord, failure: str, now: datetime) -> None:
+    status = record.status
+    failures = status.failed_wakes + 1
+    counted, segments = metered(record, now, status.observed_instances, Phase.SLEEPING)
+    if not status.observed_instances and not status.instance_seen_at:
+        # No instance ever came: what was asked for was never given, and is not billed.
+        counted, segments = status.model_copy(
+            update={"meter": status.meter.model_copy(update={"instances": 0, "since": now})}
+        ), ()
+    back = wished(
+        counted, Phase.SLEEPING, Cause.FAILED_WAKE, now,
+        wish_copies=0, failed_wakes=failures, failure=failure,
+    )  # fmt: skip
+    carry_out(world, record, back, segments, f"The wake failed: {failure}")
+    world.announcer.announce(
+        CapacityMissing(
+            endpoint=status.name,
+            generation=status.generation,
+            at=now,
+            instance_types=record.spec.instances.types,
+            attempt=failures,
+            retry_at=now + backoff(failures, FIRST_WAKE_RETRY, LONGEST_WAKE_RETRY),
+            failure=failure,
+        )
+    )
+
+
+def _failed_creation(world: World, record: EndpointRecord, failure: str, now: datetime) -> None:
+    status = record.status
+    counted, segments = metered(record, now, 0, Phase.FAILED)
+    _advance(
+        world, record, counted, Phase.FAILED, now, failure, segments,
+        failed_in=status.phase, failure=failure, observed_at=None,
+    )  # fmt: skip
+    world.announcer.announce(
+        EndpointFailed(
+            endpoint=status.name,
+            generation=status.generation,
+            at=now,
+            failed_in=status.phase,
+            failure=failure,
+        )
+    )
+
+
+def _advance(
+    world: World,
+    record: EndpointRecord,
+    status: EndpointStatus,
+    phase: Phase,
+    now: datetime,
+    text: str,
+    segments: Any = (),
+    **changes: Any,
+) -> EndpointStatus:
+    """Moves within one wish: the generation stays."""
+    if status.phase is phase:
+        return status
+    moved = status.model_copy(update={"phase": phase, "phase_since": now, **changes})
+    return world.store.save(moved, segments=segments, entries=[entry(moved, now, text)])

@@ -1,0 +1,121 @@
+"""The tick: look at every endpoint, decide, act, record. Level-triggered.
+
+Nothing here depends on which event called it. What could not be done now (somebody else wrote
+first, AWS refused) is looked at again by the next tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ..endpoints.phases import IN_TRANSITION
+from ..endpoints.status import EndpointRecord
+from ..policy.types import Phase
+from ..ports import Capacity, ConflictError, Load
+from .decide_and_act import decide_and_act
+from .metering import instances_for, metered
+from .observe import NO_LOAD, active_at
+from .tend import remove_leftovers, tend_flow
+from .world import World
+
+# An endpoint that sleeps is looked at in SageMaker only so often: it should have nothing there.
+ASLEEP_LOOK_EVERY = timedelta(minutes=15)
+_WITHOUT_QUEUE = {Phase.STAGING, Phase.RETIRED}
+
+
+class ReconcileError(RuntimeError):
+    """Some endpoints could not be reconciled; the others were."""
+
+
+@dataclass
+class Outcome:
+    """What one tick did, for the log."""
+
+    endpoints: int = 0
+    conflicts: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def reconcile(world: World) -> Outcome:
+    """Reconciles every endpoint once.
+
+    Raises ReconcileError at the end if any failed, so that the failure is loud and the alarm
+    on the function's errors sees it; the others are done by then.
+    """
+    now = world.clock.now()
+    records = world.store.load_all()
+    outcome = Outcome(endpoints=len(records))
+    loads = world.load.read(
+        [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE], now
+    )
+    for record in records:
+        try:
+            reconcile_endpoint(world, record, loads, now)
+        except ConflictError:
+            outcome.conflicts.append(record.status.name)
+        except Exception as error:  # noqa: BLE001 - one endpoint must not stop the others
+            outcome.failures[record.status.name] = f"{type(error).__name__}: {error}"
+    if outcome.failures:
+        raise ReconcileError(f"could not reconcile {outcome.failures}")
+    return outcome
+
+
+def reconcile_endpoint(
+    world: World, record: EndpointRecord, loads: Mapping[str, Load], now: datetime
+) -> None:
+    """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
+    status = record.status
+    load = loads.get(status.name, NO_LOAD)
+    if status.phase in IN_TRANSITION:
+        record = observed(world, record, load, now, world.scaler.look(status.name))
+        tend_flow(world, record, now)
+    elif status.phase in (Phase.AWAKE, Phase.ASLEEP):
+        capacity = _look(world, record, now)
+        if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
+            record = observed(world, record, load, now, capacity)
+        decide_and_act(world, record, load, capacity, now)
+    elif _is_stale(record, now):
+        record = observed(world, record, load, now, world.scaler.look(status.name))
+        if record.status.observed_instances:
+            remove_leftovers(world, record, now)
+
+
+def observed(
+    world: World, record: EndpointRecord, load: Load, now: datetime, capacity: Capacity
+) -> EndpointRecord:
+    """Stores what was seen, with the meter moved on to now; writes only what changed."""
+    status = record.status
+    billed = capacity.instances
+    if status.phase is Phase.WAKING:
+        billed = max(billed, instances_for(status.wish_copies, status.copies_per_instance))
+    first_seen = status.instance_seen_at or (now if capacity.instances else None)
+    seen = status.model_copy(
+        update={
+            "observed_copies": capacity.current_copies,
+            "observed_instances": capacity.instances,
+            "desired_copies": capacity.desired_copies,
+            "instance_type": capacity.instance_type or status.instance_type,
+            "instance_seen_at": first_seen,
+            "observed_at": now,
+            "last_active_at": active_at(status.last_active_at, load, now),
+        }
+    )
+    counted, segments = metered(
+        EndpointRecord(spec=record.spec, status=seen), now, billed, status.phase
+    )
+    saved = world.store.save(counted, segments=segments)
+    return EndpointRecord(spec=record.spec, status=saved)
+
+
+def _look(world: World, record: EndpointRecord, now: datetime) -> Capacity:
+    status = record.status
+    if status.phase is Phase.ASLEEP and not _is_stale(record, now):
+        return Capacity(exists=True, instances=status.observed_instances)
+    return world.scaler.look(status.name)
+
+
+def _is_stale(record: EndpointRecord, now: datetime) -> bool:
+    seen = record.status.observed_at
+    return seen is None or now - seen >= ASLEEP_LOOK_EVERY

@@ -1,0 +1,79 @@
+"""How big a wake shall be, and whether a sleep may go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..endpoints.status import Cause, EndpointRecord
+from ..policy.decide import decide
+from ..policy.types import Bounds, Phase
+from .metering import instances_for, metered
+from .observe import NO_LOAD, history, observe
+from .progress import with_current
+from .wishes import request_wake
+from .world import World
+
+# A sleep for one of these causes goes on although requests wait: they stay in the queue.
+_UNCONDITIONAL = {Cause.FAILED_WAKE, Cause.PERSON, Cause.BUDGET}
+
+
+@dataclass(frozen=True)
+class WakePlan:
+    """What `wake_endpoint` shall do. `current` False: the wish was overtaken."""
+
+    current: bool
+    copies: int = 0
+    bounds: Bounds = Bounds(0, 0)
+
+
+def plan_wake(world: World, name: str, generation: int) -> WakePlan:
+    """Sizes the wake by the backlog as it is now, at least by what the wish asked for.
+
+    The policy's own decision for an endpoint that starts; a size once wished is never cut.
+    """
+    plans: list[WakePlan] = []
+
+    def step(record: EndpointRecord) -> bool:
+        status = record.status
+        if status.phase is not Phase.WAKING:
+            return False
+        now = world.clock.now()
+        load = world.load.read([name], now).get(name, NO_LOAD)
+        seen = observe(record, load, world.scaler.look(name), now)
+        decision = decide(record.spec, seen, history(record), now)
+        highest = max(decision.bounds.max_copies, 1)
+        copies = min(max(status.wish_copies, decision.copies, 1), highest)
+        if copies != status.wish_copies:
+            asked = instances_for(copies, status.copies_per_instance)
+            grown, segments = metered(record, now, asked, Phase.WAKING)
+            grown = grown.model_copy(update={"wish_copies": copies})
+            world.store.save(grown, segments=segments)
+        plans.append(WakePlan(True, copies, Bounds(copies, highest)))
+        return True
+
+    current = with_current(world, name, generation, step)
+    return plans[-1] if current else WakePlan(False)
+
+
+def may_sleep(world: World, name: str, generation: int) -> bool:
+    """The guard before capacity goes: False when the wish was overtaken, or when work or a hold
+    came up meanwhile; then the endpoint is turned round to waking."""
+
+    def step(record: EndpointRecord) -> bool:
+        status = record.status
+        if status.phase is not Phase.SLEEPING:
+            return False
+        if status.cause in _UNCONDITIONAL:
+            return True
+        now = world.clock.now()
+        if status.hold and status.hold.until > now and status.hold.min_copies > 0:
+            text = "A hold was set while it went to sleep: turning round."
+            request_wake(world, record, Cause.HOLD, status.hold.min_copies, text)
+            return False
+        backlog = world.load.backlog(name)
+        if backlog:
+            text = f"{backlog} requests came while it went to sleep: turning round."
+            request_wake(world, record, Cause.MESSAGE, 1, text)
+        return not backlog
+
+    return with_current(world, name, generation, step)

@@ -1,0 +1,145 @@
+"""Wishes: a phase that shall be, stored with a raised generation before anything is done.
+
+The execution that carries a wish out is named after the endpoint and the generation, so that
+a hundred triggers start one. The starter may die between the write and the start: every tick
+starts whatever wish has no live execution (`reconcile`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..alerts.events import WakeRequested
+from ..endpoints.phases import check_transition
+from ..endpoints.status import (
+    Cause,
+    EndpointRecord,
+    EndpointStatus,
+    HistoryEntry,
+    UsageSegment,
+)
+from ..policy.foresight import lead_time
+from ..policy.types import History, Phase
+from ..ports import Flow
+from .metering import instances_for, metered
+from .world import World
+
+FLOWS = {
+    Phase.STAGING: Flow.DEPLOY,
+    Phase.CREATING: Flow.DEPLOY,
+    Phase.WAKING: Flow.WAKE,
+    Phase.SLEEPING: Flow.SLEEP,
+    Phase.RETIRING: Flow.RETIRE,
+}
+
+
+def wished(
+    status: EndpointStatus, phase: Phase, cause: Cause, now: datetime, **changes: Any
+) -> EndpointStatus:
+    """Returns the status with a new wish; raises PhaseError when the table does not allow it."""
+    check_transition(status.phase, phase)
+    return status.model_copy(
+        update={
+            "generation": status.generation + 1,
+            "phase": phase,
+            "phase_since": now,
+            "wished_at": now,
+            "cause": cause,
+            "attempts": 0,
+            **changes,
+        }
+    )
+
+
+def entry(status: EndpointStatus, now: datetime, text: str) -> HistoryEntry:
+    """A line of history about the status as it is now."""
+    return HistoryEntry(
+        endpoint=status.name,
+        at=now,
+        generation=status.generation,
+        phase=status.phase,
+        text=text,
+    )
+
+
+def carry_out(
+    world: World,
+    record: EndpointRecord,
+    status: EndpointStatus,
+    segments: Sequence[UsageSegment],
+    text: str,
+) -> EndpointRecord:
+    """Stores a wish, ends the execution that it overtakes, and starts its own."""
+    before = record.status
+    saved = world.store.save(
+        status, segments=segments, entries=[entry(status, status.wished_at, text)]
+    )
+    overtaken = FLOWS.get(before.phase)
+    if overtaken:
+        world.flows.stop(overtaken, before.name, before.generation, text)
+    world.flows.start(FLOWS[saved.phase], saved.name, saved.generation)
+    return EndpointRecord(spec=record.spec, status=saved)
+
+
+def request_wake(
+    world: World, record: EndpointRecord, cause: Cause, copies: int, text: str
+) -> EndpointRecord:
+    """Wishes the endpoint awake with so many copies and starts `wake_endpoint`.
+
+    From the wish on the instances count as asked for. Raises ConflictError when somebody else
+    wrote first: read again and look.
+    """
+    now = world.clock.now()
+    asked = instances_for(copies, record.status.copies_per_instance)
+    counted, segments = metered(
+        record, now, max(asked, record.status.observed_instances), Phase.WAKING
+    )
+    today = now.date()
+    woken = counted.wakes_today if counted.wakes_on == today else 0
+    status = wished(
+        counted,
+        Phase.WAKING,
+        cause,
+        now,
+        wish_copies=copies,
+        wakes_on=today,
+        wakes_today=woken + 1,
+        instance_seen_at=None,
+        last_active_at=now,
+        retry_at=None,
+    )
+    after = carry_out(world, record, status, segments, text)
+    world.announcer.announce(
+        WakeRequested(
+            endpoint=status.name,
+            generation=status.generation,
+            at=now,
+            cause=cause,
+            copies=copies,
+            expected_seconds=lead_time(History((), status.lead_times())).total_seconds(),
+        )
+    )
+    return after
+
+
+def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str) -> EndpointRecord:
+    """Wishes the endpoint asleep and starts `sleep_endpoint`."""
+    now = world.clock.now()
+    counted, segments = metered(record, now, record.status.observed_instances, Phase.SLEEPING)
+    status = wished(counted, Phase.SLEEPING, cause, now, wish_copies=0)
+    return carry_out(world, record, status, segments, text)
+
+
+def request_retirement(world: World, record: EndpointRecord, cause: Cause) -> EndpointRecord:
+    """Wishes the endpoint gone and starts `retire_endpoint`."""
+    now = world.clock.now()
+    counted, segments = metered(record, now, record.status.observed_instances, Phase.RETIRING)
+    status = wished(counted, Phase.RETIRING, cause, now, wish_copies=0)
+    return carry_out(world, record, status, segments, "Retirement was asked for.")
+
+
+def backoff(failures: int, first: timedelta, longest: timedelta) -> timedelta:
+    """Doubles from `first` with every failure, up to `longest`."""
+    return min(longest, first * 2 ** min(max(failures, 1) - 1, 16))

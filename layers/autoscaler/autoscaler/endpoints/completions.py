@@ -1,0 +1,93 @@
+"""OpenAI's chat and completion shapes: what may be asked, and how a stream becomes one answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..ports import Answer
+
+
+class IncompleteAnswerError(RuntimeError):
+    """The model's stream ended before the answer did; the request may be tried again."""
+
+
+def assemble(chunks: Iterable[bytes]) -> Answer:
+    """Returns the whole answer of a stream of server-sent events (or of one plain JSON body).
+
+    Raises IncompleteAnswerError when the stream ended without a finish reason.
+    """
+    events = list(_events(chunks))
+    if len(events) == 1 and _is_whole(events[0]):
+        return _answer(events[0])
+    choices: dict[int, dict[str, Any]] = {}
+    whole: dict[str, Any] = {}
+    for event in events:
+        if "error" in event:
+            raise IncompleteAnswerError(f"the model stopped with an error: {event['error']}")
+        whole |= {k: v for k, v in event.items() if k not in ("choices", "usage")}
+        if event.get("usage"):
+            whole["usage"] = event["usage"]
+        for delta in event.get("choices", ()):
+            _merge(choices.setdefault(delta.get("index", 0), {}), delta)
+    if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
+        raise IncompleteAnswerError("the model's stream ended in the middle of its answer")
+    whole["object"] = str(whole.get("object", "")).removesuffix(".chunk")
+    whole["choices"] = [{"index": index, **choices[index]} for index in sorted(choices)]
+    return _answer(whole)
+
+
+def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    rest, plain = b"", b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line.removeprefix(b"data:").strip()
+                if data and data != b"[DONE]":
+                    yield json.loads(data)
+            elif line.strip() and not line.startswith(b":"):
+                plain += line
+    plain += rest
+    if plain.strip().startswith(b"{"):
+        yield json.loads(plain)
+
+
+def _is_whole(event: Mapping[str, Any]) -> bool:
+    choices = event.get("choices") or [{}]
+    return "message" in choices[0] or ("text" in choices[0] and "usage" in event)
+
+
+def _merge(choice: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    if "delta" in delta:
+        message = choice.setdefault("message", {"role": "assistant", "content": ""})
+        for field in ("content", "reasoning_content"):
+            if delta["delta"].get(field):
+                message[field] = message.get(field, "") + delta["delta"][field]
+        _merge_tool_calls(message, delta["delta"].get("tool_calls") or ())
+    elif "text" in delta:
+        choice["text"] = choice.get("text", "") + delta["text"]
+    if delta.get("finish_reason"):
+        choice["finish_reason"] = delta["finish_reason"]
+
+
+def _merge_tool_calls(message: dict[str, Any], deltas: Iterable[Mapping[str, Any]]) -> None:
+    for delta in deltas:
+        calls = message.setdefault("tool_calls", [])
+        while len(calls) <= delta.get("index", 0):
+            calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
+        call = calls[delta.get("index", 0)]
+        if delta.get("id"):
+            call["id"] = delta["id"]
+        for field in ("name", "arguments"):
+            call["function"][field] += delta.get("function", {}).get(field) or ""
+
+
+def _answer(body: dict[str, Any]) -> Answer:
+    usage = body.get("usage") or {}
+    return Answer(
+        body=body,
+        input_tokens=usage.get("prompt_tokens", 0),
+        output_tokens=usage.get("completion_tokens", 0),
+    )

@@ -1,0 +1,37 @@
+"""The life of an endpoint: one table of allowed transitions."""
+
+from __future__ import annotations
+
+from ..policy.types import Phase
+
+_FAILED = {Phase.FAILED}
+_RETIRING = {Phase.RETIRING}
+
+TRANSITIONS: dict[Phase, frozenset[Phase]] = {
+    Phase.STAGING: frozenset({Phase.CREATING} | _FAILED | _RETIRING),
+    Phase.CREATING: frozenset({Phase.AWAKE} | _FAILED | _RETIRING),
+    # SLEEPING: somebody else put copies there, and they must go.
+    Phase.ASLEEP: frozenset({Phase.WAKING, Phase.SLEEPING, Phase.UPDATING} | _RETIRING),
+    Phase.WAKING: frozenset({Phase.AWAKE, Phase.SLEEPING} | _RETIRING),
+    Phase.AWAKE: frozenset({Phase.SLEEPING, Phase.WAKING, Phase.UPDATING} | _FAILED | _RETIRING),
+    Phase.SLEEPING: frozenset({Phase.ASLEEP, Phase.WAKING} | _RETIRING),
+    Phase.UPDATING: frozenset({Phase.AWAKE} | _FAILED | _RETIRING),
+    Phase.RETIRING: frozenset({Phase.RETIRED}),
+    Phase.RETIRED: frozenset({Phase.STAGING}),
+    Phase.FAILED: frozenset({Phase.STAGING} | _RETIRING),
+}
+
+# Phases in which a state machine execution is at work; every tick makes sure that one is.
+IN_TRANSITION = frozenset(
+    {Phase.STAGING, Phase.CREATING, Phase.WAKING, Phase.SLEEPING, Phase.UPDATING, Phase.RETIRING}
+)
+
+
+class PhaseError(RuntimeError):
+    """A transition that the table does not allow."""
+
+
+def check_transition(current: Phase, wanted: Phase) -> None:
+    """Raises PhaseError unless `current` may become `wanted` (or already is it)."""
+    if wanted != current and wanted not in TRANSITIONS[current]:
+        raise PhaseError(f"an endpoint that is {current} cannot become {wanted}")

@@ -1,0 +1,89 @@
+"""The endpoint's queue, its dead-letter queue, what reads it and what watches it: the requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..spec import EndpointSpec
+from .names import ResourceNames
+
+BATCH_SIZE = 10
+RETENTION_SECONDS = 1_209_600  # 14 days, the longest that SQS keeps a message
+# Longer than the dispatcher may run, or a message would be worked on twice at once.
+VISIBILITY_SECONDS = 960
+# Receives while the endpoint sleeps are no failures, so the queue itself hardly ever gives a
+# message up; the dispatcher counts real failures. 1,000 is the most that SQS allows.
+MOST_RECEIVES = 1000
+OLDEST_REQUEST_SECONDS = 900
+_DIMENSION = "InferenceComponentName"
+
+
+def queue_requests(
+    spec: EndpointSpec, names: ResourceNames, *, account_arn_prefix: str, dispatcher_arn: str
+) -> dict[str, Any]:
+    """Returns the API requests `dead_letter_queue`, `queue`, `mapping`, `queue_alarm`,
+    `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`."""
+    redrive = {
+        "deadLetterTargetArn": account_arn_prefix + names.dead_letter_queue,
+        "maxReceiveCount": MOST_RECEIVES,
+    }
+    shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
+    return {
+        "dead_letter_queue": {"QueueName": names.dead_letter_queue, "Attributes": shared},
+        "queue": {
+            "QueueName": names.queue,
+            "Attributes": {
+                **shared,
+                "VisibilityTimeout": str(VISIBILITY_SECONDS),
+                "RedrivePolicy": json.dumps(redrive),
+            },
+        },
+        "mapping": {
+            "EventSourceArn": account_arn_prefix + names.queue,
+            "FunctionName": dispatcher_arn,
+            "BatchSize": BATCH_SIZE,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
+        },
+        "queue_alarm": _alarm(
+            names.component + "-oldest-request",
+            "Requests have waited for long: the controller shall look now.",
+            "AWS/SQS",
+            "ApproximateAgeOfOldestMessage",
+            {"Name": "QueueName", "Value": names.queue},
+            OLDEST_REQUEST_SECONDS,
+        ),
+        "capacity_alarm": _alarm(
+            names.component + "-no-capacity",
+            "A direct request met no copy: the controller shall look now.",
+            "AWS/SageMaker",
+            "NoCapacityInvocationFailures",
+            {"Name": _DIMENSION, "Value": names.component},
+            0,
+        ),
+    }
+
+
+def _readers(spec: EndpointSpec) -> int:
+    """Dispatchers at a time: enough to keep every copy at its concurrency; SQS wants 2 to 1,000."""
+    in_flight = spec.highest_max_copies * spec.serving.concurrency_per_copy
+    return min(max(2, -(-in_flight // BATCH_SIZE)), 1000)
+
+
+def _alarm(
+    name: str, description: str, namespace: str, metric: str, dimension: Any, threshold: int
+) -> dict[str, Any]:
+    return {
+        "AlarmName": name,
+        "AlarmDescription": description,
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": [dimension],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": threshold,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }

@@ -1,0 +1,162 @@
+"""What the controller knows of one endpoint, as it is stored in the table."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from ..policy.types import Bounds, Hold, Phase, Recommendation
+from ..spec import EndpointSpec
+
+
+class Stored(BaseModel):
+    """Base of every stored item; frozen, so that a change is a new value."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Cause(StrEnum):
+    """Who or what asked for a wish."""
+
+    APPLY = "apply"
+    MESSAGE = "message"
+    BACKLOG = "backlog"
+    WINDOW = "window"
+    IDLE = "idle"
+    HOLD = "hold"
+    PERSON = "person"
+    BUDGET = "budget"
+    FAILED_WAKE = "failed_wake"
+    RETRY = "retry"
+    DRIFT = "drift"
+    STACK_DELETED = "stack_deleted"
+
+
+class UsageKind(StrEnum):
+    """What an instance-second was spent on."""
+
+    PROVISIONING = "provisioning"
+    SERVING = "serving"
+    IDLE_TAIL = "idle_tail"
+
+
+class Meter(Stored):
+    """The open usage segment: this many instances since then."""
+
+    instances: Annotated[int, Field(ge=0)] = 0
+    instance_type: str = ""
+    kind: UsageKind = UsageKind.PROVISIONING
+    since: AwareDatetime
+
+
+class UsageSegment(Stored):
+    """A closed span of instance-seconds of one kind; never spans a UTC midnight."""
+
+    endpoint: str
+    team: str
+    instance_type: str
+    instances: Annotated[int, Field(ge=1)]
+    kind: UsageKind
+    start: AwareDatetime
+    end: AwareDatetime
+    usd_per_hour: Decimal | None  # None: the price is unknown
+
+    @property
+    def instance_seconds(self) -> float:
+        return self.instances * (self.end - self.start).total_seconds()
+
+
+class ColdStart(Stored):
+    """One wake, measured: when it was asked for and how long each stage took."""
+
+    requested_at: AwareDatetime
+    ready_at: AwareDatetime
+    cause: Cause
+    copies: int
+    instance_seen_at: AwareDatetime | None = None
+
+    @property
+    def lead_time(self) -> timedelta:
+        return self.ready_at - self.requested_at
+
+
+class EndpointStatus(Stored):
+    """Observed and wished state. `version` guards every write, `generation` names the wish."""
+
+    schema_version: int = 1
+    name: str
+    version: int = 0
+    generation: int = 1
+    phase: Phase
+    phase_since: AwareDatetime
+    created_at: AwareDatetime
+    cause: Cause = Cause.APPLY
+    wish_copies: int = 0
+    wished_at: AwareDatetime
+    attempts: int = 0  # executions of this wish that ended badly
+    failed_wakes: int = 0  # wakes in a row that brought no answer
+    retry_at: AwareDatetime | None = None  # nothing is tried again before this time
+    failed_in: Phase | None = None
+    failure: str | None = None
+    commit: str | None = None
+    weights_uri: str | None = None
+    bounds: Bounds = Bounds(0, 1)
+    desired_copies: int = 0
+    observed_copies: int = 0
+    observed_instances: int = 0
+    instance_type: str = ""
+    copies_per_instance: Annotated[int, Field(ge=1)] = 1
+    instance_seen_at: AwareDatetime | None = None  # first instance of the present wake
+    observed_at: AwareDatetime | None = None
+    last_active_at: AwareDatetime | None = None
+    last_awake_at: AwareDatetime | None = None
+    hold: Hold | None = None
+    cold_starts: tuple[ColdStart, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    wakes_on: date | None = None
+    wakes_today: int = 0
+    spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
+    spent_usd: Decimal = Decimal(0)  # closed segments of that month
+    meter: Meter
+
+    def lead_times(self) -> tuple[timedelta, ...]:
+        """Measured cold starts, newest last."""
+        return tuple(start.lead_time for start in self.cold_starts)
+
+
+class HistoryEntry(Stored):
+    """One line of an endpoint's history: a transition or a decision that changed something."""
+
+    endpoint: str
+    at: AwareDatetime
+    generation: int
+    phase: Phase
+    text: str
+
+
+class Traffic(Stored):
+    """Requests answered for one endpoint on one UTC day."""
+
+    endpoint: str
+    day: date
+    requests: int = 0
+    refused: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    waited_seconds: float = 0.0
+
+
+class EndpointRecord(Stored):
+    """Spec and status of one endpoint, as read together."""
+
+    spec: EndpointSpec
+    status: EndpointStatus
+
+
+def utc_day(moment: datetime) -> date:
+    """The UTC calendar day of a moment."""
+    return moment.date()

@@ -1,0 +1,153 @@
+"""The decision: the order of its stages, and nothing else.
+
+schedule → foresight → budget → hold give what is allowed; demand gives what is asked for; the
+phase says which of keep-alive, stabilization and bounds then have their say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from ..spec import EndpointSpec
+from .allowance import Allowance, scheduled
+from .bounds import ZERO, bounds_awake, capped, clamp, floor_awake, with_hold
+from .budget import obstacle_to_wake, within_budget
+from .demand import Demand, measure
+from .foresight import foreseen
+from .keep_alive import judge
+from .schedule import next_edge
+from .stabilization import steady
+from .types import (
+    Bounds,
+    Decision,
+    History,
+    Observation,
+    Phase,
+    Reason,
+    ReasonCode,
+    Recommendation,
+    Transition,
+)
+from .wording import at_utc, counted
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Everything that the stages of one decision look at."""
+
+    spec: EndpointSpec
+    observation: Observation
+    history: History
+    now: datetime
+    allowance: Allowance
+    demand: Demand
+
+    def decided(
+        self,
+        bounds: Bounds,
+        copies: int,
+        transition: Transition | None = None,
+        reasons: tuple[Reason, ...] = (),
+    ) -> Decision:
+        return Decision(
+            bounds=bounds,
+            copies=copies,
+            transition=transition,
+            reasons=(*self.allowance.reasons, *self.demand.reasons, *reasons),
+            recommendation=Recommendation(self.now, self.demand.copies),
+            next_edge=next_edge(self.spec, self.now),
+        )
+
+
+def decide(
+    spec: EndpointSpec, observation: Observation, history: History, now: datetime
+) -> Decision:
+    """Returns what shall be, with its reasons. Pure; raises ValueError for a naive `now`."""
+    allowance = _allowed(spec, observation, history, now)
+    demand = measure(spec, observation)
+    case = _Case(spec, observation, history, now, allowance, demand)
+    match observation.phase:
+        case Phase.AWAKE:
+            return _awake(case)
+        case Phase.ASLEEP | Phase.SLEEPING:
+            return _resting(case)
+        case Phase.WAKING | Phase.CREATING:
+            return _starting(case)
+        case Phase.STAGING | Phase.UPDATING | Phase.RETIRING | Phase.RETIRED | Phase.FAILED:
+            return _untouched(case)
+        case unknown:
+            assert_never(unknown)
+
+
+def _allowed(
+    spec: EndpointSpec, observation: Observation, history: History, now: datetime
+) -> Allowance:
+    allowance = scheduled(spec, now)
+    allowance = foreseen(allowance, spec, history, now)
+    allowance = within_budget(allowance, spec, observation)
+    return with_hold(allowance, spec, observation, now)
+
+
+def _awake(case: _Case) -> Decision:
+    idleness = judge(case.allowance, case.demand, case.observation, case.now)
+    if idleness.sleep:
+        return case.decided(ZERO, 0, Transition.SLEEP, idleness.reasons)
+    floor = floor_awake(case.allowance)
+    sized = steady(case.spec, case.observation, case.history, case.demand, floor, case.now)
+    copies = clamp(sized.copies, case.allowance)
+    reasons = (*sized.reasons, *capped(case.allowance, case.demand), *idleness.reasons)
+    if not (reasons or case.allowance.reasons or case.demand.reasons):
+        text = f"{counted(copies, 'copy')} awake, and nothing asks for a change."
+        reasons = (Reason(ReasonCode.NOTHING_TO_DO, text),)
+    return case.decided(bounds_awake(case.allowance, case.demand, copies), copies, None, reasons)
+
+
+def _resting(case: _Case) -> Decision:
+    wanted = max(case.allowance.min_copies, case.demand.copies)
+    if wanted == 0:
+        return _rest(case, _resting_reason(case))
+    if obstacle := obstacle_to_wake(case.allowance, case.spec, case.observation, case.now):
+        return _rest(case, obstacle)
+    copies = clamp(wanted, case.allowance)
+    bounds = Bounds(copies, case.allowance.max_copies)
+    return case.decided(bounds, copies, Transition.WAKE, capped(case.allowance, case.demand))
+
+
+def _rest(case: _Case, reason: Reason) -> Decision:
+    falling_asleep = case.observation.phase is Phase.SLEEPING
+    bounds = ZERO if falling_asleep else Bounds(0, case.allowance.max_copies)
+    return case.decided(bounds, 0, None, (reason,))
+
+
+def _resting_reason(case: _Case) -> Reason:
+    if case.observation.phase is Phase.SLEEPING:
+        return _in_transition(case)
+    return Reason(ReasonCode.NOTHING_TO_DO, "Nothing asks for a copy: it stays asleep.")
+
+
+def _starting(case: _Case) -> Decision:
+    desired = case.observation.desired_copies
+    wanted = max(case.allowance.min_copies, case.demand.copies)
+    copies = clamp(max(wanted, desired), case.allowance)
+    reasons = [*capped(case.allowance, case.demand), _in_transition(case)]
+    if wanted <= desired:
+        text = f"Its size stays {counted(copies, 'copy')} until it is awake."
+        reasons.append(Reason(ReasonCode.SIZE_FROZEN, text))
+    return case.decided(Bounds(copies, case.allowance.max_copies), copies, None, tuple(reasons))
+
+
+def _untouched(case: _Case) -> Decision:
+    return Decision(
+        bounds=case.observation.bounds,
+        copies=case.observation.desired_copies,
+        transition=None,
+        reasons=(_in_transition(case),),
+        next_edge=next_edge(case.spec, case.now),
+    )
+
+
+def _in_transition(case: _Case) -> Reason:
+    phase, since = case.observation.phase, at_utc(case.observation.phase_since)
+    return Reason(ReasonCode.IN_TRANSITION, f"{phase} since {since}: no other transition now.")

@@ -1,0 +1,136 @@
+"""What goes into a decision and what comes out of it.
+
+Observation and History are filled by `control`; Decision is carried out by it. Nothing here
+reads a clock, the environment or AWS. None as a signal means *missing*, which is never a zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where an endpoint is in its life; `endpoints.phases` has the allowed transitions."""
+
+    STAGING = "STAGING"
+    CREATING = "CREATING"
+    ASLEEP = "ASLEEP"
+    WAKING = "WAKING"
+    AWAKE = "AWAKE"
+    SLEEPING = "SLEEPING"
+    UPDATING = "UPDATING"
+    RETIRING = "RETIRING"
+    RETIRED = "RETIRED"
+    FAILED = "FAILED"
+
+
+class ReasonCode(StrEnum):
+    """Why a decision is what it is. Closed: every code has a rule and a test."""
+
+    BACKLOG_WAITING = "backlog_waiting"
+    CONCURRENCY_HIGH = "concurrency_high"
+    DEMAND_FELL = "demand_fell"
+    WINDOW_OPEN = "window_open"
+    WINDOW_AHEAD = "window_ahead"
+    WINDOW_CLOSED = "window_closed"
+    HELD = "held"
+    IDLE = "idle"
+    STILL_BUSY = "still_busy"
+    KEPT_ALIVE = "kept_alive"
+    STABILIZING = "stabilizing"
+    SIZE_FROZEN = "size_frozen"
+    SIGNAL_MISSING = "signal_missing"
+    BUDGET_SPENT = "budget_spent"
+    WAKES_SPENT = "wakes_spent"
+    BACKING_OFF = "backing_off"
+    CAPPED = "capped"
+    IN_TRANSITION = "in_transition"
+    NOTHING_TO_DO = "nothing_to_do"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One step of a decision, with its sentence for people."""
+
+    code: ReasonCode
+    text: str
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Copies between which Application Auto Scaling may move."""
+
+    min_copies: int
+    max_copies: int
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A person's wish that overrides the policy until it expires."""
+
+    until: datetime
+    min_copies: int
+    reason: str
+    author: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The present state of one endpoint, as seen at `now`."""
+
+    phase: Phase
+    phase_since: datetime
+    desired_copies: int
+    observed_copies: int
+    bounds: Bounds
+    backlog: int | None  # queued and not yet answered; None: signal missing
+    in_flight: float | None  # concurrent requests over all copies; None: signal missing
+    last_active_at: datetime | None = None
+    seconds_per_request: float | None = None  # measured; None: not known yet
+    hold: Hold | None = None
+    wakes_today: int = 0
+    spent_this_month_usd: Decimal = Decimal(0)
+    retry_at: datetime | None = None  # no wake before this time (after a failed wake)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Copies that demand alone asked for at some moment."""
+
+    at: datetime
+    copies: int
+
+
+@dataclass(frozen=True)
+class History:
+    """What is remembered of one endpoint: recommendations and its own cold starts."""
+
+    recommendations: tuple[Recommendation, ...] = ()
+    lead_times: tuple[timedelta, ...] = ()  # trigger to ready, newest last
+
+
+class Transition(StrEnum):
+    """A phase change that a decision asks for."""
+
+    WAKE = "wake"
+    SLEEP = "sleep"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What shall be. `copies` is the desired count while awake, or the size of a wake."""
+
+    bounds: Bounds
+    copies: int
+    transition: Transition | None
+    reasons: tuple[Reason, ...]
+    recommendation: Recommendation | None = None  # to be remembered in History
+    next_edge: datetime | None = field(default=None)  # when the schedule changes next
+
+    @property
+    def summary(self) -> str:
+        """The sentences of all reasons, in the order in which they were applied."""
+        return " ".join(reason.text for reason in self.reasons)

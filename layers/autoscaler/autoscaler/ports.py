@@ -1,0 +1,200 @@
+"""What the flows need of the world. `aws` implements these with boto3, tests in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from .endpoints.status import (
+    EndpointRecord,
+    EndpointStatus,
+    HistoryEntry,
+    Traffic,
+    UsageSegment,
+)
+from .policy.types import Bounds
+from .spec import EndpointSpec
+
+
+class ConflictError(RuntimeError):
+    """Somebody else wrote first: read again and look."""
+
+
+class Clock(Protocol):
+    """The present, timezone-aware UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class EndpointStore(Protocol):
+    """Specs, statuses, history and usage; every write of a status is conditional."""
+
+    def load_all(self) -> list[EndpointRecord]: ...
+
+    def load(self, name: str) -> EndpointRecord | None: ...
+
+    def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
+        """Raises ConflictError when the name is taken."""
+
+    def save(
+        self,
+        status: EndpointStatus,
+        *,
+        spec: EndpointSpec | None = None,
+        segments: Sequence[UsageSegment] = (),
+        entries: Sequence[HistoryEntry] = (),
+    ) -> EndpointStatus:
+        """Writes all of it or nothing, if the stored version is still `status.version`.
+
+        Returns the status with its new version; raises ConflictError otherwise.
+        """
+
+    def forget(self, status: EndpointStatus) -> None:
+        """Removes spec and status (history and usage stay); conditional like `save`."""
+
+    def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
+        """Closed segments of all endpoints that touch [start, end)."""
+
+    def history(self, name: str, limit: int = 50) -> list[HistoryEntry]:
+        """Newest first."""
+
+    def count_traffic(self, traffic: Traffic) -> None:
+        """Adds to the day's counters."""
+
+    def count_failure(self, name: str, message_id: str, now: datetime) -> int:
+        """Counts one failed try of a message; returns how many there were."""
+
+    def traffic(self, start: date, end: date) -> list[Traffic]:
+        """Counters of all endpoints for the days start..end, both included."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """An endpoint's queue and model as measured; None: the signal is missing."""
+
+    backlog: int | None
+    concurrency_per_copy: float | None  # the highest of the last minutes
+    invocations: float | None = None  # requests of the last minutes, from whomever
+    seconds_per_request: float | None = None
+
+
+class LoadReader(Protocol):
+    """Reads the demand on many endpoints at once."""
+
+    def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]: ...
+
+    def backlog(self, name: str) -> int:
+        """Waiting and in-flight messages of one queue, from SQS itself."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What SageMaker says exists. `exists` False: it answered that there is no such endpoint."""
+
+    exists: bool
+    desired_copies: int = 0
+    current_copies: int = 0
+    instances: int = 0
+    instance_type: str = ""
+    status: str = ""
+    failure: str | None = None
+
+
+class Scaler(Protocol):
+    """Looks at an endpoint's capacity and moves it."""
+
+    def look(self, name: str) -> Capacity: ...
+
+    def set_bounds(self, name: str, bounds: Bounds) -> None: ...
+
+    def set_copies(self, name: str, copies: int) -> None: ...
+
+
+class Flow(StrEnum):
+    """The state machines that carry out a wish."""
+
+    DEPLOY = "deploy_endpoint"
+    WAKE = "wake_endpoint"
+    SLEEP = "sleep_endpoint"
+    RETIRE = "retire_endpoint"
+    REMOVE = "remove_capacity"
+
+
+class FlowState(StrEnum):
+    """What became of an execution."""
+
+    ABSENT = "absent"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class FlowReport:
+    state: FlowState
+    cause: str | None = None
+
+
+class Flows(Protocol):
+    """Starts and looks at executions, named `<endpoint>-<generation>`."""
+
+    def start(self, flow: Flow, name: str, generation: int) -> None:
+        """Idempotent: an execution of that name that exists already is success."""
+
+    def look(self, flow: Flow, name: str, generation: int) -> FlowReport: ...
+
+    def stop(self, flow: Flow, name: str, generation: int, why: str) -> None:
+        """Ends an execution that was overtaken; one that is over already is success."""
+
+
+class Announcer(Protocol):
+    """Puts a typed event on the stack's bus. `event` is a model of `alerts.events`."""
+
+    def announce(self, event: Any) -> None: ...
+
+    def announce_all(self, events: Sequence[Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's assembled answer."""
+
+    body: Mapping[str, Any]  # OpenAI's completion shape
+    input_tokens: int
+    output_tokens: int
+
+
+class ModelError(RuntimeError):
+    """The model refused the request (4xx): trying again will not help."""
+
+
+class NoCapacityError(RuntimeError):
+    """There is no copy to answer."""
+
+
+class ModelInvoker(Protocol):
+    """Asks the model and assembles its streamed answer."""
+
+    def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
+        """Raises ModelError, NoCapacityError; anything else is transient."""
+
+
+class ResultStore(Protocol):
+    """Answers, kept until they expire. Keys are `<endpoint>/<request id>`."""
+
+    def exists(self, endpoint: str, request_id: str) -> bool: ...
+
+    def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
+        """Returns where it lies (s3 URI)."""
+
+
+class Requests(Protocol):
+    """What the dispatcher does with a message besides answering it."""
+
+    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None: ...
+
+    def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
+        """Puts the message into the dead-letter queue with its reason."""

@@ -1,0 +1,135 @@
+"""The commands that people send through the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..control import apply as applying
+from ..control import orders
+from ..control.world import UnknownEndpointError
+from ..endpoints.status import EndpointStatus
+from ..ports import ConflictError
+from ..spec import SpecError
+from .settings import settings
+from .staging import resolve_commit
+from .wiring import world
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    author: Text = "somebody"
+
+
+class Apply(_Command):
+    command: Literal["apply", "plan"]
+    document: Any
+
+
+class Get(_Command):
+    command: Literal["get"]
+    endpoint: str | None = None
+
+
+class Order(_Command):
+    command: Literal["wake", "sleep", "release"]
+    endpoint: Text
+
+
+class HoldOrder(_Command):
+    command: Literal["hold"]
+    endpoint: Text
+    seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
+    min_copies: Annotated[int, Field(ge=0, le=100)]
+    reason: Text
+
+
+class Delete(_Command):
+    command: Literal["delete"]
+    endpoint: Text
+    discard_requests: bool = False
+
+
+_COMMANDS: TypeAdapter[Apply | Get | Order | HoldOrder | Delete] = TypeAdapter(
+    Annotated[Apply | Get | Order | HoldOrder | Delete, Field(discriminator="command")]
+)
+_EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError)
+
+
+def accept(event: Any) -> dict[str, Any]:
+    """`{ok: True, result}` or `{ok: False, error, problems}`; the unexpected is raised."""
+    try:
+        command = _COMMANDS.validate_python(event)
+    except ValidationError as invalid:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
+        return {"ok": False, "error": "CommandError", "problems": problems}
+    try:
+        return {"ok": True, "result": _carry_out(command)}
+    except _EXPECTED as refused:
+        problems = refused.problems if isinstance(refused, SpecError) else [str(refused)]
+        return {"ok": False, "error": type(refused).__name__, "problems": problems}
+
+
+@cache
+def _setting() -> applying.Setting:
+    env = settings()
+    return applying.Setting(env.stack_name, env.default_time_zone, resolve_commit)
+
+
+def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
+    if isinstance(command, Apply):
+        return _apply(command)
+    if isinstance(command, Get):
+        return _get(command)
+    if isinstance(command, HoldOrder):
+        status = orders.hold(
+            world(),
+            command.endpoint,
+            timedelta(seconds=command.seconds),
+            command.min_copies,
+            command.reason,
+            command.author,
+        )
+    elif isinstance(command, Delete):
+        status = orders.delete(world(), command.endpoint, command.discard_requests)
+    else:
+        order: Callable[..., EndpointStatus] = getattr(orders, command.command)
+        status = order(world(), command.endpoint, command.author)
+    return _briefly(status)
+
+
+def _apply(command: Apply) -> dict[str, Any]:
+    if command.command == "plan":
+        planned, status = applying.plan(world(), _setting(), command.document), None
+    else:
+        planned, status = applying.apply(world(), _setting(), command.document)
+    status = status or (planned.record.status if planned.record else None)
+    return {
+        "endpoint": planned.spec.name,
+        "created": planned.record is None,
+        "phase": status.phase if status else None,
+        "generation": status.generation if status else None,
+        "changes": [
+            {"field": c.field, "before": c.before, "after": c.after} for c in planned.changes
+        ],
+        "warnings": list(planned.warnings),
+    }
+
+
+def _get(command: Get) -> dict[str, Any]:
+    if command.endpoint:
+        record = orders.find(world(), command.endpoint)
+        return {"endpoints": [orders.describe(world(), record, with_history=True)]}
+    records = world().store.load_all()
+    return {"endpoints": [orders.describe(world(), r, with_history=False) for r in records]}
+
+
+def _briefly(status: EndpointStatus) -> dict[str, Any]:
+    return {"endpoint": status.name, "phase": status.phase, "generation": status.generation}

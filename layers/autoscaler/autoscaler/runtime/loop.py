@@ -1,0 +1,38 @@
+"""The two things that never stop: the tick, and the queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..control.dispatch import dispatch, endpoint_of, messages_of
+from ..control.reconcile import reconcile
+from .logs import logger
+from .settings import settings
+from .wiring import desk, world
+
+
+def tick() -> dict[str, Any]:
+    """Reconciles every endpoint; raises ReconcileError when some could not be."""
+    outcome = reconcile(world())
+    logger.info("reconciled", endpoints=outcome.endpoints, conflicts=outcome.conflicts)
+    return {"endpoints": outcome.endpoints, "conflicts": outcome.conflicts}
+
+
+def work_off(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers a batch of one or more queues; the messages that it names stay in their queue."""
+    queues: dict[str, list[Mapping[str, Any]]] = {}
+    for record in event["Records"]:
+        queues.setdefault(record["eventSourceARN"], []).append(record)
+    stay: list[str] = []
+    for arn, records in queues.items():
+        name = endpoint_of(arn, settings().stack_name)
+        logger.append_keys(endpoint=name)
+        stay += dispatch(desk(), name, messages_of(records, _moment))
+        logger.info("dispatched", received=len(records), postponed=len(stay))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

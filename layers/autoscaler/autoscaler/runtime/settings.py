@@ -1,0 +1,46 @@
+"""The environment of the handlers, as models: a missing variable is named at start-up."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..ports import Flow
+
+
+class SettingsError(RuntimeError):
+    """The function's environment lacks something; the template must give it."""
+
+
+class Settings(BaseModel):
+    """What the template tells every function of the control loop."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stack_name: str = Field(alias="STACK_NAME")
+    region: str = Field(alias="AWS_REGION")
+    table_name: str = Field(alias="TABLE_NAME")
+    bus_name: str = Field(alias="BUS_NAME")
+    flow_arn_prefix: str = Field(alias="FLOW_ARN_PREFIX")
+    results_bucket: str = Field(default="", alias="RESULTS_BUCKET")
+    weights_bucket: str = Field(default="", alias="WEIGHTS_BUCKET")
+    endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")
+    dispatch_function_arn: str = Field(default="", alias="DISPATCH_FUNCTION_ARN")
+    default_time_zone: str = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
+
+    def machines(self) -> dict[Flow, str]:
+        """The ARN of each flow's state machine; by name, because the machines call the functions
+        and CloudFormation allows no circle."""
+        return {flow: self.flow_arn_prefix + flow.replace("_", "-") for flow in Flow}
+
+
+@cache
+def settings() -> Settings:
+    """Returns the environment; raises SettingsError naming what is missing."""
+    try:
+        return Settings.model_validate(dict(os.environ))
+    except ValidationError as invalid:
+        missing = ", ".join(str(error["loc"][0]) for error in invalid.errors())
+        raise SettingsError(f"the function's environment is wrong or lacks: {missing}") from invalid

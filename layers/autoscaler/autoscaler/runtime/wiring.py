@@ -1,0 +1,50 @@
+"""Ports with boto3, made once per execution environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ..aws.clock import SystemClock
+from ..aws.events import BusAnnouncer
+from ..aws.flows import StepFunctionsFlows
+from ..aws.load import AwsLoadReader
+from ..aws.model import SageMakerModels
+from ..aws.requests import QueueRequests
+from ..aws.results import S3Results
+from ..aws.scaler import SageMakerScaler
+from ..aws.table import TableStore
+from ..control.dispatch import Desk
+from ..control.world import World
+from .settings import settings
+
+
+@cache
+def world() -> World:
+    """What the control loop looks at and moves."""
+    env = settings()
+    return World(
+        clock=SystemClock(),
+        store=TableStore(env.table_name),
+        load=AwsLoadReader(env.stack_name),
+        scaler=SageMakerScaler(env.stack_name),
+        flows=StepFunctionsFlows(env.stack_name, env.machines()),
+        announcer=BusAnnouncer(env.bus_name),
+    )
+
+
+@cache
+def models() -> SageMakerModels:
+    """The models of this stack."""
+    return SageMakerModels(settings().stack_name)
+
+
+@cache
+def desk() -> Desk:
+    """The world and what the dispatcher needs besides."""
+    env = settings()
+    return Desk(
+        world=world(),
+        models=models(),
+        results=S3Results(env.results_bucket),
+        requests=QueueRequests(env.stack_name),
+    )

@@ -1,0 +1,146 @@
+"""The endpoint spec: what the user wants, as written in `endpoints/<name>.yaml`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .durations import Duration, format_duration
+from .schedule import Schedule
+
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+Copies = Annotated[int, Field(ge=0, le=100)]
+Scalar = str | int | float | bool
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Engine(StrEnum):
+    """The serving containers we can configure."""
+
+    VLLM = "vllm"
+    TGI = "tgi"
+    LMI = "lmi"
+
+
+class Model(_Part):
+    """Which weights: a Hugging Face repository, at a branch, tag or commit."""
+
+    id: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
+    ]
+    revision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = "main"
+    trust_remote_code: bool = False
+
+    @field_validator("id", "revision")
+    @classmethod
+    def _no_traversal(cls, value: str) -> str:
+        if ".." in value:
+            raise ValueError("'..' is not allowed")
+        return value
+
+
+class Serving(_Part):
+    """How a copy serves: the container and its limits."""
+
+    engine: Engine = Engine.VLLM
+    image: str | None = None
+    context_tokens: Annotated[int, Field(ge=256, le=1_048_576)] = 8192
+    concurrency_per_copy: Annotated[int, Field(ge=1, le=1024)] = 16
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class Instances(_Part):
+    """Which machines, in order of preference, and how many accelerators a copy takes."""
+
+    types: Annotated[tuple[InstanceType, ...], Field(min_length=1, max_length=5)]
+    accelerators_per_copy: Annotated[int, Field(ge=1, le=16)] | None = None
+
+    @field_validator("types")
+    @classmethod
+    def _each_once(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(types)) != len(types):
+            raise ValueError("an instance type is listed twice")
+        return types
+
+
+class Scaling(_Part):
+    """Bounds outside every window, and how demand and idleness are judged."""
+
+    min_copies: Copies = 0
+    max_copies: Annotated[int, Field(ge=1, le=100)] = 1
+    target_concurrency: Annotated[float, Field(gt=0, le=1024)] | None = None
+    drain_target: Duration = timedelta(minutes=2)
+    keep_alive: Duration = timedelta(minutes=10)
+    stabilization_window: Duration = timedelta(minutes=5)
+
+    @field_validator("drain_target", "keep_alive")
+    @classmethod
+    def _at_least_thirty_seconds(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=30):
+            raise ValueError(f"{format_duration(value)} is too short: at least 30s")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_copies > self.max_copies:
+            raise ValueError(
+                f"min_copies {self.min_copies} is above max_copies {self.max_copies}; "
+                "lower the one or raise the other"
+            )
+        return self
+
+
+class Budget(_Part):
+    """What the endpoint may spend; None means no limit."""
+
+    monthly_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=2)] | None = None
+    wakes_per_day: Annotated[int, Field(ge=1, le=1440)] = 48
+
+
+class EndpointSpec(_Part):
+    """One endpoint. Frozen; unknown keys are refused.
+
+    The name also names the SageMaker endpoint, its queue and its state machine executions
+    (80 characters at most, of which a generation takes its share).
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+    model: Model
+    instances: Instances
+    serving: Serving = Serving()
+    scaling: Scaling = Scaling()
+    schedule: Schedule = Schedule()
+    budget: Budget = Budget()
+    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")] = "unassigned"
+
+    @model_validator(mode="after")
+    def _windows_fit_the_bounds(self) -> Self:
+        for window in self.schedule.windows:
+            max_copies = window.max_copies or self.scaling.max_copies
+            if window.min_copies > max_copies:
+                raise ValueError(
+                    f"window {window.name!r}: min_copies {window.min_copies} is above "
+                    f"max_copies {max_copies}; lower the one or raise the other"
+                )
+        return self
+
+    @property
+    def target_concurrency(self) -> float:
+        """Requests per copy that scaling aims at; half of what a copy takes, unless said."""
+        return self.scaling.target_concurrency or max(1.0, self.serving.concurrency_per_copy / 2)
+
+    @property
+    def highest_max_copies(self) -> int:
+        """The most copies that any window allows."""
+        return max(
+            self.scaling.max_copies,
+            *(window.max_copies or 0 for window in self.schedule.windows),
+            0,
+        )

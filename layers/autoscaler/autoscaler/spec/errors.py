@@ -1,0 +1,64 @@
+"""Turns pydantic's errors into the one sentence per field that a person needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .endpoint import EndpointSpec
+
+
+class SpecError(ValueError):
+    """A spec that cannot be accepted; `problems` holds one sentence per field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def parse_spec(document: Any) -> EndpointSpec:
+    """Returns the spec in a parsed YAML document; raises SpecError naming each wrong field."""
+    if not isinstance(document, Mapping):
+        raise SpecError([f"an endpoint file is a mapping with `name:` and `model:`, not {document!r}"])
+    try:
+        return EndpointSpec.model_validate(document)
+    except ValidationError as invalid:
+        raise SpecError([_sentence(error) for error in invalid.errors()]) from invalid
+
+
+def _sentence(error: Any) -> str:
+    path = ".".join(str(part) for part in error["loc"]) or "endpoint"
+    if error["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_suggestion(error['loc'])}"
+    if error["type"] == "missing":
+        return f"{path}: this key is required"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{path}: {message}"
+    return f"{path}: {error['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _suggestion(loc: tuple[str | int, ...]) -> str:
+    model: type[BaseModel] | None = EndpointSpec
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            model = _model_at(model, part)
+    if model is None:
+        return ""
+    known = list(model.model_fields)
+    close = get_close_matches(str(loc[-1]), known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known keys: {', '.join(known)}"
+
+
+def _model_at(model: type[BaseModel] | None, field: str) -> type[BaseModel] | None:
+    if model is None or field not in model.model_fields:
+        return None
+    annotation = model.model_fields[field].annotation
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    for candidate in candidates:
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,121 @@
+"""Windows of the week in which other bounds hold than outside them."""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from .durations import Duration
+
+
+class Day(StrEnum):
+    """Days of the week, in the order of `datetime.weekday()`."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+def _time_of_day(value: Any) -> Any:
+    # YAML 1.1 reads an unquoted 08:00 as the sexagesimal number 480.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        return time(value // 60, value % 60)
+    if isinstance(value, str):
+        hour, colon, minute = value.partition(":")
+        if colon and hour.isdigit() and len(minute) == 2 and minute.isdigit():
+            if int(hour) < 24 and int(minute) < 60:
+                return time(int(hour), int(minute))
+    elif isinstance(value, time):
+        return value
+    raise ValueError(f'{value!r} is not a time of day: write it as "08:00", up to "23:59"')
+
+
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    PlainSerializer(lambda t: t.strftime("%H:%M"), return_type=str, when_used="json"),
+]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise ValueError(
+            f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin"
+        ) from unknown
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Window(BaseModel):
+    """A named span of local time; the first window that contains a moment wins.
+
+    `end` before `start` spans midnight and belongs to the day on which it starts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    days: Annotated[tuple[Day, ...], Field(min_length=1)]
+    start: TimeOfDay
+    end: TimeOfDay
+    min_copies: Annotated[int, Field(ge=0, le=100)] = 0
+    max_copies: Annotated[int, Field(ge=1, le=100)] | None = None
+    keep_alive: Duration | None = None
+
+    @field_validator("days")
+    @classmethod
+    def _each_day_once(cls, days: tuple[Day, ...]) -> tuple[Day, ...]:
+        if len(set(days)) != len(days):
+            raise ValueError("a day is listed twice")
+        return days
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.start == self.end:
+            raise ValueError(
+                f"window {self.name!r} starts and ends at {self.start:%H:%M}: it would be empty; "
+                "give it two different times"
+            )
+        if self.max_copies is not None and self.min_copies > self.max_copies:
+            raise ValueError(
+                f"window {self.name!r}: min_copies {self.min_copies} is above "
+                f"max_copies {self.max_copies}; lower the one or raise the other"
+            )
+        return self
+
+
+class Schedule(BaseModel):
+    """The windows of an endpoint and the zone in which their times are read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time_zone: TimeZoneName | None = None
+    windows: tuple[Window, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [window.name for window in self.windows]
+        if len(set(names)) != len(names):
+            raise ValueError("two windows have the same name")
+        return self

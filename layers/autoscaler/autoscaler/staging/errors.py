@@ -1,0 +1,90 @@
+"""Every way in which staging ends badly, each with a sentence for a person.
+
+    StagingError
+    ├── HubError
+    │   ├── ModelNotFoundError       no such repository (or it is private)
+    │   ├── RevisionNotFoundError    no such branch, tag or commit
+    │   ├── GatedModelError          a licence must be accepted, a token given
+    │   ├── HubReplyError            an answer that the Hub would not give
+    │   └── HubUnavailableError      throttled, broken or silent        (try again later)
+    ├── RefusedError
+    │   ├── UnsafeNameError          a file name that could escape or collide
+    │   ├── UnsafeFormatError        a format that can run code, or no weights at all
+    │   ├── IntegrityError           not the bytes that the Hub published
+    │   ├── FileTooLargeError        above what one PutObject takes
+    │   └── TooManyFilesError        a plan that a state machine cannot carry
+    ├── PassportError
+    │   ├── PassportMissingError     never sealed
+    │   └── PassportInvalidError     sealed, and no longer true
+    └── StoreUnavailableError        the bucket did not answer          (try again later)
+
+The state machine retries the two that say "try again later" by their class names.
+"""
+
+
+class StagingError(RuntimeError):
+    """Root of the tree."""
+
+
+class HubError(StagingError):
+    """The Hub did not give what was asked for."""
+
+
+class ModelNotFoundError(HubError):
+    """There is no such repository, or it is private."""
+
+
+class RevisionNotFoundError(HubError):
+    """The repository has no such branch, tag or commit."""
+
+
+class GatedModelError(HubError):
+    """The repository's terms must be accepted first."""
+
+
+class HubReplyError(HubError):
+    """An answer that makes no sense: refused, not retried."""
+
+
+class HubUnavailableError(HubError):
+    """The Hub is throttling, broken or silent, and the retry budget is spent."""
+
+
+class RefusedError(StagingError):
+    """What the Hub offers must not get into the bucket."""
+
+
+class UnsafeNameError(RefusedError):
+    """A file name that could escape its prefix or collide with another."""
+
+
+class UnsafeFormatError(RefusedError):
+    """A format that can run code, or a repository without loadable weights."""
+
+
+class IntegrityError(RefusedError):
+    """Bytes that are not what the Hub published at the commit."""
+
+
+class FileTooLargeError(RefusedError):
+    """More than one PutObject takes (5 GiB)."""
+
+
+class TooManyFilesError(RefusedError):
+    """A plan that would not fit through a state machine."""
+
+
+class PassportError(StagingError):
+    """The weights are not proven."""
+
+
+class PassportMissingError(PassportError):
+    """No passport: the weights were never staged completely."""
+
+
+class PassportInvalidError(PassportError):
+    """A passport that contradicts itself or the bucket."""
+
+
+class StoreUnavailableError(StagingError):
+    """The bucket did not answer, or refused for a reason that may pass."""

@@ -1,0 +1,219 @@
+"""The ports in memory, with a clock that stands still until it is moved.
+
+They keep the promises that `ports` states (conditional writes, idempotent starts), so that the
+flows can be tested without AWS; tests/contract runs the same checks over these and over moto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from autoscaler.control.world import World
+from autoscaler.endpoints.status import (
+    EndpointRecord,
+    EndpointStatus,
+    HistoryEntry,
+    Traffic,
+    UsageSegment,
+)
+from autoscaler.policy.types import Bounds
+from autoscaler.ports import (
+    Capacity,
+    ConflictError,
+    Flow,
+    FlowReport,
+    FlowState,
+    Load,
+)
+from autoscaler.spec import EndpointSpec
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class StandingClock:
+    moment: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def forward(self, **duration: float) -> datetime:
+        self.moment += timedelta(**duration)
+        return self.moment
+
+
+@dataclass
+class MemoryStore:
+    records: dict[str, EndpointRecord] = field(default_factory=dict)
+    segments: list[UsageSegment] = field(default_factory=list)
+    entries: list[HistoryEntry] = field(default_factory=list)
+    counters: dict[tuple[str, date], Traffic] = field(default_factory=dict)
+    failures: dict[tuple[str, str], int] = field(default_factory=dict)
+    conflicts_to_come: int = 0
+
+    def load_all(self) -> list[EndpointRecord]:
+        return list(self.records.values())
+
+    def load(self, name: str) -> EndpointRecord | None:
+        return self.records.get(name)
+
+    def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
+        if status.name in self.records:
+            raise ConflictError(status.name)
+        self.records[status.name] = EndpointRecord(spec=spec, status=status)
+
+    def save(
+        self,
+        status: EndpointStatus,
+        *,
+        spec: EndpointSpec | None = None,
+        segments: Sequence[UsageSegment] = (),
+        entries: Sequence[HistoryEntry] = (),
+    ) -> EndpointStatus:
+        self._check(status)
+        saved = status.model_copy(update={"version": status.version + 1})
+        kept = spec or self.records[status.name].spec
+        self.records[status.name] = EndpointRecord(spec=kept, status=saved)
+        self.segments += segments
+        self.entries += entries
+        return saved
+
+    def forget(self, status: EndpointStatus) -> None:
+        self._check(status)
+        del self.records[status.name]
+
+    def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
+        return [s for s in self.segments if s.start < end and s.end > start]
+
+    def history(self, name: str, limit: int = 50) -> list[HistoryEntry]:
+        lines = [entry for entry in self.entries if entry.endpoint == name]
+        return sorted(lines, key=lambda entry: entry.at, reverse=True)[:limit]
+
+    def count_traffic(self, traffic: Traffic) -> None:
+        key = (traffic.endpoint, traffic.day)
+        before = self.counters.get(key, Traffic(endpoint=traffic.endpoint, day=traffic.day))
+        names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds")
+        sums = {name: getattr(before, name) + getattr(traffic, name) for name in names}
+        self.counters[key] = before.model_copy(update=sums)
+
+    def count_failure(self, name: str, message_id: str, now: datetime) -> int:
+        self.failures[name, message_id] = self.failures.get((name, message_id), 0) + 1
+        return self.failures[name, message_id]
+
+    def traffic(self, start: date, end: date) -> list[Traffic]:
+        return [t for (_, day), t in self.counters.items() if start <= day <= end]
+
+    def _check(self, status: EndpointStatus) -> None:
+        if self.conflicts_to_come:
+            self.conflicts_to_come -= 1
+            raise ConflictError("ordered by the test")
+        current = self.records.get(status.name)
+        if current is None or current.status.version != status.version:
+            raise ConflictError(status.name)
+
+
+@dataclass
+class MemoryLoad:
+    loads: dict[str, Load] = field(default_factory=dict)
+
+    def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]:
+        quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
+        return {name: self.loads.get(name, quiet) for name in names}
+
+    def backlog(self, name: str) -> int:
+        return self.read([name], NOON)[name].backlog or 0
+
+
+@dataclass
+class MemoryScaler:
+    """SageMaker in memory: `settle` makes what was asked for come true."""
+
+    capacities: dict[str, Capacity] = field(default_factory=dict)
+    calls: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def look(self, name: str) -> Capacity:
+        return self.capacities.get(name, Capacity(exists=False))
+
+    def set_bounds(self, name: str, bounds: Bounds) -> None:
+        self.calls.append(("bounds", name, bounds))
+
+    def set_copies(self, name: str, copies: int) -> None:
+        self.calls.append(("copies", name, copies))
+        self.capacities[name] = replace(self.look(name), desired_copies=copies)
+
+    def settle(self, name: str, copies: int, instances: int | None = None) -> None:
+        self.capacities[name] = Capacity(
+            exists=True,
+            desired_copies=copies,
+            current_copies=copies,
+            instances=copies if instances is None else instances,
+            instance_type="ml.g6e.xlarge",
+            status="InService",
+        )
+
+
+@dataclass
+class MemoryFlows:
+    states: dict[tuple[Flow, str, int], FlowReport] = field(default_factory=dict)
+    started: list[tuple[Flow, str, int]] = field(default_factory=list)
+    stopped: list[tuple[Flow, str, int]] = field(default_factory=list)
+    broken: bool = False
+
+    def start(self, flow: Flow, name: str, generation: int) -> None:
+        if self.broken:
+            raise ConnectionError("the starter died, as the test ordered")
+        if (flow, name, generation) not in self.states:
+            self.started.append((flow, name, generation))
+            self.states[flow, name, generation] = FlowReport(FlowState.RUNNING)
+
+    def look(self, flow: Flow, name: str, generation: int) -> FlowReport:
+        return self.states.get((flow, name, generation), FlowReport(FlowState.ABSENT))
+
+    def stop(self, flow: Flow, name: str, generation: int, why: str) -> None:
+        if self.look(flow, name, generation).state is FlowState.RUNNING:
+            self.end(flow, name, generation, FlowState.FAILED, why)
+            self.stopped.append((flow, name, generation))
+
+    def end(
+        self, flow: Flow, name: str, generation: int, state: FlowState, cause: str = ""
+    ) -> None:
+        self.states[flow, name, generation] = FlowReport(state, cause)
+
+
+@dataclass
+class MemoryAnnouncer:
+    events: list[Any] = field(default_factory=list)
+
+    def announce(self, event: Any) -> None:
+        self.events.append(event)
+
+    def announce_all(self, events: Sequence[Any]) -> None:
+        self.events += events
+
+    def kinds(self) -> list[str]:
+        return [event.detail_type for event in self.events]
+
+
+class MemoryWorld(World):
+    """A World whose every part the test can look into."""
+
+    clock: StandingClock
+    store: MemoryStore
+    load: MemoryLoad
+    scaler: MemoryScaler
+    flows: MemoryFlows
+    announcer: MemoryAnnouncer
+
+
+def memory_world() -> MemoryWorld:
+    return MemoryWorld(
+        clock=StandingClock(),
+        store=MemoryStore(),
+        load=MemoryLoad(),
+        scaler=MemoryScaler(),
+        flows=MemoryFlows(),
+        announcer=MemoryAnnouncer(),
+    )
