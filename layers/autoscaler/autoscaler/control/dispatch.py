@@ -154,7 +154,7 @@ def parse(message: Message) -> tuple[str, dict[str, Any]]:
     """Returns the request's id and the body for the model; raises BadRequestError."""
     try:
         body = json.loads(message.body)
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         raise BadRequestError(f"the message is not JSON: {bad}") from bad
     if not isinstance(body, dict):
         raise BadRequestError("the message must be a JSON object, an OpenAI-style request body")

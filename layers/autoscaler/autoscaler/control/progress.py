@@ -23,6 +23,7 @@ from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
+from .causes import sentence_of
 from .metering import metered
 from .observe import NO_LOAD, history, observe
 from .wishes import backoff, carry_out, entry, wished
@@ -226,7 +227,7 @@ def record_failed(world: World, name: str, generation: int, error: str, cause: s
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
-        failure = f"{error}: {cause}" if cause else error
+        failure = sentence_of(error, cause)
         if record.status.phase is Phase.WAKING:
             _back_to_zero(world, record, failure, now)
         elif record.status.phase in (Phase.STAGING, Phase.CREATING):

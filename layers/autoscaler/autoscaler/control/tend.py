@@ -8,6 +8,7 @@ from ..alerts.events import EndpointFailed, SleepStuck
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import Flow, FlowReport, FlowState
+from .causes import sentence_of
 from .wishes import FLOWS, backoff, carry_out, entry, wished
 from .world import World
 
@@ -36,7 +37,7 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
     """An execution that is over while its phase is not: the phase decides what follows."""
     status = record.status
     failures = status.attempts + 1
-    why = report.cause or "The execution ended without recording its outcome."
+    why = sentence_of("The execution ended without recording its outcome", report.cause or "")
     if status.phase in (Phase.STAGING, Phase.CREATING) and failures >= CREATION_ATTEMPTS:
         _give_up(world, record, why, now)
         return

@@ -1,4 +1,4 @@
-"""The copies that are allowed before demand is asked; schedule, foresight, budget, hold shape it."""
+"""The copies that are allowed before demand is asked: by schedule, foresight, budget and hold."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def scheduled(spec: EndpointSpec, now: datetime) -> Allowance:
         return allowance.because(ReasonCode.WINDOW_OPEN, text)
     if closed := _just_closed(spec, now):
         return allowance.because(ReasonCode.WINDOW_CLOSED, f"{closed}: {span} now.")
+    if bounds.min_copies:
+        return allowance.because(ReasonCode.MINIMUM_KEPT, f"The spec asks for {span} at any time.")
     return allowance
 
 

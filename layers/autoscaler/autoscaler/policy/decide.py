@@ -55,10 +55,15 @@ class _Case:
             bounds=bounds,
             copies=copies,
             transition=transition,
-            reasons=(*self.allowance.reasons, *self.demand.reasons, *reasons),
+            reasons=(*self._given(), *reasons),
             recommendation=Recommendation(self.now, self.demand.copies),
             next_edge=next_edge(self.spec, self.now),
         )
+
+    def _given(self) -> tuple[Reason, ...]:
+        """What asks for copies comes first: schedule and hold, unless they ask for none."""
+        allowed, asked = self.allowance.reasons, self.demand.reasons
+        return (*allowed, *asked) if self.allowance.min_copies else (*asked, *allowed)
 
 
 def decide(
@@ -98,9 +103,6 @@ def _awake(case: _Case) -> Decision:
     sized = steady(case.spec, case.observation, case.history, case.demand, floor, case.now)
     copies = clamp(sized.copies, case.allowance)
     reasons = (*sized.reasons, *capped(case.allowance, case.demand), *idleness.reasons)
-    if not (reasons or case.allowance.reasons or case.demand.reasons):
-        text = f"{counted(copies, 'copy')} awake, and nothing asks for a change."
-        reasons = (Reason(ReasonCode.NOTHING_TO_DO, text),)
     return case.decided(bounds_awake(case.allowance, case.demand, copies), copies, None, reasons)
 
 

@@ -76,7 +76,7 @@ def highest_recommended(
         return wanted
     start = now - window
     before = [one for one in history.recommendations if one.at <= start]
-    at_start = max(before, key=lambda one: one.at).copies if before else desired
+    at_start = max(before, key=_order).copies if before else desired
     return max(wanted, at_start, *(one.copies for one in history.recommendations if one.at > start))
 
 
@@ -88,7 +88,7 @@ def remember(
     Idempotent, in any order of arrival, and never longer than MOST_REMEMBERED.
     """
     arrived = () if recommendation is None else (recommendation,)
-    known = sorted({*history.recommendations, *arrived}, key=lambda one: (one.at, one.copies))
+    known = sorted({*history.recommendations, *arrived}, key=_order)
     kept = _changes(known)
     while len(kept) > 1 and kept[1].at <= now - window:
         kept = kept[1:]
@@ -109,3 +109,8 @@ def _shortened(kept: list[Recommendation]) -> list[Recommendation]:
         return kept
     merged = max(one.copies for one in kept[: surplus + 1])
     return [Recommendation(kept[0].at, merged), *kept[surplus + 1 :]]
+
+
+def _order(one: Recommendation) -> tuple[datetime, int]:
+    # Of two at the same moment the higher is the one that stays in force.
+    return one.at, one.copies

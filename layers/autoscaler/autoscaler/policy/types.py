@@ -36,6 +36,7 @@ class ReasonCode(StrEnum):
     WINDOW_OPEN = "window_open"
     WINDOW_AHEAD = "window_ahead"
     WINDOW_CLOSED = "window_closed"
+    MINIMUM_KEPT = "minimum_kept"
     HELD = "held"
     IDLE = "idle"
     STILL_BUSY = "still_busy"

@@ -5,16 +5,31 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from .durations import Duration, format_duration
+from .durations import Duration, PatientDuration
 from .schedule import Schedule
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 Copies = Annotated[int, Field(ge=0, le=100)]
-Scalar = str | int | float | bool
+
+
+def _one_value(value: Any) -> Any:
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError(f"{value!r} is not a text, a number, true or false")
+    return value
+
+
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_one_value)]
 
 
 class _Part(BaseModel):
@@ -76,16 +91,9 @@ class Scaling(_Part):
     min_copies: Copies = 0
     max_copies: Annotated[int, Field(ge=1, le=100)] = 1
     target_concurrency: Annotated[float, Field(gt=0, le=1024)] | None = None
-    drain_target: Duration = timedelta(minutes=2)
-    keep_alive: Duration = timedelta(minutes=10)
+    drain_target: PatientDuration = timedelta(minutes=2)
+    keep_alive: PatientDuration = timedelta(minutes=10)
     stabilization_window: Duration = timedelta(minutes=5)
-
-    @field_validator("drain_target", "keep_alive")
-    @classmethod
-    def _at_least_thirty_seconds(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=30):
-            raise ValueError(f"{format_duration(value)} is too short: at least 30s")
-        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -129,6 +137,17 @@ class EndpointSpec(_Part):
                     f"window {window.name!r}: min_copies {window.min_copies} is above "
                     f"max_copies {max_copies}; lower the one or raise the other"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _target_is_reachable(self) -> Self:
+        target = self.scaling.target_concurrency
+        if target is not None and target > self.serving.concurrency_per_copy:
+            raise ValueError(
+                f"scaling.target_concurrency {target:g} is above serving.concurrency_per_copy "
+                f"{self.serving.concurrency_per_copy}: a copy never gets there, so nothing would "
+                "scale out"
+            )
         return self
 
     @property

@@ -22,11 +22,19 @@ class SpecError(ValueError):
 def parse_spec(document: Any) -> EndpointSpec:
     """Returns the spec in a parsed YAML document; raises SpecError naming each wrong field."""
     if not isinstance(document, Mapping):
-        raise SpecError([f"an endpoint file is a mapping with `name:` and `model:`, not {document!r}"])
+        shown = f"{document!r:.80}"
+        raise SpecError([f"an endpoint file is a mapping with `name:` and `model:`, not {shown}"])
     try:
         return EndpointSpec.model_validate(document)
     except ValidationError as invalid:
-        raise SpecError([_sentence(error) for error in invalid.errors()]) from invalid
+        raise SpecError([_sentence(error) for error in _causes(invalid)]) from invalid
+
+
+def _causes(invalid: ValidationError) -> list[Any]:
+    """Returns the errors without those of a list that is "too short" as its items are wrong."""
+    errors = invalid.errors()
+    inner = {error["loc"][:-1] for error in errors}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inner]
 
 
 def _sentence(error: Any) -> str:

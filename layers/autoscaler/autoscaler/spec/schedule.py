@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -18,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from .durations import Duration
+from .durations import PatientDuration
 
 
 class Day(StrEnum):
@@ -33,17 +34,18 @@ class Day(StrEnum):
     SUN = "sun"
 
 
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
 def _time_of_day(value: Any) -> Any:
-    # YAML 1.1 reads an unquoted 08:00 as the sexagesimal number 480.
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
-        return time(value // 60, value % 60)
-    if isinstance(value, str):
-        hour, colon, minute = value.partition(":")
-        if colon and hour.isdigit() and len(minute) == 2 and minute.isdigit():
-            if int(hour) < 24 and int(minute) < 60:
-                return time(int(hour), int(minute))
-    elif isinstance(value, time):
+    if isinstance(value, time):
         return value
+    # YAML 1.1 reads an unquoted 18:00 as the sexagesimal number 1080; PyYAML leaves 08:00 and 0:30
+    # as text, so a number below 60 was never a time: `start: 8` is not eight minutes past midnight.
+    if isinstance(value, int) and not isinstance(value, bool) and 60 <= value < 24 * 60:
+        return time(value // 60, value % 60)
+    if isinstance(value, str) and (match := _CLOCK.fullmatch(value)):
+        return time(int(match[1]), int(match[2]))
     raise ValueError(f'{value!r} is not a time of day: write it as "08:00", up to "23:59"')
 
 
@@ -81,7 +83,7 @@ class Window(BaseModel):
     end: TimeOfDay
     min_copies: Annotated[int, Field(ge=0, le=100)] = 0
     max_copies: Annotated[int, Field(ge=1, le=100)] | None = None
-    keep_alive: Duration | None = None
+    keep_alive: PatientDuration | None = None
 
     @field_validator("days")
     @classmethod
@@ -95,7 +97,7 @@ class Window(BaseModel):
         if self.start == self.end:
             raise ValueError(
                 f"window {self.name!r} starts and ends at {self.start:%H:%M}: it would be empty; "
-                "give it two different times"
+                "give it two different times (two windows make a whole day)"
             )
         if self.max_copies is not None and self.min_copies > self.max_copies:
             raise ValueError(

@@ -16,6 +16,7 @@
     ├── PassportError
     │   ├── PassportMissingError     never sealed
     │   └── PassportInvalidError     sealed, and no longer true
+    ├── ObjectMissingError           an object that must be in the bucket is not
     └── StoreUnavailableError        the bucket did not answer          (try again later)
 
 The state machine retries the two that say "try again later" by their class names.
@@ -88,3 +89,7 @@ class PassportInvalidError(PassportError):
 
 class StoreUnavailableError(StagingError):
     """The bucket did not answer, or refused for a reason that may pass."""
+
+
+class ObjectMissingError(StagingError):
+    """The store answered that there is no such object."""

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+# What may be held in memory. The Hub takes no file above 10 MB outside LFS.
+SMALL_BYTES = 32 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -44,8 +47,11 @@ class WeightStore(Protocol):
     def delete(self, key: str) -> None:
         """Idempotent."""
 
-    def get(self, key: str, limit_bytes: int) -> bytes | None:
-        """The whole object, None when absent; raises IntegrityError above `limit_bytes`."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """The whole object.
+
+        Raises ObjectMissingError, and IntegrityError when it is larger than `limit_bytes`.
+        """
 
     def put_bytes(self, key: str, body: bytes) -> None:
         """Stores a small object with its checksum."""

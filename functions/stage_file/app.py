@@ -1,0 +1,16 @@
+"""Moves one file from the Hub to S3, checked on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoscaler.runtime.logs import about, logger, tracer
+from autoscaler.runtime.staging import answer_file
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    about(event)
+    return answer_file(event)

@@ -1,0 +1,268 @@
+"""What the controller announces on the stack's bus: typed events, resource and past tense.
+
+`severity` decides the colour, `told` whether people hear of it, `salient` with `repeat_seconds`
+when a second one says nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from ..endpoints.status import Cause
+from ..policy.types import Bounds, Phase
+
+Seconds = Annotated[float, Field(ge=0)]
+_DAY = 86_400
+_HOUR = 3_600
+_CAPACITY_TRIES_UNTIL_CRITICAL = 3
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Event(BaseModel):
+    """One announcement about one endpoint; an empty endpoint means the whole stack."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    told: ClassVar[bool] = True
+    salient: ClassVar[tuple[str, ...]] = ("generation",)
+    repeat_seconds: ClassVar[int] = _DAY
+
+    endpoint: str
+    generation: int
+    at: AwareDatetime
+
+    @property
+    def detail_type(self) -> str:
+        """The class name, which is the event's name on the bus."""
+        return type(self).__name__
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.INFO
+
+    @property
+    def dedupe_key(self) -> str:
+        """Two events with the same key within `repeat_seconds` are told once."""
+        values = (str(getattr(self, name)) for name in self.salient)
+        return "#".join((self.detail_type, self.endpoint, *values))
+
+
+class EndpointCreated(Event):
+    """The model gave its first answer."""
+
+    seconds: Seconds | None = None  # from the apply to that answer
+
+
+class WakeRequested(Event):
+    cause: Cause
+    copies: int
+    expected_seconds: Seconds
+
+
+class EndpointAwoke(Event):
+    cause: Cause
+    copies: int
+    lead_seconds: Seconds
+    backlog: int | None = None  # None: the signal is missing
+
+
+class EndpointSlept(Event):
+    """Zero instances were seen."""
+
+    awake_seconds: Seconds
+    reason: Cause
+    cost_usd: Decimal | None = None
+    saved_usd: Decimal | None = None
+
+
+class CopiesChanged(Event):
+    salient = ("generation", "at")
+
+    before: int
+    after: int
+    reasons: tuple[str, ...] = ()
+
+
+class BoundsChanged(Event):
+    salient = ("generation", "at")
+
+    before: Bounds
+    after: Bounds
+    window: str | None = None
+
+
+class CapacityMissing(Event):
+    """A wake ended without an answer; it is tried again at `retry_at`."""
+
+    salient = ("generation", "attempt")
+
+    instance_types: tuple[str, ...]
+    attempt: int
+    retry_at: AwareDatetime | None = None
+    failure: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        many = self.attempt >= _CAPACITY_TRIES_UNTIL_CRITICAL
+        return Severity.CRITICAL if many else Severity.WARNING
+
+
+class EndpointFailed(Event):
+    failed_in: Phase
+    failure: str
+    execution: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
+class EndpointRetired(Event):
+    """Everything of the endpoint was seen gone."""
+
+
+class SleepStuck(Event):
+    """Instances are billed that nobody wants. Every retry is a new generation: hourly is enough."""
+
+    salient = ()
+    repeat_seconds = _HOUR
+
+    instances: int
+    since_seconds: Seconds
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
+class RequestAnswered(Event):
+    """For the sender of one request; people do not read these."""
+
+    told = False
+    salient = ("request_id",)
+
+    request_id: str
+    result_uri: str
+    waited_seconds: Seconds
+
+
+class RequestRefused(Event):
+    salient = ("request_id",)
+
+    request_id: str
+    reason: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
+class SignalMissing(Event):
+    """A metric that decisions need does not arrive; it is never taken for a zero."""
+
+    salient = ("signal",)
+    repeat_seconds = _HOUR
+
+    signal: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
+class BudgetReached(Event):
+    """`share` of the month's dollars is spent: 0.8 is 80 %."""
+
+    salient = ("month", "step")
+    repeat_seconds = 31 * _DAY
+
+    spent_usd: Decimal
+    monthly_usd: Decimal
+    share: Annotated[float, Field(ge=0)]
+
+    @property
+    def month(self) -> str:
+        return f"{self.at:%Y-%m}"
+
+    @property
+    def step(self) -> int:
+        """The percentage that was passed last: 0, 50, 80 or 100."""
+        return max(step for step in (0, 50, 80, 100) if self.share * 100 >= step)
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL if self.share >= 1 else Severity.WARNING
+
+
+class HoldSet(Event):
+    salient = ("generation", "until", "author")
+
+    min_copies: int
+    until: AwareDatetime
+    author: str
+    reason: str
+
+
+class HoldEnded(Event):
+    """A hold expired, or `author` ended it before its time."""
+
+    salient = ("generation", "at")
+
+    author: str | None = None
+
+
+class ReportLine(BaseModel):
+    """One endpoint's line in the announcement of a report."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    endpoint: str
+    cost_usd: Decimal
+    saved_usd: Decimal | None
+    wakes: int
+    requests: int
+
+
+class ReportWritten(Event):
+    """A cost report lies at `uri`; the figures are estimates. None: a price is unknown."""
+
+    salient = ("uri", "at")
+
+    endpoint: str = ""
+    generation: int = 0
+    uri: str
+    period: str
+    cost_usd: Decimal
+    baseline_usd: Decimal | None
+    saved_usd: Decimal | None
+    lines: tuple[ReportLine, ...] = ()
+
+
+EVENTS: Mapping[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
+
+
+class EventError(ValueError):
+    """A detail that is no event of ours; names the field."""
+
+
+def parse_event(detail_type: str, detail: Mapping[str, Any]) -> Event:
+    """Returns the typed event; raises EventError for an unknown type or a malformed detail."""
+    if detail_type not in EVENTS:
+        raise EventError(f"there is no event {detail_type!r}; known: {', '.join(sorted(EVENTS))}")
+    try:
+        return EVENTS[detail_type].model_validate(detail)
+    except ValidationError as invalid:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
+        raise EventError(f"{detail_type}: {'; '.join(problems)}") from invalid

@@ -1,0 +1,1 @@
+"""The ports with boto3, one module a service; the only place that makes clients."""

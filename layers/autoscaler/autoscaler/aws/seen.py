@@ -1,0 +1,57 @@
+"""What was told already, in the stack's table: pk `SEEN#<key>`, sk `SEEN`, with a TTL.
+
+PutItem is the only action this needs. DynamoDB deletes expired items days late, so the condition
+looks at `expires_at` itself.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..ports import Clock
+from .clients import client, error_code
+from .clock import SystemClock
+
+_KEY_LIMIT = 1024  # bytes; DynamoDB allows 2048 for a partition key
+
+
+class TableSeen:
+    """SeenStore over DynamoDB."""
+
+    def __init__(self, table_name: str, dynamodb: Any = None, clock: Clock | None = None) -> None:
+        self._table = table_name
+        self._db = dynamodb or client("dynamodb")
+        self._clock = clock or SystemClock()
+
+    def first_time(self, key: str, ttl: timedelta, holder: str) -> bool:
+        now = int(self._clock.now().timestamp())
+        try:
+            self._db.put_item(
+                TableName=self._table,
+                Item=_item(key, now + int(ttl.total_seconds()), holder),
+                ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now "
+                "OR holder = :holder",
+                ExpressionAttributeValues={":now": {"N": str(now)}, ":holder": {"S": holder}},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def forget(self, key: str) -> None:
+        expired = int(self._clock.now().timestamp())
+        self._db.put_item(TableName=self._table, Item=_item(key, expired, "nobody"))
+
+
+def _item(key: str, expires_at: int, holder: str) -> dict[str, dict[str, str]]:
+    short = key.encode()[:_KEY_LIMIT].decode(errors="ignore")
+    return {
+        "pk": {"S": f"SEEN#{short}"},
+        "sk": {"S": "SEEN"},
+        "expires_at": {"N": str(expires_at)},
+        "holder": {"S": holder},
+    }

@@ -1,0 +1,36 @@
+"""Reads what Step Functions says about a failure: JSON in JSON, down to the sentence that counts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_DEEPEST = 6
+_PAIRS = (("errorType", "errorMessage"), ("Error", "Cause"), ("error", "cause"))
+
+
+def sentence_of(error: str, cause: str) -> str:
+    """Returns `Error: cause` of the innermost failure.
+
+    A nested execution fails with its whole description as cause, and a Lambda function with
+    `{"errorType", "errorMessage", "stackTrace"}`; what cannot be read stays as it is.
+    """
+    for _ in range(_DEEPEST):
+        inner = _pair(cause)
+        if inner is None:
+            break
+        error, cause = inner
+    return f"{error}: {cause}" if cause else error
+
+
+def _pair(cause: str) -> tuple[str, str] | None:
+    try:
+        told: Any = json.loads(cause)
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    for error, reason in _PAIRS:
+        if isinstance(told.get(error), str):
+            return told[error], str(told.get(reason) or "")
+    return None

@@ -1,0 +1,59 @@
+"""What the resources of an endpoint are called in AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_SAGEMAKER_NAME = 63
+
+
+@dataclass(frozen=True)
+class ResourceNames:
+    """All names follow from the stack's and the endpoint's; ValueError when they are too long."""
+
+    prefix: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if len(self.base) > LONGEST_SAGEMAKER_NAME:
+            most = LONGEST_SAGEMAKER_NAME - len(self.prefix) - 1
+            raise ValueError(
+                f"{self.name!r} is too long: with stack {self.prefix!r} SageMaker allows "
+                f"{most} characters"
+            )
+
+    @property
+    def base(self) -> str:
+        return f"{self.prefix}-{self.name}"
+
+    @property
+    def endpoint(self) -> str:
+        return self.base
+
+    @property
+    def component(self) -> str:
+        return self.base
+
+    @property
+    def config(self) -> str:
+        return self.base
+
+    @property
+    def model(self) -> str:
+        return self.base
+
+    @property
+    def queue(self) -> str:
+        return self.base
+
+    @property
+    def dead_letter_queue(self) -> str:
+        return f"{self.base}-dlq"
+
+    @property
+    def scalable_resource(self) -> str:
+        return f"inference-component/{self.component}"
+
+    def execution(self, generation: int) -> str:
+        """The name of the execution that carries out the wish of a generation."""
+        return f"{self.name}-{generation}"

@@ -1,0 +1,118 @@
+"""Which instance-seconds belong to a period, and what always-on would have cost in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from ..endpoints.status import EndpointRecord, UsageSegment
+from ..policy.types import Phase
+from .meter import open_segments
+
+Prices = Callable[[str], Decimal | None]
+"""Dollars per hour of an instance type; None: unknown."""
+
+_OVER = {Phase.FAILED, Phase.RETIRING, Phase.RETIRED}
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class AlwaysOn:
+    """One instance of the endpoint's first type, kept running from `start` to `end`.
+
+    Conservative: a fleet that is always on would need more than one instance at its peaks, and
+    the schedule's own minimum may ask for more.
+    """
+
+    start: datetime
+    end: datetime
+    usd_per_hour: Decimal | None
+
+    def usd(self, start: datetime, end: datetime) -> Decimal | None:
+        """What it would have cost within [start, end); None: the price is unknown."""
+        within = min(end, self.end) - max(start, self.start)
+        if within <= timedelta(0):
+            return Decimal(0)
+        return None if self.usd_per_hour is None else self.usd_per_hour * hours(within)
+
+
+def hours(duration: timedelta) -> Decimal:
+    """Exact to the microsecond."""
+    return Decimal(duration // _MICROSECOND) / 3_600_000_000
+
+
+def instance_hours(segment: UsageSegment) -> Decimal:
+    return segment.instances * hours(segment.end - segment.start)
+
+
+def usd(segment: UsageSegment) -> Decimal:
+    """Nothing for an unknown price: who sums this must name the unpriced hours beside it."""
+    return (segment.usd_per_hour or Decimal(0)) * instance_hours(segment)
+
+
+def billed_segments(
+    segments: Iterable[UsageSegment],
+    records: Iterable[EndpointRecord],
+    prices: Prices,
+    start: datetime,
+    until: datetime,
+    now: datetime,
+) -> list[UsageSegment]:
+    """Closed segments and open meters, clipped to [start, until), oldest first.
+
+    Records are read before the segments, so a meter may be older than the segment that closed
+    it: it counts only from where the closed ones end.
+    """
+    closed = list(segments)
+    both = closed + [s for record in records for s in _still_open(record, closed, prices, now)]
+    clipped = (clip(segment, start, until) for segment in both)
+    return sorted((s for s in clipped if s is not None), key=lambda s: (s.start, s.endpoint))
+
+
+def clip(segment: UsageSegment, start: datetime, end: datetime) -> UsageSegment | None:
+    """The part of a segment within [start, end), or None."""
+    first, last = max(segment.start, start), min(segment.end, end)
+    if first >= last:
+        return None
+    if (first, last) == (segment.start, segment.end):
+        return segment
+    return segment.model_copy(update={"start": first, "end": last})
+
+
+def _still_open(
+    record: EndpointRecord, closed: Sequence[UsageSegment], prices: Prices, now: datetime
+) -> tuple[UsageSegment, ...]:
+    meter, name = record.status.meter, record.spec.name
+    stored_until = max((s.end for s in closed if s.endpoint == name), default=meter.since)
+    meter = meter.model_copy(update={"since": max(meter.since, stored_until)})
+    price = prices(meter.instance_type) if meter.instances else None
+    return open_segments(meter, now, endpoint=name, team=record.spec.team, usd_per_hour=price)
+
+
+def always_on(
+    record: EndpointRecord | None,
+    segments: Sequence[UsageSegment],
+    prices: Prices,
+    start: datetime,
+    until: datetime,
+) -> AlwaysOn | None:
+    """The baseline of one endpoint, or None when it never had an instance.
+
+    It begins with the period, or with the first instance of an endpoint created within it, and
+    ends when the endpoint is given up. One that has left the fleet is compared only while it
+    used instances: when it was created is not known any more.
+    """
+    if record is None:
+        if not segments:
+            return None
+        first, last = segments[0], segments[-1]
+        return AlwaysOn(first.start, last.end, prices(first.instance_type))
+    status = record.status
+    existed = status.created_at < start and status.last_awake_at is not None
+    if not existed and not segments:
+        return None
+    begin = start if existed else segments[0].start
+    end = min(until, status.phase_since) if status.phase in _OVER else until
+    return AlwaysOn(begin, max(begin, end), prices(record.spec.instances.types[0]))

@@ -1,0 +1,95 @@
+"""What the controller itself costs, from what it used. Prices: us-east-1, dollars, no free tier.
+
+The free tiers are left out on purpose: an account has one of each, and may have spent it already.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[Decimal, Field(ge=0)] | None
+
+
+class ControllerUsage(BaseModel):
+    """Counts of a period; None: not counted. Per-month things are counted as they stand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lambda_requests: Count = None
+    lambda_gb_seconds: Count = None
+    state_transitions: Count = None
+    alarms: Count = None
+    high_resolution_alarms: Count = None
+    secrets: Count = None
+    table_writes: Count = None
+    table_reads: Count = None
+    queue_requests: Count = None
+    metrics_read: Count = None
+    bus_events: Count = None
+    log_gb: Count = None
+    stored_gb: Count = None  # weights, results and reports in S3
+
+
+class _Price(BaseModel):
+    title: str
+    usd: Decimal
+    per_month: bool = False  # else per piece
+
+
+# Lambda, Step Functions, alarms, secrets, S3: AWS price pages as of 2026-11;
+# DynamoDB on demand, SQS, GetMetricData, EventBridge, CloudWatch Logs: list prices of 2025.
+_PRICES = {
+    "lambda_requests": _Price(title="Lambda requests", usd=Decimal("0.0000002")),
+    "lambda_gb_seconds": _Price(title="Lambda GB-seconds", usd=Decimal("0.0000166667")),
+    "state_transitions": _Price(title="Step Functions transitions", usd=Decimal("0.000025")),
+    "alarms": _Price(title="CloudWatch alarms", usd=Decimal("0.10"), per_month=True),
+    "high_resolution_alarms": _Price(
+        title="High-resolution alarms", usd=Decimal("0.30"), per_month=True
+    ),
+    "secrets": _Price(title="Secrets", usd=Decimal("0.40"), per_month=True),
+    "table_writes": _Price(title="DynamoDB write units", usd=Decimal("0.000000625")),
+    "table_reads": _Price(title="DynamoDB read units", usd=Decimal("0.000000125")),
+    "queue_requests": _Price(title="SQS requests", usd=Decimal("0.0000004")),
+    "metrics_read": _Price(title="Metrics read", usd=Decimal("0.00001")),
+    "bus_events": _Price(title="EventBridge events", usd=Decimal("0.000001")),
+    "log_gb": _Price(title="Logs, GB", usd=Decimal("0.50")),
+    "stored_gb": _Price(title="S3 storage, GB", usd=Decimal("0.023"), per_month=True),
+}
+
+
+class ControllerLine(BaseModel):
+    """One item; None: not counted, and then in no sum."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item: str
+    count: Decimal | None
+    usd: Decimal | None
+
+
+class ControllerCost(BaseModel):
+    """The breakdown. With anything in `unknown` the total is a lower bound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lines: tuple[ControllerLine, ...]
+    total_usd: Decimal
+    unknown: tuple[str, ...]
+
+
+def controller_cost(usage: ControllerUsage, months: Decimal) -> ControllerCost:
+    """Prices the counts of a period that is `months` long (a day is about 1/30.44)."""
+    lines = []
+    for name, price in _PRICES.items():
+        count: Decimal | None = getattr(usage, name)
+        factor = months if price.per_month else Decimal(1)
+        usd = None if count is None else count * price.usd * factor
+        lines.append(ControllerLine(item=price.title, count=count, usd=usd))
+    return ControllerCost(
+        lines=tuple(lines),
+        total_usd=sum((line.usd for line in lines if line.usd is not None), Decimal(0)),
+        unknown=tuple(line.item for line in lines if line.usd is None),
+    )

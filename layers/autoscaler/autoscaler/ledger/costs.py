@@ -1,0 +1,256 @@
+"""From the ledger to a cost report: one pure function over what the store knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
+from ..policy.types import Phase
+from .billed import AlwaysOn, Prices, always_on, billed_segments, clip, hours, instance_hours, usd
+from .controller import ControllerUsage, controller_cost
+from .figures import (
+    BudgetUse,
+    CostReport,
+    Costs,
+    EndpointCosts,
+    KindCosts,
+    Served,
+    SlotCosts,
+    Span,
+    TeamCosts,
+    Unpriced,
+    Wakes,
+)
+from .notes import notes
+from .periods import Period
+
+_HOURS_PER_MONTH = Decimal("730.5")
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the store knows: records read first, then closed segments, counters and history."""
+
+    records: Sequence[EndpointRecord]
+    segments: Sequence[UsageSegment]
+    traffic: Sequence[Traffic] = ()
+    history: Mapping[str, Sequence[HistoryEntry]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Account:
+    """One endpoint's part of the books, clipped to the period."""
+
+    name: str
+    team: str
+    record: EndpointRecord | None
+    segments: tuple[UsageSegment, ...]
+    baseline: AlwaysOn | None
+    wakes: Wakes
+    served: Served
+
+
+def summarize(
+    books: Books,
+    period: Period,
+    now: datetime,
+    prices: Prices,
+    usage: ControllerUsage | None = None,
+) -> CostReport:
+    """Returns the report of [period.start, now or the period's end, whichever is first).
+
+    Instance-hours without a price are in no dollar figure; they are listed, and savings that
+    they would change are None. An endpoint belongs to the team that its file names now; its
+    dollars to the team of the time.
+    """
+    until = max(period.start, min(period.end, now))
+    billed = billed_segments(books.segments, books.records, prices, period.start, until, now)
+    accounts = _accounts(books, billed, period, until, prices)
+    months = hours(until - period.start) / _HOURS_PER_MONTH
+    report = CostReport(
+        period=period,
+        until=until,
+        written_at=now,
+        total=Costs(**_figures(accounts, billed, period.start, until)),
+        endpoints=tuple(_endpoint(a, period.start, until, now, prices) for a in accounts),
+        teams=_teams(accounts, billed, period.start, until),
+        slots=_slots(accounts, billed, period, until),
+        controller=controller_cost(usage, months) if usage else None,
+    )
+    return report.model_copy(update={"notes": notes(report)})
+
+
+def _accounts(
+    books: Books,
+    billed: Sequence[UsageSegment],
+    period: Period,
+    until: datetime,
+    prices: Prices,
+) -> list[_Account]:
+    records = {r.spec.name: r for r in books.records if r.status.created_at < until}
+    counted = [t for t in books.traffic if period.holds_utc_day(t.day)]
+    names = records.keys() | {s.endpoint for s in billed} | {t.endpoint for t in counted}
+    accounts = []
+    for name in sorted(names):
+        record = records.get(name)
+        segments = tuple(s for s in billed if s.endpoint == name)
+        accounts.append(
+            _Account(
+                name=name,
+                team=record.spec.team
+                if record
+                else segments[-1].team
+                if segments
+                else "unassigned",
+                record=record,
+                segments=segments,
+                baseline=always_on(record, segments, prices, period.start, until),
+                wakes=_wakes(record, books.history.get(name, ()), period.start, until),
+                served=_served(t for t in counted if t.endpoint == name),
+            )
+        )
+    return accounts
+
+
+def _wakes(
+    record: EndpointRecord | None,
+    entries: Sequence[HistoryEntry],
+    start: datetime,
+    until: datetime,
+) -> Wakes:
+    """A wake is a generation that was WAKING; it counts where its first line of history lies."""
+    began: dict[int, datetime] = {}
+    for entry in entries:
+        if entry.phase is Phase.WAKING:
+            began[entry.generation] = min(entry.at, began.get(entry.generation, entry.at))
+    count = sum(start <= at < until for at in began.values())
+    cold_starts = record.status.cold_starts if record else ()
+    measured = [c for c in cold_starts if start <= c.requested_at < until]
+    return Wakes(
+        count=max(count, len(measured)),
+        causes=dict(Counter(c.cause.value for c in measured).most_common()),
+        lead_seconds=tuple(sorted(c.lead_time.total_seconds() for c in measured)),
+    )
+
+
+def _served(counters: Iterable[Traffic | Served]) -> Served:
+    names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds")
+    kept = list(counters)
+    return Served.model_validate({n: sum(getattr(c, n) for c in kept) for n in names})
+
+
+def _figures(
+    accounts: Sequence[_Account],
+    segments: Sequence[UsageSegment],
+    start: datetime,
+    until: datetime,
+) -> dict[str, object]:
+    awake = (s for s in segments if s.kind is not UsageKind.PROVISIONING)
+    leads = sorted(lead for a in accounts for lead in a.wakes.lead_seconds)
+    causes: Counter[str] = Counter()
+    for account in accounts:
+        causes.update(account.wakes.causes)
+    return {
+        "cost": _by_kind(segments),
+        "awake_hours": float(sum((hours(s.end - s.start) for s in awake), Decimal(0))),
+        "instance_hours": float(sum((instance_hours(s) for s in segments), Decimal(0))),
+        "baseline_usd": _baseline(accounts, start, until),
+        "unpriced": _unpriced(segments),
+        "wakes": Wakes(
+            count=sum(a.wakes.count for a in accounts),
+            causes=dict(causes.most_common()),
+            lead_seconds=tuple(leads),
+        ),
+        "served": _served(a.served for a in accounts),
+    }
+
+
+def _by_kind(segments: Iterable[UsageSegment]) -> KindCosts:
+    sums = dict.fromkeys(UsageKind, Decimal(0))
+    for segment in segments:
+        sums[segment.kind] += usd(segment)
+    return KindCosts.model_validate({kind.value: money for kind, money in sums.items()})
+
+
+def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) -> Decimal | None:
+    each = [a.baseline.usd(start, until) for a in accounts if a.baseline]
+    known = [money for money in each if money is not None]
+    return sum(known, Decimal(0)) if len(known) == len(each) else None
+
+
+def _unpriced(segments: Iterable[UsageSegment]) -> tuple[Unpriced, ...]:
+    missing: dict[str, Decimal] = {}
+    for segment in segments:
+        if segment.usd_per_hour is None:
+            before = missing.get(segment.instance_type, Decimal(0))
+            missing[segment.instance_type] = before + instance_hours(segment)
+    return tuple(
+        Unpriced(instance_type=instance_type, instance_hours=float(spent))
+        for instance_type, spent in sorted(missing.items())
+    )
+
+
+def _endpoint(
+    account: _Account, start: datetime, until: datetime, now: datetime, prices: Prices
+) -> EndpointCosts:
+    record, segments = account.record, account.segments
+    types = record.spec.instances.types if record else [s.instance_type for s in segments]
+    spans = (Span(start=s.start, end=s.end, instances=s.instances, kind=s.kind) for s in segments)
+    return EndpointCosts(
+        **_figures([account], segments, start, until),
+        name=account.name,
+        team=account.team,
+        model=record.spec.model.id if record else None,
+        instance_type=types[0] if types else "",
+        budget=_budget(record, now, prices) if record else None,
+        timeline=tuple(spans),
+    )
+
+
+def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse | None:
+    """Dollars of the present UTC month, the open meter included."""
+    limit = record.spec.budget.monthly_usd
+    if limit is None:
+        return None
+    status, month = record.status, f"{now:%Y-%m}"
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    running = billed_segments((), [record], prices, first, now, now)
+    closed = status.spent_usd if status.spent_in == month else Decimal(0)
+    spent = closed + sum((usd(s) for s in running), Decimal(0))
+    return BudgetUse(month=month, monthly_usd=limit, spent_usd=spent)
+
+
+def _teams(
+    accounts: Sequence[_Account],
+    billed: Sequence[UsageSegment],
+    start: datetime,
+    until: datetime,
+) -> tuple[TeamCosts, ...]:
+    teams = []
+    for team in sorted({a.team for a in accounts} | {s.team for s in billed}):
+        theirs = [a for a in accounts if a.team == team]
+        segments = [s for s in billed if s.team == team]
+        figures = _figures(theirs, segments, start, until)
+        names = tuple(a.name for a in theirs)
+        teams.append(TeamCosts(**figures, team=team, endpoints=names))
+    return tuple(teams)
+
+
+def _slots(
+    accounts: Sequence[_Account],
+    billed: Sequence[UsageSegment],
+    period: Period,
+    until: datetime,
+) -> tuple[SlotCosts, ...]:
+    slots = []
+    for slot in period.slots():
+        end = min(slot.end, until)
+        clipped = (clip(segment, slot.start, end) for segment in billed)
+        cost = _by_kind(segment for segment in clipped if segment is not None)
+        baseline = _baseline(accounts, slot.start, end)
+        slots.append(SlotCosts(slot=slot, cost=cost, baseline_usd=baseline))
+    return tuple(slots)

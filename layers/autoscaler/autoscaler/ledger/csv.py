@@ -1,0 +1,78 @@
+"""The report as a table for spreadsheets: one line per endpoint and one for all of it.
+
+Dollars are exact, not rounded; what is not known is an empty cell, never a zero.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from decimal import Decimal
+
+from .figures import CostReport, Costs
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def render_csv(report: CostReport) -> str:
+    """Returns the table with a header line."""
+    period = {
+        "basis": report.basis,
+        "period_start": report.period.start.isoformat(),
+        "period_end": report.until.isoformat(),
+    }
+    rows = [
+        {
+            **period,
+            "endpoint": _text(e.name),
+            "team": _text(e.team),
+            "instance_type": e.instance_type,
+            **_figures(e),
+            "budget_monthly_usd": _plain(e.budget.monthly_usd) if e.budget else "",
+            "budget_spent_usd": _plain(e.budget.spent_usd) if e.budget else "",
+        }
+        for e in report.endpoints
+    ]
+    rows.append({**period, "endpoint": "(all)", **_figures(report.total)})
+    names = dict.fromkeys(name for row in rows for name in row)
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _figures(costs: Costs) -> Mapping[str, str]:
+    return {
+        "cost_usd": _plain(costs.cost.total),
+        "provisioning_usd": _plain(costs.cost.provisioning),
+        "serving_usd": _plain(costs.cost.serving),
+        "idle_tail_usd": _plain(costs.cost.idle_tail),
+        "unpriced_instance_hours": str(sum(item.instance_hours for item in costs.unpriced)),
+        "baseline_usd": _plain(costs.baseline_usd),
+        "savings_usd": _plain(costs.savings_usd),
+        "awake_hours": str(costs.awake_hours),
+        "instance_hours": str(costs.instance_hours),
+        "wakes": str(costs.wakes.count),
+        "lead_p50_seconds": _plain(costs.wakes.lead_p50_seconds),
+        "lead_p90_seconds": _plain(costs.wakes.lead_p90_seconds),
+        "requests": str(costs.served.requests),
+        "refused": str(costs.served.refused),
+        "input_tokens": str(costs.served.input_tokens),
+        "output_tokens": str(costs.served.output_tokens),
+        "mean_wait_seconds": _plain(costs.served.mean_wait_seconds),
+        "usd_per_1000_requests": _plain(costs.usd_per_1000_requests),
+        "usd_per_million_tokens": _plain(costs.usd_per_million_tokens),
+    }
+
+
+def _plain(value: Decimal | float | None) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return "" if value is None else str(value)
+
+
+def _text(value: str) -> str:
+    """Spreadsheets run what begins like a formula."""
+    return f"'{value}" if value.startswith(_FORMULA) else value

@@ -1,0 +1,215 @@
+"""The report as one self-contained page: no script, no font, no request to anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from ..alerts.wording import local_time, percent, share_of, spoken, usd
+from .charts import KIND_TITLES, cost_chart, share_bar, timeline
+from .controller import ControllerCost
+from .figures import CostReport, Costs, EndpointCosts, TeamCosts
+from .style import CSS
+
+_NONE = "–"
+_SWATCHES = {title: kind.value for kind, title in KIND_TITLES.items()}
+
+
+def render_html(report: CostReport) -> str:
+    """Returns the page. Everything that comes from outside is escaped."""
+    title = f"Cost report – {report.period.title}"
+    parts = [
+        _header(report),
+        _tiles(report),
+        _section("Cost against always on", _against(report.total) + share_bar(report.total)),
+        _section("Cost over time", cost_chart(report.slots)),
+        _section("Endpoints", _endpoint_table(report)),
+        *(_endpoint(endpoint, report) for endpoint in _dearest_first(report)),
+        _section("Teams", _team_table(report.teams)) if len(report.teams) > 1 else "",
+        _section("The controller itself", _controller(report.controller))
+        if report.controller
+        else "",
+        _section("How these figures were made", _notes(report.notes)),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{CSS}</style></head>"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _header(report: CostReport) -> str:
+    zone = report.period.time_zone
+    written = local_time(report.written_at, zone)
+    running = f"until {local_time(report.until, zone)}, still running · "
+    state = running if report.until < report.period.end else ""
+    return (
+        f"<header><div><h1>LLM endpoints: cost report</h1>"
+        f'<p class="sub">{escape(report.period.title)} · {escape(zone)}</p></div>'
+        f'<p class="sub">{state}written {written} '
+        f'<span class="badge">{report.basis}</span></p></header>'
+    )
+
+
+def _tiles(report: CostReport) -> str:
+    total = report.total
+    saved = share_of(total.savings_usd, total.baseline_usd)
+    at_least = "at least, a price is unknown" if total.unpriced else _kinds(total)
+    tiles = (
+        ("Cost", usd(total.cost.total), at_least, ""),
+        ("Always on", usd(total.baseline_usd), "one instance per endpoint", ""),
+        ("Saved", usd(total.savings_usd), f"{saved} of always on" if saved else "", _mood(total)),
+        ("Requests", f"{total.served.requests:,}", _wakes(total), ""),
+    )
+    return '<div class="tiles">{}</div>'.format(
+        "".join(
+            f'<div><span>{title}</span><strong class="{mood}">{value}</strong>'
+            f"<span>{escape(under)}</span></div>"
+            for title, value, under, mood in tiles
+        )
+    )
+
+
+def _dearest_first(report: CostReport) -> list[EndpointCosts]:
+    return sorted(report.endpoints, key=lambda e: (-e.cost.total, e.name))
+
+
+def _against(costs: Costs) -> str:
+    saved = costs.savings_usd
+    if saved is None or not costs.baseline_usd:
+        return f'<p class="cap">{usd(costs.cost.total)} spent.</p>'
+    kept = f"{usd(saved)} saved" if saved >= 0 else f"{usd(-saved)} more than always on"
+    return (
+        f'<p class="cap">{usd(costs.cost.total)} spent of {usd(costs.baseline_usd)} that one '
+        f"instance per endpoint costs when it is always on: {kept}.</p>"
+    )
+
+
+def _kinds(costs: Costs) -> str:
+    whole = costs.cost.total
+    return f"{share_of(costs.cost.serving, whole)} of it serving" if whole else "nothing ran"
+
+
+def _wakes(costs: Costs) -> str:
+    wakes = costs.wakes
+    times = "1 wake" if wakes.count == 1 else f"{wakes.count:,} wakes"
+    lead = wakes.lead_p50_seconds
+    return times if lead is None else f"{times}, {spoken(lead)} median lead time"
+
+
+def _mood(costs: Costs) -> str:
+    if not costs.savings_usd:
+        return ""
+    return "good" if costs.savings_usd > 0 else "bad"
+
+
+_COLUMNS = (
+    "Cost", "Always on", "Saved", "Awake", "Wakes", "Requests", "Per 1,000 requests",
+    "Per 1 M tokens",
+)  # fmt: skip
+
+
+def _cells(costs: Costs) -> list[str]:
+    partial = "<small>at least</small>" if costs.unpriced else ""
+    share = share_of(costs.savings_usd, costs.baseline_usd)
+    saved = f'<span class="{_mood(costs)}">{usd(costs.savings_usd)}</span>'
+    return [
+        usd(costs.cost.total) + partial,
+        usd(costs.baseline_usd),
+        saved + (f"<small>{share}</small>" if share else ""),
+        f"{costs.awake_hours:,.1f} h",
+        f"{costs.wakes.count:,}",
+        f"{costs.served.requests:,}",
+        usd(costs.usd_per_1000_requests) if costs.served.requests else _NONE,
+        usd(costs.usd_per_million_tokens) if costs.served.requests else _NONE,
+    ]
+
+
+def _row(title: str, under: str, costs: Costs) -> str:
+    small = f"<small>{escape(under)}</small>" if under else ""
+    cells = "".join(
+        f'<td data-label="{label}"><span>{cell}</span></td>'
+        for label, cell in zip(_COLUMNS, _cells(costs), strict=True)
+    )
+    return f"<tr><td>{escape(title)}{small}</td>{cells}</tr>"
+
+
+def _table(first: str, rows: Iterable[str], foot: str = "") -> str:
+    heads = "".join(f"<th>{column}</th>" for column in (first, *_COLUMNS))
+    footer = f"<tfoot>{foot}</tfoot>" if foot else ""
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>{footer}</table>"
+
+
+def _endpoint_table(report: CostReport) -> str:
+    if not report.endpoints:
+        return '<p class="empty">There was no endpoint in this period.</p>'
+    rows = [_row(e.name, f"{e.team} · {e.instance_type}", e) for e in _dearest_first(report)]
+    foot = _row("All", "", report.total) if len(rows) > 1 else ""
+    return _table("Endpoint", rows, foot)
+
+
+def _team_table(teams: Iterable[TeamCosts]) -> str:
+    return _table("Team", [_row(t.team, ", ".join(t.endpoints), t) for t in teams])
+
+
+def _endpoint(endpoint: EndpointCosts, report: CostReport) -> str:
+    start, end = report.period.start, report.period.end
+    labels = [slot.slot.label for slot in report.slots]
+    if endpoint.timeline and start < end:
+        drawing = '<p class="cap">Instances</p>' + timeline(endpoint, start, end, labels)
+    else:
+        drawing = '<p class="empty">No instance ran in this period.</p>'
+    what = endpoint.model or "retired since"
+    facts = "".join(
+        f'<div><dt class="{_SWATCHES.get(name, "")}">{name}</dt><dd>{escape(value)}</dd></div>'
+        for name, value in _facts(endpoint)
+    )
+    return (
+        f'<section><div class="head"><h3>{escape(endpoint.name)}</h3><p>{escape(what)} · '
+        f"{escape(endpoint.instance_type)}</p></div>{drawing}<dl>{facts}</dl></section>"
+    )
+
+
+def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
+    cost, wakes, served = endpoint.cost, endpoint.wakes, endpoint.served
+    causes = ", ".join(f"{cause} {count}" for cause, count in wakes.causes.items())
+    facts = [
+        ("Serving", usd(cost.serving)),
+        ("Idle tail", usd(cost.idle_tail)),
+        ("Provisioning", usd(cost.provisioning)),
+        ("Instance-hours", f"{endpoint.instance_hours:,.2f}"),
+        ("Lead time, median", _seconds(wakes.lead_p50_seconds)),
+        ("Lead time, 90th percentile", _seconds(wakes.lead_p90_seconds)),
+        ("Causes of wakes", causes or _NONE),
+        ("Mean wait of a request", _seconds(served.mean_wait_seconds)),
+        ("Tokens in / out", f"{served.input_tokens:,} / {served.output_tokens:,}"),
+        ("Requests refused", f"{served.refused:,}"),
+    ]
+    for item in endpoint.unpriced:
+        facts.append(("Price unknown", f"{item.instance_type}, {item.instance_hours:.2f} h"))
+    if endpoint.budget:
+        budget = endpoint.budget
+        text = f"{percent(budget.share)} of {usd(budget.monthly_usd)}"
+        facts.append((f"Budget {budget.month}", f"{usd(budget.spent_usd)}, {text}"))
+    return facts
+
+
+def _seconds(value: float | None) -> str:
+    return _NONE if value is None else spoken(value)
+
+
+def _controller(cost: ControllerCost) -> str:
+    lines = "".join(
+        f"<div><dt>{escape(line.item)}</dt><dd>{usd(line.usd)}</dd></div>" for line in cost.lines
+    )
+    bound = " at least" if cost.unknown else ""
+    return f"<p>{usd(cost.total_usd)}{bound} in this period.</p><dl>{lines}</dl>"
+
+
+def _notes(sentences: Iterable[str]) -> str:
+    return f'<ul class="notes">{"".join(f"<li>{escape(s)}</li>" for s in sentences)}</ul>'

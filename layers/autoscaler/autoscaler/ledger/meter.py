@@ -1,0 +1,112 @@
+"""The meter: from what was seen at moments to segments of instance-seconds. Pure.
+
+A status carries one open segment (`Meter`). Whatever changes the status moves the meter and
+stores the segments that this closes in the same write, so a replay finds the meter moved already
+and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from ..endpoints.status import Meter, UsageKind, UsageSegment
+
+
+def advance(
+    meter: Meter,
+    now: datetime,
+    *,
+    instances: int,
+    instance_type: str,
+    kind: UsageKind,
+    endpoint: str,
+    team: str,
+    usd_per_hour: Decimal | None,
+) -> tuple[Meter, tuple[UsageSegment, ...]]:
+    """Returns the meter at `now` and the segments that were closed, oldest first.
+
+    `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`. Nothing changed
+    and no UTC midnight passed: the same meter and no segment. A `now` before the meter's start
+    is a late observation and changes nothing.
+    """
+    if now < meter.since:
+        return meter, ()
+    changed = (instances, instance_type, kind) != (
+        meter.instances,
+        meter.instance_type,
+        meter.kind,
+    )
+    if instances == 0 == meter.instances:
+        return meter, ()
+    until = now if changed else max(meter.since, _midnight(now))
+    segments = tuple(
+        UsageSegment(
+            endpoint=endpoint,
+            team=team,
+            instance_type=meter.instance_type,
+            instances=meter.instances,
+            kind=meter.kind,
+            start=start,
+            end=end,
+            usd_per_hour=usd_per_hour,
+        )
+        for start, end in _days(meter.since, until)
+        if meter.instances
+    )
+    if not changed and until == meter.since:
+        return meter, ()
+    opened = Meter(instances=instances, instance_type=instance_type, kind=kind, since=until)
+    return opened, segments
+
+
+def split_idle(
+    segments: Sequence[UsageSegment], last_active_at: datetime
+) -> tuple[UsageSegment, ...]:
+    """Marks what SERVING segments ran after the last activity as IDLE_TAIL; the sum is unchanged.
+
+    Called for the segments that going to sleep closes. Days closed before stay as they are: at
+    their midnight nobody knew yet that the endpoint would not be used again.
+    """
+    split: list[UsageSegment] = []
+    for segment in segments:
+        if segment.kind is not UsageKind.SERVING or segment.end <= last_active_at:
+            split.append(segment)
+            continue
+        cut = max(segment.start, last_active_at)
+        if segment.start < cut:
+            split.append(segment.model_copy(update={"end": cut}))
+        split.append(segment.model_copy(update={"start": cut, "kind": UsageKind.IDLE_TAIL}))
+    return tuple(split)
+
+
+def open_segments(
+    meter: Meter, now: datetime, *, endpoint: str, team: str, usd_per_hour: Decimal | None
+) -> tuple[UsageSegment, ...]:
+    """What the open meter has run up to now, as segments that are not stored."""
+    _, segments = advance(
+        meter,
+        now,
+        instances=0,
+        instance_type=meter.instance_type,
+        kind=meter.kind,
+        endpoint=endpoint,
+        team=team,
+        usd_per_hour=usd_per_hour,
+    )
+    return segments
+
+
+def _midnight(moment: datetime) -> datetime:
+    """The last UTC midnight, the moment itself included."""
+    utc = moment.astimezone(UTC)
+    return utc.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _days(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Cuts a span at every UTC midnight; nothing for an empty one."""
+    while start < end:
+        cut = min(end, _midnight(start) + timedelta(days=1))
+        yield start, cut
+        start = cut

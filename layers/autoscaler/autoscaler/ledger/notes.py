@@ -1,0 +1,50 @@
+"""How the figures of a report were made, in sentences that stand under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .figures import CostReport
+from .periods import PeriodKind
+
+
+def notes(report: CostReport) -> tuple[str, ...]:
+    """The sentences that apply to this report."""
+    return tuple(_sentences(report))
+
+
+def _sentences(report: CostReport) -> Iterator[str]:
+    total = report.total
+    yield (
+        "All figures are estimated: instance-seconds that the controller saw, from the moment an "
+        "instance was asked for until it was seen gone, at list price. They are not reconciled "
+        "with the bill."
+    )
+    yield (
+        "Always-on baseline: one instance of each endpoint's first type, running from the "
+        "period's start or the endpoint's first instance. Peaks that need more are left out, so "
+        "it is a low estimate."
+    )
+    for item in total.unpriced:
+        yield (
+            f"The price of {item.instance_type} is unknown: its {item.instance_hours:.2f} "
+            "instance-hours are in no dollar figure, and costs with them are lower bounds."
+        )
+    if total.savings_usd is not None and total.savings_usd < 0:
+        yield "Savings are negative: this cost more than one instance that is always on."
+    if report.period.time_zone != "UTC" or report.period.kind is PeriodKind.ALL:
+        yield (
+            "Requests and tokens are counted by UTC day; a day belongs to the period that holds "
+            "its noon (to an open-ended report if it touches it)."
+        )
+    if total.wakes.count > len(total.wakes.lead_seconds):
+        unmeasured = total.wakes.count - len(total.wakes.lead_seconds)
+        yield (
+            f"{unmeasured} of {total.wakes.count} wakes have no measured lead time: they failed, "
+            "were turned round, still run, or are older than the 20 that are kept."
+        )
+    if report.controller is None:
+        yield "The controller's own usage was not counted: savings are before its cost."
+    elif report.controller.unknown:
+        missing = ", ".join(report.controller.unknown)
+        yield f"The controller's own cost is a lower bound; not counted: {missing}."

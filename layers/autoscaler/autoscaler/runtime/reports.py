@@ -1,0 +1,71 @@
+"""The report_costs function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date as Date
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..aws.clock import SystemClock
+from ..aws.events import BusAnnouncer
+from ..aws.reports import S3Reports
+from ..aws.table import TableStore
+from ..catalog.prices import usd_per_hour
+from ..ledger.periods import Period, PeriodKind
+from ..ledger.report import period_since_first, write_report
+from ..spec.schedule import TimeZoneName
+from .logs import logger
+
+
+class ReportSettings(BaseModel):
+    """What the template tells the function."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    table_name: str = Field(alias="TABLE_NAME")
+    bus_name: str = Field(alias="BUS_NAME")
+    reports_bucket: str = Field(alias="REPORTS_BUCKET")
+    default_time_zone: TimeZoneName = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
+
+
+class ReportOrder(BaseModel):
+    """`{"period": "day"}`: the last one that is over. With `date`: the one that holds this day,
+    over or not. `{"period": "all"}`: since the first endpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    period: PeriodKind
+    date: Date | None = None
+
+
+@cache
+def _settings() -> ReportSettings:
+    return ReportSettings.model_validate(dict(os.environ))
+
+
+def report(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes the report that is asked for; returns where it lies and its totals."""
+    order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
+    store, zone = TableStore(env.table_name), env.default_time_zone
+    if order.period is PeriodKind.ALL:
+        period = period_since_first(store, clock, zone)
+    elif order.date:
+        period = Period.holding(order.period, order.date, zone)
+    else:
+        period = Period.last(order.period, clock.now(), zone)
+    written = write_report(
+        store,
+        S3Reports(env.reports_bucket),
+        clock,
+        BusAnnouncer(env.bus_name),
+        period,
+        prices=usd_per_hour,
+    )
+    logger.info("report written", uri=written.uri, endpoints=len(written.lines))
+    folder = written.uri.rpartition("/")[0]
+    uris = {kind: f"{folder}/costs.{kind}" for kind in ("html", "csv", "json")}
+    return {**written.model_dump(mode="json", exclude={"uri", "at"}), "uris": uris}

@@ -1,0 +1,141 @@
+"""One HTTP exchange over the standard library, with a deadline for each receive.
+
+`http.client` and not a library: the Lambda imports it anyway, and a streamed gigabyte costs half
+the CPU.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Self
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import HubReplyError
+from .retry import TransientError
+
+READ_BYTES = 256 * 1024
+# A connection that gives less than this in one receive deadline is as good as dead.
+_LEAST_BYTES_PER_DEADLINE = 64 * 1024
+_TROUBLE = (OSError, http.client.HTTPException)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Scheme, host and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Raises HubReplyError for anything but http(s) with a host and without credentials."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as wrong:
+            raise HubReplyError(f"not a usable address: {wrong}") from wrong
+        if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
+            raise HubReplyError(f"not a usable address: {safe_address(url)}")
+        return cls(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80))
+
+    @property
+    def is_loopback(self) -> bool:
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def safe_address(url: str) -> str:
+    """The address without query and credentials: signed URLs must not reach a log."""
+    try:
+        parts: SplitResult = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    except ValueError:
+        return "an unreadable address"
+
+
+@dataclass
+class Reply:
+    """A reply whose body is read by `receive`; close it."""
+
+    status: int
+    headers: Mapping[str, str]
+    _connection: http.client.HTTPConnection = field(repr=False)
+    _body: http.client.HTTPResponse = field(repr=False)
+    _deadline_seconds: float = field(repr=False)
+    _since: float = field(default_factory=time.monotonic, init=False, repr=False)
+    _received_since: int = field(default=0, init=False, repr=False)
+
+    def receive(self, size: int = READ_BYTES) -> bytes:
+        """At most `size` bytes, b"" at the end; raises TransientError on resets and stalls."""
+        try:
+            chunk = self._body.read1(size)
+        except _TROUBLE as trouble:
+            raise TransientError(f"the connection broke: {describe(trouble)}") from trouble
+        now = time.monotonic()
+        self._received_since += len(chunk)
+        if self._received_since >= _LEAST_BYTES_PER_DEADLINE:
+            self._since, self._received_since = now, 0
+        elif now - self._since > self._deadline_seconds:
+            raise TransientError(
+                f"only {self._received_since} bytes came in {now - self._since:.0f} s"
+            )
+        return chunk
+
+    def restart_deadline(self) -> None:
+        """Call after a pause of the reader's own making."""
+        self._since, self._received_since = time.monotonic(), 0
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def describe(trouble: BaseException) -> str:
+    """What happened, for people."""
+    if isinstance(trouble, TimeoutError):
+        return "nothing came before the deadline"
+    return f"{type(trouble).__name__}: {trouble}" if str(trouble) else type(trouble).__name__
+
+
+def request(url: str, headers: Mapping[str, str], deadline_seconds: float) -> Reply:
+    """Sends a GET and returns its reply, whatever the status; raises TransientError."""
+    origin = Origin.of(url)
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection = _connect(origin, deadline_seconds)
+    try:
+        connection.request("GET", target, headers={"Accept-Encoding": "identity", **headers})
+        body = connection.getresponse()
+    except ssl.SSLCertVerificationError as wrong:
+        connection.close()
+        raise HubReplyError(f"{origin.host}: the certificate is not valid: {wrong}") from wrong
+    except _TROUBLE as trouble:
+        connection.close()
+        raise TransientError(f"{origin.host}: {describe(trouble)}") from trouble
+    lowered = {name.lower(): value for name, value in body.getheaders()}
+    return Reply(body.status, lowered, connection, body, deadline_seconds)
+
+
+def _connect(origin: Origin, deadline_seconds: float) -> http.client.HTTPConnection:
+    if origin.scheme == "https":
+        return http.client.HTTPSConnection(
+            origin.host, origin.port, timeout=deadline_seconds, context=_tls()
+        )
+    return http.client.HTTPConnection(origin.host, origin.port, timeout=deadline_seconds)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,190 @@
+"""The Hugging Face Hub: what a repository holds at a commit, and its files as streams."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from .errors import (
+    HubError,
+    HubReplyError,
+    IntegrityError,
+)
+from .http import Origin, Reply, request, safe_address
+from .hub_files import COMMIT, HubFile, Revision, licence_of, parse_file
+from .hub_replies import refuse_reply
+from .retry import Retrier, RetryPolicy, TransientError
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+# Where the Hub sends downloads: its CDNs and its Xet bridge.
+DEFAULT_REDIRECT_HOSTS = ("*.huggingface.co", "*.hf.co")
+PAGE_ENTRIES = 1000
+_MAX_JSON_BYTES = 32 * 1024 * 1024
+_MAX_REDIRECTS = 5
+_MAX_PAGES = 200
+_AGENT = {"User-Agent": "llm-endpoint-autoscaler"}
+_TOKEN = re.compile(r"[!-~]{1,512}")
+_NEXT_PAGE = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
+
+
+class HubClient:
+    """Reads one Hub. The token goes to the Hub's own origin and nowhere else."""
+
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        token: str | None = None,
+        redirect_hosts: tuple[str, ...] = DEFAULT_REDIRECT_HOSTS,
+        policy: RetryPolicy | None = None,
+        deadline_seconds: float = 30.0,
+    ) -> None:
+        """`deadline_seconds` is for each receive. Raises HubReplyError for an unusable endpoint."""
+        self.endpoint = endpoint.rstrip("/")
+        self._origin = Origin.of(self.endpoint)
+        if self._origin.scheme != "https" and not self._origin.is_loopback:
+            raise HubReplyError(f"HF_ENDPOINT {self.endpoint}: plain http only on loopback")
+        if token and not _TOKEN.fullmatch(token):
+            raise HubReplyError("the Hugging Face token is not one: it has spaces or line breaks")
+        self._token = token
+        self._redirect_hosts = tuple(host.lower() for host in redirect_hosts)
+        self.policy = policy or RetryPolicy()
+        self._deadline_seconds = deadline_seconds
+
+    def __repr__(self) -> str:
+        return f"HubClient({self.endpoint!r}, token={'given' if self._token else 'none'})"
+
+    @property
+    def has_token(self) -> bool:
+        return bool(self._token)
+
+    def resolve(self, model_id: str, revision: str) -> Revision:
+        """Pins a branch, tag or commit.
+
+        Raises ModelNotFoundError, RevisionNotFoundError, GatedModelError, HubUnavailableError.
+        """
+        url = f"{self._api(model_id)}/revision/{quote(revision, safe='')}"
+        found, _ = self._json(url, f"{model_id} at {revision}")
+        commit = found.get("sha") if isinstance(found, dict) else None
+        if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
+            raise HubReplyError(f"{model_id} at {revision}: the Hub named no commit")
+        return Revision(model_id, commit, bool(found.get("gated")), licence_of(found))
+
+    def tree(self, model_id: str, commit: str) -> Iterator[HubFile]:
+        """All files at a commit, page by page."""
+        query = f"recursive=true&expand=false&limit={PAGE_ENTRIES}"
+        url: str | None = f"{self._api(model_id)}/tree/{commit}?{query}"
+        for _ in range(_MAX_PAGES):
+            entries, headers = self._json(url or "", f"the file list of {model_id}")
+            if not isinstance(entries, list):
+                raise HubReplyError(f"{model_id}: the Hub's file list is not a list")
+            yield from (parse_file(entry) for entry in entries if entry.get("type") != "directory")
+            url = self._next_page(url or "", headers)
+            if url is None:
+                return
+        raise HubReplyError(f"{model_id}: the Hub's file list does not end")
+
+    def open(self, model_id: str, commit: str, path: str, offset: int = 0) -> Reply:
+        """A reply that streams the file from `offset`; one attempt, TransientError if in vain."""
+        url = f"{self.endpoint}/{model_id}/resolve/{commit}/{quote(path)}"
+        reply = self._follow(url, {"Range": f"bytes={offset}-"} if offset else {}, commit)
+        try:
+            if reply.status not in {200, 206}:
+                refuse_reply(reply, f"{model_id}/{path}", self.has_token)
+            if reply.headers.get("content-type", "").startswith("text/html"):
+                raise HubReplyError(f"{model_id}/{path}: a web page came instead of the file")
+        except BaseException:
+            reply.close()
+            raise
+        return reply
+
+    def _api(self, model_id: str) -> str:
+        return f"{self.endpoint}/api/models/{quote(model_id)}"
+
+    def _json(self, url: str, what: str) -> tuple[Any, Mapping[str, str]]:
+        retrier = Retrier(self.policy)
+        while True:
+            try:
+                return self._json_once(url, what)
+            except TransientError as trouble:
+                retrier.wait(trouble, what)
+
+    def _json_once(self, url: str, what: str) -> tuple[Any, Mapping[str, str]]:
+        reply = self._follow(url, {}, None)
+        try:
+            if reply.status != 200:
+                refuse_reply(reply, what, self.has_token)
+            body = _whole(reply, what)
+        finally:
+            reply.close()
+        try:
+            return json.loads(body), reply.headers
+        except ValueError as wrong:
+            raise HubReplyError(f"{what}: the Hub's answer is not JSON") from wrong
+
+    def _follow(self, url: str, headers: Mapping[str, str], commit: str | None) -> Reply:
+        for _ in range(_MAX_REDIRECTS):
+            at_home = Origin.of(url) == self._origin
+            credentials = (
+                {"Authorization": f"Bearer {self._token}"} if at_home and self._token else {}
+            )
+            reply = request(url, {**_AGENT, **headers, **credentials}, self._deadline_seconds)
+            try:
+                if at_home and commit:
+                    _check_commit(reply, commit, url)
+                if reply.status not in {301, 302, 303, 307, 308}:
+                    return reply
+                url = self._redirect(url, reply)
+            except HubError:
+                reply.close()
+                raise
+            reply.close()
+        raise HubReplyError(f"{safe_address(url)}: more than {_MAX_REDIRECTS} redirects")
+
+    def _redirect(self, url: str, reply: Reply) -> str:
+        target: str = urljoin(url, reply.headers.get("location", ""))
+        origin = Origin.of(target)
+        if origin == self._origin:
+            return target
+        if self._origin.is_loopback and origin.is_loopback:
+            return target
+        if origin.scheme == "https" and any(_matches(origin.host, p) for p in self._redirect_hosts):
+            return target
+        raise HubReplyError(
+            f"the Hub redirects to {origin.scheme}://{origin.host}, which is not an allowed host"
+        )
+
+    def _next_page(self, url: str, headers: Mapping[str, str]) -> str | None:
+        match = _NEXT_PAGE.search(headers.get("link", ""))
+        if match is None:
+            return None
+        target: str = urljoin(url, match[1])
+        if Origin.of(target) != self._origin:
+            raise HubReplyError("the Hub's next page of files is on another host")
+        return target
+
+
+def _matches(host: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern
+
+
+def _check_commit(reply: Reply, commit: str, url: str) -> None:
+    named = reply.headers.get("x-repo-commit")
+    if named is not None and named != commit:
+        raise IntegrityError(f"{safe_address(url)}: the Hub answers for commit {named}")
+
+
+def _whole(reply: Reply, what: str) -> bytes:
+    body = bytearray()
+    while chunk := reply.receive():
+        body += chunk
+        if len(body) > _MAX_JSON_BYTES:
+            raise HubReplyError(f"{what}: the Hub's answer does not end")
+    declared = reply.headers.get("content-length")
+    if declared is not None and declared != str(len(body)):
+        raise TransientError(f"{len(body)} of {declared} bytes came")
+    return bytes(body)

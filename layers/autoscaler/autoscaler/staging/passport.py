@@ -1,0 +1,165 @@
+"""The passport: proof that staged weights are pinned, whole and safe. Written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .. import __version__
+from .errors import (
+    IntegrityError,
+    ObjectMissingError,
+    PassportInvalidError,
+    PassportMissingError,
+)
+from .plan import Commit, ModelId, Sha256, StagingPlan, passport_key, weights_prefix
+from .store import SMALL_BYTES, WeightStore
+from .transfer import prove
+
+
+class PassportFile(BaseModel):
+    """One proven file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    size_bytes: Annotated[int, Field(gt=0)]
+    sha256: Sha256
+
+
+class Passport(BaseModel):
+    """What lies under `prefix`, exactly. `digest` is the SHA-256 of everything else in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_id: ModelId
+    revision: str
+    commit: Commit
+    trust_remote_code: bool
+    files: Annotated[tuple[PassportFile, ...], Field(min_length=1)]
+    total_bytes: int
+    formats: tuple[str, ...]
+    licence: str | None
+    gated: bool
+    created_at: datetime
+    tool_version: str
+    digest: Sha256
+
+    @property
+    def prefix(self) -> str:
+        return weights_prefix(self.model_id, self.commit, self.trust_remote_code)
+
+    @property
+    def key(self) -> str:
+        return passport_key(self.model_id, self.commit, self.trust_remote_code)
+
+
+def seal(plan: StagingPlan, store: WeightStore, now: datetime | None = None) -> Passport:
+    """Proves every planned file in the store, and that nothing else is there; then writes.
+
+    Raises IntegrityError otherwise. Sealing again gives the same proof with a new time.
+    """
+    sizes = {file.path: file.size_bytes for file in plan.files}
+    _check_listing(plan.prefix, sizes, store)
+    files = []
+    for file in plan.files:
+        sha256 = prove(file, plan.prefix + file.path, store)
+        if sha256 is None:
+            raise IntegrityError(f"{plan.prefix}{file.path} is not what the Hub lists")
+        files.append(PassportFile(path=file.path, size_bytes=file.size_bytes, sha256=sha256))
+    passport = _passport(plan, files, now or datetime.now(UTC))
+    store.put_bytes(passport.key, passport.model_dump_json(indent=2).encode())
+    return passport
+
+
+def read_passport(store: WeightStore, key: str) -> Passport:
+    """Raises PassportMissingError, or PassportInvalidError when it contradicts itself."""
+    try:
+        content = store.get(key, SMALL_BYTES)
+    except ObjectMissingError as missing:
+        raise PassportMissingError(
+            f"there is no passport at {key}: the weights were never staged completely"
+        ) from missing
+    try:
+        passport = Passport.model_validate_json(content)
+    except ValidationError as wrong:
+        raise PassportInvalidError(f"{key} is not a passport: {wrong}") from wrong
+    if passport.digest != digest_of(passport) or passport.key != key:
+        raise PassportInvalidError(f"{key} was changed after it was sealed")
+    return passport
+
+
+def standing_passport(
+    store: WeightStore, model_id: str, commit: str, trust_remote_code: bool = False
+) -> Passport | None:
+    """The passport if its files still lie there by name and size; None: stage (again).
+
+    Checksums are not looked up: one list call a thousand files keeps a wake cheap.
+    """
+    try:
+        passport = read_passport(store, passport_key(model_id, commit, trust_remote_code))
+        _check_listing(passport.prefix, {f.path: f.size_bytes for f in passport.files}, store)
+    except (PassportMissingError, PassportInvalidError, IntegrityError):
+        return None
+    return passport
+
+
+def discard(plan: StagingPlan, store: WeightStore) -> int:
+    """After a refusal: removes what was staged of the plan. Returns how many objects.
+
+    Weights that have a passport stay: they were proven by an earlier staging.
+    """
+    if standing_passport(store, plan.model_id, plan.commit, plan.trust_remote_code):
+        return 0
+    store.delete(plan.passport_key)
+    keys = [stored.key for stored in store.list(plan.prefix)]
+    for key in keys:
+        store.delete(key)
+    return len(keys)
+
+
+def digest_of(passport: Passport) -> str:
+    """SHA-256 over the canonical JSON (sorted keys, no spaces) of all but the digest."""
+    return _digest(passport.model_dump(mode="json", exclude={"digest"}))
+
+
+def _digest(document: dict[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _passport(plan: StagingPlan, files: Iterable[PassportFile], now: datetime) -> Passport:
+    proven = tuple(sorted(files, key=lambda file: file.path))
+    unsigned = Passport(
+        model_id=plan.model_id,
+        revision=plan.revision,
+        commit=plan.commit,
+        trust_remote_code=plan.trust_remote_code,
+        files=proven,
+        total_bytes=sum(file.size_bytes for file in proven),
+        formats=tuple(sorted({PurePosixPath(file.path).suffix for file in proven})),
+        licence=plan.licence,
+        gated=plan.gated,
+        created_at=now,
+        tool_version=__version__,
+        digest="0" * 64,
+    )
+    return unsigned.model_copy(update={"digest": digest_of(unsigned)})
+
+
+def _check_listing(prefix: str, sizes: dict[str, int], store: WeightStore) -> None:
+    found = {stored.key.removeprefix(prefix): stored.size_bytes for stored in store.list(prefix)}
+    for path, size_bytes in sizes.items():
+        if path not in found:
+            raise IntegrityError(f"{prefix}{path} is missing")
+        if found[path] != size_bytes:
+            raise IntegrityError(f"{prefix}{path} has {found[path]} bytes, not {size_bytes}")
+    strangers = sorted(set(found) - set(sizes))
+    if strangers:
+        raise IntegrityError(f"{prefix}{strangers[0]} is not part of the model")

@@ -1,0 +1,62 @@
+"""One of each event, for the tests of sentences, Slack and the bus."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from autoscaler.alerts import events as e
+from autoscaler.alerts.events import Event
+from autoscaler.endpoints.status import Cause
+from autoscaler.policy.types import Bounds, Phase
+
+AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LATER = AT + timedelta(minutes=4)
+WHO: dict[str, Any] = {"endpoint": "llama", "generation": 7, "at": AT}
+
+ONE_OF_EACH: tuple[Event, ...] = (
+    e.EndpointCreated(**WHO, seconds=250),
+    e.WakeRequested(**WHO, cause=Cause.MESSAGE, copies=1, expected_seconds=300),
+    e.EndpointAwoke(**WHO, cause=Cause.MESSAGE, copies=2, lead_seconds=272, backlog=12),
+    e.EndpointSlept(
+        **WHO,
+        awake_seconds=2100,
+        reason=Cause.IDLE,
+        cost_usd=Decimal("1.52"),
+        saved_usd=Decimal("40.1"),
+    ),
+    e.CopiesChanged(**WHO, before=1, after=2, reasons=("40 requests wait.",)),
+    e.BoundsChanged(**WHO, before=Bounds(0, 2), after=Bounds(1, 2), window="peak"),
+    e.CapacityMissing(
+        **WHO, instance_types=("ml.g6e.xlarge",), attempt=2, retry_at=LATER, failure="No capacity."
+    ),
+    e.EndpointFailed(
+        **WHO, failed_in=Phase.CREATING, failure="The container died.", execution="llama-7"
+    ),
+    e.EndpointRetired(**WHO),
+    e.SleepStuck(**WHO, instances=2, since_seconds=1440),
+    e.RequestAnswered(**WHO, request_id="r1", result_uri="s3://b/results/r1", waited_seconds=3),
+    e.RequestRefused(**WHO, request_id="r2", reason="the message is not JSON"),
+    e.SignalMissing(**WHO, signal="ConcurrentRequestsPerCopy"),
+    e.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
+    e.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
+    e.HoldEnded(**WHO, author=None),
+    e.ReportWritten(
+        at=AT,
+        uri="s3://reports/reports/day/2026-11-23/costs.html",
+        period="23 November 2026",
+        cost_usd=Decimal("12.3456"),
+        baseline_usd=Decimal("60"),
+        saved_usd=Decimal("47.6544"),
+        lines=(
+            e.ReportLine(
+                endpoint="llama",
+                cost_usd=Decimal("12.3456"),
+                saved_usd=Decimal("47.6544"),
+                wakes=1,
+                requests=1200,
+            ),
+        ),
+    ),
+)

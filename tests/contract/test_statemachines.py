@@ -1,0 +1,137 @@
+"""What `sam validate --lint` does not see in a state machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonata import Jsonata
+
+ROOT = Path(__file__).parents[2]
+MACHINES = sorted((ROOT / "statemachines").glob("*.asl.yaml"))
+_SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
+
+
+class _Template(yaml.SafeLoader):
+    """Reads CloudFormation's short tags as plain values."""
+
+
+_Template.add_multi_constructor(
+    "!",
+    lambda loader, _suffix, node: (
+        loader.construct_scalar(node)
+        if isinstance(node, yaml.ScalarNode)
+        else loader.construct_sequence(node, deep=True)
+        if isinstance(node, yaml.SequenceNode)
+        else loader.construct_mapping(node, deep=True)
+    ),
+)
+
+
+def template() -> dict[str, Any]:
+    return yaml.load((ROOT / "template.yaml").read_text(), _Template)  # noqa: S506 - a SafeLoader
+
+
+def machine(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text())
+
+
+def scopes(definition: dict[str, Any]) -> list[dict[str, Any]]:
+    """The states of the machine and of every Map's processor, each with its start."""
+    found = [definition]
+    for state in definition["States"].values():
+        if "ItemProcessor" in state:
+            found += scopes(state["ItemProcessor"])
+    return found
+
+
+def targets(state: dict[str, Any]) -> list[str]:
+    nexts = [state.get("Next"), state.get("Default")]
+    nexts += [rule["Next"] for rule in (*state.get("Choices", ()), *state.get("Catch", ()))]
+    return [name for name in nexts if name]
+
+
+def expressions(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [e for inner in value.values() for e in expressions(inner)]
+    if isinstance(value, list):
+        return [e for inner in value for e in expressions(inner)]
+    if isinstance(value, str) and value.startswith("{%"):
+        return [value.removeprefix("{%").removesuffix("%}").strip()]
+    return []
+
+
+def test_there_are_machines() -> None:
+    assert len(MACHINES) >= 7
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_every_target_exists_and_every_state_is_reached(path: Path) -> None:
+    for scope in scopes(machine(path)):
+        states = scope["States"]
+        reached, todo = set(), [scope["StartAt"]]
+        while todo:
+            name = todo.pop()
+            assert name in states, f"{name} does not exist"
+            if name not in reached:
+                reached.add(name)
+                todo += targets(states[name])
+        assert reached == set(states)
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_every_task_retries_catches_and_ends(path: Path) -> None:
+    definition = machine(path)
+    assert definition["QueryLanguage"] == "JSONata"
+    assert definition["TimeoutSeconds"] > 0
+    for scope in scopes(definition):
+        for name, state in scope["States"].items():
+            if state["Type"] == "Task":
+                lacking = {"Retry", "Catch", "TimeoutSeconds"} - state.keys()
+                assert not lacking, f"{name} lacks {lacking}"
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_every_substitution_is_given_by_the_template_and_used(path: Path) -> None:
+    given = [
+        resource["Properties"]["DefinitionSubstitutions"].keys()
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::StateMachine"
+        and resource["Properties"]["DefinitionUri"].endswith(path.name)
+    ]
+    assert len(given) == 1
+    assert set(_SUBSTITUTION.findall(path.read_text())) == set(given[0])
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_every_expression_parses(path: Path) -> None:
+    found = expressions(machine(path))
+    for expression in found:
+        Jsonata.jsonata(_SUBSTITUTION.sub("1", expression))
+    assert found
+
+
+def test_the_template_has_one_machine_for_every_file() -> None:
+    uris = {
+        Path(resource["Properties"]["DefinitionUri"]).name
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::StateMachine"
+    }
+    assert uris == {path.name for path in MACHINES}
+
+
+def test_every_handler_has_a_function_and_every_function_a_handler_and_kept_logs() -> None:
+    resources = template()["Resources"]
+    functions = {
+        name: resource["Properties"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    assert {Path(properties["CodeUri"]).name for properties in functions.values()} == folders
+    for name, properties in functions.items():
+        assert properties["FunctionName"].endswith(Path(properties["CodeUri"]).name.replace("_", "-"))
+        assert "RetentionInDays" in resources[f"{name}Logs"]["Properties"]

@@ -1,0 +1,146 @@
+"""What `ports.EndpointStore` promises, checked over every implementation of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autoscaler.aws.table import TableStore
+from autoscaler.endpoints.status import HistoryEntry, Traffic, UsageKind, UsageSegment
+from autoscaler.policy.types import Phase
+from autoscaler.ports import ConflictError, EndpointStore
+from tests.memory import NOON, MemoryStore
+from tests.samples import asleep, spec
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> Iterator[EndpointStore]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+        dynamodb.create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        )
+        yield TableStore("table", dynamodb)
+
+
+def segment(name: str, start_minutes: float, minutes: float) -> UsageSegment:
+    start = NOON + timedelta(minutes=start_minutes)
+    return UsageSegment(
+        endpoint=name,
+        team="research",
+        instance_type="ml.g6e.xlarge",
+        instances=1,
+        kind=UsageKind.SERVING,
+        start=start,
+        end=start + timedelta(minutes=minutes),
+        usd_per_hour=Decimal("2.61"),
+    )
+
+
+def test_what_is_stored_is_read_back_unchanged(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    store.create(spec("llama-big"), asleep("llama-big"))
+    record = store.load("llama")
+    assert record is not None
+    assert (record.spec, record.status) == (spec("llama"), asleep("llama"))
+    assert {r.status.name for r in store.load_all()} == {"llama", "llama-big"}
+    assert store.load("nobody") is None
+
+
+def test_a_name_is_taken_once(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    with pytest.raises(ConflictError):
+        store.create(spec("llama"), asleep("llama"))
+
+
+def test_a_write_from_an_old_look_is_refused_and_writes_nothing_at_all(
+    store: EndpointStore,
+) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    first = store.save(asleep("llama", phase=Phase.WAKING))
+    assert first.version == 1
+    with pytest.raises(ConflictError):
+        store.save(asleep("llama", phase=Phase.SLEEPING), segments=[segment("llama", 0, 5)])
+    record = store.load("llama")
+    assert record is not None
+    assert record.status == first
+    assert store.usage(NOON, NOON + timedelta(hours=1)) == []
+
+
+def test_a_status_its_spec_its_segments_and_its_history_are_written_together(
+    store: EndpointStore,
+) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    line = HistoryEntry(
+        endpoint="llama", at=NOON, generation=1, phase=Phase.ASLEEP, text="Applied."
+    )
+    other = spec("llama", team="billing")
+    store.save(asleep("llama"), spec=other, segments=[segment("llama", 0, 5)], entries=[line])
+    record = store.load("llama")
+    assert record is not None
+    assert record.spec == other
+    assert store.usage(NOON, NOON + timedelta(hours=1)) == [segment("llama", 0, 5)]
+    assert store.history("llama") == [line]
+    assert store.history("nobody") == []
+
+
+def test_usage_is_what_touches_the_span(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    store.save(
+        asleep("llama"),
+        segments=[segment("llama", minutes, 10) for minutes in (-20, -5, 5, 30)],
+    )
+    found = store.usage(NOON, NOON + timedelta(minutes=20))
+    assert [s.start for s in found] == [NOON + timedelta(minutes=m) for m in (-5, 5)]
+
+
+def test_a_forgotten_endpoint_keeps_its_usage(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    saved = store.save(asleep("llama"), segments=[segment("llama", 0, 5)])
+    with pytest.raises(ConflictError):
+        store.forget(asleep("llama"))
+    store.forget(saved)
+    assert store.load("llama") is None
+    assert store.usage(NOON, NOON + timedelta(hours=1)) == [segment("llama", 0, 5)]
+
+
+def test_traffic_adds_up_by_day(store: EndpointStore) -> None:
+    day = NOON.date()
+    for waited in (1.5, 2.0):
+        store.count_traffic(
+            Traffic(endpoint="llama", day=day, requests=2, output_tokens=7, waited_seconds=waited)
+        )
+    (found,) = store.traffic(day, day)
+    assert (found.requests, found.output_tokens, found.waited_seconds) == (4, 14, 3.5)
+    assert store.traffic(day + timedelta(days=1), day + timedelta(days=40)) == []
+
+
+def test_failures_of_a_message_are_counted_apart_from_others(store: EndpointStore) -> None:
+    assert [store.count_failure("llama", "m-1", NOON) for _ in range(3)] == [1, 2, 3]
+    assert store.count_failure("llama", "m-2", NOON) == 1
+
+
+def test_more_than_a_transaction_takes_is_refused_loudly(store: EndpointStore) -> None:
+    if isinstance(store, MemoryStore):
+        pytest.skip("memory has no limit")
+    store.create(spec("llama"), asleep("llama"))
+    many = [segment("llama", minutes, 1) for minutes in range(100)]
+    with pytest.raises(ValueError, match="do not fit into one DynamoDB transaction"):
+        store.save(asleep("llama"), segments=many)

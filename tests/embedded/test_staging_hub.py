@@ -1,0 +1,428 @@
+"""Staging over real sockets: the stand-in Hub with each fault shown to have fired, and moto's S3.
+
+moto accepts a wrong declared checksum, so what is refused here is refused by our own worker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from autoscaler.aws.weights import S3WeightStore
+from autoscaler.staging.errors import (
+    GatedModelError,
+    HubReplyError,
+    HubUnavailableError,
+    IntegrityError,
+    ModelNotFoundError,
+    PassportInvalidError,
+    PassportMissingError,
+    RevisionNotFoundError,
+    StagingError,
+    StoreUnavailableError,
+    UnsafeFormatError,
+)
+from autoscaler.staging.hub import HubClient
+from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
+from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
+from autoscaler.staging.retry import RetryPolicy
+from autoscaler.staging.transfer import Source, StagedFile, stage_file
+from moto.server import ThreadedMotoServer
+
+from tools.hub import Fault, HubServer, Repository, make_repository
+
+MODEL = "acme/tiny-llama"
+FAST = RetryPolicy(attempts=4, base_seconds=0.001, cap_seconds=0.01, wait_budget_seconds=5)
+REPOSITORY = make_repository(MODEL, shards=2, shard_bytes=2 * 1024 * 1024)
+SHARD = "model-00001-of-00002.safetensors"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    server.stop()
+
+
+@pytest.fixture
+def store(s3: Any, request: pytest.FixtureRequest) -> S3WeightStore:
+    bucket = f"weights-{abs(hash(request.node.name)) % 10**9}"
+    s3.create_bucket(Bucket=bucket)
+    return S3WeightStore(s3, bucket)
+
+
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    with HubServer([REPOSITORY]) as running:
+        yield running
+
+
+def client(server: HubServer, **options: Any) -> HubClient:
+    return HubClient(server.endpoint, policy=FAST, **{"deadline_seconds": 0.5, **options})
+
+
+def planned(server: HubServer, model_id: str = MODEL, **options: Any) -> StagingPlan:
+    hub = client(server)
+    return plan_staging(hub, hub.resolve(model_id, "main"), "main", **options)
+
+
+def keys(store: S3WeightStore) -> list[str]:
+    return [stored.key for stored in store.list("")]
+
+
+def stage_all(plan: StagingPlan, hub: HubClient, store: S3WeightStore) -> list[StagedFile]:
+    return [stage_file(file, Source.of(plan), hub, store) for file in plan.files]
+
+
+def one(plan: StagingPlan, path: str = SHARD) -> PlannedFile:
+    return next(file for file in plan.files if file.path == path)
+
+
+# ------------------------------------------------------------------------- the whole way
+
+
+def test_a_repository_is_planned_moved_and_sealed(server: HubServer, store: S3WeightStore) -> None:
+    hub = client(server)
+    plan = planned(server)
+
+    assert plan.commit == REPOSITORY.commit
+    assert [f.size_bytes for f in plan.files] == sorted(
+        (f.size_bytes for f in plan.files), reverse=True
+    )
+    assert {s.path: s.why.name for s in plan.skipped} == {
+        ".gitattributes": "NOT_ALLOWED",
+        "LICENSE": "NOT_ALLOWED",
+    }
+    assert plan.licence == "mit"
+
+    staged = stage_all(plan, hub, store)
+    assert sum(file.moved_bytes for file in staged) == plan.total_bytes
+
+    passport = seal(plan, store)
+    assert passport.prefix == f"models/acme--tiny-llama/{REPOSITORY.commit}/"
+    assert passport.key == f"passports/acme--tiny-llama/{REPOSITORY.commit}.json"
+    assert {f.path: f.sha256 for f in passport.files} == {
+        f.path: REPOSITORY.files[f.path].sha256 for f in plan.files
+    }
+    for file in plan.files:
+        content = b"".join(REPOSITORY.files[file.path].blocks())
+        assert store.get(plan.prefix + file.path) == content
+    assert read_passport(store, passport.key) == passport
+    assert standing_passport(store, MODEL, plan.commit) == passport
+
+
+def test_a_second_staging_moves_no_byte(server: HubServer, store: S3WeightStore) -> None:
+    plan, hub = planned(server), client(server)
+    stage_all(plan, hub, store)
+    before = len(server.seen)
+
+    again = stage_all(plan, hub, store)
+
+    assert [file.moved_bytes for file in again] == [0] * len(plan.files)
+    assert len(server.seen) == before
+
+
+def test_a_stored_file_with_other_bytes_is_staged_again(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan, hub = planned(server), client(server)
+    for path in (SHARD, "config.json"):
+        store.put_bytes(plan.prefix + path, b"!" * one(plan, path).size_bytes)
+        assert stage_file(one(plan, path), Source.of(plan), hub, store).moved_bytes > 0
+
+
+def test_the_tree_is_read_page_by_page(server: HubServer) -> None:
+    server.page_entries = 2
+    assert {file.path for file in client(server).tree(MODEL, REPOSITORY.commit)} == set(
+        REPOSITORY.files
+    )
+    assert sum("cursor=" in seen.path for seen in server.seen) >= 3
+
+
+# ------------------------------------------------------------------------- trouble that passes
+
+PASSING: list[tuple[Fault, dict[str, Any]]] = [
+    (Fault.THROTTLE, {"seconds": 0.2}),
+    (Fault.RATE_LIMIT, {"seconds": 0.2}),
+    (Fault.SERVER_ERROR, {"times": 2}),
+    (Fault.EXPIRED, {}),
+    (Fault.RESET, {"after_bytes": 700_000}),
+    (Fault.RESET, {"after_bytes": 0, "times": 2}),
+    (Fault.TRUNCATE, {"after_bytes": 1_500_000}),
+    (Fault.STALL, {"after_bytes": 300_000, "seconds": 9}),
+    (Fault.DRIP, {"after_bytes": 300_000, "seconds": 9}),
+]
+
+
+@pytest.mark.parametrize(("fault", "order"), PASSING, ids=lambda v: str(v))
+def test_passing_trouble_is_survived(
+    server: HubServer, store: S3WeightStore, fault: Fault, order: dict[str, Any]
+) -> None:
+    plan = planned(server)
+    server.inject(fault, SHARD, **order)
+    began = time.monotonic()
+
+    staged = stage_file(one(plan), Source.of(plan), client(server), store)
+
+    # The deadline of a receive is 0.5 s: nobody waits for the end of a stall or a drip-feed.
+    assert time.monotonic() - began < 7
+    assert server.fired[fault] == order.get("times", 1)
+    assert staged.sha256 == REPOSITORY.files[SHARD].sha256
+    stored = store.head(plan.prefix + SHARD)
+    assert stored is not None
+    assert stored.sha256 == staged.sha256
+
+
+@pytest.mark.parametrize("fault", [Fault.IGNORE_RANGE, Fault.WRONG_RANGE])
+def test_a_range_that_is_not_what_was_asked_for_is_asked_again(
+    server: HubServer, store: S3WeightStore, fault: Fault
+) -> None:
+    plan = planned(server)
+    server.inject(Fault.TRUNCATE, SHARD, after_bytes=500_000)
+    server.inject(fault, SHARD)
+
+    staged = stage_file(one(plan), Source.of(plan), client(server), store)
+
+    assert server.fired == {Fault.TRUNCATE: 1, fault: 1}
+    assert staged.sha256 == REPOSITORY.files[SHARD].sha256
+
+
+def test_after_a_cut_only_the_rest_is_read_again(server: HubServer, store: S3WeightStore) -> None:
+    plan = planned(server)
+    server.inject(Fault.TRUNCATE, SHARD, after_bytes=1_000_000)
+
+    staged = stage_file(one(plan), Source.of(plan), client(server), store)
+
+    assert server.fired[Fault.TRUNCATE] == 1
+    assert [s.byte_range for s in server.seen if s.place == "cdn"] == [None, "bytes=1000000-"]
+    assert staged.moved_bytes == staged.size_bytes
+
+
+@pytest.mark.parametrize("target", ["revision", "tree"])
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.SERVER_ERROR])
+def test_the_api_calls_survive_trouble(server: HubServer, target: str, fault: Fault) -> None:
+    server.inject(fault, target, seconds=0.05)
+    assert planned(server).commit == REPOSITORY.commit
+    assert server.fired[fault] == 1
+
+
+def test_never_sooner_than_told(server: HubServer) -> None:
+    waits: list[float] = []
+    hub = client(server)
+    server.inject(Fault.THROTTLE, "revision", seconds=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autoscaler.staging.hub.Retrier", _recording(waits))
+        hub.resolve(MODEL, "main")
+    assert server.fired[Fault.THROTTLE] == 1
+    assert len(waits) == 1
+    assert waits[0] >= 1.0
+
+
+def _recording(waits: list[float]) -> Callable[[RetryPolicy], Any]:
+    from autoscaler.staging.retry import Retrier
+
+    return lambda policy: Retrier(policy, sleep=waits.append)
+
+
+def test_a_wait_beyond_the_budget_is_reported_at_once(server: HubServer) -> None:
+    server.inject(Fault.THROTTLE, "revision", seconds=600)
+    with pytest.raises(HubUnavailableError, match="600 s more would exceed the retry budget"):
+        client(server).resolve(MODEL, "main")
+    assert server.fired[Fault.THROTTLE] == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RESET, Fault.STALL])
+def test_lasting_trouble_leaves_nothing(
+    server: HubServer, store: S3WeightStore, fault: Fault
+) -> None:
+    plan = planned(server)
+    server.inject(fault, SHARD, times=99, after_bytes=1000, seconds=1)
+    with pytest.raises(HubUnavailableError, match="gave up after"):
+        stage_file(one(plan), Source.of(plan), client(server, deadline_seconds=0.2), store)
+    assert server.fired[fault] >= 1
+    assert keys(store) == []
+
+
+# ------------------------------------------------------------------------- refusals
+
+REFUSED: list[tuple[Fault, type[StagingError], str]] = [
+    (Fault.WRONG_BYTES, IntegrityError, "its bytes have the SHA-256"),
+    (Fault.WRONG_SIZE, IntegrityError, "bytes offered, but"),
+    (Fault.HTML, HubReplyError, "a web page came instead"),
+    (Fault.WRONG_COMMIT, IntegrityError, "answers for commit ffff"),
+    (Fault.FOREIGN_REDIRECT, HubReplyError, "hub.example.invalid, which is not an allowed host"),
+]
+
+
+@pytest.mark.parametrize(("fault", "error", "sentence"), REFUSED, ids=lambda v: str(v))
+@pytest.mark.parametrize("path", [SHARD, "tokenizer.json"])
+def test_wrong_content_is_refused_and_leaves_nothing(
+    server: HubServer,
+    store: S3WeightStore,
+    fault: Fault,
+    error: type[StagingError],
+    sentence: str,
+    path: str,
+) -> None:
+    plan = planned(server)
+    if fault is Fault.WRONG_BYTES and path != SHARD:
+        sentence = "but the Hub lists"
+    server.inject(fault, path)
+    with pytest.raises(error, match=sentence):
+        stage_file(one(plan, path), Source.of(plan), client(server), store)
+    assert server.fired[fault] == 1
+    assert keys(store) == []
+
+
+def test_a_hostile_header_is_refused_before_the_file_is_read(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    content = (2**40).to_bytes(8, "little") + b"x" * 20_000_000
+    hostile = Repository.of("evil/model", {"model.safetensors": content})
+    server.add(hostile)
+    plan = planned(server, "evil/model")
+    with pytest.raises(IntegrityError, match="claims 1099511627776 bytes"):
+        stage_file(plan.files[0], Source.of(plan), client(server), store)
+    assert keys(store) == []
+
+
+def test_absent_things_are_named(server: HubServer) -> None:
+    hub = client(server)
+    with pytest.raises(ModelNotFoundError, match=r"nobody/nothing .*no such model"):
+        hub.resolve("nobody/nothing", "main")
+    with pytest.raises(RevisionNotFoundError, match="tiny-llama at v9"):
+        hub.resolve(MODEL, "v9")
+
+
+def test_gated_models_need_a_token_with_access(server: HubServer, store: S3WeightStore) -> None:
+    gated = make_repository("acme/gated", shards=1, shard_bytes=500_000, gated=True)
+    server.add(gated)
+    server.tokens = {"hf_good": frozenset({"acme/gated"}), "hf_other": frozenset()}
+
+    for token, sentence in ((None, "put a read token into"), ("hf_other", "has no access")):
+        hub = client(server, token=token)
+        with pytest.raises(GatedModelError, match=sentence):
+            plan_staging(hub, hub.resolve("acme/gated", "main"), "main")
+
+    hub = client(server, token="hf_good")
+    plan = plan_staging(hub, hub.resolve("acme/gated", "main"), "main")
+    stage_all(plan, hub, store)
+    assert seal(plan, store).gated
+
+
+def test_the_token_stays_with_the_hub(server: HubServer, store: S3WeightStore) -> None:
+    server.tokens = {"hf_secret": frozenset()}
+    hub = client(server, token="hf_secret")
+    plan = planned(server)
+    server.seen.clear()
+    stage_file(one(plan), Source.of(plan), hub, store)
+    assert {(s.place, s.has_authorization) for s in server.seen} == {("hub", True), ("cdn", False)}
+    assert "hf_secret" not in repr(hub)
+
+
+def test_a_token_that_the_hub_does_not_know(server: HubServer) -> None:
+    with pytest.raises(HubReplyError, match="does not accept the token"):
+        client(server, token="hf_stale").resolve(MODEL, "main")
+
+
+def test_code_needs_trust_and_then_lies_apart(server: HubServer, store: S3WeightStore) -> None:
+    contents = {path: b"".join(file.blocks()) for path, file in REPOSITORY.files.items()}
+    contents["config.json"] = b'{"auto_map": {"AutoModel": "modeling.Model"}}'
+    contents["modeling.py"] = b"print('hello')\n"
+    coded = Repository.of("acme/coded", contents)
+    server.add(coded)
+
+    with pytest.raises(UnsafeFormatError, match="auto_map"):
+        planned(server, "acme/coded")
+
+    plan = planned(server, "acme/coded", trust_remote_code=True)
+    stage_all(plan, client(server), store)
+    passport = seal(plan, store)
+    assert passport.trust_remote_code
+    assert "modeling.py" in {file.path for file in passport.files}
+    assert passport.prefix.endswith("-with-code/")
+    assert standing_passport(store, "acme/coded", plan.commit) is None
+
+
+# ------------------------------------------------------------------------- the seal
+
+
+def test_the_seal_refuses_what_is_missing_changed_or_strange(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan, hub = planned(server), client(server)
+    with pytest.raises(IntegrityError, match="is missing"):
+        seal(plan, store)
+    stage_all(plan, hub, store)
+
+    store.put_bytes(f"{plan.prefix}extra.json", b"{}")
+    with pytest.raises(IntegrityError, match=r"extra\.json is not part of the model"):
+        seal(plan, store)
+    store.delete(f"{plan.prefix}extra.json")
+
+    for path in (SHARD, "config.json"):
+        store.put_bytes(plan.prefix + path, b"!" * one(plan, path).size_bytes)
+        with pytest.raises(IntegrityError, match="is not what the Hub lists"):
+            seal(plan, store)
+        stage_file(one(plan, path), Source.of(plan), hub, store)
+
+    with pytest.raises(PassportMissingError, match="never staged completely"):
+        read_passport(store, plan.passport_key)
+    seal(plan, store)
+
+
+def test_a_changed_passport_is_not_one(server: HubServer, store: S3WeightStore) -> None:
+    plan = planned(server)
+    stage_all(plan, client(server), store)
+    passport = seal(plan, store)
+    for change in ({"licence": "apache-2.0"}, {"digest": "0" * 64}):
+        forged = passport.model_copy(update=change)
+        store.put_bytes(passport.key, forged.model_dump_json().encode())
+        with pytest.raises(PassportInvalidError, match="changed after it was sealed"):
+            read_passport(store, passport.key)
+    store.put_bytes(passport.key, b"[]")
+    with pytest.raises(PassportInvalidError, match="is not a passport"):
+        read_passport(store, passport.key)
+
+
+def test_discard_clears_a_refused_staging_but_no_sealed_one(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan = planned(server)
+    stage_file(plan.files[0], Source.of(plan), client(server), store)
+    assert discard(plan, store) == 1
+    assert keys(store) == []
+
+    stage_all(plan, client(server), store)
+    seal(plan, store)
+    assert discard(plan, store) == 0
+    assert standing_passport(store, MODEL, plan.commit) is not None
+
+
+def test_a_bucket_that_is_not_there(s3: Any, server: HubServer) -> None:
+    missing = S3WeightStore(s3, "no-such-bucket-anywhere")
+    plan = planned(server)
+    with pytest.raises(StoreUnavailableError):
+        stage_file(one(plan), Source.of(plan), client(server), missing)
+
+
+def test_a_copy_inside_the_store_keeps_its_checksum(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan = planned(server)
+    staged = stage_file(one(plan), Source.of(plan), client(server), store)
+    store.copy(plan.prefix + SHARD, "models/elsewhere/x.safetensors")
+    copied = store.head("models/elsewhere/x.safetensors")
+    assert copied is not None
+    assert (copied.size_bytes, copied.sha256) == (staged.size_bytes, staged.sha256)

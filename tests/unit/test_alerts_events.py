@@ -1,0 +1,82 @@
+"""Events survive the bus, carry a severity, and are told once."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from autoscaler.alerts.events import EVENTS, Event, EventError, Severity, parse_event
+from tests.alerts_events import AT, LATER, ONE_OF_EACH, WHO
+
+
+def test_there_is_a_sample_of_every_event() -> None:
+    assert {event.detail_type for event in ONE_OF_EACH} == set(EVENTS)
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
+def test_an_event_comes_back_from_the_bus_as_it_went(event: Event) -> None:
+    assert parse_event(event.detail_type, json.loads(event.model_dump_json())) == event
+
+
+def test_a_field_that_a_newer_sender_adds_is_no_obstacle() -> None:
+    detail = {**json.loads(ONE_OF_EACH[8].model_dump_json()), "colour": "green"}
+    assert parse_event("EndpointRetired", detail) == ONE_OF_EACH[8]
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "detail", "named"),
+    [
+        ("EndpointExploded", {}, "EndpointExploded"),
+        ("SleepStuck", {"endpoint": "llama"}, "generation"),
+        ("SleepStuck", {**WHO, "instances": "many", "since_seconds": 1}, "instances"),
+    ],
+)
+def test_what_is_no_event_is_refused_by_name(detail_type: str, detail: dict, named: str) -> None:
+    with pytest.raises(EventError, match=named):
+        parse_event(detail_type, detail)
+
+
+def test_severities() -> None:
+    by_name = {event.detail_type: event.severity for event in ONE_OF_EACH}
+    critical = {name for name, severity in by_name.items() if severity is Severity.CRITICAL}
+    warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
+    assert critical == {"EndpointFailed", "SleepStuck"}
+    assert warning == {"CapacityMissing", "RequestRefused", "SignalMissing", "BudgetReached"}
+
+
+def test_trouble_that_lasts_becomes_critical() -> None:
+    capacity = EVENTS["CapacityMissing"].model_validate(
+        {**WHO, "instance_types": ["ml.p5.48xlarge"], "attempt": 3}
+    )
+    budget = EVENTS["BudgetReached"].model_validate(
+        {**WHO, "spent_usd": Decimal(101), "monthly_usd": Decimal(100), "share": 1.01}
+    )
+    assert {capacity.severity, budget.severity} == {Severity.CRITICAL}
+
+
+def key(name: str, **fields: object) -> str:
+    return EVENTS[name].model_validate({**WHO, **fields}).dedupe_key
+
+
+def test_the_same_announcement_has_the_same_key() -> None:
+    awake = {"cause": "message", "copies": 1, "lead_seconds": 200}
+    assert key("EndpointAwoke", **awake) == key("EndpointAwoke", **{**awake, "at": LATER})
+    assert key("EndpointAwoke", **awake) != key("EndpointAwoke", **{**awake, "generation": 8})
+
+
+def test_copies_that_go_up_and_down_within_a_generation_are_all_told() -> None:
+    moved = {"before": 1, "after": 2}
+    assert key("CopiesChanged", **moved) != key("CopiesChanged", **{**moved, "at": LATER})
+
+
+def test_a_stuck_sleep_is_told_hourly_whatever_its_generation() -> None:
+    stuck = {"instances": 1, "since_seconds": 60}
+    assert key("SleepStuck", **stuck) == key("SleepStuck", **{**stuck, "generation": 8, "at": AT})
+
+
+def test_a_budget_is_told_once_per_step_and_month() -> None:
+    spent = {"spent_usd": 1, "monthly_usd": 1}
+    assert key("BudgetReached", **spent, share=0.81) == key("BudgetReached", **spent, share=0.99)
+    assert key("BudgetReached", **spent, share=0.99) != key("BudgetReached", **spent, share=1)

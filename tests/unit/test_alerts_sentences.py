@@ -1,0 +1,163 @@
+"""What people read, word by word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from autoscaler.alerts.events import EVENTS, Event
+from autoscaler.alerts.sentences import BECAUSE, message_of
+from autoscaler.alerts.slack import payload
+from autoscaler.alerts.wording import share_of, spoken, usd
+from autoscaler.endpoints.status import Cause
+from tests.alerts_events import ONE_OF_EACH, WHO
+from tools.receiver import validated
+
+SENTENCES = {
+    "EndpointCreated": (
+        "llama is ready",
+        "Its model gave the first answer 4 min 10 s after it was applied.",
+    ),
+    "WakeRequested": (
+        "llama is waking",
+        "1 copy asked for, because a request arrived. Expected to answer in 5 min.",
+    ),
+    "EndpointAwoke": (
+        "llama is awake",
+        "It answered 4 min 32 s after it was asked to wake, because a request arrived.",
+    ),
+    "EndpointSlept": (
+        "llama is asleep",
+        "Zero instances were seen. It was awake for 35 min; now nobody used it.",
+    ),
+    "CopiesChanged": ("llama grows from 1 to 2 copies", "40 requests wait."),
+    "BoundsChanged": (
+        "llama may now use 1 to 2 copies",
+        "Until now 0 to 2 copies in window peak.",
+    ),
+    "CapacityMissing": (
+        "llama could not be woken",
+        "Try 2 on ml.g6e.xlarge brought no answer: No capacity. Its requests wait. "
+        "The next try is at 24 Nov 12:04 UTC.",
+    ),
+    "EndpointFailed": (
+        "llama failed while CREATING",
+        "The container died. Apply its file again when the cause is gone.",
+    ),
+    "EndpointRetired": (
+        "llama is retired",
+        "Everything of it was seen gone. Its usage stays in the ledger.",
+    ),
+    "SleepStuck": (
+        "llama does not get to zero",
+        "2 instances seen 24 min after it was put to sleep: what is there is billed, and nobody "
+        "wants it. It is tried again; look at the endpoint in the SageMaker console.",
+    ),
+    "RequestAnswered": (
+        "llama answered a request",
+        "Request r1 waited 3 s: s3://b/results/r1",
+    ),
+    "RequestRefused": (
+        "llama cannot answer a request",
+        "Request r2: the message is not JSON. It lies in the dead-letter queue.",
+    ),
+    "SignalMissing": (
+        "llama is missing a signal",
+        "ConcurrentRequestsPerCopy does not arrive. It is not taken for zero: what needs it "
+        "stays put.",
+    ),
+    "BudgetReached": (
+        "llama has spent 80 % of its budget",
+        "$80.00 of $100.00 are spent in 2026-11.",
+    ),
+    "HoldSet": ("llama is held by Ann", "At least 1 copy until 24 Nov 12:04 UTC: a demo"),
+    "HoldEnded": ("The hold on llama has ended", "It expired. The policy decides again."),
+    "ReportWritten": (
+        "Cost of 23 November 2026: $12.35",
+        "Always on would have cost $60.00: $47.65 (79 %) saved. All figures are estimated. "
+        "s3://reports/reports/day/2026-11-23/costs.html",
+    ),
+}
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
+def test_the_sentence_of_every_event(event: Event) -> None:
+    message = message_of(event)
+    assert (message.title, message.body) == SENTENCES[event.detail_type]
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
+def test_slack_takes_every_event(event: Event) -> None:
+    import json
+
+    assert validated(json.dumps(payload(message_of(event))).encode())
+
+
+def test_every_cause_has_its_words() -> None:
+    assert set(BECAUSE) == set(Cause)
+
+
+def report(**changes: Any) -> Event:
+    fields = {
+        **WHO,
+        "uri": "s3://r/x.html",
+        "period": "May 2026",
+        "cost_usd": 12,
+        "baseline_usd": 10,
+        "saved_usd": -2,
+    }
+    return EVENTS["ReportWritten"].model_validate({**fields, **changes})
+
+
+def test_savings_that_are_negative_are_said_so() -> None:
+    assert message_of(report()).body.startswith("That is $2.00 more than always on.")
+
+
+def test_savings_that_are_not_known_are_said_so() -> None:
+    body = message_of(report(baseline_usd=None, saved_usd=None)).body
+    assert body.startswith("What always-on would have cost is not known")
+
+
+def test_a_report_of_many_endpoints_names_the_dearest_and_sums_the_rest() -> None:
+    lines = [
+        {"endpoint": f"e{n}", "cost_usd": n, "saved_usd": None, "wakes": 0, "requests": 0}
+        for n in range(14)
+    ]
+    facts = message_of(report(lines=lines)).facts
+    assert facts[0] == ("e13", "$13.00, saved not known; 0 wakes, 0 requests")
+    assert facts[-1] == ("5 others", "$10.00") and len(facts) == 10
+
+
+@pytest.mark.parametrize(
+    ("money", "text"),
+    [
+        (Decimal("1234.5"), "$1,234.50"),
+        (Decimal("-0.42"), "−$0.42"),
+        (Decimal("0.0031"), "$0.0031"),
+        (Decimal("0.00001"), "<$0.0001"),
+        (Decimal("0"), "$0.00"),
+        (None, "not known"),
+    ],
+)
+def test_money(money: Decimal | None, text: str) -> None:
+    assert usd(money) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min"), (272, "4 min 32 s"), (3600, "1 h"), (187_200, "2 d 4 h")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert spoken(seconds) == text
+
+
+def test_a_share_of_nothing_is_not_said() -> None:
+    assert share_of(Decimal(1), Decimal(0)) == "" and share_of(None, Decimal(1)) == ""
+
+
+def test_a_message_is_one_line_for_logs() -> None:
+    message = replace(message_of(ONE_OF_EACH[8]), body="Gone.")
+    assert message.fallback == "llama is retired. Gone."

@@ -1,0 +1,104 @@
+"""A stream of server-sent events becomes one answer, whatever the pieces it comes in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.endpoints.completions import IncompleteAnswerError, assemble
+
+
+def sse(*events: dict) -> bytes:
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode()
+
+
+def chunk(index: int = 0, finish: str | None = None, **delta: object) -> dict:
+    choice = {"index": index, "delta": delta, "finish_reason": finish}
+    return {"id": "c-1", "object": "chat.completion.chunk", "choices": [choice]}
+
+
+USAGE = {"id": "c-1", "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+CHAT = sse(
+    chunk(role="assistant", content=""),
+    chunk(reasoning_content="hm, "),
+    chunk(reasoning_content="ü"),
+    chunk(content="Because "),
+    chunk(content="of Rayleigh."),
+    chunk(finish="stop"),
+    USAGE,
+)
+
+
+def test_a_chat_is_assembled_with_its_reasoning_and_usage() -> None:
+    answer = assemble([CHAT])
+    (choice,) = answer.body["choices"]
+    assert choice["message"] == {
+        "role": "assistant",
+        "reasoning_content": "hm, ü",
+        "content": "Because of Rayleigh.",
+    }
+    assert choice["finish_reason"] == "stop"
+    assert answer.body["object"] == "chat.completion"
+    assert (answer.input_tokens, answer.output_tokens) == (5, 2)
+
+
+@given(st.lists(st.integers(min_value=1, max_value=len(CHAT) - 1), max_size=12))
+def test_it_does_not_matter_where_the_stream_is_cut(cuts: list[int]) -> None:
+    edges = [0, *sorted(set(cuts)), len(CHAT)]
+    pieces = [CHAT[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    assert assemble(pieces) == assemble([CHAT])
+
+
+def test_choices_and_tool_calls_are_kept_apart() -> None:
+    call = {"index": 0, "id": "t-1", "function": {"name": "look", "arguments": '{"a"'}}
+    rest = {"index": 0, "function": {"arguments": ": 1}"}}
+    answer = assemble(
+        [
+            sse(
+                chunk(0, content="one"),
+                chunk(1, tool_calls=[call]),
+                chunk(1, tool_calls=[rest]),
+                chunk(0, finish="stop"),
+                chunk(1, finish="tool_calls"),
+            )
+        ]
+    )
+    first, second = answer.body["choices"]
+    assert first["message"]["content"] == "one"
+    assert second["message"]["tool_calls"][0]["function"] == {
+        "name": "look",
+        "arguments": '{"a": 1}',
+    }
+
+
+def test_a_completion_is_assembled_from_its_texts() -> None:
+    events = [
+        {"object": "text_completion", "choices": [{"index": 0, "text": text}]}
+        for text in ("a", "b")
+    ]
+    events[-1]["choices"][0]["finish_reason"] = "length"
+    answer = assemble([sse(*events)])
+    assert answer.body["choices"] == [{"index": 0, "text": "ab", "finish_reason": "length"}]
+
+
+def test_a_plain_answer_is_taken_as_it_is() -> None:
+    body = {"choices": [{"message": {"content": "x"}}], "usage": {"completion_tokens": 1}}
+    assert assemble([json.dumps(body).encode()]).body == body
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        sse(chunk(content="half an ans")),
+        sse(chunk(content="half"), {"error": {"message": "CUDA error"}}),
+    ],
+    ids=["nothing", "cut off", "error in the middle"],
+)
+def test_half_an_answer_is_never_stored_as_one(stream: bytes) -> None:
+    with pytest.raises(IncompleteAnswerError):
+        assemble([stream])

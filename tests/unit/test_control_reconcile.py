@@ -1,0 +1,176 @@
+"""The tick: level-triggered, one endpoint's trouble is not another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from autoscaler.control.reconcile import ReconcileError, reconcile
+from autoscaler.endpoints.status import Cause
+from autoscaler.policy.types import Bounds, Hold, Phase
+from autoscaler.ports import Capacity, Flow, Load
+from tests.memory import MemoryWorld, memory_world
+from tests.samples import asleep, awake, put, spec
+
+NAME = "llama"
+BUSY = Load(backlog=3, concurrency_per_copy=2.0, invocations=5.0)
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return memory_world()
+
+
+def status(world: MemoryWorld):
+    return world.store.records[NAME].status
+
+
+def test_an_idle_endpoint_is_put_to_sleep_after_its_keep_alive(world) -> None:
+    put(world, awake(NAME, last_active_at=world.clock.now() - timedelta(minutes=9)))
+    world.scaler.settle(NAME, 1)
+    reconcile(world)
+    assert status(world).phase is Phase.AWAKE
+    world.clock.forward(minutes=1)
+    reconcile(world)
+    assert status(world).phase is Phase.SLEEPING
+    assert world.flows.started == [(Flow.SLEEP, NAME, 2)]
+
+
+def test_traffic_that_came_and_went_between_two_ticks_counts_as_activity(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = Load(backlog=0, concurrency_per_copy=0.0, invocations=4.0)
+    reconcile(world)
+    assert status(world).phase is Phase.AWAKE
+    assert status(world).last_active_at == world.clock.now()
+
+
+def test_a_missing_signal_never_puts_to_sleep(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = Load(backlog=0, concurrency_per_copy=None)
+    world.clock.forward(hours=3)
+    reconcile(world)
+    assert status(world).phase is Phase.AWAKE
+
+
+def test_a_backlog_wakes_even_if_no_dispatcher_did(world) -> None:
+    put(world, asleep(NAME))
+    world.load.loads[NAME] = Load(backlog=3, concurrency_per_copy=None)
+    reconcile(world)
+    assert status(world).phase is Phase.WAKING
+    assert status(world).cause is Cause.BACKLOG
+
+
+def test_a_window_with_a_minimum_wakes_a_lead_time_ahead(world) -> None:
+    window = {"name": "peak", "days": ["tue"], "start": "12:04", "end": "18:00", "min_copies": 1}
+    put(world, asleep(NAME), spec(NAME, schedule={"windows": [window]}))
+    reconcile(world)
+    assert (status(world).phase, status(world).cause) == (Phase.WAKING, Cause.WINDOW)
+
+
+def test_bounds_move_before_copies(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = Load(backlog=400, concurrency_per_copy=16.0)
+    reconcile(world)
+    assert world.scaler.calls == [("bounds", NAME, Bounds(2, 2)), ("copies", NAME, 2)]
+    assert {"CopiesChanged", "BoundsChanged"} <= set(world.announcer.kinds())
+
+
+def test_copies_wait_while_an_earlier_change_is_being_made(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.scaler.capacities[NAME] = replace(world.scaler.look(NAME), status="Updating")
+    world.load.loads[NAME] = Load(backlog=400, concurrency_per_copy=16.0)
+    reconcile(world)
+    assert [call[0] for call in world.scaler.calls] == ["bounds"]
+
+
+def test_copies_set_to_zero_from_outside_are_put_right(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 0)
+    reconcile(world)
+    assert (status(world).phase, status(world).cause) == (Phase.WAKING, Cause.DRIFT)
+
+
+def test_instances_found_while_asleep_are_put_to_zero_and_billed(world) -> None:
+    put(world, asleep(NAME, observed_at=world.clock.now() - timedelta(hours=1)))
+    world.scaler.settle(NAME, 1)
+    reconcile(world)
+    assert (status(world).phase, status(world).cause) == (Phase.SLEEPING, Cause.DRIFT)
+    assert status(world).meter.instances == 1
+
+
+def test_an_endpoint_deleted_from_outside_is_said_to_have_failed(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.capacities[NAME] = Capacity(exists=False)
+    reconcile(world)
+    assert status(world).phase is Phase.FAILED
+    assert "deleted from outside" in (status(world).failure or "")
+    assert world.announcer.kinds() == ["EndpointFailed"]
+
+
+def test_a_failed_endpoint_that_still_has_instances_loses_them(world) -> None:
+    put(world, asleep(NAME, phase=Phase.FAILED, observed_at=None))
+    world.scaler.settle(NAME, 1)
+    reconcile(world)
+    assert world.flows.started == [(Flow.REMOVE, NAME, 2)]
+
+
+def test_a_hold_keeps_it_awake_and_expires_by_itself(world) -> None:
+    hold = Hold(world.clock.now() + timedelta(hours=1), 1, "demo", "ada")
+    put(world, awake(NAME, hold=hold))
+    world.scaler.settle(NAME, 1)
+    reconcile(world)
+    assert status(world).phase is Phase.AWAKE
+    world.clock.forward(hours=1)
+    reconcile(world)
+    assert status(world).phase is Phase.SLEEPING
+
+
+def test_one_endpoint_that_cannot_be_reconciled_does_not_stop_the_others(world) -> None:
+    put(world, awake("broken"))
+    put(world, awake(NAME, last_active_at=world.clock.now() - timedelta(hours=1)))
+    world.scaler.settle(NAME, 1)
+    world.scaler.settle("broken", 1)
+    real_look = world.scaler.look
+
+    def look(name: str) -> Capacity:
+        if name == "broken":
+            raise TimeoutError("SageMaker did not answer")
+        return real_look(name)
+
+    world.scaler.look = look  # type: ignore[method-assign]
+    with pytest.raises(ReconcileError, match="broken.*SageMaker did not answer"):
+        reconcile(world)
+    assert status(world).phase is Phase.SLEEPING
+
+
+def test_somebody_else_writing_first_is_left_to_the_next_tick(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.store.conflicts_to_come = 1
+    assert reconcile(world).conflicts == [NAME]
+    assert reconcile(world).conflicts == []
+
+
+def test_two_ticks_at_the_same_moment_act_once(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    reconcile(world)
+    reconcile(world)
+    assert world.flows.started == [(Flow.SLEEP, NAME, 2)]
+
+
+def test_the_busy_are_left_alone(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = BUSY
+    for _ in range(5):
+        world.clock.forward(minutes=1)
+        reconcile(world)
+    assert world.scaler.calls == []
+    assert world.announcer.events == []

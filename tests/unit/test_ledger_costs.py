@@ -1,0 +1,231 @@
+"""The report's arithmetic, on books small enough to check by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from autoscaler.endpoints.status import Cause, ColdStart, HistoryEntry, Meter, Traffic, UsageKind
+from autoscaler.ledger.costs import Books, summarize
+from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.periods import Period
+from autoscaler.policy.types import Phase
+from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
+from tests.memory import memory_world
+from tests.samples import asleep, put, spec
+
+DAY = Period.day(MONDAY.date())
+EVENING = MONDAY + timedelta(days=1, hours=6)
+PRICE = PRICES["ml.g6e.xlarge"]
+
+
+def record(**changes: Any) -> Any:
+    wanted = changes.pop("spec", None) or spec("llama", team="search")
+    fields: dict[str, Any] = {
+        "created_at": MONDAY - timedelta(days=3),
+        "last_awake_at": MONDAY - timedelta(days=1),
+        "at": EVENING,
+    }
+    return put(memory_world(), asleep("llama", **{**fields, **changes}), wanted)
+
+
+def summary(books: Books, now: datetime = EVENING, period: Period = DAY) -> CostReport:
+    return summarize(books, period, now, PRICES.get)
+
+
+def test_cost_by_kind_against_one_instance_that_is_always_on() -> None:
+    segments = [
+        segment(MONDAY, 60, kind=UsageKind.PROVISIONING),
+        segment(MONDAY + timedelta(hours=1), 120, instances=2),
+        segment(MONDAY + timedelta(hours=3), 30, kind=UsageKind.IDLE_TAIL),
+    ]
+    total = summary(Books([record()], segments)).total
+    assert total.cost.provisioning == PRICE
+    assert total.cost.serving == 4 * PRICE
+    assert total.cost.idle_tail == PRICE / 2
+    assert total.baseline_usd == 24 * PRICE
+    assert total.savings_usd == Decimal("18.5") * PRICE
+    assert (total.awake_hours, total.instance_hours) == (2.5, 5.5)
+
+
+def test_savings_may_be_negative_and_are_said_so() -> None:
+    books = Books([record()], [segment(MONDAY, 24 * 60, instances=3)])
+    report = summary(books)
+    assert report.total.savings_usd == -48 * PRICE
+    assert any("Savings are negative" in note for note in report.notes)
+
+
+def test_an_unknown_price_is_listed_and_makes_savings_unknown() -> None:
+    odd = segment(MONDAY, 60, instance_type="ml.new.xlarge", usd_per_hour=None)
+    report = summary(Books([record()], [odd, segment(MONDAY + timedelta(hours=2), 60)]))
+    assert report.total.cost.total == PRICE
+    assert report.total.unpriced[0].instance_hours == 1
+    assert report.total.savings_usd is None and report.total.usd_per_1000_requests is None
+    assert any("ml.new.xlarge is unknown" in note for note in report.notes)
+
+
+def test_a_baseline_without_a_price_is_not_known() -> None:
+    strange = record(spec=spec("llama", instances={"types": ["ml.new.xlarge"]}))
+    total = summary(Books([strange], [segment(MONDAY, 60)])).total
+    assert total.baseline_usd is None and total.savings_usd is None
+
+
+def test_segments_are_clipped_to_the_period() -> None:
+    books = Books([record()], [segment(MONDAY - timedelta(hours=1), 120)])
+    assert summary(books).total.cost.serving == PRICE
+
+
+def test_the_open_meter_counts_until_now() -> None:
+    meter = Meter(instances=1, instance_type="ml.g6e.xlarge", kind=UsageKind.SERVING, since=MONDAY)
+    report = summary(Books([record(meter=meter)], []), now=MONDAY + timedelta(hours=2))
+    assert report.total.cost.serving == 2 * PRICE
+    assert report.until == MONDAY + timedelta(hours=2)
+    assert report.total.baseline_usd == 2 * PRICE
+
+
+def test_a_segment_that_closed_between_the_two_reads_counts_once() -> None:
+    meter = Meter(instances=1, instance_type="ml.g6e.xlarge", kind=UsageKind.SERVING, since=MONDAY)
+    books = Books([record(meter=meter)], [segment(MONDAY, 90)])
+    now = MONDAY + timedelta(hours=2)
+    assert summary(books, now=now).total.cost.serving == 2 * PRICE
+
+
+def test_an_endpoint_that_never_had_an_instance_saves_nothing() -> None:
+    failed = record(phase=Phase.FAILED, last_awake_at=None)
+    assert summary(Books([failed], [])).total.savings_usd == 0
+
+
+def test_an_endpoint_created_within_the_period_is_compared_from_its_first_instance() -> None:
+    new = record(created_at=MONDAY + timedelta(hours=10), last_awake_at=MONDAY)
+    books = Books([new], [segment(MONDAY + timedelta(hours=12), 60)])
+    assert summary(books).total.baseline_usd == 12 * PRICE
+
+
+def test_a_failed_endpoint_is_compared_until_it_failed() -> None:
+    failed = record(phase=Phase.FAILED, phase_since=MONDAY + timedelta(hours=6))
+    assert summary(Books([failed], [])).total.baseline_usd == 6 * PRICE
+
+
+def test_a_retired_endpoint_is_compared_while_it_used_instances() -> None:
+    books = Books([], [segment(MONDAY, 60), segment(MONDAY + timedelta(hours=4), 60)])
+    (line,) = summary(books).endpoints
+    assert (line.baseline_usd, line.model, line.team) == (5 * PRICE, None, "search")
+
+
+def test_wakes_lead_times_and_causes() -> None:
+    def start(hour: int, seconds: int, cause: Cause) -> ColdStart:
+        asked = MONDAY + timedelta(hours=hour)
+        ready = asked + timedelta(seconds=seconds)
+        return ColdStart(requested_at=asked, ready_at=ready, cause=cause, copies=1)
+
+    def line(hour: int, generation: int, phase: Phase = Phase.WAKING) -> HistoryEntry:
+        at = MONDAY + timedelta(hours=hour)
+        return HistoryEntry(endpoint="llama", at=at, generation=generation, phase=phase, text="")
+
+    starts = (
+        start(-30, 999, Cause.HOLD),
+        start(8, 300, Cause.MESSAGE),
+        start(10, 200, Cause.WINDOW),
+        start(12, 250, Cause.MESSAGE),
+    )
+    lines = [line(8, 4), line(8, 4), line(10, 6), line(11, 7, Phase.SLEEPING), line(12, 8)]
+    lines += [line(14, 10), line(-30, 2)]
+    books = Books([record(cold_starts=starts)], [], history={"llama": lines})
+    wakes = summary(books).total.wakes
+    assert wakes.count == 4
+    assert wakes.causes == {"message": 2, "window": 1}
+    assert (wakes.lead_p50_seconds, wakes.lead_p90_seconds) == (250, 300)
+
+
+def test_requests_tokens_and_waits() -> None:
+    traffic = [
+        Traffic(
+            endpoint="llama",
+            day=(MONDAY + timedelta(days=n)).date(),
+            requests=500,
+            input_tokens=1_500_000,
+            output_tokens=500_000,
+            waited_seconds=1000,
+        )
+        for n in (-1, 0, 1)
+    ]
+    total = summary(Books([record()], [segment(MONDAY, 60)], traffic)).total
+    assert total.served.requests == 500 and total.served.mean_wait_seconds == 2
+    assert total.usd_per_1000_requests == 2 * PRICE
+    assert total.usd_per_million_tokens == PRICE / 2
+
+
+def test_without_requests_nothing_is_divided() -> None:
+    total = summary(Books([record()], [segment(MONDAY, 60)])).total
+    assert total.usd_per_1000_requests is None and total.served.mean_wait_seconds is None
+
+
+def test_the_budget_of_the_month() -> None:
+    meter = Meter(instances=1, instance_type="ml.g6e.xlarge", kind=UsageKind.SERVING, since=MONDAY)
+    limited = record(
+        spec=spec("llama", budget={"monthly_usd": "100.00"}),
+        spent_in="2026-11",
+        spent_usd=Decimal(40),
+        meter=meter,
+    )
+    (line,) = summary(Books([limited], []), now=MONDAY + timedelta(hours=10)).endpoints
+    assert line.budget is not None
+    assert line.budget.spent_usd == 40 + 10 * PRICE
+    assert line.budget.share == pytest.approx(0.66, abs=0.01)
+
+
+def test_dollars_stay_with_the_team_of_the_time() -> None:
+    books = Books(
+        [record()], [segment(MONDAY, 60, team="old"), segment(MONDAY + timedelta(hours=2), 60)]
+    )
+    teams = {team.team: team for team in summary(books).teams}
+    assert teams["old"].cost.total == PRICE and teams["old"].endpoints == ()
+    assert teams["search"].cost.total == PRICE and teams["search"].endpoints == ("llama",)
+
+
+def test_an_empty_fleet_has_an_empty_report() -> None:
+    report = summary(Books([], []))
+    assert report.endpoints == () and report.total.savings_usd == 0
+
+
+def test_a_period_that_has_not_begun() -> None:
+    report = summary(Books([record()], []), now=MONDAY - timedelta(days=1))
+    assert report.until == report.period.start and report.total.cost.total == 0
+
+
+def test_slots_teams_and_endpoints_add_up_to_the_total() -> None:
+    week = Period.week(MONDAY.date(), "Europe/Berlin")
+    report = summary(fleet_books(), MONDAY + timedelta(days=8), week)
+    total = report.total
+    for parts in (report.endpoints, report.teams):
+        assert sum(p.cost.total for p in parts) == pytest.approx(total.cost.total)
+        assert sum(p.wakes.count for p in parts) == total.wakes.count
+        assert sum(p.served.requests for p in parts) == total.served.requests
+    assert sum(s.cost.total for s in report.slots) == pytest.approx(total.cost.total)
+    slots = sum((s.baseline_usd or Decimal(0) for s in report.slots), Decimal(0))
+    assert slots == pytest.approx(total.baseline_usd)
+
+
+def test_the_days_add_up_to_the_week() -> None:
+    books, now = fleet_books(), MONDAY + timedelta(days=8)
+    week = summary(books, now, Period.week(MONDAY.date(), "Asia/Kolkata")).total
+    days = [
+        summary(books, now, Period.day((MONDAY + timedelta(days=n)).date(), "Asia/Kolkata")).total
+        for n in range(7)
+    ]
+    assert sum(day.cost.total for day in days) == pytest.approx(week.cost.total)
+    assert sum(day.served.requests for day in days) == week.served.requests
+    assert sum(day.wakes.count for day in days) == week.wakes.count
+
+
+def test_closing_the_books_later_changes_nothing() -> None:
+    early = summary(fleet_books(), MONDAY + timedelta(days=9))
+    late = summary(fleet_books(), datetime(2026, 11, 29, tzinfo=UTC))
+    assert replace_time(early) == replace_time(late)
+
+
+def replace_time(report: CostReport) -> CostReport:
+    return report.model_copy(update={"written_at": MONDAY})

@@ -1,0 +1,184 @@
+"""The report as files: one page, one table, one document, and an announcement."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pytest
+
+from autoscaler.alerts.events import ReportWritten
+from autoscaler.ledger.charts import nice_top
+from autoscaler.ledger.costs import Books, summarize
+from autoscaler.ledger.csv import render_csv
+from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.html import render_html
+from autoscaler.ledger.periods import Period
+from autoscaler.ledger.report import period_since_first, write_report
+from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
+from tests.memory import MemoryWorld, memory_world
+
+WEEK = Period.week(MONDAY.date(), "Europe/Berlin")
+LATER = MONDAY + timedelta(days=7, hours=6)
+
+
+@dataclass
+class MemoryReports:
+    files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes, content_type: str) -> str:
+        self.files[key] = (body, content_type)
+        return f"s3://reports/{key}"
+
+
+class Page(HTMLParser):
+    """Checks that every element is closed and nothing is loaded from anywhere."""
+
+    void = frozenset({"meta", "path", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert not {name for name, _ in attrs} & {"src", "href", "onclick", "onload"}
+        self.seen.append(tag)
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def weekly() -> CostReport:
+    return summarize(fleet_books(), WEEK, LATER, PRICES.get)
+
+
+def world() -> MemoryWorld:
+    world = memory_world()
+    books = fleet_books()
+    for record in books.records:
+        world.store.create(record.spec, record.status)
+    world.store.segments += books.segments
+    world.store.entries += [entry for lines in books.history.values() for entry in lines]
+    for counted in books.traffic:
+        world.store.count_traffic(counted)
+    world.clock.moment = LATER
+    return world
+
+
+def test_the_page_is_whole_self_contained_and_shows_the_figures() -> None:
+    report = weekly()
+    page = Page(render_html(report))
+    assert "script" not in page.seen and "link" not in page.seen and "img" not in page.seen
+    assert page.seen.count("svg") == 1 + len(report.endpoints)
+    assert f"${report.total.cost.total:,.2f}" in page.text
+    assert "estimated" in page.text and "deepseek-r1-distill-qwen-32b" in page.text
+
+
+def test_what_comes_from_outside_is_escaped() -> None:
+    evil = segment(MONDAY, 60, endpoint="<script>x</script>", team='"><img src=x>')
+    report = summarize(Books([], [evil]), WEEK, LATER, PRICES.get)
+    html = render_html(report)
+    assert "<script>" not in html and "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        Period.day(MONDAY.date()),
+        Period.month(MONDAY.date()),
+        Period.since(MONDAY, MONDAY),
+        Period.since(MONDAY, MONDAY + timedelta(seconds=90)),
+    ],
+    ids=["day", "month", "nothing", "90 seconds"],
+)
+def test_every_length_of_a_period_renders(period: Period) -> None:
+    assert Page(render_html(summarize(fleet_books(), period, LATER, PRICES.get)))
+    assert Page(render_html(summarize(Books([], []), period, LATER, PRICES.get)))
+
+
+def test_a_baseline_far_above_the_bars_is_said_instead_of_drawn() -> None:
+    assert "is above this scale" in render_html(weekly())
+    busy = Books(fleet_books().records, [segment(MONDAY, 7 * 1440, instances=9)])
+    html = render_html(summarize(busy, WEEK, LATER, {"ml.g6e.xlarge": Decimal(2)}.get))
+    assert "above this scale" not in html
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(0, 1), (0.03, 0.04), (1, 1), (2.1, 2.5), (217, 250), (9.99, 10)]
+)
+def test_the_scale_ends_at_a_round_number(highest: float, top: float) -> None:
+    assert nice_top(highest) == top
+
+
+def test_the_table_has_a_line_per_endpoint_and_one_for_all() -> None:
+    report = weekly()
+    rows = list(csv.DictReader(io.StringIO(render_csv(report))))
+    assert [row["endpoint"] for row in rows] == [*(e.name for e in report.endpoints), "(all)"]
+    assert Decimal(rows[-1]["cost_usd"]) == report.total.cost.total
+    assert rows[0]["basis"] == "estimated"
+
+
+def test_the_table_leaves_open_what_is_not_known_and_runs_no_formula() -> None:
+    odd = segment(MONDAY, 60, endpoint="=cmd()", usd_per_hour=None, instance_type="ml.new.large")
+    text = render_csv(summarize(Books([], [odd]), WEEK, LATER, PRICES.get))
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert row["endpoint"] == "'=cmd()"
+    assert row["savings_usd"] == "" and row["unpriced_instance_hours"] == "1.0"
+
+
+def test_a_report_is_three_files_and_one_announcement() -> None:
+    here, blobs = world(), MemoryReports()
+    written = write_report(here.store, blobs, here.clock, here.announcer, WEEK, prices=PRICES.get)
+    folder = "reports/week/2026-11-16"
+    assert {key: kind for key, (_, kind) in blobs.files.items()} == {
+        f"{folder}/costs.html": "text/html; charset=utf-8",
+        f"{folder}/costs.csv": "text/csv; charset=utf-8",
+        f"{folder}/costs.json": "application/json",
+    }
+    assert here.announcer.events == [written]
+    assert isinstance(written, ReportWritten)
+    assert written.uri == f"s3://reports/{folder}/costs.html"
+    expected = weekly()
+    assert written.cost_usd == expected.total.cost.total
+    assert written.saved_usd == expected.total.savings_usd
+    assert [line.wakes for line in written.lines] == [e.wakes.count for e in expected.endpoints]
+
+
+def test_the_document_reads_back_as_the_report() -> None:
+    report = weekly()
+    body = report.model_dump_json()
+    assert CostReport.model_validate_json(body) == report
+    document = json.loads(body)
+    assert Decimal(document["total"]["savings_usd"]) == report.total.savings_usd
+    assert document["total"]["wakes"]["lead_p50_seconds"] > 0
+
+
+def test_everything_begins_with_the_oldest_endpoint() -> None:
+    here = world()
+    period = period_since_first(here.store, here.clock)
+    assert (period.start, period.end) == (MONDAY - timedelta(days=20), LATER)
+
+
+def test_an_empty_fleet_has_a_report_too() -> None:
+    here, blobs = memory_world(), MemoryReports()
+    period = period_since_first(here.store, here.clock)
+    written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=PRICES.get)
+    assert written.cost_usd == 0 and written.lines == ()

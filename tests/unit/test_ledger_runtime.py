@@ -1,0 +1,103 @@
+"""The report_costs function over moto: an order in, three objects and an event out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from pydantic import ValidationError
+
+from autoscaler.aws.clients import client
+from autoscaler.aws.table import TableStore
+from autoscaler.runtime import reports as reporting
+from tests.ledger_books import fleet_books
+
+ENV = {
+    "TABLE_NAME": "table",
+    "BUS_NAME": "bus",
+    "REPORTS_BUCKET": "reports",
+    "DEFAULT_TIME_ZONE": "Europe/Berlin",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+KEYS = (("pk", "HASH"), ("sk", "RANGE"))
+
+
+class Evening:
+    """The clock of the Tuesday on which the report is asked for."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 24, 5, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(reporting, "SystemClock", Evening)
+    with mock_aws():
+        client.cache_clear()
+        reporting._settings.cache_clear()
+        boto3.client("dynamodb").create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in KEYS],
+            KeySchema=[{"AttributeName": n, "KeyType": kind} for n, kind in KEYS],
+        )
+        boto3.client("events").create_event_bus(Name="bus")
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="reports")
+        yield s3
+    client.cache_clear()
+    reporting._settings.cache_clear()
+
+
+def fill() -> None:
+    store, books = TableStore("table"), fleet_books()
+    for record in books.records:
+        store.create(record.spec, record.status)
+        segments = [s for s in books.segments if s.endpoint == record.spec.name]
+        for first in range(0, len(segments), 90):
+            status = store.load(record.spec.name).status  # type: ignore[union-attr]
+            store.save(status, segments=segments[first : first + 90])
+    for counted in books.traffic:
+        store.count_traffic(counted)
+
+
+@pytest.mark.parametrize(
+    ("order", "folder"),
+    [
+        ({"period": "day"}, "reports/day/2026-11-23"),
+        ({"period": "week"}, "reports/week/2026-11-16"),
+        ({"period": "month"}, "reports/month/2026-10-01"),
+        ({"period": "month", "date": "2026-11-10"}, "reports/month/2026-11-01"),
+        ({"period": "all"}, "reports/all/2026-10-27"),
+    ],
+)
+def test_each_period_has_its_folder(s3: Any, order: dict[str, str], folder: str) -> None:
+    fill()
+    reply = reporting.report(order)
+    assert reply["uris"]["html"] == f"s3://reports/{folder}/costs.html"
+    for kind in ("html", "csv", "json"):
+        assert s3.get_object(Bucket="reports", Key=f"{folder}/costs.{kind}")["Body"].read()
+
+
+def test_the_reply_has_the_totals(s3: Any) -> None:
+    fill()
+    reply = reporting.report({"period": "week"})
+    spent = {line["endpoint"]: float(line["cost_usd"]) for line in reply["lines"]}
+    assert sum(spent.values()) == pytest.approx(float(reply["cost_usd"]))
+    saved = float(reply["baseline_usd"]) - float(reply["cost_usd"])
+    assert float(reply["saved_usd"]) == pytest.approx(saved)
+    assert reply["period"] == "week 16 November – 22 November 2026"
+
+
+@pytest.mark.parametrize("order", [{}, {"period": "year"}, {"period": "day", "colour": "red"}])
+def test_an_order_that_makes_no_sense_is_refused(s3: Any, order: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        reporting.report(order)

@@ -1,0 +1,127 @@
+"""The embedded AWS account: one process, one HTTP endpoint, one clock.
+
+moto answers for most services; what it lacks is beside it: CloudFormation with the SAM transform
+(`engine`), Lambda in processes of their own (`runtime`), the state machine interpreter in
+simulated time (`states`), SageMaker and Application Auto Scaling (`tools.embedded.simulated`),
+and what happens by itself (`tools.embedded.pump`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tools.embedded.kernel import moto_time
+from tools.embedded.kernel.clock import AccountClock
+from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
+
+_CREDENTIALS = "embedded"
+
+
+class Account:
+    """A running account; `stop` leaves no process and no thread behind.
+
+    `state_dir` holds the clock's file. `speed` is simulated seconds per wall second.
+    """
+
+    account_id = ACCOUNT_ID
+    region = DEFAULT_REGION
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        start: datetime | None = None,
+        speed: float = 1.0,
+        port: int = 0,
+    ) -> None:
+        self.clock = AccountClock(state_dir / "clock", start or datetime.now(UTC), speed)
+        os.environ["MOTO_ACCOUNT_ID"] = self.account_id
+        moto_time.install(self.clock)
+        self._clients: dict[str, Any] = {}
+        self._clients_lock = threading.Lock()
+        self._start(port)
+
+    def _start(self, port: int) -> None:
+        # Imported only now: moto's modules must see the account's time.
+        from tools.embedded.kernel import lambda_api, states
+        from tools.embedded.kernel.cloudformation import CloudFormationService
+        from tools.embedded.kernel.engine import Engine
+        from tools.embedded.kernel.front import Front
+        from tools.embedded.kernel.runtime import Runtime
+        from tools.embedded.pump import Pump
+        from tools.embedded.simulated.sagemaker import SageMakerService
+        from tools.embedded.simulated.scaling import AutoScalingService
+
+        self.front = Front(self, port)
+        self.endpoint_url = self.front.url
+        os.environ["MOTO_PORT"] = str(self.front.port)
+        self.runtime = self.functions = Runtime(self)
+        self.engine = Engine(self)
+        states.install(self.clock, self.endpoint_url)
+        lambda_api.install(self.runtime)
+        self.pump = Pump(self)
+        self.sagemaker = SageMakerService(
+            self.clock, self.pump, self.pump, weights=self._has_weights
+        )
+        self.scaling = AutoScalingService(self.clock, self.sagemaker)
+        self.runtime.on_log_line.append(self.pump.ingest_log_line)
+        self.runtime.on_invocation.append(self.pump.function_invoked)
+        for service in (self.sagemaker, self.scaling, CloudFormationService(self.engine)):
+            self.front.add(service)
+        self.pump.start()
+
+    def deploy(
+        self, template: Path, stack: str = "autoscaler", parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Deploys a SAM template; returns the stack's outputs. Raises TemplateError."""
+        return self.engine.deploy(template, stack, dict(parameters or {})).outputs
+
+    def boto(self, service: str) -> Any:
+        """A client with the account's own credentials."""
+        import boto3
+        from botocore.config import Config
+
+        with self._clients_lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    region_name=self.region,
+                    endpoint_url=self.endpoint_url,
+                    aws_access_key_id=_CREDENTIALS,
+                    aws_secret_access_key=_CREDENTIALS,
+                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
+                )
+            return self._clients[service]
+
+    def environment(self) -> dict[str, str]:
+        """What to export so that any AWS SDK or the AWS CLI talks to this account."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": _CREDENTIALS,
+            "AWS_SECRET_ACCESS_KEY": _CREDENTIALS,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def _has_weights(self, uri: str) -> bool:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        listed = self.boto("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        return bool(listed.get("KeyCount"))
+
+    def stop(self) -> None:
+        self.pump.stop()
+        self.scaling.close()
+        self.sagemaker.close()
+        self.runtime.close()
+        self.front.close()
+
+    def __enter__(self) -> Account:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,307 @@
+"""Deploys a SAM template: transform, then one resource after the other, by their references."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tools.embedded.kernel.intrinsics import Resolver, TemplateError, references
+from tools.embedded.kernel.resources import MAKERS, REMOVERS, Context, Made
+from tools.embedded.kernel.runtime import empty_zip
+
+if TYPE_CHECKING:
+    from tools.embedded.kernel.account import Account
+
+_FUNCTION = "AWS::Lambda::Function"
+_LAYER = "AWS::Lambda::LayerVersion"
+_CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
+_CODE = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+}
+_ANSWER_SECONDS = 3600
+
+
+@dataclass
+class Stack:
+    """A deployed stack and what was made for it, in the order in which it was made."""
+
+    name: str
+    stack_id: str
+    template: dict[str, Any]
+    folder: Path
+    parameters: dict[str, Any]
+    created: datetime
+    status: str = "CREATE_IN_PROGRESS"
+    reason: str = ""
+    made: dict[str, Made] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The template after the SAM transform; code stays a local path, definitions are inlined."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    from samtranslator.translator.transform import transform
+    from samtranslator.yaml_helper import yaml_parse
+
+    template = yaml_parse(path.read_text())
+    for logical, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if place := _CODE.get(resource["Type"]):
+            properties[place] = {"Bucket": "local", "Key": properties[place]}
+        elif resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
+            file = path.parent / properties.pop("DefinitionUri")
+            if not file.exists():
+                raise TemplateError(f"{logical}: {file} does not exist")
+            properties["Definition"] = yaml.safe_load(file.read_text())
+    return transform(template, {}, _NoManagedPolicies())
+
+
+class _NoManagedPolicies:
+    """Roles here are written out; the names of AWS's managed policies are not needed."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def checked_parameters(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with their defaults; raises TemplateError naming the wrong one."""
+    known = template.get("Parameters", {})
+    for name in given:
+        if name not in known:
+            raise TemplateError(f"parameter {name}: unknown; there are {', '.join(sorted(known))}")
+    return {name: _parameter(name, spec, given.get(name)) for name, spec in known.items()}
+
+
+def _parameter(name: str, spec: Mapping[str, Any], given: Any) -> Any:
+    value = spec.get("Default") if given is None else given
+    if value is None:
+        raise TemplateError(f"parameter {name}: a value is needed: {spec.get('Description', '')}")
+    pattern = spec.get("AllowedPattern")
+    if pattern and not re.search(pattern, str(value)):
+        raise TemplateError(f"parameter {name}: {value!r} does not match {pattern}")
+    allowed = spec.get("AllowedValues")
+    if allowed and str(value) not in map(str, allowed):
+        raise TemplateError(f"parameter {name}: {value!r} is none of {allowed}")
+    return value
+
+
+class Engine:
+    """Makes and removes stacks in one account."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.stacks: dict[str, Stack] = {}
+
+    def deploy(self, path: Path, name: str, given: Mapping[str, Any]) -> Stack:
+        """Raises TemplateError naming the resource that could not be made."""
+        account, template = self._account, load(path)
+        stack = Stack(
+            name=name,
+            stack_id=f"arn:aws:cloudformation:{account.region}:{account.account_id}"
+            f":stack/{name}/{uuid.uuid4()}",
+            template=template,
+            folder=path.parent.resolve(),
+            parameters=checked_parameters(template, given),
+            created=account.clock.now(),
+        )
+        resolver = self._resolver(stack)
+        wanted = {
+            logical: resource
+            for logical, resource in template["Resources"].items()
+            if "Condition" not in resource or resolver.condition(resource["Condition"])
+        }
+        _check_types(wanted)
+        self.stacks[name] = stack
+        for logical in in_order(wanted):
+            self._make(stack, resolver, logical, wanted[logical])
+        for key, output in template.get("Outputs", {}).items():
+            if "Condition" not in output or resolver.condition(output["Condition"]):
+                stack.outputs[key] = str(resolver.value(output["Value"]))
+        stack.status = "CREATE_COMPLETE"
+        return stack
+
+    def delete(self, name: str) -> None:
+        """Removes a stack in reverse order; raises TemplateError and leaves DELETE_FAILED."""
+        stack = self.stacks[name]
+        stack.status = "DELETE_IN_PROGRESS"
+        for logical in reversed(list(stack.order)):
+            if stack.template["Resources"][logical].get("DeletionPolicy") == "Retain":
+                continue
+            try:
+                self._remove(stack, logical)
+            except Exception as wrong:
+                stack.status, stack.reason = "DELETE_FAILED", f"{logical}: {wrong}"
+                raise TemplateError(stack.reason) from wrong
+            stack.order.remove(logical)
+        stack.status = "DELETE_COMPLETE"
+
+    def delete_in_background(self, name: str) -> threading.Thread:
+        """Starts a deletion; its outcome is the stack's status."""
+
+        def run() -> None:
+            try:
+                self.delete(name)
+            except TemplateError:
+                return  # said by the stack's status and reason
+
+        thread = threading.Thread(target=run, name=f"delete-{name}", daemon=True)
+        self.stacks[name].status = "DELETE_IN_PROGRESS"
+        thread.start()
+        return thread
+
+    def _make(
+        self, stack: Stack, resolver: Resolver, logical: str, resource: Mapping[str, Any]
+    ) -> None:
+        kind = resource["Type"]
+        try:
+            properties = resolver.value(resource.get("Properties", {}))
+            made = self._made(stack, logical, kind, properties)
+        except Exception as wrong:
+            stack.status, stack.reason = "CREATE_FAILED", f"{logical} ({kind}): {wrong}"
+            raise TemplateError(stack.reason) from wrong
+        stack.made[logical] = made
+        stack.types[logical] = kind
+        stack.order.append(logical)
+
+    def _made(self, stack: Stack, logical: str, kind: str, properties: dict[str, Any]) -> Made:
+        context = self._context(stack)
+        if kind == _FUNCTION:
+            return self._function(context, stack, logical, properties)
+        if kind.startswith(_CUSTOM):
+            return self._custom(stack, logical, "Create", properties)
+        made = MAKERS[kind](context, logical, properties)
+        if kind == _LAYER:
+            folder = stack.folder / properties["Content"]["S3Key"]
+            self._account.runtime.layers[made.physical_id] = folder
+        return made
+
+    def _function(
+        self, context: Context, stack: Stack, logical: str, properties: dict[str, Any]
+    ) -> Made:
+        name = properties.get("FunctionName") or context.name(logical)
+        folder = stack.folder / properties["Code"]["S3Key"]
+        arn = self._account.runtime.define(name, folder, properties)
+        context.boto("lambda").create_function(
+            FunctionName=name,
+            Runtime=properties["Runtime"],
+            Role=properties["Role"],
+            Handler=properties["Handler"],
+            Code={"ZipFile": empty_zip()},
+            Timeout=int(properties.get("Timeout", 3)),
+            MemorySize=int(properties.get("MemorySize", 128)),
+        )
+        return Made(name, name, {"Arn": arn})
+
+    def _custom(
+        self,
+        stack: Stack,
+        logical: str,
+        request_type: str,
+        properties: dict[str, Any],
+        physical_id: str | None = None,
+    ) -> Made:
+        url, wait = self._account.front.expect_answer()
+        event = {
+            "RequestType": request_type,
+            "ServiceToken": properties["ServiceToken"],
+            "ResponseURL": url,
+            "StackId": stack.stack_id,
+            "RequestId": str(uuid.uuid4()),
+            "LogicalResourceId": logical,
+            "ResourceType": stack.template["Resources"][logical]["Type"],
+            "ResourceProperties": {key: str(value) for key, value in properties.items()},
+        }
+        if physical_id is not None:
+            event["PhysicalResourceId"] = physical_id
+        self._account.functions.invoke_async(
+            properties["ServiceToken"], json.dumps(event).encode()
+        )
+        answer = wait(float(properties.get("ServiceTimeout", _ANSWER_SECONDS)))
+        if answer is None:
+            raise TemplateError("the custom resource did not answer in time")
+        if answer["Status"] != "SUCCESS":
+            raise TemplateError(answer.get("Reason", "the custom resource failed"))
+        found = answer.get("PhysicalResourceId", logical)
+        return Made(found, found, answer.get("Data", {}), properties)
+
+    def _remove(self, stack: Stack, logical: str) -> None:
+        kind, made = stack.types[logical], stack.made[logical]
+        if kind == _FUNCTION:
+            self._account.runtime.undefine(made.physical_id)
+            self._account.boto("lambda").delete_function(FunctionName=made.physical_id)
+        elif kind.startswith(_CUSTOM):
+            self._custom(stack, logical, "Delete", made.properties, made.physical_id)
+        elif kind in REMOVERS:
+            REMOVERS[kind](self._context(stack), made)
+
+    def _context(self, stack: Stack) -> Context:
+        account = self._account
+        return Context(account.boto, account.account_id, account.region, stack.name)
+
+    def _resolver(self, stack: Stack) -> Resolver:
+        account = self._account
+        pseudo = {
+            "AWS::StackName": stack.name,
+            "AWS::StackId": stack.stack_id,
+            "AWS::Region": account.region,
+            "AWS::AccountId": account.account_id,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+
+        def attribute(logical: str, name: str) -> Any:
+            try:
+                return stack.made[logical].attributes[name]
+            except KeyError:
+                raise TemplateError(f"{logical}.{name} is not known") from None
+
+        def reference(logical: str) -> Any:
+            if logical not in stack.made:
+                raise TemplateError(f"{logical} is neither a parameter nor a resource made by now")
+            return stack.made[logical].ref
+
+        return Resolver(stack.template, stack.parameters, pseudo, reference, attribute)
+
+
+def _check_types(resources: Mapping[str, Any]) -> None:
+    unknown = {
+        resource["Type"]
+        for resource in resources.values()
+        if resource["Type"] not in MAKERS
+        and resource["Type"] != _FUNCTION
+        and not resource["Type"].startswith(_CUSTOM)
+    }
+    if unknown:
+        raise TemplateError(f"the embedded account cannot make {', '.join(sorted(unknown))}")
+
+
+def in_order(resources: Mapping[str, Any]) -> list[str]:
+    """Logical ids so that each comes after what it refers to; TemplateError for a circle."""
+    known = set(resources)
+    needs: dict[str, set[str]] = {}
+    for logical, resource in resources.items():
+        explicit = resource.get("DependsOn", [])
+        explicit = {explicit} if isinstance(explicit, str) else set(explicit)
+        needs[logical] = (references(resource.get("Properties", {}), known) | explicit) & known
+        needs[logical].discard(logical)
+    ordered: list[str] = []
+    while len(ordered) < len(needs):
+        ready = [name for name in needs if name not in ordered and needs[name] <= set(ordered)]
+        if not ready:
+            circle = ", ".join(sorted(set(needs) - set(ordered)))
+            raise TemplateError(f"these resources refer to one another in a circle: {circle}")
+        ordered += ready
+    return ordered

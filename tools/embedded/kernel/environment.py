@@ -1,0 +1,190 @@
+"""One execution environment: an awslambdaric process and the Runtime API that feeds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_LOOK_EVERY_SECONDS = 0.2
+
+
+@dataclass
+class Job:
+    """One invocation on its way through an environment."""
+
+    payload: bytes
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    done: threading.Event = field(default_factory=threading.Event)
+    result: bytes = b""
+    error: str | None = None
+
+    def fail(self, error_type: str, message: str) -> None:
+        self.result = json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+        self.error = "Unhandled"
+        self.done.set()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a function's process is started; `deadline_ms` gives an invocation's deadline."""
+
+    name: str
+    arn: str
+    handler: str
+    folder: Path
+    environ: Mapping[str, str]
+    timeout_seconds: float
+    deadline_ms: Callable[[], int]
+    log: Callable[[str], None]
+
+
+class _RuntimeApi(BaseHTTPRequestHandler):
+    """Lambda's Runtime API, 2018-06-01."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def setup(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().setup()
+
+    def log_message(self, *_: object) -> None:
+        """The function's own log says what matters."""
+
+    def do_GET(self) -> None:
+        environment = self.server.environment
+        job = environment.jobs.get()
+        if job is None:
+            self._reply(500)
+            return
+        environment.current = job
+        launch = environment.launch
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": job.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(launch.deadline_ms()),
+            "Lambda-Runtime-Invoked-Function-Arn": launch.arn,
+            "Content-Type": "application/json",
+        }
+        self._reply(200, job.payload, headers)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._reply(202)
+        environment = self.server.environment
+        if self.path.endswith("/init/error"):
+            environment.init_error = body
+        job = environment.current
+        if job is not None:
+            job.error = "Unhandled" if self.path.endswith("/error") else None
+            job.result = body
+            environment.current = None
+            job.done.set()
+
+    def _reply(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None):
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    environment: Environment
+
+    def handle_error(self, *_: object) -> None:
+        """A killed process breaks its connections; the invocation says what happened."""
+
+
+class Environment:
+    """A process that handles one invocation at a time."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.jobs: queue.Queue[Job | None] = queue.Queue()
+        self.current: Job | None = None
+        self.init_error: bytes | None = None
+        self._server = _Server(("127.0.0.1", 0), _RuntimeApi)
+        self._server.environment = self
+        threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True).start()
+        self._process = self._launch()
+        threading.Thread(target=self._read_log, daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def invoke(self, payload: bytes) -> Job:
+        """Runs one invocation; the timeout counts wall seconds, since code is not accelerated."""
+        job = Job(payload)
+        self.jobs.put(job)
+        end = time.monotonic() + self.launch.timeout_seconds
+        while not job.done.wait(_LOOK_EVERY_SECONDS):
+            if not self.alive and not job.done.is_set():
+                self._explain_death(job)
+            elif time.monotonic() > end:
+                self.close()
+                seconds = self.launch.timeout_seconds
+                message = f"{job.request_id} Task timed out after {seconds:.2f} seconds"
+                job.fail("Sandbox.Timedout", message)
+        return job
+
+    def close(self) -> None:
+        self.jobs.put(None)
+        if self.alive:
+            _kill_group(self._process)
+        self._process.wait()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _explain_death(self, job: Job) -> None:
+        if self.init_error is not None:
+            job.result, job.error = self.init_error, "Unhandled"
+            job.done.set()
+            return
+        status = self._process.returncode
+        job.fail("Runtime.ExitError", f"the handler's process ended with status {status}")
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        launch = self.launch
+        environ = {
+            **launch.environ,
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
+            "_HANDLER": launch.handler,
+            "LAMBDA_TASK_ROOT": str(launch.folder),
+        }
+        return subprocess.Popen(
+            [sys.executable, str(_BOOTSTRAP), launch.handler],
+            cwd=launch.folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _read_log(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.launch.log(line.decode(errors="replace").rstrip("\n"))
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it ended by itself meanwhile

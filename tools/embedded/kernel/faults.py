@@ -1,0 +1,87 @@
+"""Failures that a test orders, answered in place of a service, in the service's own protocol."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import replace
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Request, Response
+
+from tools.embedded.types import Clock, Fault
+
+_INVOCATION = re.compile(r"/endpoints/[^/]+/(invocations|invocations-response-stream)$")
+_STREAM = {"invocations": "InvokeEndpoint"}
+
+
+class Faults:
+    """Counts down each fault as it fires, and remembers when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._waiting: list[Fault] = []
+        self.fired: list[tuple[float, Fault]] = []
+
+    @property
+    def armed(self) -> bool:
+        return bool(self._waiting)
+
+    def inject(self, fault: Fault) -> None:
+        with self._lock:
+            self._waiting.append(fault)
+
+    def answer(self, service: str, request: Request) -> Response | None:
+        """The injected error, if one waits for this request."""
+        operation = f"{service}:{operation_of(request)}"
+        body = request.get_data(as_text=False)
+        with self._lock:
+            for index, fault in enumerate(self._waiting):
+                if fault.operation == operation and _matches(fault, body):
+                    left = replace(fault, times=fault.times - 1)
+                    self._waiting[index : index + 1] = [left] if left.times else []
+                    self.fired.append((self._clock.time(), fault))
+                    return _error(fault, request)
+        return None
+
+
+def operation_of(request: Request) -> str:
+    """The API operation of a request: JSON target, Query action, or the method of a REST path."""
+    target = request.headers.get("X-Amz-Target")
+    if target:
+        return target.rpartition(".")[2]
+    if invoked := _INVOCATION.search(request.path):
+        return _STREAM.get(invoked[1], "InvokeEndpointWithResponseStream")
+    if request.content_type and "x-www-form-urlencoded" in request.content_type:
+        return parse_qs(request.get_data(as_text=True)).get("Action", [""])[0]
+    if request.path.startswith("/service/"):
+        return request.path.rpartition("/")[2]
+    return {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject"}.get(request.method, "")
+
+
+def _matches(fault: Fault, body: bytes) -> bool:
+    if not fault.matching:
+        return True
+    try:
+        members = json.loads(body or b"{}")
+    except ValueError:
+        return False
+    return all(members.get(name) == value for name, value in fault.matching.items())
+
+
+def _error(fault: Fault, request: Request) -> Response:
+    if (request.content_type and "json" in request.content_type) or "X-Amz-Target" in request.headers:
+        return Response(
+            json.dumps({"__type": fault.error_code, "message": fault.message}),
+            status=fault.status,
+            content_type="application/x-amz-json-1.1",
+            headers={"x-amzn-errortype": fault.error_code},
+        )
+    code, message = escape(fault.error_code), escape(fault.message)
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Response(
+        f"<ErrorResponse>{error}</ErrorResponse>", status=fault.status, content_type="text/xml"
+    )

@@ -1,0 +1,152 @@
+"""One HTTP server in front of everything: the account's own services first, moto for the rest."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from tools.embedded.kernel.faults import Faults
+from tools.embedded.types import Fault, Service
+
+if TYPE_CHECKING:
+    from tools.embedded.kernel.account import Account
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/")
+_CONTROL = "/_embedded/"
+Wait = Callable[[float], "dict[str, Any] | None"]
+
+
+class _Handler(MotoRequestHandler):
+    """Keeps connections open and sends small replies at once."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        # Without it every reply waits for the client's delayed acknowledgement: 40 ms.
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().setup()
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            self.close_connection = True  # a killed handler process leaves its connections open
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Requests are not logged: callers see their own errors."""
+
+
+class Front:
+    """Routes by the service in the signature's credential scope."""
+
+    def __init__(self, account: Account, port: int) -> None:
+        self._account = account
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._services: dict[str, Service] = {}
+        self._answers: dict[str, tuple[threading.Event, list[dict[str, Any]]]] = {}
+        self.faults = Faults(account.clock)
+        self._server = make_server(
+            "127.0.0.1", port, self._serve, threaded=True, request_handler=_Handler
+        )
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.2,), name="front", daemon=True
+        )
+        self._thread.start()
+        self._request("POST", "/moto-api/reset")
+
+    def add(self, service: Service) -> None:
+        for name in service.signing_names:
+            self._services[name] = service
+
+    def expect_answer(self) -> tuple[str, Wait]:
+        """A URL to which one JSON document may be PUT, and a wait for it in simulated seconds."""
+        key, done, kept = uuid.uuid4().hex, threading.Event(), []
+        self._answers[key] = (done, kept)
+
+        def wait(seconds: float) -> dict[str, Any] | None:
+            end = self._account.clock.time() + seconds
+            while self._account.clock.time() < end and not self.stopped.is_set():
+                if done.wait(0.02):
+                    return kept[0]
+            return None
+
+        return f"{self.url}{_CONTROL}answer/{key}", wait
+
+    def close(self) -> None:
+        self.stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=2)
+
+    def _serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(_CONTROL):
+            return self._control(Request(environ))(environ, start)
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        name = scope[1] if scope else ""
+        if self.faults.armed:
+            request = Request(environ)
+            failed = self.faults.answer(name, request)
+            if failed is not None:
+                return failed(environ, start)
+        service = self._services.get(name)
+        if service is not None:
+            return service.handle(Request(environ))(environ, start)
+        return self._moto(environ, start)
+
+    def _control(self, request: Request) -> Response:
+        what, _, key = request.path.removeprefix(_CONTROL).partition("/")
+        if what == "answer" and key in self._answers:
+            done, kept = self._answers[key]
+            kept.append(json.loads(request.get_data()))
+            done.set()
+            return Response("")
+        handler = {"status": self._status, "clock": self._clock, "faults": self._faults}.get(what)
+        if handler is None:
+            return Response(f"the embedded account has no {request.path}\n", status=404)
+        body = json.loads(request.get_data() or b"{}") if request.method == "POST" else {}
+        return Response(json.dumps(handler(body)), content_type="application/json")
+
+    def _status(self, _body: dict[str, Any]) -> dict[str, Any]:
+        stacks = self._account.engine.stacks.values()
+        return {
+            "time": self._account.clock.now().isoformat(),
+            "speed": self._account.clock.speed,
+            "stacks": {stack.name: stack.status for stack in stacks},
+        }
+
+    def _clock(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "speed" in body:
+            self._account.clock.set_speed(float(body["speed"]))
+        if "jump_seconds" in body:
+            self._account.clock.jump(float(body["jump_seconds"]))
+        return self._status({})
+
+    def _faults(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body:
+            self.faults.inject(Fault(**body))
+        return {"fired": [[when, fault.operation] for when, fault in self.faults.fired]}
+
+    def _request(self, method: str, path: str) -> None:
+        import http.client
+
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path)
+        connection.getresponse().read()
+        connection.close()

@@ -1,0 +1,188 @@
+"""Deployed functions and their execution environments."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import time
+import zipfile
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.embedded.kernel.environment import Environment, Launch
+from tools.embedded.types import Invocation
+
+if TYPE_CHECKING:
+    from tools.embedded.kernel.account import Account
+
+DEFAULT_CONCURRENCY = 8  # processes of one function at a time; Lambda's own default is 1,000
+_ASYNC_TRIES = 3
+_ASYNC_RETRY_SECONDS = (60, 120)  # as Lambda waits between them
+_LINES_KEPT = 1000
+_WAIT_FOR_SLOT_SECONDS = 60
+
+
+@dataclass
+class Function:
+    """A deployed function, its warm environments and the tail of its log."""
+
+    name: str
+    launch: Launch
+    slots: threading.Semaphore
+    log: deque[str]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: list[Environment] = field(default_factory=list)
+    environments: list[Environment] = field(default_factory=list)
+
+
+class Runtime:
+    """types.Functions over processes."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="invoke")
+        self._closing = threading.Event()
+        self.deployed: dict[str, Function] = {}
+        self.layers: dict[str, Path] = {}
+        self.on_log_line: list[Any] = []  # callables (function name, line)
+        self.on_invocation: list[Any] = []  # callables (function name, milliseconds, failed)
+
+    def define(self, name: str, folder: Path, properties: Mapping[str, Any]) -> str:
+        """Deploys a function from a local folder; returns its ARN. ValueError: no handler there."""
+        module = properties["Handler"].partition(".")[0]
+        if not (folder / f"{module}.py").exists():
+            raise ValueError(f"{folder} has no {module}.py for handler {properties['Handler']}")
+        account = self._account
+        arn = f"arn:aws:lambda:{account.region}:{account.account_id}:function:{name}"
+        timeout = float(properties.get("Timeout", 3))
+        log: deque[str] = deque(maxlen=_LINES_KEPT)
+        launch = Launch(
+            name=name,
+            arn=arn,
+            handler=properties["Handler"],
+            folder=folder,
+            environ=self._environ(name, properties, timeout),
+            timeout_seconds=timeout,
+            deadline_ms=lambda: int((account.clock.time() + timeout) * 1000),
+            log=lambda line: self._logged(name, log, line),
+        )
+        slots = int(properties.get("ReservedConcurrentExecutions", DEFAULT_CONCURRENCY))
+        self.deployed[name] = Function(name, launch, threading.Semaphore(slots), log)
+        return arn
+
+    def undefine(self, name: str) -> None:
+        function = self.deployed.pop(name, None)
+        if function is not None:
+            _close(function)
+
+    def find(self, function: str) -> Function:
+        name = function.rpartition(":function:")[2].partition(":")[0]
+        if name not in self.deployed:
+            raise LookupError(f"Function not found: {function}")
+        return self.deployed[name]
+
+    def invoke(self, function: str, payload: bytes) -> Invocation:
+        found = self.find(function)
+        if not found.slots.acquire(timeout=_WAIT_FOR_SLOT_SECONDS):
+            raise RuntimeError("TooManyRequestsException")
+        began = time.monotonic()
+        try:
+            environment = self._environment(found)
+            job = environment.invoke(payload or b"{}")
+            if environment.alive:
+                with found.lock:
+                    found.idle.append(environment)
+        finally:
+            found.slots.release()
+        done = Invocation(job.request_id, job.result, job.error)
+        milliseconds = (time.monotonic() - began) * 1000
+        for hook in self.on_invocation:
+            hook(found.name, milliseconds, job.error is not None)
+        return done
+
+    def invoke_async(self, function: str, payload: bytes) -> None:
+        self.find(function)
+        if not self._closing.is_set():
+            self._pool.submit(self._until_it_works, function, payload)
+
+    def tail(self, function: str, lines: int = 20) -> list[str]:
+        """The newest lines that a function logged."""
+        return list(self.find(function).log)[-lines:]
+
+    def close(self) -> None:
+        self._closing.set()
+        for function in list(self.deployed.values()):
+            _close(function)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _until_it_works(self, function: str, payload: bytes) -> None:
+        for attempt in range(_ASYNC_TRIES):
+            if self._closing.is_set() or not self.invoke(function, payload).function_error:
+                return
+            if attempt + 1 < _ASYNC_TRIES:
+                self._account.clock.sleep(_ASYNC_RETRY_SECONDS[attempt], self._closing)
+
+    def _environment(self, function: Function) -> Environment:
+        with function.lock:
+            while function.idle:
+                environment = function.idle.pop()
+                if environment.alive:
+                    return environment
+        environment = Environment(function.launch)
+        with function.lock:
+            function.environments.append(environment)
+        return environment
+
+    def _logged(self, name: str, log: deque[str], line: str) -> None:
+        log.append(line)
+        for hook in self.on_log_line:
+            hook(name, line)
+
+    def _environ(
+        self, name: str, properties: Mapping[str, Any], timeout: float
+    ) -> dict[str, str]:
+        account = self._account
+        session = account.boto("sts").assume_role(
+            RoleArn=properties["Role"], RoleSessionName=name[:64]
+        )["Credentials"]
+        folders = [self.layers[arn] for arn in properties.get("Layers", ())]
+        variables = properties.get("Environment", {}).get("Variables", {})
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": os.pathsep.join(str(p) for f in folders for p in (f, f / "python")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TZ": ":UTC",
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties.get("MemorySize", 128)),
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "embedded",
+            "AWS_REGION": account.region,
+            "AWS_DEFAULT_REGION": account.region,
+            "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": session["SessionToken"],
+            "AWS_ENDPOINT_URL": account.endpoint_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "EMBEDDED_CLOCK_FILE": str(account.clock.path),
+            "EMBEDDED_TIMEOUT_SECONDS": str(timeout),
+            **{key: str(value) for key, value in variables.items()},
+        }
+
+
+def empty_zip() -> bytes:
+    """Code for moto's copy of a function; the real code runs from its folder."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("app.py", "")
+    return archive.getvalue()
+
+
+def _close(function: Function) -> None:
+    for environment in function.environments:
+        environment.close()

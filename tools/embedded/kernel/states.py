@@ -1,0 +1,137 @@
+"""moto's state machine interpreter, in the account's time and with a JSONata evaluator.
+
+What is mended here, each in a few lines: the interpreter is switched on; JSONata gets an
+evaluator; Wait states and retry intervals follow the account's clock; clients are made once
+(moto makes one a task) and know the service names that Step Functions uses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import pkgutil
+import sys
+import threading
+import time
+from functools import cache
+from typing import Any
+
+from tools.embedded.types import Clock
+
+_SERVICES = {
+    "applicationautoscaling": "application-autoscaling",
+    "sagemakerruntime": "sagemaker-runtime",
+    "eventbridge": "events",
+    "sfn": "stepfunctions",
+}
+_NAP_SECONDS = 0.05
+
+
+class _Present:
+    """The account that runs now; the patched functions look here."""
+
+    clock: Clock
+    endpoint_url: str
+
+
+def install(clock: Clock, endpoint_url: str) -> None:
+    """Mends moto once, and points it to this account from now on."""
+    _Present.clock = clock
+    _Present.endpoint_url = endpoint_url
+    _client.cache_clear()
+    _mend()
+
+
+@cache
+def _mend() -> None:
+    from moto.core.config import default_user_config
+    from moto.stepfunctions.parser import asl
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+    from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+        WaitFunction,
+    )
+    from moto.stepfunctions.parser.asl.jsonata import jsonata
+
+    default_user_config["stepfunctions"]["execute_state_machine"] = True
+    jsonata._eval_jsonata = evaluate
+    WaitFunction._wait_interval = _wait
+    retrier_decl.time = _AccountTime
+    for module in pkgutil.walk_packages(asl.__path__, f"{asl.__name__}."):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module.name)
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__name__", "")
+        if name.startswith("moto.stepfunctions") and hasattr(module, "boto_client_for"):
+            module.boto_client_for = _client_for
+
+
+def evaluate(expression: str) -> Any:
+    """The value of a JSONata expression as JSON; raises moto's JSONataException.
+
+    An expression that yields nothing is an error, as in Step Functions.
+    """
+    from jsonata import Jsonata
+    from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
+
+    try:
+        value = Jsonata.jsonata(expression).evaluate(None)
+    except Exception as wrong:
+        raise JSONataException("UNKNOWN", str(wrong)) from wrong
+    return _json(value)
+
+
+def _json(value: Any) -> Any:
+    from jsonata.utils import Utils
+
+    if value is Utils.NULL_VALUE:
+        return None
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _wait(_self: Any, env: Any, wait_seconds: float) -> None:
+    clock = _Present.clock
+    end = clock.time() + wait_seconds
+    while env.is_running() and (left := end - clock.time()) > 0:
+        time.sleep(min(left / clock.speed, _NAP_SECONDS))
+
+
+class _AccountTime:
+    """Stands for the module `time` where the interpreter waits before a retry."""
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        _Present.clock.sleep(seconds)
+
+
+def _client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+    with _LOCK:
+        return _client(region, _SERVICES.get(service, service))
+
+
+_LOCK = threading.Lock()
+
+
+@cache
+def _client(region: str, service: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=_Present.endpoint_url,
+        aws_access_key_id="states",
+        aws_secret_access_key="states",
+        config=Config(
+            parameter_validation=False,
+            retries={"total_max_attempts": 1},
+            read_timeout=1000,
+            max_pool_connections=64,
+        ),
+    )
