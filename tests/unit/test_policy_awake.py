@@ -50,6 +50,10 @@ class TestGrowth:
         spec = a_spec(windows=[{**PEAK, "min_copies": 20, "max_copies": 20}])
         assert decided(spec, seen()).copies == 20
 
+    def test_a_step_begins_at_the_minimum_of_the_window(self) -> None:
+        spec = a_spec(windows=[{**PEAK, "min_copies": 4, "max_copies": 9}])
+        assert decided(spec, seen(backlog=6 * 192)).copies == 6
+
 
 class TestBoundsLeaveRoomToApplicationAutoScaling:
     def test_the_lower_bound_rises_to_what_the_backlog_needs(self) -> None:
@@ -85,6 +89,7 @@ class TestShrinking:
             ([(10, 5), (5, 1)], 1),  # and here it was not
             ([(10, 1), (3, 2), (2, 1)], 2),  # down to the highest of the window
             ([(10, 1), (3, 9), (2, 1)], 5),  # never up by memory alone
+            ([(5, 2), (5, 1)], 2),  # of two at the same moment the higher
             ([(60, 1)], 1),  # a recommendation holds until the next
             ([(4, 1)], 5),  # memory does not reach back over the window
             ([], 5),

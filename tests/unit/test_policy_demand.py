@@ -23,6 +23,7 @@ from tests.unit.policy_cases import a_spec, seen
         (193, 20.0, 3),  # slower: 96 a copy
         (16, 600.0, 1),  # all 16 are answered at once: a second copy would not help
         (17, 600.0, 2),
+        (1, 1e-9, 1),
         (193, 0.0, 2),  # nonsense counts as not measured
     ],
 )

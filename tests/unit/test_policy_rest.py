@@ -139,6 +139,10 @@ class TestBudget:
         decision = decided(LIMITED, seen(desired_copies=3, hold=a_hold(4), **self.spent))
         assert (decision.copies, decision.bounds) == (1, Bounds(1, 1))
 
+    def test_a_hold_wakes_one_copy_in_spite_of_a_spent_budget(self) -> None:
+        decision = decided(LIMITED, seen(Phase.ASLEEP, hold=a_hold(4), **self.spent))
+        assert (decision.transition, decision.copies) == (Transition.WAKE, 1)
+
     def test_a_cent_below_is_not_spent(self) -> None:
         nearly = seen(Phase.ASLEEP, spent_this_month_usd=Decimal("99.99"))
         assert decided(LIMITED, nearly).transition is Transition.WAKE

@@ -141,6 +141,14 @@ class TestClockChanges:
         start = datetime(2011, 12, 29, 12, 0, tzinfo=ZoneInfo("Pacific/Apia"))
         assert next_edge(spec, start, timedelta(days=3)) is None  # 30 December 2011, a Friday
 
+    def test_a_change_back_over_midnight_closes_no_window_of_the_day_before(self) -> None:
+        friday = window("23:45", "23:30", days=["fri"])
+        spec = a_spec(windows=[friday], zone="America/St_Johns")
+        # Sunday 00:01 became Saturday 23:01: Saturday's 23:30 came twice, the second at 03:00 UTC.
+        first_midnight = datetime(2010, 11, 7, 2, 30, 30, tzinfo=UTC)
+        assert bounds_at(spec, first_midnight).name == "w"
+        assert next_edge(spec, first_midnight) == datetime(2010, 11, 7, 3, 0, tzinfo=UTC)
+
 
 class TestEdges:
     def test_the_next_edge_is_when_the_bounds_change(self) -> None:

@@ -48,7 +48,7 @@ class Account:
 
     def _start(self, port: int) -> None:
         # Imported only now: moto's modules must see the account's time.
-        from tools.embedded.kernel import lambda_api, states
+        from tools.embedded.kernel import bucket_policies, lambda_api, states
         from tools.embedded.kernel.cloudformation import CloudFormationService
         from tools.embedded.kernel.engine import Engine
         from tools.embedded.kernel.front import Front
@@ -64,6 +64,7 @@ class Account:
         self.engine = Engine(self)
         states.install(self.clock, self.endpoint_url)
         lambda_api.install(self.runtime)
+        bucket_policies.install()
         self.pump = Pump(self)
         self.sagemaker = SageMakerService(
             self.clock, self.pump, self.pump, weights=self._has_weights

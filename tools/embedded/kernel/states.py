@@ -8,11 +8,15 @@ evaluator; Wait states and retry intervals follow the account's clock; clients a
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
+import json
 import pkgutil
 import sys
 import threading
 import time
+import uuid
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -23,6 +27,13 @@ _SERVICES = {
     "sagemakerruntime": "sagemaker-runtime",
     "eventbridge": "events",
     "sfn": "stepfunctions",
+}
+_ERROR_NAMES = {
+    "sagemaker": "SageMaker",
+    "applicationautoscaling": "ApplicationAutoScaling",
+    "lambda": "Lambda",
+    "sqs": "Sqs",
+    "cloudwatch": "CloudWatch",
 }
 _NAP_SECONDS = 0.05
 
@@ -47,13 +58,27 @@ def _mend() -> None:
     from moto.core.config import default_user_config
     from moto.stepfunctions.parser import asl
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+    from moto.stepfunctions.parser.asl.component.intrinsic import jsonata as intrinsic
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_aws_sdk,
+        state_task_service_callback,
+    )
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
+        StateTaskService,
+    )
     from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
         WaitFunction,
     )
     from moto.stepfunctions.parser.asl.jsonata import jsonata
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
+    StateTaskService._normalise_parameters = _to_boto
+    StateTaskService._normalise_response = _from_boto
+    state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = _NAP_SECONDS
+    state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_ERROR_NAMES)
     jsonata._eval_jsonata = evaluate
+    for name in _FUNCTIONS:
+        intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")
     WaitFunction._wait_interval = _wait
     retrier_decl.time = _AccountTime
     for module in pkgutil.walk_packages(asl.__path__, f"{asl.__name__}."):
@@ -61,8 +86,14 @@ def _mend() -> None:
             importlib.import_module(module.name)
     for module in list(sys.modules.values()):
         name = getattr(module, "__name__", "")
-        if name.startswith("moto.stepfunctions") and hasattr(module, "boto_client_for"):
-            module.boto_client_for = _client_for
+        if not name.startswith("moto.stepfunctions"):
+            continue
+        for attribute, better in (
+            ("boto_client_for", _client_for),
+            ("encode_jsonata_variable_declarations", _declare),
+        ):
+            if hasattr(module, attribute):
+                setattr(module, attribute, better)
 
 
 def evaluate(expression: str) -> Any:
@@ -74,10 +105,28 @@ def evaluate(expression: str) -> Any:
     from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
 
     try:
-        value = Jsonata.jsonata(expression).evaluate(None)
+        compiled = Jsonata.jsonata(expression)
+        for name, function in _FUNCTIONS.items():
+            compiled.register_lambda(name, function)
+        value = compiled.evaluate(None)
     except Exception as wrong:
         raise JSONataException("UNKNOWN", str(wrong)) from wrong
     return _json(value)
+
+
+def _hash(value: str, algorithm: str) -> str:
+    return hashlib.new(algorithm.replace("-", "").lower(), value.encode()).hexdigest()
+
+
+# What Step Functions adds to JSONata and moto leaves out.
+_FUNCTIONS = {"uuid": lambda: str(uuid.uuid4()), "hash": _hash, "parse": json.loads}
+
+
+def _declare(bindings: dict[str, Any]) -> str:
+    """Variables as JSONata; moto's own does not escape strings."""
+    return "".join(
+        f"{name}:={json.dumps(_without_dates(value))};" for name, value in bindings.items()
+    )
 
 
 def _json(value: Any) -> Any:
@@ -91,6 +140,48 @@ def _json(value: Any) -> Any:
         return [_json(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    return value
+
+
+def _to_boto(
+    task: Any,
+    parameters: dict[str, Any],
+    boto_service_name: str | None = None,
+    service_action_name: str | None = None,
+) -> None:
+    """Step Functions writes every member with a capital; botocore's models do not all."""
+    operation = _operation(task, boto_service_name, service_action_name)
+    if operation.input_shape is not None:
+        task._to_boto_request(parameters, operation.input_shape)
+
+
+def _from_boto(
+    task: Any,
+    response: Any,
+    boto_service_name: str | None = None,
+    service_action_name: str | None = None,
+) -> None:
+    operation = _operation(task, boto_service_name, service_action_name)
+    if isinstance(response, dict):
+        if operation.output_shape is not None:
+            task._from_boto_response(response, operation.output_shape)
+        for key, value in response.items():
+            response[key] = _without_dates(value)
+
+
+def _operation(task: Any, service: str | None, action: str | None) -> Any:
+    client = _client_for("us-east-1", task._get_boto_service_name(service))
+    name = client.meta.method_to_api_mapping[task._get_boto_service_action(action)]
+    return client.meta.service_model.operation_model(name)
+
+
+def _without_dates(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _without_dates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_dates(item) for item in value]
     return value
 
 

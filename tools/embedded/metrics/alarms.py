@@ -185,7 +185,7 @@ class Alarms:
 def _reason(state: str, rule: Rule, recent: list[float], needed: int) -> str:
     if state == "INSUFFICIENT_DATA":
         return f"Insufficient Data: {needed} datapoints were unknown."
-    shown = ", ".join(str(v) for v in recent)
+    shown = ", ".join(str(float(v)) for v in recent)
     verb = "were" if state == "ALARM" else "were not"
     return (f"Threshold Crossed: {len(recent)} datapoints [{shown}] {verb} "
             f"{rule.comparison} ({rule.threshold}), {rule.datapoints_to_alarm} out of the last "

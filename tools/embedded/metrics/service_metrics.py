@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
+
+# Not inside a function: the interpreter takes a second to import, and the clock does not wait.
+from moto.stepfunctions.models import stepfunctions_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from tools.embedded.metrics.samples import Sample
 from tools.embedded.metrics.store import MetricsStore, SeriesKey
@@ -25,8 +27,6 @@ class ServiceMetrics:
         self._account = account
         self._store = store
         self._take_sent = take_sent
-        self._counted: Counter[tuple[str, str, str, str]] = Counter()
-        self._lock = threading.Lock()
         self._ended: set[str] = set()
 
     def invoked(
@@ -104,7 +104,4 @@ class ServiceMetrics:
 
 
 def _state_machine_backends(account_id: str, region: str) -> list[Any]:
-    from moto.stepfunctions.models import stepfunctions_backends
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
     return [b[account_id][region] for b in (stepfunctions_backends, stepfunctions_parser_backends)]

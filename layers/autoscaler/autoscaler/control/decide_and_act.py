@@ -19,6 +19,7 @@ _CAUSES = {
     ReasonCode.BACKLOG_WAITING: Cause.BACKLOG,
     ReasonCode.WINDOW_OPEN: Cause.WINDOW,
     ReasonCode.WINDOW_AHEAD: Cause.WINDOW,
+    ReasonCode.MINIMUM_KEPT: Cause.WINDOW,
     ReasonCode.BUDGET_SPENT: Cause.BUDGET,
 }
 

@@ -26,9 +26,7 @@ def render_html(report: CostReport) -> str:
         _section("Endpoints", _endpoint_table(report)),
         *(_endpoint(endpoint, report) for endpoint in _dearest_first(report)),
         _section("Teams", _team_table(report.teams)) if len(report.teams) > 1 else "",
-        _section("The controller itself", _controller(report.controller))
-        if report.controller
-        else "",
+        _controller(report.controller, report) if report.controller else "",
         _section("How these figures were made", _notes(report.notes)),
     ]
     return (
@@ -203,12 +201,15 @@ def _seconds(value: float | None) -> str:
     return _NONE if value is None else spoken(value)
 
 
-def _controller(cost: ControllerCost) -> str:
+def _controller(cost: ControllerCost, report: CostReport) -> str:
     lines = "".join(
         f"<div><dt>{escape(line.item)}</dt><dd>{usd(line.usd)}</dd></div>" for line in cost.lines
     )
     bound = " at least" if cost.unknown else ""
-    return f"<p>{usd(cost.total_usd)}{bound} in this period.</p><dl>{lines}</dl>"
+    net = report.net_savings_usd
+    left = "" if net is None else f" Savings net of it: {usd(net)}."
+    body = f"<p>{usd(cost.total_usd)}{bound} in this period.{left}</p><dl>{lines}</dl>"
+    return _section("The controller itself", body)
 
 
 def _notes(sentences: Iterable[str]) -> str:

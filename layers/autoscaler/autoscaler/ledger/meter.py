@@ -31,34 +31,22 @@ def advance(
     and no UTC midnight passed: the same meter and no segment. A `now` before the meter's start
     is a late observation and changes nothing.
     """
-    if now < meter.since:
-        return meter, ()
-    changed = (instances, instance_type, kind) != (
-        meter.instances,
-        meter.instance_type,
-        meter.kind,
-    )
-    if instances == 0 == meter.instances:
+    seen = (instances, instance_type, kind)
+    changed = seen != (meter.instances, meter.instance_type, meter.kind)
+    if now < meter.since or instances == 0 == meter.instances:
         return meter, ()
     until = now if changed else max(meter.since, _midnight(now))
-    segments = tuple(
-        UsageSegment(
-            endpoint=endpoint,
-            team=team,
-            instance_type=meter.instance_type,
-            instances=meter.instances,
-            kind=meter.kind,
-            start=start,
-            end=end,
-            usd_per_hour=usd_per_hour,
-        )
-        for start, end in _days(meter.since, until)
-        if meter.instances
-    )
-    if not changed and until == meter.since:
-        return meter, ()
     opened = Meter(instances=instances, instance_type=instance_type, kind=kind, since=until)
-    return opened, segments
+    if not meter.instances:
+        return opened, ()
+    common = {
+        "endpoint": endpoint,
+        "team": team,
+        "usd_per_hour": usd_per_hour,
+        **meter.model_dump(include={"instances", "instance_type", "kind"}),
+    }
+    days = _days(meter.since, until)
+    return opened, tuple(UsageSegment(**common, start=start, end=end) for start, end in days)
 
 
 def split_idle(

@@ -1,0 +1,185 @@
+"""Schedules and scheduled rules, fired on the account's clock."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.embedded.test_pump_world import START, World, eventually, world
+from tools.embedded.types import ACCOUNT_ID
+
+ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/role"
+OFF = {"Mode": "OFF"}
+
+
+def schedule(at: World, expression: str, arn: str, name: str = "s", **more: object) -> None:
+    target = {"Arn": arn, "RoleArn": ROLE, **more.pop("target", {})}
+    at.boto("scheduler").create_schedule(
+        Name=name, ScheduleExpression=expression, FlexibleTimeWindow=OFF, Target=target, **more)
+
+
+def test_a_rate_schedule_fires_at_once_and_then_each_period():
+    with world(speed=120) as at:
+        arn = at.function("tick")
+        schedule(at, "rate(1 minute)", arn, target={"Input": json.dumps(
+            {"when": "<aws.scheduler.scheduled-time>", "attempt": "<aws.scheduler.attempt-number>",
+             "arn": "<aws.scheduler.schedule-arn>"})})
+        eventually(lambda: len(at.functions.events("tick")) >= 4)
+        events = at.functions.events("tick")
+        assert events[0]["attempt"] == "1"
+        assert events[0]["arn"].endswith(":schedule/default/s")
+        minutes = [e["when"][11:16] for e in events[:4]]
+        assert minutes == ["12:00", "12:01", "12:02", "12:03"]
+
+
+def test_a_cron_schedule_fires_in_its_time_zone_within_simulated_seconds():
+    with world(speed=120) as at:
+        arn = at.function("tick", lambda event: fired.append(at.clock.time()))
+        fired: list[float] = []
+        schedule(at, "cron(2 13 * * ? *)", arn, ScheduleExpressionTimezone="Europe/Berlin")
+        eventually(lambda: fired)
+        assert 0 <= fired[0] - (START + 120) < 6
+        event = at.functions.events("tick")[0]
+        assert event["source"] == "aws.scheduler"
+        assert event["time"] == "2026-03-02T12:02:00Z"
+
+
+def test_a_clock_that_jumps_over_many_firings_fires_the_last_of_them_once():
+    with world() as at:
+        arn = at.function("tick")
+        schedule(at, "cron(0 * * * ? *)", arn,
+                 target={"Input": '{"when": "<aws.scheduler.scheduled-time>"}'})
+        time.sleep(0.05)
+        at.clock.jump(6 * 3600 + 60)
+        eventually(lambda: at.functions.events("tick"))
+        time.sleep(0.25)
+        assert at.functions.events("tick") == [{"when": "2026-03-02T18:00:00Z"}]
+
+
+def test_a_one_off_schedule_fires_once_and_deletes_itself():
+    with world(speed=120) as at:
+        url, arn = at.queue("inbox")
+        schedule(at, "at(2026-03-02T12:01:00)", arn, target={"Input": '{"a": 1}'},
+                 ActionAfterCompletion="DELETE")
+        assert [m["Body"] for m in at.received(url)] == ['{"a": 1}']
+        assert at.boto("scheduler").list_schedules()["Schedules"] == []
+
+
+def test_a_disabled_schedule_does_not_fire_until_it_is_enabled():
+    with world(speed=120) as at:
+        arn = at.function("tick")
+        schedule(at, "rate(1 minute)", arn, State="DISABLED")
+        time.sleep(0.7)
+        assert at.functions.calls == []
+        at.boto("scheduler").update_schedule(
+            Name="s", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow=OFF,
+            Target={"Arn": arn, "RoleArn": ROLE}, State="ENABLED")
+        eventually(lambda: at.functions.calls)
+
+
+def test_start_and_end_date_bound_a_schedule():
+    with world(speed=120) as at:
+        arn = at.function("tick")
+        schedule(at, "rate(1 minute)", arn, StartDate=START + 120, EndDate=START + 241,
+                 target={"Input": '"<aws.scheduler.scheduled-time>"'})
+        eventually(lambda: at.clock.time() > START + 420)
+        assert [e[11:16] for e in at.functions.events("tick")] == ["12:02", "12:03", "12:04"]
+
+
+def test_a_failing_target_is_retried_and_then_buried():
+    with world(speed=200) as at:
+        url, arn = at.queue("dead")
+        schedule(at, "at(2026-03-02T12:00:30)", "arn:aws:lambda:us-east-1:1:function:none",
+                 target={"Input": "{}", "DeadLetterConfig": {"Arn": arn}})
+        message = at.received(url)[0]
+        attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+        assert attributes["ERROR_CODE"] == "RESOURCE_NOT_FOUND"
+        assert attributes["SCHEDULE_ARN"].endswith("schedule/default/s")
+
+
+def test_retries_are_counted():
+    attempts: list[str] = []
+
+    def throttled(event):
+        attempts.append(event)
+        raise RuntimeError("TooManyRequestsException")
+
+    with world(speed=200) as at:
+        url, dead = at.queue("dead")
+        arn = at.function("busy", throttled)
+        schedule(at, "at(2026-03-02T12:00:30)", arn, target={
+            "Input": '"<aws.scheduler.attempt-number>"', "DeadLetterConfig": {"Arn": dead},
+            "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}})
+        message = at.received(url)[0]
+        assert attempts == ["1", "2", "3"]
+        found = message["MessageAttributes"]
+        assert found["RETRY_ATTEMPTS"]["StringValue"] == "2"
+        assert found["EXHAUSTED_RETRY_CONDITION"]["StringValue"] == "MaximumRetryAttempts"
+
+
+def test_universal_targets_call_any_operation():
+    with world(speed=120) as at:
+        url, _ = at.queue("inbox")
+        at.function("tick")
+        schedule(at, "at(2026-03-02T12:00:30)", "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
+                 name="a", target={"Input": json.dumps({"QueueUrl": url, "MessageBody": "hi"})})
+        schedule(at, "at(2026-03-02T12:00:30)", "arn:aws:scheduler:::aws-sdk:lambda:invoke",
+                 name="b", target={"Input": json.dumps(
+                     {"FunctionName": "tick", "Payload": '{"x": 1}'})})
+        assert at.received(url)[0]["Body"] == "hi"
+        eventually(lambda: at.functions.events("tick") == [{"x": 1}])
+
+
+def test_a_schedule_can_put_an_event_on_a_bus():
+    with world(speed=120) as at:
+        arn = at.function("listen")
+        events = at.boto("events")
+        events.put_rule(Name="r", EventPattern='{"source": ["me"]}')
+        events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": arn}])
+        schedule(at, "at(2026-03-02T12:00:30)",
+                 f"arn:aws:events:us-east-1:{ACCOUNT_ID}:event-bus/default",
+                 target={"Input": '{"n": 1}',
+                         "EventBridgeParameters": {"Source": "me", "DetailType": "Hello"}})
+        event = eventually(lambda: at.functions.events("listen"))[0]
+        assert (event["source"], event["detail-type"], event["detail"]) == ("me", "Hello", {"n": 1})
+
+
+def test_a_scheduled_rule_fires_its_targets_each_period():
+    with world(speed=120) as at:
+        arn = at.function("tick")
+        events = at.boto("events")
+        events.put_rule(Name="each-minute", ScheduleExpression="rate(1 minute)")
+        events.put_targets(Rule="each-minute", Targets=[
+            {"Id": "1", "Arn": arn}, {"Id": "2", "Arn": arn, "Input": '{"fixed": true}'}])
+        eventually(lambda: len(at.functions.events("tick")) >= 4)
+        first = next(e for e in at.functions.events("tick") if "source" in e)
+        assert first["source"] == "aws.events"
+        assert first["detail-type"] == "Scheduled Event"
+        assert first["resources"][0].endswith(":rule/each-minute")
+        assert {"fixed": True} in at.functions.events("tick")
+        events.disable_rule(Name="each-minute")
+        time.sleep(0.1)
+        count = len(at.functions.calls)
+        time.sleep(1.1)
+        assert len(at.functions.calls) == count
+
+
+def test_a_schedule_that_cannot_be_read_does_not_stop_the_others():
+    with world(speed=120) as at:
+        arn = at.function("tick")
+        schedule(at, "cron(nonsense)", arn, name="bad")
+        schedule(at, "rate(1 minute)", arn, name="good")
+        eventually(lambda: at.functions.calls)
+
+
+def test_a_schedule_starts_a_state_machine():
+    with world(speed=120) as at:
+        states = at.boto("stepfunctions")
+        definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+        at.function("role-maker")
+        machine = states.create_state_machine(
+            name="m", definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+        schedule(at, "at(2026-03-02T12:00:30)", machine, target={"Input": '{"n": 1}'})
+        found = eventually(lambda: states.list_executions(stateMachineArn=machine)["executions"])
+        described = states.describe_execution(executionArn=found[0]["executionArn"])
+        assert json.loads(described["input"]) == {"n": 1}

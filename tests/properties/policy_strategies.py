@@ -1,0 +1,111 @@
+"""Generated specs, observations and histories for the properties of the policy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from autoscaler.policy import Bounds, History, Hold, Observation, Phase, Recommendation
+from autoscaler.spec import EndpointSpec
+from tests.unit.policy_cases import a_spec
+
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+ZONES = [
+    "America/New_York",
+    "Europe/Berlin",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "America/Sao_Paulo",
+]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LEFT_ALONE = {Phase.STAGING, Phase.UPDATING, Phase.RETIRING, Phase.RETIRED, Phase.FAILED}
+MOVED = [phase for phase in Phase if phase not in LEFT_ALONE]
+
+moments = st.integers(0, 366 * 24 * 3600).map(lambda second: START + timedelta(seconds=second))
+clock_times = st.tuples(st.integers(0, 23), st.sampled_from([0, 15, 30, 45])).map(
+    lambda pair: f"{pair[0]:02}:{pair[1]:02}"
+)
+
+
+@st.composite
+def windows(draw: st.DrawFn, number: int = 0, max_copies: int = 6) -> dict[str, object]:
+    low = draw(st.integers(0, max_copies))
+    start, end = draw(st.lists(clock_times, min_size=2, max_size=2, unique=True))
+    return {
+        "name": f"w{number}",
+        "days": draw(st.lists(st.sampled_from(DAYS), min_size=1, unique=True)),
+        "start": start,
+        "end": end,
+        "min_copies": low,
+        "max_copies": draw(st.integers(max(low, 1), max_copies)),
+        "keep_alive": draw(st.sampled_from([None, "30s", "20m"])),
+    }
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> EndpointSpec:
+    low = draw(st.integers(0, 3))
+    concurrency = draw(st.sampled_from([1, 8, 16]))
+    return a_spec(
+        windows=[draw(windows(number)) for number in range(draw(st.integers(0, 3)))],
+        zone=draw(st.sampled_from([None, *ZONES])),
+        serving={"concurrency_per_copy": concurrency},
+        scaling={
+            "min_copies": low,
+            "max_copies": draw(st.integers(max(low, 1), 8)),
+            "stabilization_window": draw(st.sampled_from(["0s", "1m", "5m"])),
+            "target_concurrency": draw(st.sampled_from([None, 1, concurrency])),
+        },
+        budget={
+            "monthly_usd": draw(st.sampled_from([None, 100])),
+            "wakes_per_day": draw(st.integers(1, 5)),
+        },
+    )
+
+
+@st.composite
+def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) -> Observation:
+    def ago() -> timedelta:
+        return timedelta(seconds=draw(st.integers(0, 7200)))
+
+    low = draw(st.integers(0, 8))
+    hold = Hold(now + ago() - timedelta(minutes=30), draw(st.integers(0, 12)), "demo", "ann")
+    return Observation(
+        phase=draw(st.sampled_from(phases)),
+        phase_since=now - ago(),
+        desired_copies=draw(st.integers(0, 10)),
+        observed_copies=draw(st.integers(0, 10)),
+        bounds=Bounds(low, draw(st.integers(max(low, 1), 10))),
+        backlog=draw(st.none() | st.integers(0, 5) | st.integers(0, 20_000)),
+        in_flight=draw(st.none() | st.just(0.0) | st.floats(0, 500)),
+        last_active_at=draw(st.sampled_from([None, now - ago()])),
+        seconds_per_request=draw(st.none() | st.floats(0.01, 1000)),
+        hold=draw(st.sampled_from([None, hold])),
+        wakes_today=draw(st.integers(0, 6)),
+        spent_this_month_usd=draw(st.sampled_from([Decimal(0), Decimal(100), Decimal(500)])),
+        retry_at=draw(st.sampled_from([None, now - ago(), now + ago()])),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, now: datetime) -> History:
+    ones = st.builds(
+        Recommendation,
+        st.integers(0, 900).map(lambda seconds: now - timedelta(seconds=seconds)),
+        st.integers(0, 10),
+    )
+    leads = st.integers(1, 1800).map(lambda seconds: timedelta(seconds=seconds))
+    return History(
+        tuple(draw(st.lists(ones, max_size=12))), tuple(draw(st.lists(leads, max_size=5)))
+    )
+
+
+Case = tuple[EndpointSpec, Observation, History, datetime]
+
+
+@st.composite
+def cases(draw: st.DrawFn, phases: list[Phase] = MOVED) -> Case:
+    now = draw(moments)
+    return draw(specs()), draw(observations(now, phases)), draw(histories(now)), now
