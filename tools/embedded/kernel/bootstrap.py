@@ -14,7 +14,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     if sys.platform == "linux":
         import ctypes
 
@@ -52,8 +52,8 @@ def _count_the_deadline_on_the_wall() -> None:
 
 
 def main() -> None:
-    _die_with_parent()
-    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    die_with_parent()
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     clock_file = os.environ.pop("EMBEDDED_CLOCK_FILE", "")
     if clock_file:
         _live_in_account_time(clock_file)

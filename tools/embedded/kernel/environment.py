@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,7 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+from tools.embedded.kernel.processes import Launcher, Process
+
 _LOOK_EVERY_SECONDS = 0.2
 
 
@@ -113,7 +110,7 @@ class _Server(ThreadingHTTPServer):
 class Environment:
     """A process that handles one invocation at a time."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, launcher: Launcher) -> None:
         self.launch = launch
         self.jobs: queue.Queue[Job | None] = queue.Queue()
         self.current: Job | None = None
@@ -121,12 +118,12 @@ class Environment:
         self._server = _Server(("127.0.0.1", 0), _RuntimeApi)
         self._server.environment = self
         threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True).start()
-        self._process = self._launch()
+        self._process = self._launch(launcher)
         threading.Thread(target=self._read_log, daemon=True).start()
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.alive
 
     def invoke(self, payload: bytes) -> Job:
         """Runs one invocation; the timeout counts wall seconds, since code is not accelerated."""
@@ -145,9 +142,7 @@ class Environment:
 
     def close(self) -> None:
         self.jobs.put(None)
-        if self.alive:
-            _kill_group(self._process)
-        self._process.wait()
+        self._process.kill()
         self._server.shutdown()
         self._server.server_close()
 
@@ -156,35 +151,18 @@ class Environment:
             job.result, job.error = self.init_error, "Unhandled"
             job.done.set()
             return
-        status = self._process.returncode
-        job.fail("Runtime.ExitError", f"the handler's process ended with status {status}")
+        job.fail("Runtime.ExitError", "the handler's process ended in the middle of its work")
 
-    def _launch(self) -> subprocess.Popen[bytes]:
-        launch = self.launch
-        environ = {
-            **launch.environ,
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
-            "_HANDLER": launch.handler,
-            "LAMBDA_TASK_ROOT": str(launch.folder),
-        }
-        return subprocess.Popen(
-            [sys.executable, str(_BOOTSTRAP), launch.handler],
-            cwd=launch.folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+    def _launch(self, launcher: Launcher) -> Process:
+        return launcher.launch(
+            {
+                **self.launch.environ,
+                "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
+                "_HANDLER": self.launch.handler,
+                "LAMBDA_TASK_ROOT": str(self.launch.folder),
+            }
         )
 
     def _read_log(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._process.output:
             self.launch.log(line.decode(errors="replace").rstrip("\n"))
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # it ended by itself meanwhile

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.embedded.kernel.environment import Environment, Launch
+from tools.embedded.kernel.processes import launcher
 from tools.embedded.types import Invocation
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Runtime:
         self._account = account
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="invoke")
         self._closing = threading.Event()
+        self._launcher = launcher()
         self.deployed: dict[str, Function] = {}
         self.layers: dict[str, Path] = {}
         self.on_log_line: list[Any] = []  # callables (function name, line)
@@ -118,6 +120,7 @@ class Runtime:
         self._closing.set()
         for function in list(self.deployed.values()):
             _close(function)
+        self._launcher.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _until_it_works(self, function: str, payload: bytes) -> None:
@@ -133,7 +136,7 @@ class Runtime:
                 environment = function.idle.pop()
                 if environment.alive:
                     return environment
-        environment = Environment(function.launch)
+        environment = Environment(function.launch, self._launcher)
         with function.lock:
             function.environments.append(environment)
         return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tools.embedded import s3_integrity
 from tools.embedded.metrics.alarms import Alarms
 from tools.embedded.metrics.emf import ingest_line
 from tools.embedded.metrics.moto_alarms import AlarmPatches
@@ -27,7 +28,7 @@ class Pump:
     """Event source mappings, schedules, buses, topics, metrics and alarms of one account.
 
     Implements EventSink and MetricSink. `install` only replaces moto's methods; `start` installs
-    and sets the threads going. Only one pump can be installed in a process.
+    and sets the threads going, once. Only one pump can be installed in a process.
     """
 
     def __init__(self, account: AccountView) -> None:
@@ -45,7 +46,8 @@ class Pump:
         self.buses.matched = self._rule_matched
         self._ticker = Ticker(account.clock, self.metrics.publish, self.alarms.evaluate)
         self._patches = (self.queues, self.buses, self.topics,
-                         CloudWatchPatches(self.store, account.clock), AlarmPatches(self.alarms))
+                         CloudWatchPatches(self.store, account.clock), AlarmPatches(self.alarms),
+                         s3_integrity)
 
     def install(self) -> None:
         for patch in self._patches:

@@ -26,8 +26,9 @@ from tools.embedded.pump.view import AccountView
 
 log = logging.getLogger(__name__)
 
-# An at() this much in the past when it is first seen still fires; an older one never does.
-LATE_SECONDS = 60.0
+# An at() this much in the past when it is made still fires; an older one never does. At 120 times
+# the wall's speed five minutes are 2.5 s, which a busy machine may need to make a schedule.
+LATE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
