@@ -305,7 +305,7 @@ def test_services_publish_their_own_metrics():
         assert total("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum",
                      QueueName="jobs") == 3
         assert 0 < total("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum",
-                          QueueName=\"jobs\") < 600
+                         QueueName="jobs") < 600
         assert total("AWS/Lambda", "Invocations", FunctionName="f") == 2
         assert total("AWS/Lambda", "Errors", FunctionName="f") == 1
         assert total("AWS/Lambda", "Throttles", FunctionName="f") == 1

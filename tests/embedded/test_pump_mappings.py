@@ -174,7 +174,7 @@ def test_failed_messages_stay_hidden_for_the_whole_visibility_timeout():
         at.boto("sqs").send_message(QueueUrl=url, MessageBody="x")
         eventually(lambda: len(seen) >= 3)
         gaps = [b - a for a, b in pairwise(seen)]
-        assert all(30 <= gap < 45 for gap in gaps[:2]), gaps
+        assert all(28 <= gap < 45 for gap in gaps[:2]), gaps  # seen a little after the receive
 
 
 def test_a_visibility_that_the_handler_changed_is_respected():

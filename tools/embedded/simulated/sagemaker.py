@@ -52,6 +52,7 @@ class SageMakerService(JsonService):
         self.world = World(clock, settings, gpus, self._endpoint_event)
         self.models, self.configs, self.tags = {}, {}, {}
         self.counts = {}
+        self.invocations = 0  # that reached a copy
         self.stop = threading.Event()
         self.faults = []
         self.fired = []
@@ -391,6 +392,8 @@ class SageMakerService(JsonService):
                 headers={"x-amzn-errortype": "ModelError", "x-amzn-RequestId": str(uuid.uuid4())},
             )
         self._count(name, "Invocations", 1)
+        with self.world.lock:
+            self.invocations += 1
 
         def done():
             with self.world.lock:

@@ -1,0 +1,149 @@
+"""What the demo runs in: the account, a Hub, a Slack; and eyes on all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tools.cli.client import StackClient
+from tools.embedded.kernel.account import Account
+from tools.hub.server import HubServer
+from tools.receiver import SlackReceiver
+
+STACK = "autoscaler"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at the endpoint, by the CLI's own `get`."""
+
+    at: datetime
+    phase: str
+    copies: int
+    instances: int
+    backlog: int
+    failure: str | None
+
+
+class Stage:
+    """The running scene; everything that is measured is read here."""
+
+    def __init__(
+        self, account: Account, hub: HubServer, slack: SlackReceiver, name: str, folder: Path
+    ) -> None:
+        self.account, self.hub, self.slack, self.name, self.folder = (
+            account, hub, slack, name, folder,
+        )  # fmt: skip
+        self.client = _EmbeddedClient(account)
+        self.seen: list[Seen] = []
+
+    @property
+    def resource(self) -> str:
+        return f"{STACK}-{self.name}"
+
+    @property
+    def queue_url(self) -> str:
+        return str(self.account.boto("sqs").get_queue_url(QueueName=self.resource)["QueueUrl"])
+
+    def look(self) -> Seen:
+        """Phase by the product, copies and instances by SageMaker."""
+        one = self.client.command("get", endpoint=self.name)["endpoints"][0]
+        copies, instances = self.capacity()
+        seen = Seen(
+            self.account.clock.now(),
+            one["phase"],
+            copies,
+            instances,
+            one["backlog"] or 0,
+            one["failure"],
+        )
+        self.seen.append(seen)
+        return seen
+
+    def capacity(self) -> tuple[int, int]:
+        """Copies in service and instances, as SageMaker describes them."""
+        sagemaker = self.account.boto("sagemaker")
+        try:
+            component = sagemaker.describe_inference_component(InferenceComponentName=self.resource)
+            endpoint = sagemaker.describe_endpoint(EndpointName=self.resource)
+        except sagemaker.exceptions.ClientError:
+            return 0, 0
+        variants = endpoint["ProductionVariants"]
+        return (
+            component["RuntimeConfig"]["CurrentCopyCount"],
+            sum(variant["CurrentInstanceCount"] for variant in variants),
+        )
+
+    def results(self) -> dict[str, Mapping[str, Any]]:
+        """All stored answers by request id."""
+        s3, bucket = self.account.boto("s3"), self.client.outputs["ResultsBucketName"]
+        found: dict[str, Mapping[str, Any]] = {}
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", ()):
+                body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+                found[Path(item["Key"]).stem] = json.loads(body)
+        return found
+
+    def answered(self) -> int:
+        """How many answers are stored."""
+        s3, bucket = self.account.boto("s3"), self.client.outputs["ResultsBucketName"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return sum(page.get("KeyCount", 0) for page in pages)
+
+    def dead_letters(self) -> int:
+        sqs = self.account.boto("sqs")
+        url = sqs.get_queue_url(QueueName=f"{self.resource}-dlq")["QueueUrl"]
+        attributes = sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+        )["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"])
+
+    def executions(self, flow: str) -> list[Mapping[str, Any]]:
+        """Executions of a state machine, newest first."""
+        states = self.account.boto("stepfunctions")
+        arn = (
+            f"arn:aws:states:{self.account.region}:{self.account.account_id}"
+            f":stateMachine:{STACK}-{flow}"
+        )
+        return list(states.list_executions(stateMachineArn=arn)["executions"])
+
+    def billed_seconds(self) -> float:
+        """Instance-seconds by SageMaker's own books."""
+        now = self.account.clock.time()
+        return sum((gone or now) - asked for *_, asked, gone in self.account.sagemaker.billed())
+
+    def trouble(self) -> list[str]:
+        """What failed, for whoever has to find out why."""
+        lines = []
+        for name, function in self.account.runtime.deployed.items():
+            bad = [line for line in function.log if "[ERROR]" in line or '"ERROR"' in line]
+            lines += [f"{name}: {line[:400]}" for line in bad[-2:]]
+        states = self.account.boto("stepfunctions")
+        for machine in states.list_state_machines()["stateMachines"]:
+            found = states.list_executions(
+                stateMachineArn=machine["stateMachineArn"], statusFilter="FAILED"
+            )
+            for execution in found["executions"]:
+                told = states.describe_execution(executionArn=execution["executionArn"])
+                lines.append(f"{execution['name']}: {told.get('error')}: {told.get('cause')}"[:500])
+        return lines
+
+
+class _EmbeddedClient(StackClient):
+    """The CLI's client, with the embedded account's address and credentials."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(STACK)
+        self._account = account
+
+    def boto(self, service: str) -> Any:
+        return self._account.boto(service)
+
+
+def utc(moment: float) -> datetime:
+    """Epoch seconds as a moment."""
+    return datetime.fromtimestamp(moment, UTC)

@@ -1,0 +1,82 @@
+"""Request traces: arrival_s, input_tokens, output_tokens; CSV, plain or gzip."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.cli.client import RefusedError
+
+COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
+_SEED = 20261124
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One request: seconds after the first, and its sizes in tokens."""
+
+    seconds: float
+    input_tokens: int
+    output_tokens: int
+
+
+def generated(requests: int = 150, minutes: float = 8.0) -> list[Arrival]:
+    """A small trace, always the same: a trickle with a burst of half of it in the middle."""
+    dice = random.Random(_SEED)
+    span = minutes * 60
+    calm = [dice.uniform(0, span) for _ in range(requests // 2)]
+    burst = [dice.gauss(span * 0.6, span * 0.04) for _ in range(requests - len(calm))]
+    moments = sorted(min(max(moment, 0.0), span) for moment in calm + burst)
+    return [
+        Arrival(
+            moment - moments[0],
+            int(dice.lognormvariate(5.5, 0.8)) + 10,
+            min(int(dice.lognormvariate(4.6, 0.7)) + 5, 1500),
+        )
+        for moment in moments
+    ]
+
+
+def first_of(path: Path, minutes: float, most: int) -> list[Arrival]:
+    """The first minutes of a trace file; raises RefusedError naming file, line and field."""
+    arrivals: list[Arrival] = []
+    for arrival in _read(path):
+        since = arrival.seconds - (arrivals[0].seconds if arrivals else arrival.seconds)
+        if since > minutes * 60 or len(arrivals) >= most:
+            break
+        arrivals.append(arrival)
+    if not arrivals:
+        raise RefusedError([f"{path}: holds no request"])
+    start = arrivals[0].seconds
+    return [Arrival(a.seconds - start, a.input_tokens, a.output_tokens) for a in arrivals]
+
+
+def _read(path: Path) -> Iterator[Arrival]:
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == _GZIP
+            raw.seek(0)
+            stream = gzip.open(raw) if packed else raw
+            rows = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", newline=""))
+            yield from _rows(path, rows)
+    except FileNotFoundError:
+        raise RefusedError([f"{path}: there is no such trace"]) from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise RefusedError([f"{path}: cannot be read: {error}"]) from None
+
+
+def _rows(path: Path, rows: Iterator[Sequence[str]]) -> Iterator[Arrival]:
+    header = next(rows, [])
+    if tuple(header) != COLUMNS:
+        raise RefusedError([f"{path}: line 1: columns {header}, expected {','.join(COLUMNS)}"])
+    for number, row in enumerate(rows, 2):
+        try:
+            yield Arrival(float(row[0]), max(1, int(row[1])), max(1, int(row[2])))
+        except (ValueError, IndexError):
+            raise RefusedError([f"{path}: line {number}: {row} is no request"]) from None
