@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from autoscaler.runtime.logs import about, logger, tracer
 from autoscaler.runtime.commands import accept
+from autoscaler.runtime.logs import about, logger, tracer
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -32,7 +32,7 @@ _Template.add_multi_constructor(
 
 
 def template() -> dict[str, Any]:
-    return yaml.load((ROOT / "template.yaml").read_text(), _Template)  # noqa: S506 - a SafeLoader
+    return yaml.load((ROOT / "template.yaml").read_text(), _Template)
 
 
 def machine(path: Path) -> dict[str, Any]:
@@ -133,5 +133,7 @@ def test_every_handler_has_a_function_and_every_function_a_handler_and_kept_logs
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
     assert {Path(properties["CodeUri"]).name for properties in functions.values()} == folders
     for name, properties in functions.items():
-        assert properties["FunctionName"].endswith(Path(properties["CodeUri"]).name.replace("_", "-"))
+        assert properties["FunctionName"].endswith(
+            Path(properties["CodeUri"]).name.replace("_", "-")
+        )
         assert "RetentionInDays" in resources[f"{name}Logs"]["Properties"]

@@ -17,32 +17,44 @@ IGNORED = "kept"
 
 
 # The two tables of "Configuring how CloudWatch alarms treat missing data".
-@pytest.mark.parametrize(("values", "wanted", "missing", "ignore", "breaching", "not_breaching"), [
-    ([O, N, X, N, X], 3, "OK", "OK", "OK", "OK"),
-    ([N, N, N, N, O], 3, "OK", "OK", "OK", "OK"),
-    ([N, N, N, N, N], 3, "INSUFFICIENT_DATA", IGNORED, "ALARM", "OK"),
-    ([O, X, X, N, X], 3, "ALARM", "ALARM", "ALARM", "ALARM"),
-    ([N, N, X, N, N], 3, "ALARM", IGNORED, "ALARM", "OK"),
-    ([O, N, X, N, X], 2, "ALARM", "ALARM", "ALARM", "ALARM"),
-    ([O, O, X, O, X], 2, "ALARM", "ALARM", "ALARM", "ALARM"),
-    ([O, N, X, N, N], 2, "OK", "OK", "ALARM", "OK"),
-    ([N, N, N, N, O], 2, "OK", "OK", "ALARM", "OK"),
-    ([N, N, N, X, N], 2, "ALARM", IGNORED, "ALARM", "OK"),
-])
+@pytest.mark.parametrize(
+    ("values", "wanted", "missing", "ignore", "breaching", "not_breaching"),
+    [
+        ([O, N, X, N, X], 3, "OK", "OK", "OK", "OK"),
+        ([N, N, N, N, O], 3, "OK", "OK", "OK", "OK"),
+        ([N, N, N, N, N], 3, "INSUFFICIENT_DATA", IGNORED, "ALARM", "OK"),
+        ([O, X, X, N, X], 3, "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([N, N, X, N, N], 3, "ALARM", IGNORED, "ALARM", "OK"),
+        ([O, N, X, N, X], 2, "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([O, O, X, O, X], 2, "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([O, N, X, N, N], 2, "OK", "OK", "ALARM", "OK"),
+        ([N, N, N, N, O], 2, "OK", "OK", "ALARM", "OK"),
+        ([N, N, N, X, N], 2, "ALARM", IGNORED, "ALARM", "OK"),
+    ],
+)
 def test_the_documented_tables_of_missing_data(
     values, wanted, missing, ignore, breaching, not_breaching
 ):
-    expected = {"missing": missing, "ignore": ignore, "breaching": breaching,
-                "notBreaching": not_breaching}
+    expected = {
+        "missing": missing,
+        "ignore": ignore,
+        "breaching": breaching,
+        "notBreaching": not_breaching,
+    }
     for treatment, state in expected.items():
         rule = Rule("GreaterThanThreshold", 5.0, 3, wanted, treatment)
         assert judge(rule, values, IGNORED) == state, treatment
 
 
-@pytest.mark.parametrize(("comparison", "breaching", "fine"), [
-    ("GreaterThanThreshold", 5.1, 5.0), ("GreaterThanOrEqualToThreshold", 5.0, 4.9),
-    ("LessThanThreshold", 4.9, 5.0), ("LessThanOrEqualToThreshold", 5.0, 5.1),
-])
+@pytest.mark.parametrize(
+    ("comparison", "breaching", "fine"),
+    [
+        ("GreaterThanThreshold", 5.1, 5.0),
+        ("GreaterThanOrEqualToThreshold", 5.0, 4.9),
+        ("LessThanThreshold", 4.9, 5.0),
+        ("LessThanOrEqualToThreshold", 5.0, 5.1),
+    ],
+)
 def test_comparisons(comparison, breaching, fine):
     rule = Rule(comparison, 5.0)
     assert judge(rule, [breaching], "OK") == "ALARM"
@@ -52,31 +64,50 @@ def test_comparisons(comparison, breaching, fine):
 STATES = {"a": "ALARM", "b": "OK", "c d": "INSUFFICIENT_DATA"}
 
 
-@pytest.mark.parametrize(("rule", "expected"), [
-    ("ALARM(a)", True), ('ALARM("b")', False), ('INSUFFICIENT_DATA("c d")', True),
-    ("ALARM(a) AND OK(b)", True), ("ALARM(b) OR ALARM(a)", True),
-    ("NOT ALARM(a)", False), ("NOT (ALARM(a) AND OK(a))", True),
-    ("OK(a) OR OK(b) AND ALARM(a)", True), ("(OK(a) OR OK(b)) AND ALARM(b)", False),
-    ("TRUE", True), ("FALSE OR NOT FALSE", True),
-    ("ALARM(arn:aws:cloudwatch:us-east-1:1:alarm:a)", True), ("OK(none)", False),
-])
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("ALARM(a)", True),
+        ('ALARM("b")', False),
+        ('INSUFFICIENT_DATA("c d")', True),
+        ("ALARM(a) AND OK(b)", True),
+        ("ALARM(b) OR ALARM(a)", True),
+        ("NOT ALARM(a)", False),
+        ("NOT (ALARM(a) AND OK(a))", True),
+        ("OK(a) OR OK(b) AND ALARM(a)", True),
+        ("(OK(a) OR OK(b)) AND ALARM(b)", False),
+        ("TRUE", True),
+        ("FALSE OR NOT FALSE", True),
+        ("ALARM(arn:aws:cloudwatch:us-east-1:1:alarm:a)", True),
+        ("OK(none)", False),
+    ],
+)
 def test_composite_rules(rule, expected):
     assert holds(rule, STATES.get) is expected
 
 
-@pytest.mark.parametrize("rule", ["", "ALARM(a", "ALARM(a) AND", "MAYBE(a)", "(TRUE", "TRUE TRUE",
-                                  "AND TRUE"])
+@pytest.mark.parametrize(
+    "rule", ["", "ALARM(a", "ALARM(a) AND", "MAYBE(a)", "(TRUE", "TRUE TRUE", "AND TRUE"]
+)
 def test_bad_composite_rules_are_refused(rule):
     with pytest.raises(AlarmRuleError):
         holds(rule, STATES.get)
 
 
 def alarm(at: World, name: str = "high", **more: object) -> None:
-    given = {"Namespace": "N", "MetricName": "M", "Statistic": "Maximum", "Period": 60,
-             "EvaluationPeriods": 1, "Threshold": 5.0,
-             "ComparisonOperator": "GreaterThanThreshold", **more}
+    given = {
+        "Namespace": "N",
+        "MetricName": "M",
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 5.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        **more,
+    }
     at.boto("cloudwatch").put_metric_alarm(
-        AlarmName=name, **{k: v for k, v in given.items() if v is not None})
+        AlarmName=name, **{k: v for k, v in given.items() if v is not None}
+    )
 
 
 def sample(at: World, value: float, name: str = "M", back: float = 60.0) -> None:
@@ -124,7 +155,9 @@ def test_an_alarm_goes_from_insufficient_data_to_alarm_and_back(at):
     assert state(at) == "OK"
     history = at.boto("cloudwatch").describe_alarm_history(AlarmName="high")["AlarmHistoryItems"]
     assert [h["HistorySummary"] for h in history] == [
-        "Alarm updated from ALARM to OK", "Alarm updated from INSUFFICIENT_DATA to ALARM"]
+        "Alarm updated from ALARM to OK",
+        "Alarm updated from INSUFFICIENT_DATA to ALARM",
+    ]
 
 
 def test_an_update_of_an_alarm_keeps_its_state(at):
@@ -145,13 +178,36 @@ def test_datapoints_to_alarm_out_of_evaluation_periods(at):
 
 def test_percentiles_and_metric_math(at):
     alarm(at, "slow", Statistic=None, ExtendedStatistic="p90", Threshold=8.0)
-    alarm(at, "ratio", Namespace=None, MetricName=None, Statistic=None, Period=None,
-          Threshold=0.5, Metrics=[
-        {"Id": "bad", "ReturnData": False, "MetricStat": {
-            "Metric": {"Namespace": "N", "MetricName": "Bad"}, "Period": 60, "Stat": "Sum"}},
-        {"Id": "all", "ReturnData": False, "MetricStat": {
-            "Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "SampleCount"}},
-        {"Id": "e", "Expression": "FILL(bad, 0) / all", "ReturnData": True}])
+    alarm(
+        at,
+        "ratio",
+        Namespace=None,
+        MetricName=None,
+        Statistic=None,
+        Period=None,
+        Threshold=0.5,
+        Metrics=[
+            {
+                "Id": "bad",
+                "ReturnData": False,
+                "MetricStat": {
+                    "Metric": {"Namespace": "N", "MetricName": "Bad"},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            },
+            {
+                "Id": "all",
+                "ReturnData": False,
+                "MetricStat": {
+                    "Metric": {"Namespace": "N", "MetricName": "M"},
+                    "Period": 60,
+                    "Stat": "SampleCount",
+                },
+            },
+            {"Id": "e", "Expression": "FILL(bad, 0) / all", "ReturnData": True},
+        ],
+    )
     for value in range(1, 11):
         sample(at, value)
     look(at)
@@ -167,7 +223,11 @@ def test_an_alarm_without_data_follows_treat_missing_data(at):
         alarm(at, treatment, TreatMissingData=treatment)
     look(at)
     assert [state(at, t) for t in ("missing", "notBreaching", "breaching", "ignore")] == [
-        "INSUFFICIENT_DATA", "OK", "ALARM", "INSUFFICIENT_DATA"]
+        "INSUFFICIENT_DATA",
+        "OK",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+    ]
 
 
 def test_actions_tell_a_topic_a_function_a_policy_and_the_bus(at):
@@ -179,15 +239,22 @@ def test_actions_tell_a_topic_a_function_a_policy_and_the_bus(at):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     policy = "arn:aws:autoscaling:us-east-1:1:scalingPolicy:x:resource/sagemaker/r:policyName/p"
     bus_url, bus_queue = at.queue("bus")
-    at.boto("events").put_rule(Name="r", EventPattern=json.dumps(
-        {"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}))
+    at.boto("events").put_rule(
+        Name="r",
+        EventPattern=json.dumps(
+            {"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}
+        ),
+    )
     at.boto("events").put_targets(Rule="r", Targets=[{"Id": "1", "Arn": bus_queue}])
     alarm(at, AlarmActions=[topic, function, policy], AlarmDescription="too much")
     sample(at, 9)
     look(at)
     told = json.loads(json.loads(at.received(url)[0]["Body"])["Message"])
     assert (told["AlarmName"], told["NewStateValue"], told["OldStateValue"]) == (
-        "high", "ALARM", "INSUFFICIENT_DATA")
+        "high",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+    )
     assert told["Trigger"]["MetricName"] == "M"
     event = eventually(lambda: at.functions.events("acts"))[0]
     assert event["alarmData"]["state"]["value"] == "ALARM"
@@ -211,8 +278,9 @@ def test_a_scaling_action_is_repeated_while_the_state_lasts_others_are_not(at):
 
 def test_disabled_actions_are_not_carried_out(at):
     at.account.scaling = Scaling()
-    alarm(at, AlarmActions=["arn:aws:autoscaling:us-east-1:1:scalingPolicy:x"],
-          ActionsEnabled=False)
+    alarm(
+        at, AlarmActions=["arn:aws:autoscaling:us-east-1:1:scalingPolicy:x"], ActionsEnabled=False
+    )
     sample(at, 9)
     look(at)
     assert (state(at), at.account.scaling.told) == ("ALARM", [])
@@ -223,7 +291,8 @@ def test_a_composite_alarm_follows_its_rule_and_acts(at):
     alarm(at, "a")
     alarm(at, "b", MetricName="B")
     at.boto("cloudwatch").put_composite_alarm(
-        AlarmName="both", AlarmRule='ALARM("a") AND NOT ALARM("b")', AlarmActions=[function])
+        AlarmName="both", AlarmRule='ALARM("a") AND NOT ALARM("b")', AlarmActions=[function]
+    )
     sample(at, 9)
     sample(at, 1, "B")
     look(at)
@@ -240,8 +309,7 @@ def test_set_alarm_state_acts_until_the_next_evaluation(at):
     function = at.function("acts")
     alarm(at, AlarmActions=[function], TreatMissingData="notBreaching")
     look(at)
-    at.boto("cloudwatch").set_alarm_state(
-        AlarmName="high", StateValue="ALARM", StateReason="drill")
+    at.boto("cloudwatch").set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="drill")
     assert state(at) == "ALARM"
     eventually(lambda: at.functions.events("acts"))
     at.clock.jump(60)
@@ -250,8 +318,15 @@ def test_set_alarm_state_acts_until_the_next_evaluation(at):
 
 
 def test_an_alarm_that_cannot_be_evaluated_does_not_stop_the_others(at):
-    alarm(at, "bad", Namespace=None, MetricName=None, Statistic=None, Period=None, Metrics=[
-        {"Id": "e", "Expression": "nothing + 1", "Period": 60}])
+    alarm(
+        at,
+        "bad",
+        Namespace=None,
+        MetricName=None,
+        Statistic=None,
+        Period=None,
+        Metrics=[{"Id": "e", "Expression": "nothing + 1", "Period": 60}],
+    )
     alarm(at)
     sample(at, 9)
     look(at)
@@ -273,9 +348,15 @@ def test_queue_age_wakes_a_function_end_to_end():
     with world(speed=120) as at:
         function = at.function("acts")
         url, _ = at.queue("jobs")
-        alarm(at, Namespace="AWS/SQS", MetricName="ApproximateAgeOfOldestMessage", Threshold=100,
-              Dimensions=[{"Name": "QueueName", "Value": "jobs"}], AlarmActions=[function],
-              TreatMissingData="notBreaching")
+        alarm(
+            at,
+            Namespace="AWS/SQS",
+            MetricName="ApproximateAgeOfOldestMessage",
+            Threshold=100,
+            Dimensions=[{"Name": "QueueName", "Value": "jobs"}],
+            AlarmActions=[function],
+            TreatMissingData="notBreaching",
+        )
         at.boto("sqs").send_message(QueueUrl=url, MessageBody="x")
         eventually(lambda: at.functions.events("acts"), 10)
         event = at.functions.events("acts")[0]
@@ -295,17 +376,23 @@ def test_services_publish_their_own_metrics():
 
         def total(namespace, name, stat="Sum", **dims):
             points = at.boto("cloudwatch").get_metric_statistics(
-                Namespace=namespace, MetricName=name, Period=3600, Statistics=[stat],
+                Namespace=namespace,
+                MetricName=name,
+                Period=3600,
+                Statistics=[stat],
                 StartTime=datetime.fromtimestamp(START, UTC),
                 EndTime=datetime.fromtimestamp(START + 3600, UTC),
-                Dimensions=[{"Name": k, "Value": v} for k, v in dims.items()])["Datapoints"]
+                Dimensions=[{"Name": k, "Value": v} for k, v in dims.items()],
+            )["Datapoints"]
             return points[0][stat]
 
         assert total("AWS/SQS", "NumberOfMessagesSent", QueueName="jobs") == 3
-        assert total("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum",
-                     QueueName="jobs") == 3
-        assert 0 < total("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum",
-                         QueueName="jobs") < 600
+        assert (
+            total("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName="jobs") == 3
+        )
+        assert (
+            0 < total("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName="jobs") < 600
+        )
         assert total("AWS/Lambda", "Invocations", FunctionName="f") == 2
         assert total("AWS/Lambda", "Errors", FunctionName="f") == 1
         assert total("AWS/Lambda", "Throttles", FunctionName="f") == 1

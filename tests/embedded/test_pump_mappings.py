@@ -15,7 +15,8 @@ from tests.embedded.test_pump_world import World, eventually, world
 
 def mapping(at: World, arn: str, function: str = "work", **more: object) -> str:
     made = at.boto("lambda").create_event_source_mapping(
-        EventSourceArn=arn, FunctionName=function, **more)
+        EventSourceArn=arn, FunctionName=function, **more
+    )
     return made["UUID"]
 
 
@@ -36,9 +37,13 @@ def test_a_message_reaches_its_function_in_the_shape_that_lambda_gives_it():
         url, arn = at.queue("jobs")
         mapping(at, arn)
         sent = at.boto("sqs").send_message(
-            QueueUrl=url, MessageBody="hello",
-            MessageAttributes={"kind": {"DataType": "String", "StringValue": "a"},
-                               "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}})
+            QueueUrl=url,
+            MessageBody="hello",
+            MessageAttributes={
+                "kind": {"DataType": "String", "StringValue": "a"},
+                "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+            },
+        )
         event = eventually(lambda: at.functions.events("work"))[0]
         record = event["Records"][0]
         assert record["messageId"] == sent["MessageId"]
@@ -52,8 +57,11 @@ def test_a_message_reaches_its_function_in_the_shape_that_lambda_gives_it():
         assert abs(sent_at / 1000 - at.clock.time()) < 5  # simulated time, not the wall's
         assert int(record["attributes"]["ApproximateFirstReceiveTimestamp"]) >= sent_at
         assert record["messageAttributes"]["kind"] == {
-            "stringValue": "a", "stringListValues": [], "binaryListValues": [],
-            "dataType": "String"}
+            "stringValue": "a",
+            "stringListValues": [],
+            "binaryListValues": [],
+            "dataType": "String",
+        }
         assert record["messageAttributes"]["raw"]["binaryValue"] == "AP8="
         eventually(lambda: waiting(at, url) == (0, 0))
 
@@ -78,8 +86,9 @@ def test_a_batch_holds_up_to_batch_size_messages():
     with world() as at:
         at.function("work")
         url, arn = at.queue("jobs")
-        at.boto("sqs").send_message_batch(QueueUrl=url, Entries=[
-            {"Id": str(n), "MessageBody": str(n)} for n in range(7)])
+        at.boto("sqs").send_message_batch(
+            QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": str(n)} for n in range(7)]
+        )
         mapping(at, arn, BatchSize=3)
         eventually(lambda: sum(len(e["Records"]) for e in at.functions.events("work")) == 7)
         assert max(len(e["Records"]) for e in at.functions.events("work")) == 3
@@ -105,22 +114,45 @@ def test_only_the_failed_messages_of_a_batch_come_back():
         at.function("work", handler)
         url, arn = at.queue("jobs", VisibilityTimeout="30")
         mapping(at, arn, FunctionResponseTypes=["ReportBatchItemFailures"])
-        at.boto("sqs").send_message_batch(QueueUrl=url, Entries=[
-            {"Id": "1", "MessageBody": "good"}, {"Id": "2", "MessageBody": "bad"}])
-        eventually(lambda: len([r for e in at.functions.events("work")
-                                for r in e["Records"] if r["body"] == "bad"]) >= 3)
+        at.boto("sqs").send_message_batch(
+            QueueUrl=url,
+            Entries=[{"Id": "1", "MessageBody": "good"}, {"Id": "2", "MessageBody": "bad"}],
+        )
+        eventually(
+            lambda: (
+                len(
+                    [
+                        r
+                        for e in at.functions.events("work")
+                        for r in e["Records"]
+                        if r["body"] == "bad"
+                    ]
+                )
+                >= 3
+            )
+        )
         bodies = [r["body"] for e in at.functions.events("work") for r in e["Records"]]
         assert bodies.count("good") == 1
-        counts = [r["attributes"]["ApproximateReceiveCount"]
-                  for e in at.functions.events("work") for r in e["Records"] if r["body"] == "bad"]
+        counts = [
+            r["attributes"]["ApproximateReceiveCount"]
+            for e in at.functions.events("work")
+            for r in e["Records"]
+            if r["body"] == "bad"
+        ]
         assert counts[:3] == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("answer", [
-    b"not json", {"batchItemFailures": [{"itemIdentifier": ""}]},
-    {"batchItemFailures": [{"itemIdentifier": "unknown"}]}, {"batchItemFailures": [{}]},
-    {"batchItemFailures": "no"}, "text",
-])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"not json",
+        {"batchItemFailures": [{"itemIdentifier": ""}]},
+        {"batchItemFailures": [{"itemIdentifier": "unknown"}]},
+        {"batchItemFailures": [{}]},
+        {"batchItemFailures": "no"},
+        "text",
+    ],
+)
 def test_a_malformed_answer_fails_the_whole_batch(answer):
     with world() as at:
         at.function("work", lambda event: answer)
@@ -132,8 +164,9 @@ def test_a_malformed_answer_fails_the_whole_batch(answer):
         assert waiting(at, url) == (0, 1)
 
 
-@pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": []},
-                                    {"batchItemFailures": None}, b""])
+@pytest.mark.parametrize(
+    "answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, b""]
+)
 def test_an_empty_answer_is_success(answer):
     with world() as at:
         at.function("work", lambda event: answer)
@@ -151,8 +184,11 @@ def test_a_function_error_keeps_messages_until_the_dead_letter_queue_takes_them(
     with world(speed=100) as at:
         at.function("work", broken)
         dead_url, dead_arn = at.queue("dead")
-        url, arn = at.queue("jobs", VisibilityTimeout="20", RedrivePolicy=json.dumps(
-            {"deadLetterTargetArn": dead_arn, "maxReceiveCount": 3}))
+        url, arn = at.queue(
+            "jobs",
+            VisibilityTimeout="20",
+            RedrivePolicy=json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 3}),
+        )
         mapping(at, arn)
         at.boto("sqs").send_message(QueueUrl=url, MessageBody="poison")
         assert at.received(dead_url)[0]["Body"] == "poison"
@@ -186,8 +222,10 @@ def test_a_visibility_that_the_handler_changed_is_respected():
         def shortens(event):
             seen.append(at.clock.time())
             sqs.change_message_visibility(
-                QueueUrl=url, ReceiptHandle=event["Records"][0]["receiptHandle"],
-                VisibilityTimeout=40 if len(seen) == 1 else 0)
+                QueueUrl=url,
+                ReceiptHandle=event["Records"][0]["receiptHandle"],
+                VisibilityTimeout=40 if len(seen) == 1 else 0,
+            )
             return {"batchItemFailures": [{"itemIdentifier": i} for i in ids(event)]}
 
         at.function("work", shortens)
@@ -220,7 +258,8 @@ def test_batches_run_in_parallel_up_to_maximum_concurrency():
         eventually(lambda: len(at.functions.calls) == 8)
         assert most[0] == 2
         at.boto("lambda").update_event_source_mapping(
-            UUID=uuid, ScalingConfig={"MaximumConcurrency": 4})
+            UUID=uuid, ScalingConfig={"MaximumConcurrency": 4}
+        )
         for _ in range(8):
             at.boto("sqs").send_message(QueueUrl=url, MessageBody="x")
         eventually(lambda: len(at.functions.calls) == 16)
@@ -250,8 +289,15 @@ def test_messages_that_pass_no_filter_are_dropped():
     with world() as at:
         at.function("work")
         url, arn = at.queue("jobs")
-        mapping(at, arn, FilterCriteria={"Filters": [
-            {"Pattern": json.dumps({"body": {"kind": ["chat", {"prefix": "emb"}]}})}]})
+        mapping(
+            at,
+            arn,
+            FilterCriteria={
+                "Filters": [
+                    {"Pattern": json.dumps({"body": {"kind": ["chat", {"prefix": "emb"}]}})}
+                ]
+            },
+        )
         for body in ('{"kind": "chat"}', '{"kind": "other"}', "no json", '{"kind": "embed"}'):
             at.boto("sqs").send_message(QueueUrl=url, MessageBody=body)
         eventually(lambda: waiting(at, url) == (0, 0) and len(at.functions.calls) >= 1)
@@ -274,8 +320,10 @@ def test_a_throttled_function_gets_its_messages_later():
         mapping(at, arn)
         at.boto("sqs").send_message(QueueUrl=url, MessageBody="x")
         eventually(lambda: waiting(at, url) == (0, 0) and len(at.functions.calls) == 4)
-        counts = {e["Records"][0]["attributes"]["ApproximateReceiveCount"]
-                  for e in at.functions.events("work")}
+        counts = {
+            e["Records"][0]["attributes"]["ApproximateReceiveCount"]
+            for e in at.functions.events("work")
+        }
         assert counts == {"1"}
 
 
@@ -325,7 +373,8 @@ def test_a_fifo_queue_keeps_the_order_of_each_group():
         for n in range(6):
             for group in "ab":
                 at.boto("sqs").send_message(
-                    QueueUrl=url, MessageBody=f"{group}{n}", MessageGroupId=group)
+                    QueueUrl=url, MessageBody=f"{group}{n}", MessageGroupId=group
+                )
         eventually(lambda: len(order) == 12)
         assert [o for o in order if o[0] == "a"] == [f"a{n}" for n in range(6)]
         assert [o for o in order if o[0] == "b"] == [f"b{n}" for n in range(6)]
@@ -354,8 +403,12 @@ def test_stop_ends_all_threads_within_a_second_and_leaves_moto_as_it_was():
     from moto.awslambda.models import LambdaBackend
     from moto.sqs import models
 
-    before = (models.Queue.add_message, models.SQSBackend.receive_message, models.unix_time,
-              LambdaBackend.create_event_source_mapping)
+    before = (
+        models.Queue.add_message,
+        models.SQSBackend.receive_message,
+        models.unix_time,
+        LambdaBackend.create_event_source_mapping,
+    )
     threads = set(threading.enumerate())
     with world() as at:
         at.function("work")
@@ -366,6 +419,10 @@ def test_stop_ends_all_threads_within_a_second_and_leaves_moto_as_it_was():
         began = time.monotonic()
     assert time.monotonic() - began < 1.0
     assert not [t for t in set(threading.enumerate()) - threads if t.is_alive()]
-    after = (models.Queue.add_message, models.SQSBackend.receive_message, models.unix_time,
-             LambdaBackend.create_event_source_mapping)
+    after = (
+        models.Queue.add_message,
+        models.SQSBackend.receive_message,
+        models.unix_time,
+        LambdaBackend.create_event_source_mapping,
+    )
     assert after == before

@@ -34,8 +34,9 @@ def s3(monkeypatch):
     with mock_aws():
         s3_integrity.install()
         # botocore's legacy mode repeats a BadDigest four times, with pauses
-        client = boto3.client("s3", region_name="us-east-1",
-                              config=Config(retries={"total_max_attempts": 1}))
+        client = boto3.client(
+            "s3", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1})
+        )
         client.create_bucket(Bucket="bucket")
         yield client
         s3_integrity.uninstall()
@@ -74,18 +75,21 @@ def test_without_the_patch_moto_takes_damaged_bytes(s3, given):
 def test_head_object_tells_the_checksum_that_was_sent(s3, given):
     s3.put_object(Bucket="bucket", Key="good", Body=GOOD, **given)
     head = s3.head_object(Bucket="bucket", Key="good", ChecksumMode="ENABLED")
-    (name, value), = given.items()
+    ((name, value),) = given.items()
     assert head[name] == value
     assert head["ChecksumType"] == "FULL_OBJECT"
     assert name not in s3.head_object(Bucket="bucket", Key="good")
     assert s3.get_object(Bucket="bucket", Key="good")["Body"].read() == GOOD
 
 
-@pytest.mark.parametrize(("given", "code"), [
-    ({"ContentMD5": "no"}, "InvalidDigest"),
-    ({"ChecksumSHA256": "AAAA"}, "InvalidRequest"),
-    ({"ChecksumSHA256": "not base64!"}, "InvalidRequest"),
-])
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"ContentMD5": "no"}, "InvalidDigest"),
+        ({"ChecksumSHA256": "AAAA"}, "InvalidRequest"),
+        ({"ChecksumSHA256": "not base64!"}, "InvalidRequest"),
+    ],
+)
 def test_a_malformed_checksum_is_told_from_a_wrong_one(s3, given, code):
     with pytest.raises(ClientError) as error:
         s3.put_object(Bucket="bucket", Key="k", Body=GOOD, **given)
@@ -101,18 +105,20 @@ def test_a_trailing_checksum_is_verified(s3, algorithm):
 
 
 def chunked(data: bytes, digest: str) -> bytes:
-    return b"%x\r\n%s\r\n0\r\nx-amz-checksum-sha256:%s\r\n\r\n" % (
-        len(data), data, digest.encode())
+    return b"%x\r\n%s\r\n0\r\nx-amz-checksum-sha256:%s\r\n\r\n" % (len(data), data, digest.encode())
 
 
 def test_a_damaged_chunked_body_is_refused_over_http():
     from moto.server import ThreadedMotoServer
 
     fits = b64(hashlib.sha256(GOOD).digest())
-    headers = {"x-amz-trailer": "x-amz-checksum-sha256", "Content-Encoding": "aws-chunked",
-               "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-               "x-amz-decoded-content-length": str(len(GOOD)),
-               "x-amz-sdk-checksum-algorithm": "SHA256"}
+    headers = {
+        "x-amz-trailer": "x-amz-checksum-sha256",
+        "Content-Encoding": "aws-chunked",
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": str(len(GOOD)),
+        "x-amz-sdk-checksum-algorithm": "SHA256",
+    }
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     s3_integrity.install()
@@ -124,8 +130,13 @@ def test_a_damaged_chunked_body_is_refused_over_http():
         bad = requests.put(f"{base}/bad", data=chunked(BAD, fits), headers=headers, timeout=5)
         assert good.status_code == 200
         assert (bad.status_code, "<Code>BadDigest</Code>" in bad.text) == (400, True)
-        client = boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}",
-                              aws_access_key_id="x", aws_secret_access_key="x")
+        client = boto3.client(
+            "s3",
+            region_name="us-east-1",
+            endpoint_url=f"http://{host}:{port}",
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
         head = client.head_object(Bucket="wire-bucket", Key="k", ChecksumMode="ENABLED")
         assert head["ChecksumSHA256"] == fits
         assert client.get_object(Bucket="wire-bucket", Key="k")["Body"].read() == GOOD
@@ -137,15 +148,27 @@ def test_a_damaged_chunked_body_is_refused_over_http():
 
 def upload(s3, key: str, parts: list[bytes], algorithm: str, **complete: str) -> None:
     made = s3.create_multipart_upload(
-        Bucket="bucket", Key=key, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
+        Bucket="bucket", Key=key, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT"
+    )
     done = []
     for number, part in enumerate(parts, start=1):
         given = {f"Checksum{algorithm}": b64(DIGESTS[algorithm.lower()](part))}
-        answer = s3.upload_part(Bucket="bucket", Key=key, UploadId=made["UploadId"],
-                                PartNumber=number, Body=part, **given)
+        answer = s3.upload_part(
+            Bucket="bucket",
+            Key=key,
+            UploadId=made["UploadId"],
+            PartNumber=number,
+            Body=part,
+            **given,
+        )
         done.append({"PartNumber": number, "ETag": answer["ETag"], **given})
-    s3.complete_multipart_upload(Bucket="bucket", Key=key, UploadId=made["UploadId"],
-                                 MultipartUpload={"Parts": done}, **complete)
+    s3.complete_multipart_upload(
+        Bucket="bucket",
+        Key=key,
+        UploadId=made["UploadId"],
+        MultipartUpload={"Parts": done},
+        **complete,
+    )
 
 
 def test_a_multipart_upload_is_verified_as_a_whole(s3):
@@ -163,15 +186,24 @@ def test_a_multipart_upload_is_verified_as_a_whole(s3):
 def test_a_damaged_part_is_refused(s3):
     made = s3.create_multipart_upload(Bucket="bucket", Key="k", ChecksumAlgorithm="CRC64NVME")
     with pytest.raises(ClientError, match="BadDigest"):
-        s3.upload_part(Bucket="bucket", Key="k", UploadId=made["UploadId"], PartNumber=1, Body=BAD,
-                       ChecksumCRC64NVME=b64(DIGESTS["crc64nvme"](GOOD)))
+        s3.upload_part(
+            Bucket="bucket",
+            Key="k",
+            UploadId=made["UploadId"],
+            PartNumber=1,
+            Body=BAD,
+            ChecksumCRC64NVME=b64(DIGESTS["crc64nvme"](GOOD)),
+        )
 
 
-@pytest.mark.parametrize(("data", "crc32c", "crc64"), [
-    (b"123456789", 0xE3069283, 0xAE8B14860A799888),  # the catalogue's check values
-    (b"", 0, 0),
-    (bytes(32), 0x8A9136AA, 0xCF3473434D4ECF3B),  # RFC 3720, B.4; awscrt's own tests
-])
+@pytest.mark.parametrize(
+    ("data", "crc32c", "crc64"),
+    [
+        (b"123456789", 0xE3069283, 0xAE8B14860A799888),  # the catalogue's check values
+        (b"", 0, 0),
+        (bytes(32), 0x8A9136AA, 0xCF3473434D4ECF3B),  # RFC 3720, B.4; awscrt's own tests
+    ],
+)
 def test_the_crcs_are_the_published_ones(data, crc32c, crc64):
     assert crc(data, *CRC32C) == crc32c
     assert crc(data, *CRC64NVME) == crc64
@@ -191,7 +223,8 @@ def test_a_crc64_of_eight_mebibytes_takes_less_than_a_second():
 
 def test_default_clients_need_no_change(s3):
     s3.put_object(Bucket="bucket", Key="k", Body=GOOD)
-    quiet = boto3.client("s3", region_name="us-east-1",
-                         config=Config(request_checksum_calculation="when_required"))
+    quiet = boto3.client(
+        "s3", region_name="us-east-1", config=Config(request_checksum_calculation="when_required")
+    )
     quiet.put_object(Bucket="bucket", Key="plain", Body=GOOD)
     assert quiet.get_object(Bucket="bucket", Key="plain")["Body"].read() == GOOD

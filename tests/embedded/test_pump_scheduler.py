@@ -16,7 +16,8 @@ OFF = {"Mode": "OFF"}
 def schedule(at: World, expression: str, arn: str, name: str = "s", **more: object) -> None:
     target = {"Arn": arn, "RoleArn": ROLE, **more.pop("target", {})}
     at.boto("scheduler").create_schedule(
-        Name=name, ScheduleExpression=expression, FlexibleTimeWindow=OFF, Target=target, **more)
+        Name=name, ScheduleExpression=expression, FlexibleTimeWindow=OFF, Target=target, **more
+    )
 
 
 def soon(at: World) -> str:
@@ -26,9 +27,20 @@ def soon(at: World) -> str:
 def test_a_rate_schedule_fires_at_once_and_then_each_period():
     with world(speed=120) as at:
         arn = at.function("tick")
-        schedule(at, "rate(1 minute)", arn, target={"Input": json.dumps(
-            {"when": "<aws.scheduler.scheduled-time>", "attempt": "<aws.scheduler.attempt-number>",
-             "arn": "<aws.scheduler.schedule-arn>"})})
+        schedule(
+            at,
+            "rate(1 minute)",
+            arn,
+            target={
+                "Input": json.dumps(
+                    {
+                        "when": "<aws.scheduler.scheduled-time>",
+                        "attempt": "<aws.scheduler.attempt-number>",
+                        "arn": "<aws.scheduler.schedule-arn>",
+                    }
+                )
+            },
+        )
         made = at.clock.now()  # a moment after: the first firing is not one period later
         eventually(lambda: len(at.functions.events("tick")) >= 4)
         events = at.functions.events("tick")
@@ -54,8 +66,12 @@ def test_a_cron_schedule_fires_in_its_time_zone_within_simulated_seconds():
 def test_a_clock_that_jumps_over_many_firings_fires_the_last_of_them_once():
     with world() as at:
         arn = at.function("tick")
-        schedule(at, "cron(0 * * * ? *)", arn,
-                 target={"Input": '{"when": "<aws.scheduler.scheduled-time>"}'})
+        schedule(
+            at,
+            "cron(0 * * * ? *)",
+            arn,
+            target={"Input": '{"when": "<aws.scheduler.scheduled-time>"}'},
+        )
         time.sleep(0.05)
         at.clock.jump(6 * 3600 + 60)
         eventually(lambda: at.functions.events("tick"))
@@ -66,8 +82,7 @@ def test_a_clock_that_jumps_over_many_firings_fires_the_last_of_them_once():
 def test_a_one_off_schedule_fires_once_and_deletes_itself():
     with world(speed=120) as at:
         url, arn = at.queue("inbox")
-        schedule(at, soon(at), arn, target={"Input": '{"a": 1}'},
-                 ActionAfterCompletion="DELETE")
+        schedule(at, soon(at), arn, target={"Input": '{"a": 1}'}, ActionAfterCompletion="DELETE")
         assert [m["Body"] for m in at.received(url)] == ['{"a": 1}']
         assert at.boto("scheduler").list_schedules()["Schedules"] == []
 
@@ -79,16 +94,26 @@ def test_a_disabled_schedule_does_not_fire_until_it_is_enabled():
         time.sleep(0.7)
         assert at.functions.calls == []
         at.boto("scheduler").update_schedule(
-            Name="s", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow=OFF,
-            Target={"Arn": arn, "RoleArn": ROLE}, State="ENABLED")
+            Name="s",
+            ScheduleExpression="rate(1 minute)",
+            FlexibleTimeWindow=OFF,
+            Target={"Arn": arn, "RoleArn": ROLE},
+            State="ENABLED",
+        )
         eventually(lambda: at.functions.calls)
 
 
 def test_start_and_end_date_bound_a_schedule():
     with world(speed=120) as at:
         arn = at.function("tick")
-        schedule(at, "rate(1 minute)", arn, StartDate=START + 120, EndDate=START + 241,
-                 target={"Input": '"<aws.scheduler.scheduled-time>"'})
+        schedule(
+            at,
+            "rate(1 minute)",
+            arn,
+            StartDate=START + 120,
+            EndDate=START + 241,
+            target={"Input": '"<aws.scheduler.scheduled-time>"'},
+        )
         eventually(lambda: at.clock.time() > START + 420)
         fired = [e[11:16] for e in at.functions.events("tick")]
         assert fired == sorted(set(fired))
@@ -98,8 +123,12 @@ def test_start_and_end_date_bound_a_schedule():
 def test_a_failing_target_is_retried_and_then_buried():
     with world(speed=200) as at:
         url, arn = at.queue("dead")
-        schedule(at, soon(at), "arn:aws:lambda:us-east-1:1:function:none",
-                 target={"Input": "{}", "DeadLetterConfig": {"Arn": arn}})
+        schedule(
+            at,
+            soon(at),
+            "arn:aws:lambda:us-east-1:1:function:none",
+            target={"Input": "{}", "DeadLetterConfig": {"Arn": arn}},
+        )
         message = at.received(url)[0]
         attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
         assert attributes["ERROR_CODE"] == "RESOURCE_NOT_FOUND"
@@ -116,9 +145,16 @@ def test_retries_are_counted():
     with world(speed=200) as at:
         url, dead = at.queue("dead")
         arn = at.function("busy", throttled)
-        schedule(at, soon(at), arn, target={
-            "Input": '"<aws.scheduler.attempt-number>"', "DeadLetterConfig": {"Arn": dead},
-            "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}})
+        schedule(
+            at,
+            soon(at),
+            arn,
+            target={
+                "Input": '"<aws.scheduler.attempt-number>"',
+                "DeadLetterConfig": {"Arn": dead},
+                "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600},
+            },
+        )
         message = at.received(url)[0]
         assert attempts == ["1", "2", "3"]
         found = message["MessageAttributes"]
@@ -130,11 +166,20 @@ def test_universal_targets_call_any_operation():
     with world(speed=120) as at:
         url, _ = at.queue("inbox")
         at.function("tick")
-        schedule(at, soon(at), "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
-                 name="a", target={"Input": json.dumps({"QueueUrl": url, "MessageBody": "hi"})})
-        schedule(at, soon(at), "arn:aws:scheduler:::aws-sdk:lambda:invoke",
-                 name="b", target={"Input": json.dumps(
-                     {"FunctionName": "tick", "Payload": '{"x": 1}'})})
+        schedule(
+            at,
+            soon(at),
+            "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
+            name="a",
+            target={"Input": json.dumps({"QueueUrl": url, "MessageBody": "hi"})},
+        )
+        schedule(
+            at,
+            soon(at),
+            "arn:aws:scheduler:::aws-sdk:lambda:invoke",
+            name="b",
+            target={"Input": json.dumps({"FunctionName": "tick", "Payload": '{"x": 1}'})},
+        )
         assert at.received(url)[0]["Body"] == "hi"
         eventually(lambda: at.functions.events("tick") == [{"x": 1}])
 
@@ -145,10 +190,15 @@ def test_a_schedule_can_put_an_event_on_a_bus():
         events = at.boto("events")
         events.put_rule(Name="r", EventPattern='{"source": ["me"]}')
         events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": arn}])
-        schedule(at, soon(at),
-                 f"arn:aws:events:us-east-1:{ACCOUNT_ID}:event-bus/default",
-                 target={"Input": '{"n": 1}',
-                         "EventBridgeParameters": {"Source": "me", "DetailType": "Hello"}})
+        schedule(
+            at,
+            soon(at),
+            f"arn:aws:events:us-east-1:{ACCOUNT_ID}:event-bus/default",
+            target={
+                "Input": '{"n": 1}',
+                "EventBridgeParameters": {"Source": "me", "DetailType": "Hello"},
+            },
+        )
         event = eventually(lambda: at.functions.events("listen"))[0]
         assert (event["source"], event["detail-type"], event["detail"]) == ("me", "Hello", {"n": 1})
 
@@ -158,8 +208,10 @@ def test_a_scheduled_rule_fires_its_targets_each_period():
         arn = at.function("tick")
         events = at.boto("events")
         events.put_rule(Name="each-minute", ScheduleExpression="rate(1 minute)")
-        events.put_targets(Rule="each-minute", Targets=[
-            {"Id": "1", "Arn": arn}, {"Id": "2", "Arn": arn, "Input": '{"fixed": true}'}])
+        events.put_targets(
+            Rule="each-minute",
+            Targets=[{"Id": "1", "Arn": arn}, {"Id": "2", "Arn": arn, "Input": '{"fixed": true}'}],
+        )
         eventually(lambda: len(at.functions.events("tick")) >= 4)
         first = next(e for e in at.functions.events("tick") if "source" in e)
         assert first["source"] == "aws.events"
@@ -187,7 +239,8 @@ def test_a_schedule_starts_a_state_machine():
         definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
         at.function("role-maker")
         machine = states.create_state_machine(
-            name="m", definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+            name="m", definition=json.dumps(definition), roleArn=ROLE
+        )["stateMachineArn"]
         schedule(at, soon(at), machine, target={"Input": '{"n": 1}'})
         found = eventually(lambda: states.list_executions(stateMachineArn=machine)["executions"])
         described = states.describe_execution(executionArn=found[0]["executionArn"])

@@ -21,8 +21,11 @@ def test_a_function_is_sent_a_true_event():
     with world() as at:
         arn = topic(at, "lambda", at.function("hear"))
         sent = at.boto("sns").publish(
-            TopicArn=arn, Message="hello", Subject="s",
-            MessageAttributes={"kind": {"DataType": "String", "StringValue": "a"}})
+            TopicArn=arn,
+            Message="hello",
+            Subject="s",
+            MessageAttributes={"kind": {"DataType": "String", "StringValue": "a"}},
+        )
         record = eventually(lambda: at.functions.events("hear"))[0]["Records"][0]
         assert record["EventSource"] == "aws:sns"
         assert record["EventSubscriptionArn"].startswith(arn)
@@ -41,8 +44,12 @@ def test_a_queue_gets_each_message_once_wrapped_or_raw():
         url, queue = at.queue("q")
         raw_url, raw_queue = at.queue("raw")
         arn = topic(at, "sqs", queue)
-        at.boto("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=raw_queue,
-                                 Attributes={"RawMessageDelivery": "true"})
+        at.boto("sns").subscribe(
+            TopicArn=arn,
+            Protocol="sqs",
+            Endpoint=raw_queue,
+            Attributes={"RawMessageDelivery": "true"},
+        )
         at.boto("sns").publish(TopicArn=arn, Message="hello")
         assert json.loads(at.received(url)[0]["Body"])["Message"] == "hello"
         assert at.received(raw_url)[0]["Body"] == "hello"
@@ -51,11 +58,18 @@ def test_a_queue_gets_each_message_once_wrapped_or_raw():
 
 def test_filter_policies_hold_back():
     with world() as at:
-        arn = topic(at, "lambda", at.function("hear"),
-                    FilterPolicy=json.dumps({"kind": ["a", {"prefix": "b"}]}))
+        arn = topic(
+            at,
+            "lambda",
+            at.function("hear"),
+            FilterPolicy=json.dumps({"kind": ["a", {"prefix": "b"}]}),
+        )
         for kind in ("a", "c", "b2"):
-            at.boto("sns").publish(TopicArn=arn, Message=kind, MessageAttributes={
-                "kind": {"DataType": "String", "StringValue": kind}})
+            at.boto("sns").publish(
+                TopicArn=arn,
+                Message=kind,
+                MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
+            )
         eventually(lambda: len(at.functions.events("hear")) == 2)
         time.sleep(0.05)
         got = {e["Records"][0]["Sns"]["Message"] for e in at.functions.events("hear")}
@@ -68,14 +82,21 @@ def test_e_mails_are_kept_in_the_outbox():
         at.boto("sns").publish(TopicArn=arn, Message="wake failed", Subject="Alarm")
         email = at.pump.outbox[0]
         assert (email.address, email.subject, email.message) == (
-            "ops@example.com", "Alarm", "wake failed")
+            "ops@example.com",
+            "Alarm",
+            "wake failed",
+        )
 
 
 def test_a_dead_subscription_uses_its_dead_letter_queue():
     with world() as at:
         url, dead = at.queue("dead")
-        arn = topic(at, "lambda", "arn:aws:lambda:us-east-1:1:function:none",
-                    RedrivePolicy=json.dumps({"deadLetterTargetArn": dead}))
+        arn = topic(
+            at,
+            "lambda",
+            "arn:aws:lambda:us-east-1:1:function:none",
+            RedrivePolicy=json.dumps({"deadLetterTargetArn": dead}),
+        )
         at.boto("sns").publish(TopicArn=arn, Message="hello")
         body = json.loads(at.received(url)[0]["Body"])
         assert body["Records"][0]["Sns"]["Message"] == "hello"
@@ -95,12 +116,24 @@ def test_envelopes_are_those_of_the_service():
     with world() as at:
         url, queue = at.queue("q")
         arn = topic(at, "sqs", queue)
-        at.boto("sns").publish(TopicArn=arn, MessageStructure="json",
-                               Message=json.dumps({"default": "d", "sqs": "for queues"}))
+        at.boto("sns").publish(
+            TopicArn=arn,
+            MessageStructure="json",
+            Message=json.dumps({"default": "d", "sqs": "for queues"}),
+        )
         body = json.loads(at.received(url)[0]["Body"])
         assert body["Message"] == "for queues"
-        assert set(body) == {"Type", "MessageId", "TopicArn", "Message", "Timestamp",
-                             "SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL"}
+        assert set(body) == {
+            "Type",
+            "MessageId",
+            "TopicArn",
+            "Message",
+            "Timestamp",
+            "SignatureVersion",
+            "Signature",
+            "SigningCertURL",
+            "UnsubscribeURL",
+        }
 
 
 class _Hook(BaseHTTPRequestHandler):

@@ -114,8 +114,11 @@ class World:
         if not iam.list_roles()["Roles"]:
             iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")
         self.boto("lambda").create_function(
-            FunctionName=name, Runtime="python3.13", Handler="app.handler",
-            Role=f"arn:aws:iam::{ACCOUNT_ID}:role/role", Code={"ZipFile": EMPTY_ZIP},
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Role=f"arn:aws:iam::{ACCOUNT_ID}:role/role",
+            Code={"ZipFile": EMPTY_ZIP},
         )
         return FUNCTION_ARN + name
 
@@ -130,8 +133,12 @@ class World:
         end = time.monotonic() + wall_seconds
         while len(found) < count and time.monotonic() < end:
             answer = self.boto("sqs").receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=43200,
-                MessageAttributeNames=["All"], AttributeNames=["All"])
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=43200,
+                MessageAttributeNames=["All"],
+                AttributeNames=["All"],
+            )
             found += answer.get("Messages", [])
             time.sleep(0.01)
         return found
@@ -141,9 +148,7 @@ EMPTY_ZIP = bytes.fromhex("504b0506") + bytes(18)
 
 
 @contextmanager
-def world(
-    speed: float = 1.0, start: float = START, running: bool = True
-) -> Iterator[World]:
+def world(speed: float = 1.0, start: float = START, running: bool = True) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")

@@ -11,6 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.server import ThreadedMotoServer
+
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.staging.errors import (
     GatedModelError,
@@ -30,8 +32,6 @@ from autoscaler.staging.passport import discard, read_passport, seal, standing_p
 from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
 from autoscaler.staging.retry import RetryPolicy
 from autoscaler.staging.transfer import Source, StagedFile, stage_file
-from moto.server import ThreadedMotoServer
-
 from tools.hub import Fault, HubServer, Repository, make_repository
 
 MODEL = "acme/tiny-llama"

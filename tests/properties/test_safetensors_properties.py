@@ -16,11 +16,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from autoscaler.staging.errors import IntegrityError, UnsafeNameError
 from autoscaler.staging.names import check_name
 from autoscaler.staging.safetensors_header import SafetensorsCheck, check_header
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 WIDTHS = {"U8": 1, "BF16": 2, "F32": 4, "I64": 8}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def test_a_chat_is_assembled_with_its_reasoning_and_usage() -> None:
 @given(st.lists(st.integers(min_value=1, max_value=len(CHAT) - 1), max_size=12))
 def test_it_does_not_matter_where_the_stream_is_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(set(cuts)), len(CHAT)]
-    pieces = [CHAT[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [CHAT[a:b] for a, b in pairwise(edges)]
     assert assemble(pieces) == assemble([CHAT])
 
 

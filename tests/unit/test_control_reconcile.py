@@ -144,7 +144,7 @@ def test_one_endpoint_that_cannot_be_reconciled_does_not_stop_the_others(world) 
         return real_look(name)
 
     world.scaler.look = look  # type: ignore[method-assign]
-    with pytest.raises(ReconcileError, match="broken.*SageMaker did not answer"):
+    with pytest.raises(ReconcileError, match=r"broken.*SageMaker did not answer"):
         reconcile(world)
     assert status(world).phase is Phase.SLEEPING
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from autoscaler.staging.errors import UnsafeFormatError
 from autoscaler.staging.formats import Skip, judge, refuse_remote_code, require_weights
 

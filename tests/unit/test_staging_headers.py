@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from autoscaler.staging.errors import IntegrityError
 from autoscaler.staging.gguf_header import GgufCheck
 from autoscaler.staging.safetensors_header import SafetensorsCheck, check_header

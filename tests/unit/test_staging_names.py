@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from autoscaler.staging.errors import UnsafeNameError
 from autoscaler.staging.names import check_name, check_names
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from autoscaler.staging import plan as planning
 from autoscaler.staging.errors import (
     FileTooLargeError,

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from autoscaler.spec import parse_duration
 
+from autoscaler.spec import parse_duration
 from tools.cli import output
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_document
@@ -38,8 +38,9 @@ def main(
     stack: Annotated[
         str, typer.Option(envvar="AUTOSCALER_STACK", help="The stack's name.")
     ] = "autoscaler",
-    region: Annotated[str | None, typer.Option(help="The Region, unless the environment says.")]
-    = None,
+    region: Annotated[
+        str | None, typer.Option(help="The Region, unless the environment says.")
+    ] = None,
 ) -> None:
     """Sets what all commands share."""
     context.obj = StackClient(stack, region)
@@ -54,10 +55,14 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except RefusedError as refused:
             for problem in refused.problems:
-                output.errors.print(problem, style="red", highlight=False, markup=False, soft_wrap=True)
+                output.errors.print(
+                    problem, style="red", highlight=False, markup=False, soft_wrap=True
+                )
             raise typer.Exit(refused.exit_code) from None
         except CliError as error:
-            output.errors.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+            output.errors.print(
+                str(error), style="red", highlight=False, markup=False, soft_wrap=True
+            )
             raise typer.Exit(error.exit_code) from None
 
     return told
@@ -124,9 +129,7 @@ def hold(
         seconds = parse_duration(duration).total_seconds()
     except ValueError as wrong:
         raise RefusedError([f"--for: {wrong}"]) from None
-    _order(
-        context.obj, "hold", endpoint, seconds=seconds, min_copies=copies, reason=reason
-    )
+    _order(context.obj, "hold", endpoint, seconds=seconds, min_copies=copies, reason=reason)
 
 
 @app.command()

@@ -88,7 +88,8 @@ class StackClient:
         if reply.get("FunctionError"):
             raise CliError(
                 f"{self.outputs[output]} failed: {payload.get('errorType')}: "
-                f"{payload.get('errorMessage')} (request {reply['ResponseMetadata'].get('RequestId')})"
+                f"{payload.get('errorMessage')} "
+                f"(request {reply['ResponseMetadata'].get('RequestId')})"
             )
         return dict(payload)
 

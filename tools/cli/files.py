@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from autoscaler.spec import SpecError, parse_spec
 
+from autoscaler.spec import SpecError, parse_spec
 from tools.cli.client import RefusedError
 
 

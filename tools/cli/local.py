@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from autoscaler.catalog.models import known_models
 
+from autoscaler.catalog.models import known_models
 from tools.cli import ROOT, output
 
 local = typer.Typer(no_args_is_help=True)

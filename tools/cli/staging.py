@@ -6,14 +6,14 @@ import os
 from typing import Any
 
 import boto3
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.staging.errors import StagingError
 from autoscaler.staging.hub import DEFAULT_ENDPOINT, HubClient
 from autoscaler.staging.passport import seal, standing_passport
 from autoscaler.staging.plan import StagingPlan, plan_staging
 from autoscaler.staging.transfer import Source, stage_file
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
 from tools.cli.client import CliError, RefusedError
 
 

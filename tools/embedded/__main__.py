@@ -1,4 +1,7 @@
-"""Runs the account in the foreground: STATE TEMPLATE STACK SPEED PORT [MODEL ...] (see daemon.start)."""
+"""Runs the account in the foreground: STATE TEMPLATE STACK SPEED PORT [MODEL ...].
+
+See `daemon.start`, which starts this in the background.
+"""
 
 from __future__ import annotations
 

@@ -90,9 +90,7 @@ DIGESTS: dict[str, Callable[[bytes], bytes]] = {
 
 def supplied_checksums(headers: Mapping[str, str], raw_body: bytes) -> dict[str, str]:
     """The checksums that a request carries, by algorithm, in base64."""
-    found = {
-        name: value for name in DIGESTS if (value := headers.get(f"x-amz-checksum-{name}"))
-    }
+    found = {name: value for name in DIGESTS if (value := headers.get(f"x-amz-checksum-{name}"))}
     if headers.get("x-amz-trailer"):
         tail = raw_body[-1024:]
         for name, value in re.findall(rb"x-amz-checksum-(\w+):\s*([A-Za-z0-9+/=]+)", tail):
@@ -111,8 +109,11 @@ def verify(headers: Mapping[str, str], body: bytes, raw_body: bytes) -> dict[str
     found = supplied_checksums(headers, raw_body)
     for name, value in found.items():
         own = DIGESTS[name](body)
-        _decoded(value, len(own), InvalidChecksumError(
-            f"Value for x-amz-checksum-{name} header is invalid."))
+        _decoded(
+            value,
+            len(own),
+            InvalidChecksumError(f"Value for x-amz-checksum-{name} header is invalid."),
+        )
         if base64.b64decode(value) != own:
             raise _bad_digest(name)
     return found
@@ -129,7 +130,8 @@ def _decoded(value: str, length: int, error: S3ClientError) -> None:
 
 def _bad_digest(name: str) -> BadDigestError:
     return BadDigestError(
-        f"The {name.upper()} you specified did not match the calculated checksum.")
+        f"The {name.upper()} you specified did not match the calculated checksum."
+    )
 
 
 class S3Integrity:
@@ -145,8 +147,11 @@ class S3Integrity:
             put(module, "compute_checksum", _compute_checksum)
         response = responses.S3Response
         put(response, "_get_checksum", _get_checksum)
-        for name, wrap in (("put_object", _put_with), ("upload_part", _part_with),
-                           ("head_object", _head_with)):
+        for name, wrap in (
+            ("put_object", _put_with),
+            ("upload_part", _part_with),
+            ("head_object", _head_with),
+        ):
             put(response, name, wrap(getattr(response, name)))
         put(response, "_key_response_post", self._post_with(response._key_response_post))
         multipart = models.FakeMultipart
@@ -172,8 +177,11 @@ class S3Integrity:
             value, etag, details = original(multipart, body)
             own_name = multipart.metadata["x-amz-checksum-algorithm"].lower()
             for name, expected in getattr(self._expected, "checksums", {}).items():
-                own = _as_text(details[1]) if details and name == own_name else (
-                    base64.b64encode(DIGESTS[name](value)).decode())
+                own = (
+                    _as_text(details[1])
+                    if details and name == own_name
+                    else (base64.b64encode(DIGESTS[name](value)).decode())
+                )
                 if expected.partition("-")[0] != own:
                     raise _bad_digest(name)
             if details:
@@ -222,7 +230,8 @@ def _head_with(original: Any) -> Any:
         if any(name.startswith("x-amz-checksum-") for name in headers):
             version = response.querystring.get("versionId", [None])[0]
             key = response.backend.head_object(
-                response.bucket_name, response.parse_key_name(), version_id=version)
+                response.bucket_name, response.parse_key_name(), version_id=version
+            )
             if key is not None and key.checksum_type:
                 headers["x-amz-checksum-type"] = key.checksum_type
         return status, headers, body

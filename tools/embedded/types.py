@@ -63,7 +63,11 @@ class EventSink(Protocol):
     """Takes EventBridge events."""
 
     def put_event(
-        self, source: str, detail_type: str, detail: Mapping[str, Any], bus: str = "default",
+        self,
+        source: str,
+        detail_type: str,
+        detail: Mapping[str, Any],
+        bus: str = "default",
         resources: Sequence[str] = (),
     ) -> None: ...
 

@@ -83,4 +83,3 @@ def _is_whole(result: Mapping[str, Any], arrival: Arrival) -> bool:
     answer = result.get("answer") or {}
     tokens = (answer.get("usage") or {}).get("completion_tokens")
     return tokens == arrival.output_tokens and bool(answer["choices"][0].get("finish_reason"))
-

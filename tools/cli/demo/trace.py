@@ -62,7 +62,7 @@ def _read(path: Path) -> Iterator[Arrival]:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
-            stream = gzip.open(raw) if packed else raw
+            stream = gzip.GzipFile(fileobj=raw) if packed else raw
             rows = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", newline=""))
             yield from _rows(path, rows)
     except FileNotFoundError:

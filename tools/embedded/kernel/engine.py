@@ -226,9 +226,7 @@ class Engine:
         }
         if physical_id is not None:
             event["PhysicalResourceId"] = physical_id
-        self._account.functions.invoke_async(
-            properties["ServiceToken"], json.dumps(event).encode()
-        )
+        self._account.functions.invoke_async(properties["ServiceToken"], json.dumps(event).encode())
         answer = wait(float(properties.get("ServiceTimeout", _ANSWER_SECONDS)))
         if answer is None:
             raise TemplateError("the custom resource did not answer in time")

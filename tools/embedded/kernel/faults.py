@@ -73,7 +73,9 @@ def _matches(fault: Fault, body: bytes) -> bool:
 
 
 def _error(fault: Fault, request: Request) -> Response:
-    if (request.content_type and "json" in request.content_type) or "X-Amz-Target" in request.headers:
+    if (
+        request.content_type and "json" in request.content_type
+    ) or "X-Amz-Target" in request.headers:
         return Response(
             json.dumps({"__type": fault.error_code, "message": fault.message}),
             status=fault.status,

@@ -158,10 +158,10 @@ def role(c, logical, p):
 
 def log_group(c, logical, p):
     name = p.get("LogGroupName") or c.name(logical)
-    l = c.boto("logs")
-    l.create_log_group(logGroupName=name)
+    logs = c.boto("logs")
+    logs.create_log_group(logGroupName=name)
     if "RetentionInDays" in p:
-        l.put_retention_policy(logGroupName=name, retentionInDays=int(p["RetentionInDays"]))
+        logs.put_retention_policy(logGroupName=name, retentionInDays=int(p["RetentionInDays"]))
     return Made(name, name, {"Arn": c.arn("logs", f"log-group:{name}:*")})
 
 

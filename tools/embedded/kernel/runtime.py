@@ -146,9 +146,7 @@ class Runtime:
         for hook in self.on_log_line:
             hook(name, line)
 
-    def _environ(
-        self, name: str, properties: Mapping[str, Any], timeout: float
-    ) -> dict[str, str]:
+    def _environ(self, name: str, properties: Mapping[str, Any], timeout: float) -> dict[str, str]:
         account = self._account
         session = account.boto("sts").assume_role(
             RoleArn=properties["Role"], RoleSessionName=name[:64]

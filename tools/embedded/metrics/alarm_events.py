@@ -22,8 +22,12 @@ def state_change_detail(alarm: Any, before: Mapping[str, Any], now: float) -> di
         configuration["metrics"] = [_event_metric(q) for q in metric_queries(alarm)]
     return {
         "alarmName": alarm.name,
-        "state": {"value": alarm.state_value, "reason": alarm.state_reason,
-                  "reasonData": alarm.state_reason_data, "timestamp": stamp(now)},
+        "state": {
+            "value": alarm.state_value,
+            "reason": alarm.state_reason,
+            "reasonData": alarm.state_reason_data,
+            "timestamp": stamp(now),
+        },
         "previousState": dict(before),
         "configuration": configuration,
     }
@@ -31,16 +35,24 @@ def state_change_detail(alarm: Any, before: Mapping[str, Any], now: float) -> di
 
 def _event_metric(query: Mapping[str, Any]) -> dict[str, Any]:
     if "Expression" in query:
-        return {"id": query["Id"], "expression": query["Expression"],
-                "returnData": query.get("ReturnData", True)}
+        return {
+            "id": query["Id"],
+            "expression": query["Expression"],
+            "returnData": query.get("ReturnData", True),
+        }
     stat = query["MetricStat"]
     metric = stat["Metric"]
     return {
-        "id": query["Id"], "returnData": query.get("ReturnData", True),
+        "id": query["Id"],
+        "returnData": query.get("ReturnData", True),
         "metricStat": {
-            "metric": {"namespace": metric["Namespace"], "name": metric["MetricName"],
-                       "dimensions": {d["Name"]: d["Value"] for d in metric["Dimensions"]}},
-            "period": int(stat["Period"]), "stat": stat["Stat"],
+            "metric": {
+                "namespace": metric["Namespace"],
+                "name": metric["MetricName"],
+                "dimensions": {d["Name"]: d["Value"] for d in metric["Dimensions"]},
+            },
+            "period": int(stat["Period"]),
+            "stat": stat["Stat"],
         },
     }
 
@@ -50,22 +62,31 @@ def topic_message(
 ) -> str:
     """What an SNS topic is told."""
     message = {
-        "AlarmName": alarm.name, "AlarmDescription": alarm.description,
-        "AWSAccountId": account_id, "NewStateValue": alarm.state_value,
-        "NewStateReason": alarm.state_reason, "StateChangeTime": stamp(now), "Region": region,
-        "AlarmArn": alarm.alarm_arn, "OldStateValue": before["value"],
-        "OKActions": list(alarm.ok_actions), "AlarmActions": list(alarm.alarm_actions),
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "AWSAccountId": account_id,
+        "NewStateValue": alarm.state_value,
+        "NewStateReason": alarm.state_reason,
+        "StateChangeTime": stamp(now),
+        "Region": region,
+        "AlarmArn": alarm.alarm_arn,
+        "OldStateValue": before["value"],
+        "OKActions": list(alarm.ok_actions),
+        "AlarmActions": list(alarm.alarm_actions),
         "InsufficientDataActions": list(alarm.insufficient_data_actions),
     }
     if alarm.rule:
         message["AlarmRule"] = alarm.rule
     else:
         message["Trigger"] = {
-            "MetricName": alarm.metric_name, "Namespace": alarm.namespace,
-            "Statistic": alarm.statistic, "Period": alarm.period,
+            "MetricName": alarm.metric_name,
+            "Namespace": alarm.namespace,
+            "Statistic": alarm.statistic,
+            "Period": alarm.period,
             "Dimensions": [{"name": d.name, "value": d.value} for d in alarm.dimensions],
             "EvaluationPeriods": alarm.evaluation_periods,
-            "ComparisonOperator": alarm.comparison_operator, "Threshold": alarm.threshold,
+            "ComparisonOperator": alarm.comparison_operator,
+            "Threshold": alarm.threshold,
             "TreatMissingData": alarm.treat_missing_data or "missing",
         }
     return json.dumps(message)
@@ -75,20 +96,29 @@ def function_payload(
     alarm: Any, before: Mapping[str, Any], now: float, account_id: str, region: str
 ) -> bytes:
     """What a function that is an alarm's action is invoked with."""
-    return json.dumps({
-        "source": "aws.cloudwatch", "alarmArn": alarm.alarm_arn, "accountId": account_id,
-        "time": stamp(now), "region": region,
-        "alarmData": state_change_detail(alarm, before, now),
-    }).encode()
+    return json.dumps(
+        {
+            "source": "aws.cloudwatch",
+            "alarmArn": alarm.alarm_arn,
+            "accountId": account_id,
+            "time": stamp(now),
+            "region": region,
+            "alarmData": state_change_detail(alarm, before, now),
+        }
+    ).encode()
 
 
 def metric_queries(alarm: Any) -> list[dict[str, Any]]:
     """A metric alarm's configuration as GetMetricData queries; its single metric is `m1`."""
     if not alarm.metric_data_queries:
         stat = {
-            "Metric": {"Namespace": alarm.namespace, "MetricName": alarm.metric_name,
-                       "Dimensions": _dimensions(alarm.dimensions)},
-            "Period": int(alarm.period), "Stat": alarm.statistic or alarm.extended_statistic,
+            "Metric": {
+                "Namespace": alarm.namespace,
+                "MetricName": alarm.metric_name,
+                "Dimensions": _dimensions(alarm.dimensions),
+            },
+            "Period": int(alarm.period),
+            "Stat": alarm.statistic or alarm.extended_statistic,
         }
         if alarm.unit:
             stat["Unit"] = alarm.unit
@@ -105,9 +135,13 @@ def _query(query: Any) -> dict[str, Any]:
         return {**found, "Expression": query.expression}
     inner = query.metric_stat
     stat = {
-        "Metric": {"Namespace": inner.metric.namespace, "MetricName": inner.metric.metric_name,
-                   "Dimensions": _dimensions(inner.metric.dimensions)},
-        "Period": int(inner.period), "Stat": inner.stat,
+        "Metric": {
+            "Namespace": inner.metric.namespace,
+            "MetricName": inner.metric.metric_name,
+            "Dimensions": _dimensions(inner.metric.dimensions),
+        },
+        "Period": int(inner.period),
+        "Stat": inner.stat,
     }
     if inner.unit:
         stat["Unit"] = inner.unit

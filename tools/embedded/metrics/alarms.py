@@ -28,8 +28,11 @@ from tools.embedded.types import EventSink
 
 log = logging.getLogger(__name__)
 
-ACTIONS = {"ALARM": "alarm_actions", "OK": "ok_actions",
-           "INSUFFICIENT_DATA": "insufficient_data_actions"}
+ACTIONS = {
+    "ALARM": "alarm_actions",
+    "OK": "ok_actions",
+    "INSUFFICIENT_DATA": "insufficient_data_actions",
+}
 SCALING_REPEAT_SECONDS = 60.0  # an alarm repeats a scaling action as long as its state lasts
 MAX_HISTORY = 100
 
@@ -82,8 +85,9 @@ class Alarms:
     def _period(alarm: Any) -> float:
         if alarm.period:
             return float(alarm.period)
-        periods = [q.metric_stat.period if q.metric_stat else q.period
-                   for q in alarm.metric_data_queries]
+        periods = [
+            q.metric_stat.period if q.metric_stat else q.period for q in alarm.metric_data_queries
+        ]
         return max((float(p) for p in periods if p), default=60.0)
 
     def _guarded(self, alarm: Any, look: Any, now: float) -> None:
@@ -103,14 +107,21 @@ class Alarms:
         series = self._series(alarm, windows[0], end)
         values = [series.get(window) for window in windows]
         rule = Rule(
-            alarm.comparison_operator, float(alarm.threshold), needed,
-            int(alarm.datapoints_to_alarm or needed), alarm.treat_missing_data or "missing",
+            alarm.comparison_operator,
+            float(alarm.threshold),
+            needed,
+            int(alarm.datapoints_to_alarm or needed),
+            alarm.treat_missing_data or "missing",
         )
         state = judge(rule, values, alarm.state_value)
         recent = [v for v in values[-needed:] if v is not None]
         data = {
-            "version": "1.0", "queryDate": stamp(now), "startDate": stamp(windows[0]),
-            "period": int(period), "recentDatapoints": recent, "threshold": rule.threshold,
+            "version": "1.0",
+            "queryDate": stamp(now),
+            "startDate": stamp(windows[0]),
+            "period": int(period),
+            "recentDatapoints": recent,
+            "threshold": rule.threshold,
             "statistic": alarm.statistic or alarm.extended_statistic,
         }
         return state, _reason(state, rule, recent, needed), data
@@ -137,17 +148,24 @@ class Alarms:
         """Moves an alarm to another state, records it, tells the bus, carries out its actions."""
         with self._lock:
             now = self._account.clock.time()
-            before = {"value": alarm.state_value, "reason": alarm.state_reason,
-                      "reasonData": alarm.state_reason_data,
-                      "timestamp": stamp(alarm.__dict__.get("_pump_changed", now))}
+            before = {
+                "value": alarm.state_value,
+                "reason": alarm.state_reason,
+                "reasonData": alarm.state_reason_data,
+                "timestamp": stamp(alarm.__dict__.get("_pump_changed", now)),
+            }
             alarm.update_state(reason, json.dumps(data), state)
             alarm.__dict__["_pump_changed"] = now
             alarm.__dict__.setdefault("_pump_history", []).append(
-                (now, before["value"], state, reason))
+                (now, before["value"], state, reason)
+            )
             del alarm.__dict__["_pump_history"][:-MAX_HISTORY]
         self._events.put_event(
-            "aws.cloudwatch", "CloudWatch Alarm State Change",
-            state_change_detail(alarm, before, now), resources=[alarm.alarm_arn])
+            "aws.cloudwatch",
+            "CloudWatch Alarm State Change",
+            state_change_detail(alarm, before, now),
+            resources=[alarm.alarm_arn],
+        )
         if alarm.actions_enabled:
             for target in getattr(alarm, ACTIONS[state]):
                 self._act(alarm, target, before, now)
@@ -160,8 +178,7 @@ class Alarms:
             payload = function_payload(alarm, before, now, *where).decode()
             self._actions.act(alarm.alarm_arn, target, payload)
         else:
-            self._actions.act(
-                alarm.alarm_arn, target, topic_message(alarm, before, now, *where))
+            self._actions.act(alarm.alarm_arn, target, topic_message(alarm, before, now, *where))
 
     def _scale(self, alarm: Any, policy_arn: str, now: float) -> None:
         scaling = getattr(self._account, "scaling", None)
@@ -187,6 +204,8 @@ def _reason(state: str, rule: Rule, recent: list[float], needed: int) -> str:
         return f"Insufficient Data: {needed} datapoints were unknown."
     shown = ", ".join(str(float(v)) for v in recent)
     verb = "were" if state == "ALARM" else "were not"
-    return (f"Threshold Crossed: {len(recent)} datapoints [{shown}] {verb} "
-            f"{rule.comparison} ({rule.threshold}), {rule.datapoints_to_alarm} out of the last "
-            f"{needed} needed.")
+    return (
+        f"Threshold Crossed: {len(recent)} datapoints [{shown}] {verb} "
+        f"{rule.comparison} ({rule.threshold}), {rule.datapoints_to_alarm} out of the last "
+        f"{needed} needed."
+    )

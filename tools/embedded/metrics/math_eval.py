@@ -18,18 +18,32 @@ Series = dict[float, float]
 Value = float | str | Series | list[Series]
 
 _BINARY: dict[str, Callable[[float, float], float]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
     "^": operator.pow,
-    "==": lambda a, b: float(a == b), "!=": lambda a, b: float(a != b),
-    "<": lambda a, b: float(a < b), "<=": lambda a, b: float(a <= b),
-    ">": lambda a, b: float(a > b), ">=": lambda a, b: float(a >= b),
-    "&&": lambda a, b: float(bool(a) and bool(b)), "||": lambda a, b: float(bool(a) or bool(b)),
+    "==": lambda a, b: float(a == b),
+    "!=": lambda a, b: float(a != b),
+    "<": lambda a, b: float(a < b),
+    "<=": lambda a, b: float(a <= b),
+    ">": lambda a, b: float(a > b),
+    ">=": lambda a, b: float(a >= b),
+    "&&": lambda a, b: float(bool(a) and bool(b)),
+    "||": lambda a, b: float(bool(a) or bool(b)),
 }
 _EACH: dict[str, Callable[[float], float]] = {
-    "ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor, "LOG": math.log, "LOG10": math.log10,
+    "ABS": abs,
+    "CEIL": math.ceil,
+    "FLOOR": math.floor,
+    "LOG": math.log,
+    "LOG10": math.log10,
 }
 _ACROSS: dict[str, Callable[[Sequence[float]], float]] = {
-    "SUM": math.fsum, "AVG": statistics.fmean, "MAX": max, "MIN": min,
+    "SUM": math.fsum,
+    "AVG": statistics.fmean,
+    "MAX": max,
+    "MIN": min,
     "STDDEV": statistics.pstdev,
 }
 
@@ -38,7 +52,10 @@ class Evaluator:
     """Evaluates expressions with the series of the queries they name."""
 
     def __init__(
-        self, grid: Sequence[float], period: float, lookup: Callable[[str], Value],
+        self,
+        grid: Sequence[float],
+        period: float,
+        lookup: Callable[[str], Value],
         metrics: Callable[[], Mapping[str, Series]],
     ) -> None:
         self._grid = grid
@@ -73,7 +90,8 @@ class Evaluator:
             result = _safely(op, left, right)
             return math.nan if result is None else result
         windows = set(left if isinstance(left, dict) else right) & set(  # type: ignore[arg-type]
-            right if isinstance(right, dict) else left)  # type: ignore[arg-type]
+            right if isinstance(right, dict) else left
+        )  # type: ignore[arg-type]
         found = {w: _safely(op, _at(left, w), _at(right, w)) for w in sorted(windows)}
         return {w: v for w, v in found.items() if v is not None}
 

@@ -1,10 +1,10 @@
 """The grammar of metric math: a text becomes a tree.
 
-    or      := and ("OR" | "||" and)*         and   := compare ("AND" | "&&" compare)*
-    compare := sum (("==" | "!=" | "<" | "<=" | ">" | ">=") sum)?
-    sum     := product (("+" | "-") product)* product := unary (("*" | "/") unary)*
-    unary   := "-" unary | power              power := atom ("^" unary)?
-    atom    := number | text | name | name "(" arguments ")" | "[" arguments "]" | "(" or ")"
+or      := and ("OR" | "||" and)*         and   := compare ("AND" | "&&" compare)*
+compare := sum (("==" | "!=" | "<" | "<=" | ">" | ">=") sum)?
+sum     := product (("+" | "-") product)* product := unary (("*" | "/") unary)*
+unary   := "-" unary | power              power := atom ("^" unary)?
+atom    := number | text | name | name "(" arguments ")" | "[" arguments "]" | "(" or ")"
 """
 
 from __future__ import annotations

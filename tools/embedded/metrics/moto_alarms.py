@@ -26,7 +26,8 @@ class AlarmPatches:
         backend.put_metric_alarm = _put_with(original)  # type: ignore[method-assign]
         original = self._patches.set(backend, "set_alarm_state", None)
         backend.set_alarm_state = _set_state_with(  # type: ignore[method-assign]
-            self._alarms, original)
+            self._alarms, original
+        )
         self._patches.set(response, "put_composite_alarm", response.put_metric_alarm)
         self._patches.set(response, "describe_alarm_history", _history)
 
@@ -42,8 +43,15 @@ def _put_with(original: Any) -> Any:
         if before is None:
             alarm.state_value = "INSUFFICIENT_DATA"
             return alarm
-        kept = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp",
-                "history", "_pump_changed", "_pump_history")
+        kept = (
+            "state_value",
+            "state_reason",
+            "state_reason_data",
+            "state_updated_timestamp",
+            "history",
+            "_pump_changed",
+            "_pump_history",
+        )
         alarm.__dict__.update({k: v for k, v in before.__dict__.items() if k in kept})
         return alarm
 
@@ -74,14 +82,20 @@ def _history(response: Any) -> ActionResult:
         if name not in (None, alarm.name):
             continue
         for when, old, new, reason in alarm.__dict__.get("_pump_history", []):
-            items.append({
-                "AlarmName": alarm.name, "HistoryItemType": "StateUpdate",
-                "AlarmType": "CompositeAlarm" if alarm.rule else "MetricAlarm",
-                "Timestamp": datetime.fromtimestamp(when, UTC).replace(tzinfo=None),
-                "HistorySummary": f"Alarm updated from {old} to {new}",
-                "HistoryData": json.dumps({"oldState": {"stateValue": old},
-                                           "newState": {"stateValue": new,
-                                                        "stateReason": reason}}),
-            })
+            items.append(
+                {
+                    "AlarmName": alarm.name,
+                    "HistoryItemType": "StateUpdate",
+                    "AlarmType": "CompositeAlarm" if alarm.rule else "MetricAlarm",
+                    "Timestamp": datetime.fromtimestamp(when, UTC).replace(tzinfo=None),
+                    "HistorySummary": f"Alarm updated from {old} to {new}",
+                    "HistoryData": json.dumps(
+                        {
+                            "oldState": {"stateValue": old},
+                            "newState": {"stateValue": new, "stateReason": reason},
+                        }
+                    ),
+                }
+            )
     items.sort(key=lambda item: item["Timestamp"], reverse=True)
     return ActionResult({"AlarmHistoryItems": items})

@@ -67,15 +67,22 @@ class CloudWatchPatches:
             results = Query(self._store, queries, start, end).results()
         except (QueryError, StatisticError) as error:
             raise ValidationError(str(error)) from error
-        return ActionResult({"MetricDataResults": [
-            _data_result(query_id, label, series, ascending) for query_id, label, series in results
-        ], "Messages": []})
+        return ActionResult(
+            {
+                "MetricDataResults": [
+                    _data_result(query_id, label, series, ascending)
+                    for query_id, label, series in results
+                ],
+                "Messages": [],
+            }
+        )
 
     def _get_statistics(self, params: Mapping[str, Any]) -> ActionResult:
         names = [*(params.get("Statistics") or []), *(params.get("ExtendedStatistics") or [])]
         if not names:
             raise InvalidParameterCombination(
-                "Must specify either Statistics or ExtendedStatistics")
+                "Must specify either Statistics or ExtendedStatistics"
+            )
         dimensions = {d["Name"]: d["Value"] for d in params.get("Dimensions") or ()}
         key = SeriesKey.of(params["Namespace"], params["MetricName"], dimensions)
         period = float(params["Period"])
@@ -87,24 +94,31 @@ class CloudWatchPatches:
         for name in names:
             found = self._store.values(key, name, period, start, end, params.get("Unit"))
             for window, value in found.items():
-                point = points.setdefault(window, {"Timestamp": moment_of(window),
-                                                   "Unit": params.get("Unit") or "None"})
+                point = points.setdefault(
+                    window, {"Timestamp": moment_of(window), "Unit": params.get("Unit") or "None"}
+                )
                 if name.startswith("p") and percent(name) is not None:
                     point.setdefault("ExtendedStatistics", {})[name] = value
                 else:
                     point[name] = value
-        return ActionResult({"Label": params["MetricName"],
-                             "Datapoints": [points[w] for w in sorted(points)]})
+        return ActionResult(
+            {"Label": params["MetricName"], "Datapoints": [points[w] for w in sorted(points)]}
+        )
 
     def _list(self, params: Mapping[str, Any]) -> ActionResult:
         found = sorted(self._matching(params), key=lambda k: (k.namespace, k.name, k.dimensions))
         first = int(params.get("NextToken") or 0)
-        page = found[first:first + PAGE]
-        result: dict[str, Any] = {"Metrics": [
-            {"Namespace": key.namespace, "MetricName": key.name,
-             "Dimensions": [{"Name": n, "Value": v} for n, v in key.dimensions]}
-            for key in page
-        ]}
+        page = found[first : first + PAGE]
+        result: dict[str, Any] = {
+            "Metrics": [
+                {
+                    "Namespace": key.namespace,
+                    "MetricName": key.name,
+                    "Dimensions": [{"Name": n, "Value": v} for n, v in key.dimensions],
+                }
+                for key in page
+            ]
+        }
         if first + PAGE < len(found):
             result["NextToken"] = str(first + PAGE)
         return ActionResult(result)
@@ -118,8 +132,10 @@ class CloudWatchPatches:
                 continue
             if params.get("MetricName") not in (None, key.name):
                 continue
-            if any(own.get(d["Name"]) is None or d.get("Value") not in (None, own[d["Name"]])
-                   for d in wanted):
+            if any(
+                own.get(d["Name"]) is None or d.get("Value") not in (None, own[d["Name"]])
+                for d in wanted
+            ):
                 continue
             last = self._store.last_time(key) or 0.0
             if recent and last < self._clock.time() - RECENT_SECONDS:
@@ -135,8 +151,9 @@ def _samples(datum: Mapping[str, Any], moment: float) -> Iterator[Sample]:
             yield Sample.of(moment, float(value), float(count), unit)
     elif datum.get("StatisticValues"):
         stats = {name: float(value) for name, value in datum["StatisticValues"].items()}
-        yield Sample(moment, stats["Sum"], stats["Minimum"], stats["Maximum"],
-                     stats["SampleCount"], unit)
+        yield Sample(
+            moment, stats["Sum"], stats["Minimum"], stats["Maximum"], stats["SampleCount"], unit
+        )
     else:
         yield Sample.of(moment, float(datum.get("Value", 0)), unit=unit)
 
@@ -146,8 +163,11 @@ def _data_result(
 ) -> dict[str, Any]:
     windows = sorted(series, reverse=not ascending)
     return {
-        "Id": query_id, "Label": label, "StatusCode": "Complete",
-        "Timestamps": [moment_of(w) for w in windows], "Values": [series[w] for w in windows],
+        "Id": query_id,
+        "Label": label,
+        "StatusCode": "Complete",
+        "Timestamps": [moment_of(w) for w in windows],
+        "Values": [series[w] for w in windows],
     }
 
 

@@ -40,8 +40,9 @@ class Query:
 
     def _check(self, queries: Sequence[Mapping[str, Any]]) -> None:
         if len(queries) > MAX_QUERIES:
-            raise QueryError(f"The collection MetricDataQueries must not have a size greater than "
-                             f"{MAX_QUERIES}.")
+            raise QueryError(
+                f"The collection MetricDataQueries must not have a size greater than {MAX_QUERIES}."
+            )
         if len(self._queries) != len(queries):
             raise QueryError("The values for parameter id in MetricDataQueries are not unique.")
         if self._start >= self._end:
@@ -60,8 +61,13 @@ class Query:
             several = isinstance(value, list)
             for number, series in enumerate(value if several else [value]):
                 label = str(query.get("Label") or _label(query))
-                found.append((query_id, f"{label} {number}" if several else label,
-                              self._on_grid(series, query)))
+                found.append(
+                    (
+                        query_id,
+                        f"{label} {number}" if several else label,
+                        self._on_grid(series, query),
+                    )
+                )
         return found
 
     def _on_grid(self, value: Any, query: Mapping[str, Any]) -> Series:
@@ -97,13 +103,15 @@ class Query:
         metric, period = stat["Metric"], float(stat["Period"])
         dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions") or ()}
         key = SeriesKey.of(metric["Namespace"], metric["MetricName"], dimensions)
-        return self._store.values(key, stat["Stat"], period, aligned(self._start, period),
-                                  self._end, stat.get("Unit"))
+        return self._store.values(
+            key, stat["Stat"], period, aligned(self._start, period), self._end, stat.get("Unit")
+        )
 
     def _metrics(self) -> dict[str, Series]:
         return {
             query_id: self.value(query_id)  # type: ignore[misc]
-            for query_id, query in self._queries.items() if "MetricStat" in query
+            for query_id, query in self._queries.items()
+            if "MetricStat" in query
         }
 
     def _period(self, query: Mapping[str, Any]) -> float:
@@ -114,7 +122,8 @@ class Query:
             return float(query["Period"])
         named = [q for q in _names(parse_math(str(query["Expression"]))) if q in self._queries]
         inner = [self._queries[n] for n in named] or [
-            q for q in self._queries.values() if "MetricStat" in q]
+            q for q in self._queries.values() if "MetricStat" in q
+        ]
         return max((self._period(q) for q in inner if q is not query), default=DEFAULT_PERIOD)
 
     def _grid(self, period: float) -> list[float]:

@@ -14,8 +14,12 @@ from tools.embedded.metrics.store import MetricsStore, SeriesKey
 from tools.embedded.pump.view import AccountView
 
 # How Step Functions calls the end of an execution, by moto's status.
-EXECUTION_METRICS = {"FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut",
-                     "ABORTED": "ExecutionsAborted", "SUCCEEDED": "ExecutionsSucceeded"}
+EXECUTION_METRICS = {
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+}
 
 
 class ServiceMetrics:
@@ -69,8 +73,10 @@ class ServiceMetrics:
             hidden = [m for m in messages if m.visible_at > now]
             oldest = min((m.sent_timestamp or now for m in messages), default=now)
             values = {
-                "ApproximateNumberOfMessagesVisible":
-                    (len(messages) - len(hidden) - len(delayed), "Count"),
+                "ApproximateNumberOfMessagesVisible": (
+                    len(messages) - len(hidden) - len(delayed),
+                    "Count",
+                ),
                 "ApproximateNumberOfMessagesNotVisible": (len(hidden), "Count"),
                 "ApproximateNumberOfMessagesDelayed": (len(delayed), "Count"),
                 "ApproximateAgeOfOldestMessage": (max(0.0, (now - oldest) / 1000), "Seconds"),
@@ -85,8 +91,9 @@ class ServiceMetrics:
             if arn in self._ended or status not in EXECUTION_METRICS:
                 continue
             self._ended.add(arn)
-            key = SeriesKey.of("AWS/States", EXECUTION_METRICS[status],
-                               {"StateMachineArn": machine_arn})
+            key = SeriesKey.of(
+                "AWS/States", EXECUTION_METRICS[status], {"StateMachineArn": machine_arn}
+            )
             self._store.add(key, Sample.of(minute, 1.0, unit="Count"))
 
     def _finished(self) -> list[tuple[str, str, str]]:
@@ -96,9 +103,11 @@ class ServiceMetrics:
             for machine in list(getattr(backend, "state_machines", [])):
                 for execution in list(machine.executions):
                     status = getattr(execution, "status", None) or getattr(
-                        execution, "exec_status", "")
+                        execution, "exec_status", ""
+                    )
                     arn = getattr(execution, "execution_arn", None) or getattr(
-                        execution, "exec_arn", "")
+                        execution, "exec_arn", ""
+                    )
                     found.append((str(arn), str(machine.arn), str(status)))
         return found
 

@@ -61,12 +61,18 @@ class MetricsStore:
         """The samples with start <= time < end, oldest first."""
         with self._lock:
             samples = self._series.get(key, [])
-            found = samples[bisect_left(samples, start, key=_time):
-                            bisect_left(samples, end, key=_time)]
+            found = samples[
+                bisect_left(samples, start, key=_time) : bisect_left(samples, end, key=_time)
+            ]
         return [s for s in found if s.unit == unit] if unit else found
 
     def values(
-        self, key: SeriesKey, stat: str, period: float, start: float, end: float,
+        self,
+        key: SeriesKey,
+        stat: str,
+        period: float,
+        start: float,
+        end: float,
         unit: str | None = None,
     ) -> dict[float, float]:
         """A statistic for each window that has samples, by the window's first second.

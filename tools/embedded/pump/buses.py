@@ -38,14 +38,22 @@ class Buses:
         self._patches.restore()
 
     def put_event(
-        self, source: str, detail_type: str, detail: Mapping[str, Any], bus: str = "default",
+        self,
+        source: str,
+        detail_type: str,
+        detail: Mapping[str, Any],
+        bus: str = "default",
         resources: Sequence[str] = (),
     ) -> None:
         """An event of AWS's own or of the account's; `bus` is a name or an ARN."""
         self.publish(self.envelope(source, detail_type, dict(detail), list(resources)), bus)
 
     def envelope(
-        self, source: str, detail_type: str, detail: Any, resources: Sequence[str] = (),
+        self,
+        source: str,
+        detail_type: str,
+        detail: Any,
+        resources: Sequence[str] = (),
         moment: float | None = None,
     ) -> dict[str, Any]:
         when = self._account.clock.time() if moment is None else moment
@@ -81,11 +89,16 @@ class Buses:
     ) -> None:
         payload = target_payload(target, event, rule_arn)
         arn = target["Arn"]
-        self._deliveries.put(Delivery(
-            send=lambda attempt: self._targets.send(arn, payload, target),
-            body=payload, origin_arn=rule_arn, target_arn=arn,
-            dead_letter_attributes={"RULE_ARN": rule_arn}, **retry_limits(target),
-        ))
+        self._deliveries.put(
+            Delivery(
+                send=lambda attempt: self._targets.send(arn, payload, target),
+                body=payload,
+                origin_arn=rule_arn,
+                target_arn=arn,
+                dead_letter_attributes={"RULE_ARN": rule_arn},
+                **retry_limits(target),
+            )
+        )
 
     def accept(self, entry: Mapping[str, Any], known: Callable[[str], bool]) -> dict[str, str]:
         """One entry of PutEvents: an event id, or an error code and message."""
@@ -94,7 +107,7 @@ class Buses:
                 return {
                     "ErrorCode": "InvalidArgument",
                     "ErrorMessage": f"Parameter {member} is not valid. "
-                                    f"Reason: {member} is a required argument.",
+                    f"Reason: {member} is a required argument.",
                 }
         try:
             detail = json.loads(entry["Detail"])
@@ -102,8 +115,13 @@ class Buses:
             detail = None
         if not isinstance(detail, dict):
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        event = self.envelope(entry["Source"], entry["DetailType"], detail,
-                              entry.get("Resources") or (), _epoch(entry.get("Time")))
+        event = self.envelope(
+            entry["Source"],
+            entry["DetailType"],
+            detail,
+            entry.get("Resources") or (),
+            _epoch(entry.get("Time")),
+        )
         bus = entry.get("EventBusName") or "default"
         if known(bus):
             self.publish(event, bus)

@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 MONTHS = {name.upper(): n for n, name in enumerate(calendar.month_abbr) if name}
-WEEKDAYS = {name: n for n, name in enumerate(
-    ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), start=1)}
+WEEKDAYS = {
+    name: n for n, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), start=1)
+}
 LAST_YEAR = 2199
 # Leap days on a given weekday recur within 40 years: beyond that an expression never fires.
 HORIZON_YEARS = 40
@@ -159,19 +160,21 @@ def _days_of_week(text: str, year: int, month: int) -> set[int]:
             of_kind = _on_weekdays(year, month, length, {_weekday(name)})
             if not 1 <= nth <= 5:
                 raise CronError(f"day-of-week: {part!r} asks for week {nth}")
-            days |= set(of_kind[nth - 1:nth])
+            days |= set(of_kind[nth - 1 : nth])
         elif part.endswith("L"):
             days.add(_on_weekdays(year, month, length, {_weekday(part[:-1] or "SAT")})[-1])
         else:
-            days |= set(_on_weekdays(
-                year, month, length, _numbers(part, 1, 7, "day-of-week", WEEKDAYS)))
+            days |= set(
+                _on_weekdays(year, month, length, _numbers(part, 1, 7, "day-of-week", WEEKDAYS))
+            )
     return days
 
 
 def _on_weekdays(year: int, month: int, length: int, weekdays: set[int]) -> list[int]:
     first = date(year, month, 1)
     return [
-        d for d in range(1, length + 1)
+        d
+        for d in range(1, length + 1)
         if (first + timedelta(days=d - 1)).isoweekday() % 7 + 1 in weekdays
     ]
 

@@ -49,7 +49,9 @@ class Deliveries:
     """A few workers that send what is due, in the order in which it came."""
 
     def __init__(
-        self, clock: Clock, dead_letter: Callable[[str, str, Mapping[str, str]], None],
+        self,
+        clock: Clock,
+        dead_letter: Callable[[str, str, Mapping[str, str]], None],
         on_failure: Callable[[Delivery], None],
     ) -> None:
         self._clock = clock
@@ -123,8 +125,9 @@ class Deliveries:
         if error.retryable and not exhausted:
             self._push(self._clock.time() + pause, delivery)
             return
-        log.warning("delivery from %s to %s failed: %s",
-                    delivery.origin_arn, delivery.target_arn, error)
+        log.warning(
+            "delivery from %s to %s failed: %s", delivery.origin_arn, delivery.target_arn, error
+        )
         self._on_failure(delivery)
         if delivery.dead_letter_arn:
             self._bury(delivery, error, exhausted)

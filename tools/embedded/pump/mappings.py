@@ -11,8 +11,11 @@ from tools.embedded.pump.patches import Patches
 from tools.embedded.pump.queues import Queues
 from tools.embedded.pump.view import AccountView
 
-CHANGES = ("create_event_source_mapping", "update_event_source_mapping",
-           "delete_event_source_mapping")
+CHANGES = (
+    "create_event_source_mapping",
+    "update_event_source_mapping",
+    "delete_event_source_mapping",
+)
 
 
 class Mappings:

@@ -45,9 +45,14 @@ class Pump:
         self.alarms = Alarms(account, self.store, self.buses, self)
         self.buses.matched = self._rule_matched
         self._ticker = Ticker(account.clock, self.metrics.publish, self.alarms.evaluate)
-        self._patches = (self.queues, self.buses, self.topics,
-                         CloudWatchPatches(self.store, account.clock), AlarmPatches(self.alarms),
-                         s3_integrity)
+        self._patches = (
+            self.queues,
+            self.buses,
+            self.topics,
+            CloudWatchPatches(self.store, account.clock),
+            AlarmPatches(self.alarms),
+            s3_integrity,
+        )
 
     def install(self) -> None:
         for patch in self._patches:
@@ -74,7 +79,11 @@ class Pump:
         return self.topics.outbox
 
     def put_event(
-        self, source: str, detail_type: str, detail: Mapping[str, Any], bus: str = "default",
+        self,
+        source: str,
+        detail_type: str,
+        detail: Mapping[str, Any],
+        bus: str = "default",
         resources: Sequence[str] = (),
     ) -> None:
         self.buses.put_event(source, detail_type, detail, bus, resources)
@@ -94,10 +103,15 @@ class Pump:
 
     def act(self, alarm_arn: str, target_arn: str, payload: str) -> None:
         """Carries out an alarm's action in the background."""
-        self.deliveries.put(Delivery(
-            send=lambda attempt: self.targets.send(target_arn, payload, {}),
-            body=payload, origin_arn=alarm_arn, target_arn=target_arn, max_retries=3,
-        ))
+        self.deliveries.put(
+            Delivery(
+                send=lambda attempt: self.targets.send(target_arn, payload, {}),
+                body=payload,
+                origin_arn=alarm_arn,
+                target_arn=target_arn,
+                max_retries=3,
+            )
+        )
 
     def _rule_matched(self, rule_name: str) -> None:
         for metric in ("MatchedEvents", "TriggeredRules", "Invocations"):

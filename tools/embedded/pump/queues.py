@@ -161,8 +161,12 @@ class Queues:
 
 def _receive_with(queues: Queues) -> Any:
     def receive_message(
-        backend: Any, queue_name: str, count: int, wait_seconds_timeout: int,
-        visibility_timeout: int, message_attribute_names: list[str] | None = None,
+        backend: Any,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        message_attribute_names: list[str] | None = None,
     ) -> list[models.Message]:
         queue = backend.get_queue(queue_name)
         messages = queues.long_poll(queue, count, wait_seconds_timeout, visibility_timeout)
@@ -214,7 +218,8 @@ def _busy_groups(queue: models.Queue, now: float) -> set[str]:
     if not queue.fifo_queue:
         return set()
     return {
-        m.group_id for m in queue._messages
+        m.group_id
+        for m in queue._messages
         if m.group_id and m.approximate_receive_count and m.visible_at > now
     }
 

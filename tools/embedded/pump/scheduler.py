@@ -76,9 +76,12 @@ class Scheduler:
         from moto.scheduler import models
 
         self._patches.set_time(models, self._account.clock)
-        for owner, name in ((models.EventBridgeSchedulerBackend, "create_schedule"),
-                            (models.EventBridgeSchedulerBackend, "update_schedule"),
-                            (EventsBackend, "put_rule"), (EventsBackend, "enable_rule")):
+        for owner, name in (
+            (models.EventBridgeSchedulerBackend, "create_schedule"),
+            (models.EventBridgeSchedulerBackend, "update_schedule"),
+            (EventsBackend, "put_rule"),
+            (EventsBackend, "enable_rule"),
+        ):
             setattr(owner, name, self._announced(self._patches.set(owner, name, None)))
         self._thread.start()
 
@@ -177,8 +180,7 @@ class Scheduler:
 
     def _rule_firing(self, rule: Any) -> Callable[[float, bool], None]:
         def fire(scheduled: float, last: bool) -> None:
-            event = self._buses.envelope(
-                "aws.events", "Scheduled Event", {}, [rule.arn], scheduled)
+            event = self._buses.envelope("aws.events", "Scheduled Event", {}, [rule.arn], scheduled)
             self._buses.matched(rule.name)
             for target in list(rule.targets):
                 self._buses.send_to_target(rule.arn, target, event)
@@ -196,7 +198,8 @@ class Scheduler:
     def _send(self, schedule: Any, scheduled: float) -> None:
         target = schedule.target
         event = self._buses.envelope(
-            "aws.scheduler", "Scheduled Event", "{}", [schedule.arn], scheduled)
+            "aws.scheduler", "Scheduled Event", "{}", [schedule.arn], scheduled
+        )
         text = as_text(event if target.get("Input") is None else target["Input"])
         payload = _with_context(text, schedule.arn, scheduled)
 
@@ -204,16 +207,23 @@ class Scheduler:
             body = payload.replace("<aws.scheduler.attempt-number>", str(attempt))
             self._targets.send(target["Arn"], body, target)
 
-        self._deliveries.put(Delivery(
-            send=send, body=payload, origin_arn=schedule.arn, target_arn=target["Arn"],
-            dead_letter_attributes={"SCHEDULE_ARN": schedule.arn}, **retry_limits(target),
-        ))
+        self._deliveries.put(
+            Delivery(
+                send=send,
+                body=payload,
+                origin_arn=schedule.arn,
+                target_arn=target["Arn"],
+                dead_letter_attributes={"SCHEDULE_ARN": schedule.arn},
+                **retry_limits(target),
+            )
+        )
 
 
 def _with_context(text: str, schedule_arn: str, scheduled: float) -> str:
     moment = datetime.fromtimestamp(scheduled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     context: Mapping[str, str] = {
-        "schedule-arn": schedule_arn, "scheduled-time": moment,
+        "schedule-arn": schedule_arn,
+        "scheduled-time": moment,
         "execution-id": str(uuid.uuid4()),
     }
     for name, value in context.items():
@@ -223,8 +233,12 @@ def _with_context(text: str, schedule_arn: str, scheduled: float) -> str:
 
 def _schedule_entry(schedule: Any) -> Entry:
     return Entry(
-        schedule.arn, schedule.schedule_expression, schedule.schedule_expression_timezone or "UTC",
-        _moment(schedule.start_date), _moment(schedule.end_date), True,
+        schedule.arn,
+        schedule.schedule_expression,
+        schedule.schedule_expression_timezone or "UTC",
+        _moment(schedule.start_date),
+        _moment(schedule.end_date),
+        True,
         float(schedule.last_modified_date),
     )
 

@@ -13,8 +13,15 @@ from botocore.exceptions import ClientError
 from tools.embedded.pump.delivery import DeliveryError
 from tools.embedded.pump.view import AccountView
 
-PERMANENT = ("ResourceNotFoundException", "StateMachineDoesNotExist", "ValidationException",
-             "AccessDenied", "AccessDeniedException", "InvalidName", "InvalidExecutionInput")
+PERMANENT = (
+    "ResourceNotFoundException",
+    "StateMachineDoesNotExist",
+    "ValidationException",
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidName",
+    "InvalidExecutionInput",
+)
 
 
 class Targets:
@@ -49,7 +56,8 @@ class Targets:
     def bury(self, queue_arn: str, body: str, attributes: Mapping[str, str]) -> None:
         """Sends a dead letter with its explanation as message attributes."""
         self._queue_backend(queue_arn).send_message(
-            queue_arn.split(":")[-1], body,
+            queue_arn.split(":")[-1],
+            body,
             message_attributes={
                 name: {"DataType": "String", "StringValue": value[:1000]}
                 for name, value in attributes.items()
@@ -103,13 +111,19 @@ class Targets:
         """A schedule names source and type; a rule passes its event on to another bus."""
         parameters = target.get("EventBridgeParameters")
         if parameters:
-            entry = {"Source": parameters["Source"], "DetailType": parameters["DetailType"],
-                     "Detail": payload}
+            entry = {
+                "Source": parameters["Source"],
+                "DetailType": parameters["DetailType"],
+                "Detail": payload,
+            }
         else:
             event = json.loads(payload)
-            entry = {"Source": event["source"], "DetailType": event["detail-type"],
-                     "Detail": json.dumps(event["detail"]),
-                     "Resources": event.get("resources", [])}
+            entry = {
+                "Source": event["source"],
+                "DetailType": event["detail-type"],
+                "Detail": json.dumps(event["detail"]),
+                "Resources": event.get("resources", []),
+            }
         self._account.boto("events").put_events(Entries=[{**entry, "EventBusName": arn}])
 
     def _to_any_operation(self, arn: str, payload: str, target: Mapping[str, Any]) -> None:

@@ -25,7 +25,9 @@ class Ticker:
     """
 
     def __init__(
-        self, clock: Clock, every_minute: Callable[[float], None],
+        self,
+        clock: Clock,
+        every_minute: Callable[[float], None],
         every_tick: Callable[[float], None],
     ) -> None:
         self._clock = clock

@@ -79,7 +79,8 @@ class Topics:
             name,
             notification["Message"] if raw else json.dumps(_envelope(subscription, notification)),
             message_attributes=_queue_attributes(attributes) if raw else None,
-            validate_group_id=False, **fifo,
+            validate_group_id=False,
+            **fifo,
         )
         return None
 
@@ -94,46 +95,66 @@ class Topics:
             },
         }
         return {
-            "Type": "Notification", "MessageId": message_id or str(uuid.uuid4()),
-            "TopicArn": topic_arn, "Message": message,
+            "Type": "Notification",
+            "MessageId": message_id or str(uuid.uuid4()),
+            "TopicArn": topic_arn,
+            "Message": message,
             "Timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             **{name: value for name, value in given.items() if value},
         }
 
     def _mail(self, address: str, notification: Mapping[str, Any]) -> None:
-        self.outbox.append(Email(
-            address, notification["TopicArn"], notification.get("Subject", ""),
-            notification["Message"], self._account.clock.time(),
-        ))
+        self.outbox.append(
+            Email(
+                address,
+                notification["TopicArn"],
+                notification.get("Subject", ""),
+                notification["Message"],
+                self._account.clock.time(),
+            )
+        )
 
     def _put(self, subscription: Any, body: str) -> None:
         redrive = subscription.attributes.get("RedrivePolicy")
         policy = json.loads(redrive) if isinstance(redrive, str) else redrive or {}
-        self._deliveries.put(Delivery(
-            send=lambda attempt: self._send(subscription, body),
-            body=body, origin_arn=subscription.arn, target_arn=subscription.endpoint,
-            dead_letter_arn=policy.get("deadLetterTargetArn"), max_retries=3,
-        ))
+        self._deliveries.put(
+            Delivery(
+                send=lambda attempt: self._send(subscription, body),
+                body=body,
+                origin_arn=subscription.arn,
+                target_arn=subscription.endpoint,
+                dead_letter_arn=policy.get("deadLetterTargetArn"),
+                max_retries=3,
+            )
+        )
 
     def _send(self, subscription: Any, body: str) -> None:
         if not subscription.protocol.startswith("http"):
             self._targets.send(subscription.endpoint, body, {})
             return
-        headers = {"Content-Type": "text/plain; charset=UTF-8",
-                   "x-amz-sns-message-type": "Notification",
-                   "x-amz-sns-topic-arn": subscription.topic.arn,
-                   "x-amz-sns-subscription-arn": subscription.arn}
-        answer = requests.post(subscription.endpoint, data=body.encode(), headers=headers,
-                               timeout=WEB_HOOK_TIMEOUT)
+        headers = {
+            "Content-Type": "text/plain; charset=UTF-8",
+            "x-amz-sns-message-type": "Notification",
+            "x-amz-sns-topic-arn": subscription.topic.arn,
+            "x-amz-sns-subscription-arn": subscription.arn,
+        }
+        answer = requests.post(
+            subscription.endpoint, data=body.encode(), headers=headers, timeout=WEB_HOOK_TIMEOUT
+        )
         if answer.status_code >= 400:
             raise DeliveryError("HTTP_ERROR", f"HTTP {answer.status_code}", retryable=True)
 
 
 def _publish_with(topics: Topics, original: Any) -> Any:
     def publish(
-        subscription: Any, message: str, message_id: str, subject: str | None = None,
-        message_attributes: dict[str, Any] | None = None, group_id: str | None = None,
-        deduplication_id: str | None = None, message_structure: str | None = None,
+        subscription: Any,
+        message: str,
+        message_id: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
     ) -> None:
         matcher = subscription._filter_policy_matcher
         if matcher is not None and not matcher.matches(message_attributes, message):
@@ -142,15 +163,26 @@ def _publish_with(topics: Topics, original: Any) -> Any:
         if message_structure == "json":
             text = subscription._parse_message_structure(message, subscription.protocol)
         notification = topics.notification(
-            subscription.topic.arn, text, message_id, subject=subject,
+            subscription.topic.arn,
+            text,
+            message_id,
+            subject=subject,
             message_attributes=message_attributes,
         )
         if subscription.protocol == "sqs":
             fifo = {"group_id": group_id, "deduplication_id": deduplication_id}
             topics.to_queue(subscription, notification, fifo)
         elif not topics.deliver(subscription, notification):
-            original(subscription, message, message_id, subject, message_attributes, group_id,
-                     deduplication_id, message_structure)
+            original(
+                subscription,
+                message,
+                message_id,
+                subject,
+                message_attributes,
+                group_id,
+                deduplication_id,
+                message_structure,
+            )
 
     return publish
 
@@ -160,7 +192,9 @@ def _envelope(subscription: Any, notification: Mapping[str, Any]) -> dict[str, A
     region = subscription.topic.arn.split(":")[3]
     host = f"https://sns.{region}.amazonaws.com"
     return {
-        **notification, "SignatureVersion": "1", "Signature": SIGNATURE,
+        **notification,
+        "SignatureVersion": "1",
+        "Signature": SIGNATURE,
         "SigningCertURL": f"{host}/SimpleNotificationService-0000.pem",
         "UnsubscribeURL": f"{host}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}",
     }
@@ -171,16 +205,21 @@ def _record(subscription: Any, notification: Mapping[str, Any]) -> dict[str, Any
     envelope = {"Subject": None, "MessageAttributes": {}, **_envelope(subscription, notification)}
     envelope["SigningCertUrl"] = envelope.pop("SigningCertURL")
     envelope["UnsubscribeUrl"] = envelope.pop("UnsubscribeURL")
-    return {"EventSource": "aws:sns", "EventVersion": "1.0",
-            "EventSubscriptionArn": subscription.arn, "Sns": envelope}
+    return {
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription.arn,
+        "Sns": envelope,
+    }
 
 
 def _queue_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {
             "DataType": value["Type"],
-            "BinaryValue" if value["Type"].startswith("Binary") else "StringValue":
-                value["Value"] if value["Type"].startswith("Binary") else str(value["Value"]),
+            "BinaryValue" if value["Type"].startswith("Binary") else "StringValue": value["Value"]
+            if value["Type"].startswith("Binary")
+            else str(value["Value"]),
         }
         for name, value in attributes.items()
     }

@@ -26,9 +26,7 @@ def json_path(path: str, document: Any) -> Any:
     return value
 
 
-def target_payload(
-    target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str = ""
-) -> str:
+def target_payload(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str = "") -> str:
     """The JSON text that a rule's target receives for an event."""
     if target.get("Input") is not None:
         return str(target["Input"])
@@ -41,9 +39,7 @@ def target_payload(
     return json.dumps(event)
 
 
-def fill_template(
-    transformer: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str
-) -> str:
+def fill_template(transformer: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
     """Fills <variables>: as JSON where they stand bare, as text inside quotes."""
     values = {
         name: json_path(path, event)
@@ -57,9 +53,7 @@ def fill_template(
         "aws.events.event.json": event,
     }
     parts = re.split(r'("(?:[^"\\]|\\.)*")', str(transformer["InputTemplate"]))
-    return "".join(
-        _fill(part, values, quoted=part.startswith('"')) for part in parts
-    )
+    return "".join(_fill(part, values, quoted=part.startswith('"')) for part in parts)
 
 
 def _fill(part: str, values: Mapping[str, Any], quoted: bool) -> str:

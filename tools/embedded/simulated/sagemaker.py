@@ -1,38 +1,38 @@
-"""SageMaker: control plane and data plane over the simulated world."""
+"""SageMaker's control plane over the simulated world, and the parts that run by themselves."""
 
 from __future__ import annotations
 
-import binascii
 import json
-import re
-import struct
 import threading
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION, Clock, Datapoint, EventSink, MetricSink
+from tools.embedded.simulated.invocations import Invocations
+from tools.embedded.simulated.shapes import JsonService, ServiceError, invalid
+from tools.embedded.simulated.world import Component, Endpoint, SimSettings, World
+from tools.embedded.types import (
+    ACCOUNT_ID,
+    DEFAULT_REGION,
+    Clock,
+    Datapoint,
+    EventSink,
+    MetricSink,
+)
 
-from . import container
-from .shapes import JsonService, ServiceError
-from .world import Component, Endpoint, SimSettings, World
-
-
-def frame(headers: dict[str, str], payload: bytes) -> bytes:
-    """One message of application/vnd.amazon.eventstream (prelude, headers, payload, CRCs)."""
-    h = b"".join(
-        bytes([len(k)]) + k.encode() + b"\x07" + struct.pack(">H", len(v)) + v.encode()
-        for k, v in headers.items()
-    )
-    prelude = struct.pack(">II", 12 + len(h) + len(payload) + 4, len(h))
-    m = prelude + struct.pack(">I", binascii.crc32(prelude)) + h + payload
-    return m + struct.pack(">I", binascii.crc32(m))
+_PUBLISH_SECONDS = 10  # SageMaker's high-resolution metrics
+_EVENT_STATUS = {"InService": "IN_SERVICE", "Failed": "FAILED", "Creating": "CREATING"}
 
 
 class SageMakerService(JsonService):
+    """Models, endpoint configs, endpoints, inference components, and their data plane.
+
+    `weights` says whether a model's S3 prefix holds anything; a component without weights fails.
+    """
+
     service, signing_names = "sagemaker", ("sagemaker",)
 
     def __init__(
@@ -44,433 +44,292 @@ class SageMakerService(JsonService):
         settings: SimSettings | None = None,
         weights: Callable[[str], bool] | None = None,
     ) -> None:
-        self.clock, self.weights = clock, weights
-        self.put_event, self.put_metric = events.put_event, metrics.put_metric
-        self.region, self.account_id = DEFAULT_REGION, ACCOUNT_ID
-        gpus = json.loads(Path(__file__).with_name("accelerators.json").read_text())
-        settings = settings or SimSettings()
-        self.world = World(clock, settings, gpus, self._endpoint_event)
-        self.models, self.configs, self.tags = {}, {}, {}
-        self.counts = {}
-        self.invocations = 0  # that reached a copy
-        self.stop = threading.Event()
-        self.faults = []
-        self.fired = []
-        threading.Thread(target=self._run, daemon=True).start()
+        table = Path(__file__).with_name("accelerators.json").read_text()
+        self.clock = clock
+        self.world = World(clock, settings or SimSettings(), json.loads(table), self._announce)
+        self.invoked = Invocations(clock, self.world)
+        self._events, self._metrics, self._weights = events, metrics, weights
+        self._models: dict[str, dict[str, Any]] = {}
+        self._configs: dict[str, dict[str, Any]] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._publish, name="sagemaker", daemon=True)
+        self._thread.start()
 
-    # ---- helpers
-    def arn(self, kind, name):
-        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name.lower() if kind != 'inference-component' else name}"
+    @property
+    def invocations(self) -> int:
+        """Requests that reached a copy."""
+        return self.invoked.total
 
-    def when(self, t):
-        return datetime.fromtimestamp(t, UTC)
-
-    def find(self, store, name, kind):
-        if name not in store:
-            raise ServiceError("ValidationException", f'Could not find {kind} "{name}".')
-        return store[name]
-
-    def _endpoint_event(self, e):
-        s = {
-            "InService": "IN_SERVICE",
-            "Failed": "FAILED",
-            "Deleting": "DELETING",
-            "Creating": "CREATING",
-        }[e.status]
-        self.put_event(
-            "aws.sagemaker",
-            "SageMaker Endpoint State Change",
-            {
-                "EndpointName": e.name,
-                "EndpointArn": self.arn("endpoint", e.name),
-                "EndpointStatus": s,
-            },
-        )
-
-    def call(self, op, args):
-        for f in list(self.faults):
-            if f["operation"] in (op, "*") and f["times"] > 0:
-                f["times"] -= 1
-                self.fired.append((self.clock.time(), op, f["code"]))
-                raise ServiceError(f["code"], f.get("message", "injected"), f.get("status", 400))
+    def billed(self) -> list[tuple[str, str, str, float, float | None]]:
+        """Endpoint, type, id, asked, gone (None: still there) of every instance that ever was."""
         self.world.settle()
         with self.world.lock:
-            return super().call(op, args)
+            return [
+                (endpoint.name, instance.type, instance.id, instance.asked, instance.gone)
+                for endpoint in [*self.world.removed, *self.world.endpoints.values()]
+                for instance in endpoint.instances
+            ]
 
-    # ---- models and configs
-    def create_model(self, ModelName, **a):
-        if ModelName in self.models:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot create already existing model "{self.arn("model", ModelName)}".',
-            )
-        self.models[ModelName] = {"ModelName": ModelName, **a, "CreationTime": self.clock.now()}
+    def handle(self, request: Request) -> Response:
+        return self.invoked.handle(request, self) or super().handle(request)
+
+    def call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        self.world.settle()
+        with self.world.lock:
+            return super().call(operation, arguments)
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join(timeout=2)
+
+    # Models and endpoint configs
+
+    def create_model(self, ModelName: str, **rest: Any) -> dict[str, Any]:
+        _refuse_twice(self._models, ModelName, self.arn("model", ModelName))
+        made = {"ModelName": ModelName, **rest, "CreationTime": self.clock.now()}
+        self._models[ModelName] = made
         return {"ModelArn": self.arn("model", ModelName)}
 
-    def describe_model(self, ModelName):
-        m = self.find(self.models, ModelName, "model")
-        return {
-            k: v for k, v in {**m, "ModelArn": self.arn("model", ModelName)}.items() if k != "Tags"
-        }
+    def describe_model(self, ModelName: str) -> dict[str, Any]:
+        return self._described(self._models, "model", ModelName, "ModelArn")
 
-    def delete_model(self, ModelName):
-        self.find(self.models, ModelName, "model")
-        del self.models[ModelName]
+    def delete_model(self, ModelName: str) -> None:
+        del self._models[_known(self._models, ModelName, "model")["ModelName"]]
 
-    def create_endpoint_config(self, EndpointConfigName, ProductionVariants, **a):
-        if EndpointConfigName in self.configs:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot create already existing endpoint configuration "{EndpointConfigName}".',
-            )
-        for v in ProductionVariants:
-            if "ModelName" not in v and not a.get("ExecutionRoleArn"):
-                raise ServiceError(
-                    "ValidationException",
-                    "ExecutionRoleArn is required when a variant names no model",
-                )
-            if "InstancePools" in v and "InstanceType" in v:
-                raise ServiceError(
-                    "ValidationException",
-                    "InstanceType and InstancePools cannot be specified together",
-                )
-            if "InstancePools" not in v and "InstanceType" not in v:
-                raise ServiceError(
-                    "ValidationException", "One of InstanceType and InstancePools is required"
-                )
-        self.configs[EndpointConfigName] = {
+    def create_endpoint_config(
+        self, EndpointConfigName: str, ProductionVariants: list[dict[str, Any]], **rest: Any
+    ) -> dict[str, Any]:
+        _refuse_twice(
+            self._configs, EndpointConfigName, self.arn("endpoint-config", EndpointConfigName)
+        )
+        for variant in ProductionVariants:
+            _check_variant(variant, rest)
+        self._configs[EndpointConfigName] = {
             "EndpointConfigName": EndpointConfigName,
             "ProductionVariants": ProductionVariants,
-            **a,
+            **rest,
             "CreationTime": self.clock.now(),
         }
         return {"EndpointConfigArn": self.arn("endpoint-config", EndpointConfigName)}
 
-    def describe_endpoint_config(self, EndpointConfigName):
-        c = self.find(self.configs, EndpointConfigName, "endpoint configuration")
-        return {
-            k: v
-            for k, v in {
-                **c,
-                "EndpointConfigArn": self.arn("endpoint-config", EndpointConfigName),
-            }.items()
-            if k != "Tags"
-        }
+    def describe_endpoint_config(self, EndpointConfigName: str) -> dict[str, Any]:
+        return self._described(
+            self._configs, "endpoint-config", EndpointConfigName, "EndpointConfigArn"
+        )
 
-    def delete_endpoint_config(self, EndpointConfigName):
-        self.find(self.configs, EndpointConfigName, "endpoint configuration")
-        del self.configs[EndpointConfigName]
+    def delete_endpoint_config(self, EndpointConfigName: str) -> None:
+        _known(self._configs, EndpointConfigName, "endpoint configuration")
+        del self._configs[EndpointConfigName]
 
-    # ---- endpoints
-    def create_endpoint(self, EndpointName, EndpointConfigName, **a):
-        if EndpointName in self.world.endpoints:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot create already existing endpoint "{self.arn("endpoint", EndpointName)}".',
-            )
-        c = self.find(self.configs, EndpointConfigName, "endpoint configuration")
+    # Endpoints
+
+    def create_endpoint(
+        self, EndpointName: str, EndpointConfigName: str, **_rest: Any
+    ) -> dict[str, Any]:
+        _refuse_twice(self.world.endpoints, EndpointName, self.arn("endpoint", EndpointName))
+        config = _known(self._configs, EndpointConfigName, "endpoint configuration")
         now = self.clock.time()
-        e = Endpoint(EndpointName, c, now)
-        self.world.endpoints[EndpointName] = e
-        for _ in range(c["ProductionVariants"][0].get("InitialInstanceCount", 1)):
-            self.world.new_instance(e, now)
+        endpoint = Endpoint(EndpointName, config, now)
+        self.world.endpoints[EndpointName] = endpoint
+        for _ in range(endpoint.variant.get("InitialInstanceCount", 1)):
+            self.world.ask_for_instance(endpoint, now)
         return {"EndpointArn": self.arn("endpoint", EndpointName)}
 
-    def describe_endpoint(self, EndpointName):
-        e = self.find(self.world.endpoints, EndpointName, "endpoint")
-        v = e.config["ProductionVariants"][0]
-        alive = e.alive()
-        variant = {
-            "VariantName": v.get("VariantName", "AllTraffic"),
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
+        endpoint = _known(self.world.endpoints, EndpointName, "endpoint")
+        alive = endpoint.alive()
+        variant: dict[str, Any] = {
+            "VariantName": endpoint.variant.get("VariantName", "AllTraffic"),
             "CurrentInstanceCount": len(alive),
             "DesiredInstanceCount": len(alive),
         }
-        if "InstancePools" in v:
+        if "InstancePools" in endpoint.variant:
             variant["InstancePools"] = [
                 {"InstanceType": t, "CurrentInstanceCount": sum(i.type == t for i in alive)}
-                for t in self.world.types(e)
+                for t in endpoint.types
             ]
         return {
-            "EndpointName": e.name,
-            "EndpointArn": self.arn("endpoint", e.name),
-            "EndpointConfigName": e.config["EndpointConfigName"],
-            "EndpointStatus": "Deleting" if e.deleting else e.status,
-            "FailureReason": e.failure,
-            "CreationTime": self.when(e.created),
-            "LastModifiedTime": self.when(e.created),
+            **self._endpoint_line(endpoint),
+            "EndpointConfigName": endpoint.config["EndpointConfigName"],
+            "FailureReason": endpoint.failure,
             "ProductionVariants": [variant],
         }
 
-    def delete_endpoint(self, EndpointName):
-        e = self.find(self.world.endpoints, EndpointName, "endpoint")
-        if e.status == "Creating" or e.deleting:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot delete endpoint "{EndpointName}" in {e.status} state',
-            )
+    def list_endpoints(self, NameContains: str = "", **_rest: Any) -> dict[str, Any]:
+        endpoints = self.world.endpoints.values()
+        return {"Endpoints": [self._endpoint_line(e) for e in endpoints if NameContains in e.name]}
+
+    def delete_endpoint(self, EndpointName: str) -> None:
+        endpoint = _known(self.world.endpoints, EndpointName, "endpoint")
+        if endpoint.status == "Creating" or endpoint.deleting:
+            raise invalid(f'Cannot delete endpoint "{EndpointName}" in {endpoint.status} state.')
         if any(c.endpoint == EndpointName for c in self.world.components.values()):
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot delete endpoint "{EndpointName}" while it has inference components',
+            raise invalid(
+                f'Cannot delete endpoint "{EndpointName}" while it has inference components.'
             )
-        e.deleting = self.clock.time()
+        endpoint.deleting = self.clock.time()
 
-    def list_endpoints(self, **a):
-        return {
-            "Endpoints": [
-                {
-                    "EndpointName": e.name,
-                    "EndpointArn": self.arn("endpoint", e.name),
-                    "CreationTime": self.when(e.created),
-                    "LastModifiedTime": self.when(e.created),
-                    "EndpointStatus": e.status,
-                }
-                for e in self.world.endpoints.values()
-                if a.get("NameContains", "") in e.name
-            ]
-        }
+    # Inference components
 
-    # ---- inference components
     def create_inference_component(
         self,
-        InferenceComponentName,
-        EndpointName,
-        Specification,
-        VariantName=None,
-        RuntimeConfig=None,
-        Tags=None,
-    ):
-        if InferenceComponentName in self.world.components:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot create already existing inference component "{InferenceComponentName}".',
-            )
-        e = self.find(self.world.endpoints, EndpointName, "endpoint")
-        if e.status != "InService":
-            raise ServiceError("ValidationException", f"Endpoint {EndpointName} is not in service")
-        if "ModelName" in Specification:
-            model = self.find(self.models, Specification["ModelName"], "model")
-        n = int(
-            Specification.get("ComputeResourceRequirements", {}).get(
-                "NumberOfAcceleratorDevicesRequired", 1
-            )
-        )
+        InferenceComponentName: str,
+        EndpointName: str,
+        Specification: dict[str, Any],
+        RuntimeConfig: dict[str, Any] | None = None,
+        **rest: Any,
+    ) -> dict[str, Any]:
+        arn = self.arn("inference-component", InferenceComponentName)
+        _refuse_twice(self.world.components, InferenceComponentName, arn)
+        endpoint = _known(self.world.endpoints, EndpointName, "endpoint")
+        if endpoint.status != "InService":
+            raise invalid(f'Endpoint "{EndpointName}" is {endpoint.status}, not InService.')
+        needs = Specification.get("ComputeResourceRequirements", {})
         now = self.clock.time()
-        c = Component(
-            InferenceComponentName,
-            EndpointName,
-            {"Specification": Specification, "VariantName": VariantName},
-            (RuntimeConfig or {"CopyCount": 1})["CopyCount"],
-            now,
-            n,
+        component = Component(
+            name=InferenceComponentName,
+            endpoint=EndpointName,
+            arguments={"Specification": Specification, **rest},
+            desired=(RuntimeConfig or {"CopyCount": 1})["CopyCount"],
+            created=now,
+            accelerators=int(needs.get("NumberOfAcceleratorDevicesRequired", 1)),
             changed=now,
         )
-        src = (
-            ((model.get("PrimaryContainer") or {}).get("ModelDataSource") or {}).get("S3DataSource")
-            if "ModelName" in Specification
-            else None
-        )
-        if src and self.weights and not self.weights(src["S3Uri"]):
-            c.status, c.failure = "Failed", f"Could not find model data at {src['S3Uri']}."
-        self.world.components[InferenceComponentName] = c
+        missing = self._missing_weights(Specification)
+        if missing:
+            component.status, component.failure = "Failed", f"No model data at {missing}."
+        self.world.components[InferenceComponentName] = component
         self.world.settle()
-        return {"InferenceComponentArn": self.arn("inference-component", InferenceComponentName)}
+        return {"InferenceComponentArn": arn}
 
-    def describe_inference_component(self, InferenceComponentName):
-        c = self.find(self.world.components, InferenceComponentName, "inference component")
-        now = self.clock.time()
-        s = c.args["Specification"]
+    def describe_inference_component(self, InferenceComponentName: str) -> dict[str, Any]:
+        component = _known(self.world.components, InferenceComponentName, "inference component")
+        asked = component.arguments["Specification"]
+        kept = ("ModelName", "ComputeResourceRequirements", "StartupParameters")
         return {
-            "InferenceComponentName": c.name,
-            "InferenceComponentArn": self.arn("inference-component", c.name),
-            "EndpointName": c.endpoint,
-            "EndpointArn": self.arn("endpoint", c.endpoint),
-            "VariantName": c.args["VariantName"],
-            "FailureReason": c.failure,
-            "Specification": {
-                "ModelName": s.get("ModelName"),
-                "ComputeResourceRequirements": s.get("ComputeResourceRequirements"),
+            **self._component_line(component),
+            "FailureReason": component.failure,
+            "Specification": {key: asked[key] for key in kept if key in asked},
+            "RuntimeConfig": {
+                "DesiredCopyCount": component.desired,
+                "CurrentCopyCount": component.current(self.clock.time()),
             },
-            "RuntimeConfig": {"DesiredCopyCount": c.desired, "CurrentCopyCount": c.current(now)},
-            "CreationTime": self.when(c.created),
-            "LastModifiedTime": self.when(c.changed),
-            "InferenceComponentStatus": "Deleting" if c.deleting else c.status,
         }
+
+    def list_inference_components(self, **_rest: Any) -> dict[str, Any]:
+        components = self.world.components.values()
+        return {"InferenceComponents": [self._component_line(one) for one in components]}
 
     def update_inference_component_runtime_config(
-        self, InferenceComponentName, DesiredRuntimeConfig
-    ):
-        c = self.find(self.world.components, InferenceComponentName, "inference component")
-        if c.status != "InService" or c.deleting:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot update inference component "{InferenceComponentName}" while it is {c.status}',
-            )
-        self.set_copies(c, DesiredRuntimeConfig["CopyCount"])
-        return {"InferenceComponentArn": self.arn("inference-component", c.name)}
+        self, InferenceComponentName: str, DesiredRuntimeConfig: dict[str, Any]
+    ) -> dict[str, Any]:
+        component = _known(self.world.components, InferenceComponentName, "inference component")
+        _refuse_while_changing(component, "update")
+        self.set_copies(component, DesiredRuntimeConfig["CopyCount"])
+        return {"InferenceComponentArn": self.arn("inference-component", component.name)}
 
-    def set_copies(self, c, n):
-        if n != c.desired:
-            c.desired, c.status, c.changed = n, "Updating", self.clock.time()
+    def delete_inference_component(self, InferenceComponentName: str) -> None:
+        component = _known(self.world.components, InferenceComponentName, "inference component")
+        _refuse_while_changing(component, "delete")
+        component.deleting = self.clock.time()
+        for copy in component.copies:
+            copy.leaving = copy.leaving or component.deleting
+
+    def set_copies(self, component: Component, count: int) -> None:
+        """Moves a component's copies, as its API and Application Auto Scaling do."""
+        if count != component.desired:
+            component.desired, component.status = count, "Updating"
+            component.changed = self.clock.time()
         self.world.settle()
 
-    def delete_inference_component(self, InferenceComponentName):
-        c = self.find(self.world.components, InferenceComponentName, "inference component")
-        if c.status in ("Creating", "Updating") or c.deleting:
-            raise ServiceError(
-                "ValidationException",
-                f'Cannot delete inference component "{InferenceComponentName}" while it is {c.status}',
-            )
-        c.deleting = self.clock.time()
-        for k in c.copies:
-            k.leaving = k.leaving or c.deleting
+    def component(self, name: str) -> Component:
+        """Raises ServiceError for an unknown one."""
+        return _known(self.world.components, name, "inference component")
 
-    def list_inference_components(self, **a):
+    def arn(self, kind: str, name: str) -> str:
+        return f"arn:aws:sagemaker:{DEFAULT_REGION}:{ACCOUNT_ID}:{kind}/{name}"
+
+    def _missing_weights(self, specification: dict[str, Any]) -> str | None:
+        if "ModelName" not in specification:
+            return None
+        model = _known(self._models, specification["ModelName"], "model")
+        container = model.get("PrimaryContainer") or {}
+        source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+        if source and self._weights and not self._weights(source["S3Uri"]):
+            return str(source["S3Uri"])
+        return None
+
+    def _described(
+        self, store: dict[str, Any], kind: str, name: str, arn_member: str
+    ) -> dict[str, Any]:
+        found = _known(store, name, kind.replace("endpoint-config", "endpoint configuration"))
+        shown = {key: value for key, value in found.items() if key != "Tags"}
+        return {**shown, arn_member: self.arn(kind, name)}
+
+    def _endpoint_line(self, endpoint: Endpoint) -> dict[str, Any]:
         return {
-            "InferenceComponents": [
-                {
-                    "InferenceComponentName": c.name,
-                    "InferenceComponentArn": self.arn("inference-component", c.name),
-                    "EndpointName": c.endpoint,
-                    "EndpointArn": self.arn("endpoint", c.endpoint),
-                    "VariantName": c.args["VariantName"] or "AllTraffic",
-                    "CreationTime": self.when(c.created),
-                    "LastModifiedTime": self.when(c.changed),
-                    "InferenceComponentStatus": c.status,
-                }
-                for c in self.world.components.values()
-            ]
+            "EndpointName": endpoint.name,
+            "EndpointArn": self.arn("endpoint", endpoint.name),
+            "EndpointStatus": "Deleting" if endpoint.deleting else endpoint.status,
+            "CreationTime": _utc(endpoint.created),
+            "LastModifiedTime": _utc(endpoint.created),
         }
 
-    # ---- data plane
-    def handle(self, request: Request) -> Response:
-        m = re.fullmatch(
-            r"/endpoints/([^/]+)/(invocations|invocations-response-stream)", request.path
-        )
-        if not m:
-            return super().handle(request)
-        try:
-            return self._invoke(m[1], m[2].endswith("stream"), request)
-        except ServiceError as e:
-            return self.error(e)
+    def _component_line(self, component: Component) -> dict[str, Any]:
+        return {
+            "InferenceComponentName": component.name,
+            "InferenceComponentArn": self.arn("inference-component", component.name),
+            "EndpointName": component.endpoint,
+            "EndpointArn": self.arn("endpoint", component.endpoint),
+            "VariantName": component.arguments.get("VariantName", "AllTraffic"),
+            "InferenceComponentStatus": "Deleting" if component.deleting else component.status,
+            "CreationTime": _utc(component.created),
+            "LastModifiedTime": _utc(component.changed),
+        }
 
-    def _invoke(self, endpoint, streaming, request):
-        now = self.world.settle()
-        name = request.headers.get("X-Amzn-SageMaker-Inference-Component", "")
-        with self.world.lock:
-            if endpoint not in self.world.endpoints:
-                raise ServiceError(
-                    "ValidationError",
-                    f"Endpoint {endpoint} of account {self.account_id} not found.",
-                )
-            c = self.world.components.get(name)
-            if c is None:
-                raise ServiceError("ValidationError", f"Inference Component {name} not found.")
-            ready = [
-                k for k in c.copies if k.ready is not None and k.ready <= now and k.leaving is None
-            ]
-            if not ready:
-                self._count(name, "NoCapacityInvocationFailures", 1)
-                raise ServiceError(
-                    "ValidationError",
-                    f"Inference Component {name} has no capacity to process this request. ApplicationAutoScaling may be in-progress (if configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API.",
-                )
-            copy = min(ready, key=lambda k: k.in_flight)
-            copy.in_flight += 1
-        began = now
-        body = request.get_data()
-        try:
-            container.parse(body)
-        except (container.Refused, ValueError, TypeError, AttributeError) as e:
-            copy.in_flight -= 1
-            return Response(
-                json.dumps(
-                    {"message": str(e), "OriginalStatusCode": 400, "OriginalMessage": str(e)}
-                ),
-                status=424,
-                content_type="application/json",
-                headers={"x-amzn-errortype": "ModelError", "x-amzn-RequestId": str(uuid.uuid4())},
-            )
-        self._count(name, "Invocations", 1)
-        with self.world.lock:
-            self.invocations += 1
+    def _announce(self, endpoint: Endpoint) -> None:
+        detail = {
+            "EndpointName": endpoint.name,
+            "EndpointArn": self.arn("endpoint", endpoint.name),
+            "EndpointStatus": _EVENT_STATUS[endpoint.status],
+        }
+        self._events.put_event("aws.sagemaker", "SageMaker Endpoint State Change", detail)
 
-        def done():
-            with self.world.lock:
-                copy.in_flight -= 1
-            self._count(name, "ModelLatency", (self.clock.time() - began) * 1e6, average=True)
-
-        pieces = container.stream(self.clock, body)
-        if streaming:
-
-            def frames():
-                try:
-                    for p in pieces:
-                        yield frame(
-                            {
-                                ":event-type": "PayloadPart",
-                                ":content-type": "application/octet-stream",
-                                ":message-type": "event",
-                            },
-                            p,
-                        )
-                finally:
-                    done()
-
-            return Response(
-                frames(),
-                content_type="application/vnd.amazon.eventstream",
-                headers={
-                    "X-Amzn-SageMaker-Content-Type": "application/json",
-                    "x-amzn-Invoked-Production-Variant": "AllTraffic",
-                },
-                direct_passthrough=True,
-            )
-        try:
-            return Response(b"".join(pieces), content_type="application/json")
-        finally:
-            done()
-
-    # ---- metrics
-    def _count(self, name, metric, value, average=False):
-        with self.world.lock:
-            self.counts.setdefault((name, metric), []).append(value)
-
-    def _run(self):
-        last = self.clock.time()
-        while not self.clock.sleep(10, self.stop):
+    def _publish(self) -> None:
+        """Metrics every 10 s, of components that have copies; and time moves on without looks."""
+        while not self.clock.sleep(_PUBLISH_SECONDS, self._over):
             self.world.settle()
-            with self.world.lock:
-                now = self.clock.time()
-                counts, self.counts = self.counts, {}
-                for c in self.world.components.values():
-                    live = c.current(now)
+            now = self.clock.time()
+            for name, metric, value in self.invoked.samples(now):
+                dimensions = {"InferenceComponentName": name}
+                self._metrics.put_metric(Datapoint("AWS/SageMaker", metric, dimensions, value, now))
 
-                    def put(m, v):
-                        self.put_metric(
-                            Datapoint(
-                                "AWS/SageMaker", m, {"InferenceComponentName": c.name}, v, now
-                            )
-                        )
 
-                    if live:
-                        put("ConcurrentRequestsPerCopy", sum(k.in_flight for k in c.copies) / live)
-                        put("Invocations", float(len(counts.get((c.name, "Invocations"), ()))))
-                    for v in counts.get((c.name, "ModelLatency"), ()):
-                        put("ModelLatency", v)
-                    for v in counts.get((c.name, "NoCapacityInvocationFailures"), ()):
-                        put("NoCapacityInvocationFailures", v)
+def _known(store: dict[str, Any], name: str, kind: str) -> Any:
+    if name not in store:
+        raise invalid(f'Could not find {kind} "{name}".')
+    return store[name]
 
-    def close(self):
-        self.stop.set()
 
-    # ---- the truth, for comparisons
-    def billed(self):
-        """(endpoint, type, id, asked, gone or None) of every instance that ever was, in epoch seconds."""
-        self.world.settle()
-        with self.world.lock:
-            return [
-                (e.name, i.type, i.id, i.asked, i.gone)
-                for e in [*self.world.gone, *self.world.endpoints.values()]
-                for i in e.instances
-            ]
+def _refuse_twice(store: dict[str, Any], name: str, arn: str) -> None:
+    if name in store:
+        raise invalid(f'Cannot create already existing resource "{arn}".')
+
+
+def _refuse_while_changing(component: Component, verb: str) -> None:
+    if component.deleting or component.status in ("Creating", "Updating"):
+        state = "Deleting" if component.deleting else component.status
+        raise invalid(f'Cannot {verb} inference component "{component.name}" while it is {state}.')
+
+
+def _check_variant(variant: dict[str, Any], config: dict[str, Any]) -> None:
+    if "ModelName" not in variant and not config.get("ExecutionRoleArn"):
+        raise invalid("ExecutionRoleArn is required when a variant names no model.")
+    if ("InstancePools" in variant) == ("InstanceType" in variant):
+        raise ServiceError(
+            "ValidationException", "Give exactly one of InstanceType and InstancePools."
+        )
+
+
+def _utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)

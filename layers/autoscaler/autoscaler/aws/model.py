@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -54,4 +54,4 @@ def _typed(error: ClientError) -> Exception:
     refused = error.response.get("OriginalStatusCode", 0)
     if error_code(error) == "ModelError" and 400 <= refused < 500 and refused not in (408, 429):
         return ModelError(error.response.get("OriginalMessage") or message)
-    return error
+    return cast(Exception, error)

@@ -86,9 +86,7 @@ class TableStore:
         segments = [
             UsageSegment.model_validate_json(item["body"]["S"])
             for month in _months(start.date(), end.date())
-            for item in self._query(
-                f"USAGE#{month}", between=(first.isoformat(), end.isoformat())
-            )
+            for item in self._query(f"USAGE#{month}", between=(first.isoformat(), end.isoformat()))
         ]
         return [segment for segment in segments if segment.start < end and segment.end > start]
 

@@ -1,4 +1,4 @@
-"""SageMaker's accelerated instance types: memory, accelerators, price. Data in data/instances.csv."""
+"""SageMaker's accelerated instance types: memory, accelerators, price (data/instances.csv)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what Step Functions says about a failure: JSON in JSON, down to the sentence that counts."""
+"""Reads what Step Functions says about a failure: JSON in JSON, down to the last sentence."""
 
 from __future__ import annotations
 

@@ -117,6 +117,4 @@ def _announce(
             )
         )
     if decision.bounds != status.bounds:
-        world.announcer.announce(
-            BoundsChanged(**who, before=status.bounds, after=decision.bounds)
-        )
+        world.announcer.announce(BoundsChanged(**who, before=status.bounds, after=decision.bounds))

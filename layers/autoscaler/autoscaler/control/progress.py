@@ -59,9 +59,7 @@ def with_current(
     return False
 
 
-def record_staged(
-    world: World, name: str, generation: int, commit: str, weights_uri: str
-) -> bool:
+def record_staged(world: World, name: str, generation: int, commit: str, weights_uri: str) -> bool:
     """The weights lie in S3: the endpoint is being created, and an instance asked for."""
 
     def step(record: EndpointRecord) -> None:
@@ -115,9 +113,7 @@ def _awake(
         }
     )
     record = EndpointRecord(spec=record.spec, status=awake)
-    bounds = decide(
-        record.spec, observe(record, load, capacity, now), history(record), now
-    ).bounds
+    bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds)
     seconds = (now - before.wished_at).total_seconds()
     saved = world.store.save(
@@ -213,9 +209,7 @@ def record_retired(world: World, name: str, generation: int) -> bool:
         saved = _advance(
             world, record, counted, Phase.RETIRED, now, "Everything of it was removed.", segments
         )
-        world.announcer.announce(
-            EndpointRetired(endpoint=name, generation=generation, at=now)
-        )
+        world.announcer.announce(EndpointRetired(endpoint=name, generation=generation, at=now))
         world.store.forget(saved)
 
     return with_current(world, name, generation, step)
@@ -244,9 +238,12 @@ def _back_to_zero(world: World, record: EndpointRecord, failure: str, now: datet
     counted, segments = metered(record, now, status.observed_instances, Phase.SLEEPING)
     if not status.observed_instances and not status.instance_seen_at:
         # No instance ever came: what was asked for was never given, and is not billed.
-        counted, segments = status.model_copy(
-            update={"meter": status.meter.model_copy(update={"instances": 0, "since": now})}
-        ), ()
+        counted, segments = (
+            status.model_copy(
+                update={"meter": status.meter.model_copy(update={"instances": 0, "since": now})}
+            ),
+            (),
+        )
     back = wished(
         counted, Phase.SLEEPING, Cause.FAILED_WAKE, now,
         wish_copies=0, failed_wakes=failures, failure=failure,

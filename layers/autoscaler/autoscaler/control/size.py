@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
@@ -23,7 +23,7 @@ class WakePlan:
 
     current: bool
     copies: int = 0
-    bounds: Bounds = Bounds(0, 0)
+    bounds: Bounds = field(default_factory=lambda: Bounds(0, 0))
 
 
 def plan_wake(world: World, name: str, generation: int) -> WakePlan:

@@ -142,4 +142,5 @@ def request_retirement(world: World, record: EndpointRecord, cause: Cause) -> En
 
 def backoff(failures: int, first: timedelta, longest: timedelta) -> timedelta:
     """Doubles from `first` with every failure, up to `longest`."""
-    return min(longest, first * 2 ** min(max(failures, 1) - 1, 16))
+    doublings: int = min(max(failures, 1) - 1, 16)
+    return min(longest, first * (1 << doublings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..spec import Engine, EndpointSpec
+from ..spec import EndpointSpec, Engine
 
 WEIGHTS = "/opt/ml/model"
 MOST_ENTRIES = 100

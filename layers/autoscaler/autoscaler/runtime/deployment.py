@@ -47,7 +47,10 @@ def answer_deployment(event: Any) -> dict[str, Any]:
     ):
         return {"current": False}
     if step.weights_s3_uri is None or step.passport_key is None:
-        return {"current": True, "staging": record.spec.model.model_dump(mode="json", by_alias=True)}
+        return {
+            "current": True,
+            "staging": record.spec.model.model_dump(mode="json", by_alias=True),
+        }
     return {"current": True, "requests": _requests(record, step.weights_s3_uri, step.passport_key)}
 
 

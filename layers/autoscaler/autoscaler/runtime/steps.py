@@ -98,9 +98,7 @@ def answer_record(event: Any) -> dict[str, Any]:
             world(), step.endpoint, step.generation, step.commit, step.weights_s3_uri
         )
     elif isinstance(step, Failed):
-        current = record_failed(
-            world(), step.endpoint, step.generation, step.error, step.cause
-        )
+        current = record_failed(world(), step.endpoint, step.generation, step.error, step.cause)
     else:
         current = _REACHED[step.step](world(), step.endpoint, step.generation)
     return {"current": current}
