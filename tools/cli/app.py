@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import json
 import os
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.live import Live
 
-from autoscaler.spec import parse_duration
 from tools.cli import output
+from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
-from tools.cli.files import read_document
+from tools.cli.files import read_documents
 from tools.cli.local import local
+from tools.cli.times import hold_seconds
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +33,8 @@ app.add_typer(local, name="local", help="The embedded account: an AWS account on
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
 Files = Annotated[list[Path], typer.Argument(help="Endpoint files (YAML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_WATCH_SECONDS = 2.0
+_INTERRUPTED = 130  # as a shell says of SIGINT
 
 
 @app.callback()
@@ -54,16 +59,16 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except RefusedError as refused:
-            for problem in refused.problems:
-                output.errors.print(
-                    problem, style="red", highlight=False, markup=False, soft_wrap=True
-                )
+            _complain(*refused.problems)
             raise typer.Exit(refused.exit_code) from None
         except CliError as error:
-            output.errors.print(
-                str(error), style="red", highlight=False, markup=False, soft_wrap=True
-            )
+            _complain(str(error))
             raise typer.Exit(error.exit_code) from None
+        except (BotoCoreError, ClientError) as error:
+            _complain(explained(error))
+            raise typer.Exit(CliError.exit_code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
 
     return told
 
@@ -88,17 +93,18 @@ def get(
     context: typer.Context,
     endpoint: Annotated[str | None, typer.Argument(help="One endpoint, with history.")] = None,
     as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again, until Ctrl-C.")] = False,
 ) -> None:
     """Shows endpoints: phase, copies, instances, backlog."""
-    endpoints = context.obj.command("get", endpoint=endpoint)["endpoints"]
+    if watch and as_json:
+        raise RefusedError(["--watch and --json do not go together"])
+    if watch:
+        _watch(context.obj, endpoint)
+    endpoints = _endpoints(context.obj, endpoint)
     if as_json:
         typer.echo(json.dumps(endpoints, indent=2))
-    elif endpoint:
-        output.endpoint_page(endpoints[0], datetime.now(UTC))
-    elif endpoints:
-        output.console.print(output.endpoints_table(endpoints, datetime.now(UTC)))
     else:
-        output.console.print("no endpoints yet: autoscaler apply endpoints/<file>.yaml")
+        output.console.print(output.page(endpoints, context.obj.now(), whole=bool(endpoint)))
 
 
 @app.command()
@@ -120,16 +126,17 @@ def sleep(context: typer.Context, endpoint: Endpoint) -> None:
 def hold(
     context: typer.Context,
     endpoint: Endpoint,
-    duration: Annotated[str, typer.Option("--for", help="How long: 90m, 2h, 1d.")],
+    duration: Annotated[str | None, typer.Option("--for", help="How long: 90m, 2h, 1d.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help='Until when: 18:00, "2026-11-24 18:00".')
+    ] = None,
     copies: Annotated[int, typer.Option(help="At least so many copies.")] = 1,
     reason: Annotated[str, typer.Option(help="Why, for your colleagues.")] = "no reason given",
 ) -> None:
     """Keeps copies awake against the policy, until it expires by itself."""
-    try:
-        seconds = parse_duration(duration).total_seconds()
-    except ValueError as wrong:
-        raise RefusedError([f"--for: {wrong}"]) from None
-    _order(context.obj, "hold", endpoint, seconds=seconds, min_copies=copies, reason=reason)
+    client: StackClient = context.obj
+    seconds = hold_seconds(duration, until, client.now())
+    _order(client, "hold", endpoint, seconds=seconds, min_copies=copies, reason=reason)
 
 
 @app.command()
@@ -167,15 +174,17 @@ def report(
     if period not in ("day", "week", "month", "all"):
         raise RefusedError([f"--period: {period!r} is none of day, week, month, all"])
     written = context.obj.invoke("ReportFunctionName", {"period": period})
-    for path in fetch_report(context.obj, written, out):
-        output.errors.print(str(path), highlight=False)
+    paths = fetch_report(context.obj, written, out)
     if as_json:
-        typer.echo(json.dumps(written, indent=2))
+        typer.echo(json.dumps({**written, "files": [str(path) for path in paths]}, indent=2))
+    else:
+        output.console.print(output.report_page(written, paths), soft_wrap=True)
 
 
 @app.command()
 @tells
 def stage(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="Repository on the Hub: owner/name.")],
     to: Annotated[str, typer.Option(help="s3://bucket of the weights.")],
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
@@ -185,16 +194,19 @@ def stage(
     """Stages weights from this machine, with the code that the stack uses."""
     from tools.cli.staging import stage_from_here
 
-    staged = stage_from_here(model, revision, to, trust_remote_code, quiet=as_json)
+    s3 = context.obj.boto("s3")
+    staged = stage_from_here(s3, model, revision, to, trust_remote_code, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(staged, indent=2))
+    else:
+        output.console.print(output.staged_line(staged), soft_wrap=True)
 
 
 def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:
     """Copies a report's files from S3; returns where they lie now."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for uri in written["uris"].values() if isinstance(written["uris"], dict) else written["uris"]:
+    for uri in written["uris"].values():
         place = urlsplit(uri)
         path = out / os.path.basename(place.path)  # noqa: PTH119 - of an S3 key, not a file
         body = client.boto("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
@@ -204,9 +216,8 @@ def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> lis
 
 
 def _each_file(client: StackClient, command: str, files: list[Path], as_json: bool) -> None:
-    documents = [(path, read_document(path)) for path in files]  # all, before any is sent
     results = []
-    for path, document in documents:
+    for path, document in read_documents(files):  # all are read before any is sent
         try:
             result = client.command(command, document=document)
         except RefusedError as refused:
@@ -222,3 +233,20 @@ def _each_file(client: StackClient, command: str, files: list[Path], as_json: bo
 def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -> None:
     result = client.command(command, endpoint=endpoint, **arguments)
     output.console.print(f"{result['endpoint']} is {output.phase(result['phase'])}")
+
+
+def _endpoints(client: StackClient, endpoint: str | None) -> list[dict[str, Any]]:
+    return list(client.command("get", endpoint=endpoint)["endpoints"])
+
+
+def _watch(client: StackClient, endpoint: str | None) -> NoReturn:
+    with Live(console=output.console, auto_refresh=False) as live:
+        while True:
+            found = _endpoints(client, endpoint)
+            live.update(output.page(found, client.now(), whole=bool(endpoint)), refresh=True)
+            time.sleep(_WATCH_SECONDS)
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        output.errors.print(line, style="red", highlight=False, markup=False, soft_wrap=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import urllib.request
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.cli.aws_errors import explained
+
+_LONGEST_ANSWER_SECONDS = 310  # the report's function may take 300 s
 
 
 class CliError(Exception):
@@ -44,47 +46,54 @@ class StackClient:
         self._endpoint_url = endpoint_url
 
     def boto(self, service: str) -> Any:
-        config = Config(retries={"total_max_attempts": 2}, read_timeout=310)
+        config = Config(retries={"total_max_attempts": 2}, read_timeout=_LONGEST_ANSWER_SECONDS)
         try:
             return boto3.client(
                 service, region_name=self._region, endpoint_url=self._endpoint_url, config=config
             )
-        except NoRegionError:
-            raise CliError("no Region is set: give --region or export AWS_REGION") from None
+        except BotoCoreError as error:
+            raise CliError(explained(error)) from None
+        except ValueError as wrong:  # an address that is none
+            raise CliError(str(wrong)) from None
 
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs; raises CliError when there is no such stack."""
         try:
             found = self.boto("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
-        except NoCredentialsError:
-            raise CliError(
-                "no AWS credentials were found: configure them, or export what "
-                "`autoscaler local up` printed"
-            ) from None
-        except EndpointConnectionError as error:
-            raise CliError(f"nothing answers there: {error}") from None
         except ClientError as error:
             raise CliError(self._no_stack(error)) from None
-        return {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())}
+        except BotoCoreError as error:
+            raise CliError(explained(error)) from None
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())}
+        if not outputs:
+            raise CliError(
+                f"the stack {self.stack!r} has no outputs yet: it is {found['StackStatus']}"
+            )
+        return outputs
 
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Sends a command; returns its result or raises RefusedError."""
         body = {"command": command, "author": _author(), **arguments}
         answer = self.invoke("CommandFunctionName", body)
         if not answer.get("ok"):
-            raise RefusedError(list(answer.get("problems", ["refused without a reason"])))
+            raise RefusedError(list(answer.get("problems") or ["refused without a reason"]))
         return dict(answer["result"])
 
     def invoke(self, output: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Calls the function that an output names."""
+        if output not in self.outputs:
+            raise CliError(
+                f"the stack {self.stack!r} has no output {output}: is it an autoscaler, and up to "
+                "date with this command line?"
+            )
         try:
             reply = self.boto("lambda").invoke(
                 FunctionName=self.outputs[output], Payload=json.dumps(body).encode()
             )
         except (BotoCoreError, ClientError) as error:
-            raise CliError(f"the stack's function could not be called: {error}") from None
-        payload = json.loads(reply["Payload"].read() or b"null")
+            raise CliError(f"{self.outputs[output]} was not called: {explained(error)}") from None
+        payload = json.loads(reply["Payload"].read() or b"null") or {}
         if reply.get("FunctionError"):
             raise CliError(
                 f"{self.outputs[output]} failed: {payload.get('errorType')}: "
@@ -93,13 +102,24 @@ class StackClient:
             )
         return dict(payload)
 
+    def now(self) -> datetime:
+        """The account's present: an embedded one has a clock of its own."""
+        url = self._endpoint_url or os.environ.get("AWS_ENDPOINT_URL", "")
+        if urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
+            return datetime.now(UTC)
+        try:
+            with urllib.request.urlopen(f"{url}/_embedded/status", timeout=2) as reply:
+                return datetime.fromisoformat(json.load(reply)["time"])
+        except (OSError, ValueError, KeyError):
+            return datetime.now(UTC)
+
     def _no_stack(self, error: ClientError) -> str:
         if "does not exist" in str(error):
             return (
                 f"there is no stack {self.stack!r} here: `sam deploy --guided` makes one, "
                 "`autoscaler local up` starts one on this machine; --stack names another"
             )
-        return f"CloudFormation refused: {error}"
+        return explained(error)
 
 
 def _author() -> str:

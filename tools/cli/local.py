@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -47,12 +48,18 @@ def down() -> None:
 
 
 @local.command()
-def status() -> None:
-    """Says whether it runs."""
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Says whether it runs; exit status 1 if not."""
     from tools.embedded.daemon import status as look
 
     found = look(STATE)
-    output.console.print(str(found) if found else "nothing is running")
+    if as_json:
+        typer.echo(json.dumps(found))
+    elif found:
+        stacks = ", ".join(f"{name} {state}" for name, state in found["stacks"].items())
+        output.console.print(f"running at {found['speed']:g}×, {found['time'][:19]} UTC: {stacks}")
+    else:
+        output.console.print("nothing is running")
     raise typer.Exit(0 if found else 1)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from autoscaler.spec import format_duration
 
 console = Console()
 errors = Console(stderr=True)
@@ -51,23 +55,44 @@ def endpoints_table(endpoints: Sequence[Mapping[str, Any]], now: datetime) -> Ta
     return table
 
 
-def endpoint_page(one: Mapping[str, Any], now: datetime) -> None:
-    """Everything about one endpoint."""
-    console.print(endpoints_table([one], now))
+def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> Group:
+    """A line for each endpoint; `whole`: everything about the one there is."""
+    if not endpoints:
+        return Group("no endpoints yet: autoscaler apply endpoints/<file>.yaml")
+    lines = [line for one in endpoints for line in _details(one)] if whole else []
+    return Group(endpoints_table(endpoints, now), *(Text.from_markup(line) for line in lines))
+
+
+def _details(one: Mapping[str, Any]) -> Iterator[str]:
     if one.get("failure"):
-        console.print(f"\n[red]{escape(one['failure'])}[/]")
-    if one.get("hold"):
-        hold = one["hold"]
-        console.print(
+        yield f"\n[red]{escape(one['failure'])}[/]"
+    if one.get("retry_at"):
+        yield f"tried again at {_moment(one['retry_at'])}"
+    if hold := one.get("hold"):
+        yield (
             f"\nheld at {hold['min_copies']} or more by {escape(hold['author'])} "
-            f"until {hold['until']}: {escape(hold['reason'])}"
+            f"until {_moment(hold['until'])}: {escape(hold['reason'])}"
         )
-    console.print(f"\nqueue lead time {one['lead_time_seconds']:.0f} s, wakes {one['wakes_today']}")
+    wakes = f"woken {one['wakes_today']} times today (UTC)"
+    edge = f", bounds change next at {_moment(one['next_edge'])}" if one.get("next_edge") else ""
+    lead = format_duration(timedelta(seconds=round(one["lead_time_seconds"])))
+    yield f"\n{wakes}; a start takes about {lead}{edge}"
     for line in one.get("history", ()):
-        console.print(
-            f"[dim]{line['at'][:19].replace('T', ' ')}[/] {phase(line['phase'])} "
-            f"{escape(line['text'])}"
-        )
+        yield f"[dim]{_moment(line['at'])}[/] {phase(line['phase'])} {escape(line['text'])}"
+
+
+def report_page(written: Mapping[str, Any], paths: Sequence[Path]) -> Text:
+    """What a report came to, and where its files lie."""
+    cost, baseline = _usd(written.get("cost_usd")), _usd(written.get("baseline_usd"))
+    lines = [f"cost {cost}, always on {baseline}", *map(str, paths)]
+    return Text("\n".join(lines))
+
+
+def staged_line(staged: Mapping[str, Any]) -> Text:
+    """What a staging did."""
+    if staged["already_staged"]:
+        return Text(f"staged already: {staged['passport']}")
+    return Text(f"{staged['moved_bytes']} bytes moved; sealed: {staged['passport']}")
 
 
 def changes(path: str, result: Mapping[str, Any]) -> None:
@@ -96,3 +121,11 @@ def _ago(moment: str, now: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{max(0, seconds)}s"
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _usd(amount: Any) -> str:
+    return "unknown" if amount is None else f"${float(amount):.2f}"

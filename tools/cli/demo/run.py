@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -50,8 +51,12 @@ def run_demo(trace: Path | None) -> int:
     except RefusedError as refused:
         output.errors.print(str(refused), style="red", markup=False, soft_wrap=True)
         return refused.exit_code
+    if (running := _running()) is not None:
+        output.errors.print(f"a demo is running already (process {running})", style="red")
+        return 1
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
+    (FOLDER / "pid").write_text(str(os.getpid()))
     spec = yaml.safe_load(SPEC.read_text())
     repository = make_repository(spec["model"]["id"], shard_bytes=SHARD_BYTES)
     began = time.monotonic()
@@ -66,6 +71,18 @@ def run_demo(trace: Path | None) -> int:
     except KeyboardInterrupt:
         output.errors.print("interrupted; everything is stopped")
         return 130
+    finally:
+        (FOLDER / "pid").unlink(missing_ok=True)
+
+
+def _running() -> int | None:
+    """The process of another demo in this folder; two would pull the clock from each other."""
+    try:
+        pid = int((FOLDER / "pid").read_text())
+        os.kill(pid, 0)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return None
+    return pid
 
 
 def _play(

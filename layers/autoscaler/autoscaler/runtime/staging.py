@@ -106,8 +106,14 @@ def describe(passport: Passport) -> dict[str, Any]:
 
 
 def resolve_commit(model_id: str, revision: str) -> str:
-    """The commit that a branch or tag means now; raises a HubError."""
-    return hub().resolve(model_id, revision).commit
+    """The commit that a branch or tag means now; raises a HubError.
+
+    Anybody may see a gated repository, but not read it: so its config.json is opened as well.
+    """
+    pinned = hub().resolve(model_id, revision)
+    if pinned.gated:
+        hub().open(model_id, pinned.commit, "config.json").close()
+    return pinned.commit
 
 
 @cache

@@ -1,0 +1,113 @@
+"""The real template in an embedded account, with a Hub and a Slack: what the flow tests run in."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.samples import document
+from tools.embedded.kernel.account import Account
+from tools.hub.repository import make_repository
+from tools.hub.server import HubServer
+from tools.receiver import SlackReceiver
+
+ROOT = Path(__file__).parents[2]
+MODEL = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
+GATED = "meta-llama/Llama-3.1-8B"
+TUESDAY_NIGHT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+SPEED = 90.0
+PATIENCE_SECONDS = 90
+
+
+@dataclass
+class Stack:
+    """A deployed stack and the ways to use it."""
+
+    account: Account
+    hub: HubServer
+    slack: SlackReceiver
+    outputs: dict[str, str]
+
+    def command(self, command: str, **arguments: Any) -> dict[str, Any]:
+        body = json.dumps({"command": command, **arguments}).encode()
+        reply = self.account.boto("lambda").invoke(
+            FunctionName=self.outputs["CommandFunctionName"], Payload=body
+        )
+        answer = json.loads(reply["Payload"].read())
+        assert "FunctionError" not in reply, answer
+        return answer
+
+    def apply(self, name: str, **changes: Any) -> dict[str, Any]:
+        return self.command("apply", document=document(name, **changes))
+
+    def get(self, name: str) -> dict[str, Any]:
+        answer = self.command("get", endpoint=name)
+        return answer["result"]["endpoints"][0] if answer["ok"] else {"phase": None}
+
+    def until(self, name: str, phase: str | None) -> dict[str, Any]:
+        """Waits for a phase (None: gone); fails with what was seen instead."""
+        return wait_for(lambda: self.get(name), lambda one: one["phase"] == phase, phase)
+
+    def ask(self, name: str, body: Any) -> None:
+        text = body if isinstance(body, str) else json.dumps(body)
+        sqs = self.account.boto("sqs")
+        url = sqs.get_queue_url(QueueName=f"autoscaler-{name}")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+
+    def result(self, name: str, request_id: str) -> dict[str, Any]:
+        s3, bucket = self.account.boto("s3"), self.outputs["ResultsBucketName"]
+        key = f"results/{name}/{request_id}.json"
+
+        def look() -> int:
+            return s3.list_objects_v2(Bucket=bucket, Prefix=key)["KeyCount"]
+
+        wait_for(look, bool, f"result {request_id}")
+        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def dead_letters(self, name: str) -> list[dict[str, Any]]:
+        sqs = self.account.boto("sqs")
+        url = sqs.get_queue_url(QueueName=f"autoscaler-{name}-dlq")["QueueUrl"]
+        return sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+
+    def instances(self) -> int:
+        billed = self.account.sagemaker.billed()
+        return sum(gone is None for *_, gone in billed)
+
+
+def wait_for(look: Callable[[], Any], reached: Callable[[Any], bool], what: Any) -> Any:
+    end = time.monotonic() + PATIENCE_SECONDS
+    seen = look()
+    while not reached(seen):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {PATIENCE_SECONDS} s for {what}; saw {seen}")
+        time.sleep(0.2)
+        seen = look()
+    return seen
+
+
+@contextmanager
+def deployed(folder: Path) -> Iterator[Stack]:
+    """A stack in an account of its own."""
+    repositories = [
+        make_repository(MODEL, shard_bytes=1 << 20),
+        make_repository(GATED, shard_bytes=1 << 20, gated=True),
+    ]
+    with (
+        HubServer(repositories) as hub,
+        SlackReceiver() as slack,
+        Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
+    ):
+        parameters = {"HubEndpoint": hub.endpoint}
+        outputs = account.deploy(ROOT / "template.yaml", parameters=parameters)
+        account.boto("secretsmanager").put_secret_value(
+            SecretId=outputs["SlackSecretName"], SecretString=slack.url
+        )
+        yield Stack(account, hub, slack, outputs)

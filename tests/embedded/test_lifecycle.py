@@ -1,0 +1,186 @@
+"""The whole life of an endpoint, by the template that `sam deploy` puts into an account.
+
+The tests of this file are one story on one stack, told in order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.embedded.stack import GATED, Stack, deployed, wait_for
+from tests.samples import document
+
+NAME = "llama"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(tmp_path_factory.mktemp("account")) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scalling": {}}, "scalling: unknown key; did you mean `scaling`?"),
+        ({"scaling": {"min_copies": 3, "max_copies": 2}}, "scaling: min_copies 3 is above"),
+        ({"schedule": {"time_zone": "Mars/Olympus"}}, "is not a time zone"),
+        ({"instances": {"types": ["ml.g4dn.xlarge"]}}, "instances.types: deepseek-ai/"),
+        ({"instances": {"types": ["ml.g5.tiny"]}}, "is not an instance type we know"),
+        ({"model": {"id": "nobody/nothing"}}, "model: "),
+        ({"model": {"id": GATED}}, "model: "),
+        ({"name": "x" * 60}, "name"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_field_and_leaves_nothing(stack, changes, words) -> None:
+    answer = stack.command("apply", document={**document(NAME), **changes})
+    assert not answer["ok"]
+    assert words in "\n".join(answer["problems"])
+    assert stack.command("get")["result"]["endpoints"] == []
+    assert (
+        stack.account.boto("sqs")
+        .list_queues(QueueNamePrefix="autoscaler-llama")
+        .get("QueueUrls", [])
+        == []
+    )
+
+
+def test_planning_shows_what_would_be_and_creates_nothing(stack) -> None:
+    result = stack.command("plan", document=document(NAME))["result"]
+    assert result["created"]
+    assert stack.command("get")["result"]["endpoints"] == []
+
+
+def test_an_applied_endpoint_is_staged_created_and_proved_by_an_answer(stack) -> None:
+    assert stack.apply(NAME)["ok"]
+    one = stack.until(NAME, "AWAKE")
+    assert one["observed_copies"] == 1
+    assert stack.account.sagemaker.invocations == 1, "the probe"
+    listed = stack.account.boto("s3").list_objects_v2(Bucket=stack.outputs["WeightsBucketName"])
+    keys = [item["Key"] for item in listed["Contents"]]
+    assert any(key.endswith(".safetensors") for key in keys)
+    assert any(key.startswith("passports/") for key in keys)
+
+
+def test_applying_it_again_changes_nothing(stack) -> None:
+    result = stack.apply(NAME)["result"]
+    assert (result["created"], result["changes"]) == (False, [])
+
+
+def test_what_is_built_in_is_refused_and_what_is_not_takes_effect(stack) -> None:
+    answer = stack.apply(NAME, instances={"types": ["ml.g6e.2xlarge"]})
+    assert not answer["ok"]
+    assert "instances.types" in answer["problems"][0]
+    changed = stack.apply(NAME, scaling={"max_copies": 2, "keep_alive": "5m"})
+    assert [c["field"] for c in changed["result"]["changes"]] == ["scaling.keep_alive"]
+
+
+def test_a_hold_keeps_it_awake_and_a_release_lets_it_sleep(stack) -> None:
+    held = stack.command(
+        "hold", endpoint=NAME, seconds=7200, min_copies=1, reason="test", author="ada"
+    )
+    assert held["ok"]
+    stack.account.clock.jump(900)
+    time.sleep(1.5)
+    assert stack.get(NAME)["phase"] == "AWAKE"
+    refused = stack.command("sleep", endpoint=NAME)
+    assert "is held by ada" in refused["problems"][0]
+    assert stack.command("release", endpoint=NAME)["ok"]
+    stack.until(NAME, "ASLEEP")
+
+
+def test_asleep_there_are_no_instances(stack) -> None:
+    assert stack.instances() == 0
+    assert stack.get(NAME)["observed_instances"] == 0
+
+
+def test_a_message_wakes_it_and_is_answered(stack) -> None:
+    stack.ask(
+        NAME, {"id": "first", "messages": [{"role": "user", "content": "x"}], "max_tokens": 7}
+    )
+    stack.until(NAME, "AWAKE")
+    answer = stack.result(NAME, "first")["answer"]
+    assert answer["usage"]["completion_tokens"] == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("not json", "is not JSON"),
+        ({"id": "no-question"}, "neither `messages` (chat) nor `prompt`"),
+        ({"id": "none", "prompt": "x", "max_tokens": -3}, "max_tokens"),
+    ],
+)
+def test_a_message_that_cannot_be_answered_is_kept_with_its_reason(stack, body, words) -> None:
+    stack.ask(NAME, body)
+    letters = wait_for(lambda: stack.dead_letters(NAME), bool, "a dead letter")
+    assert words in letters[0]["MessageAttributes"]["reason"]["StringValue"]
+    sqs = stack.account.boto("sqs")
+    url = sqs.get_queue_url(QueueName=f"autoscaler-{NAME}-dlq")["QueueUrl"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=letters[0]["ReceiptHandle"])
+
+
+def test_a_repeated_id_is_not_asked_again(stack) -> None:
+    before = stack.account.sagemaker.invocations
+    stack.ask(NAME, {"id": "first", "prompt": "again", "max_tokens": 9})
+    stack.ask(NAME, {"id": "second", "prompt": "new", "max_tokens": 9})
+    stack.result(NAME, "second")
+    assert stack.account.sagemaker.invocations == before + 1
+    assert stack.result(NAME, "first")["answer"]["usage"]["completion_tokens"] == 7
+
+
+def test_the_ledger_agrees_with_what_sagemaker_billed(stack) -> None:
+    report = stack.account.boto("lambda").invoke(
+        FunctionName=stack.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
+    )
+    import json
+
+    written = json.loads(report["Payload"].read())
+    now = stack.account.clock.time()
+    seconds = sum((gone or now) - asked for *_, asked, gone in stack.account.sagemaker.billed())
+    assert float(written["cost_usd"]) == pytest.approx(seconds / 3600 * 2.61, rel=0.08)
+    assert set(written["uris"]) == {"html", "csv", "json"}
+
+
+def test_it_sleeps_again_and_slack_heard_of_everything(stack) -> None:
+    stack.until(NAME, "ASLEEP")
+    kinds = "\n".join(wait_for(stack.slack.titles, lambda t: len(t) >= 5, "messages"))
+    for words in ("is ready", "is asleep", "is waking", "is awake"):
+        assert words in kinds
+    assert stack.slack.rejected == []
+
+
+def test_a_deleted_endpoint_leaves_nothing_behind(stack) -> None:
+    assert stack.command("delete", endpoint=NAME)["ok"]
+    stack.until(NAME, None)
+    sagemaker = stack.account.boto("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_inference_components()["InferenceComponents"] == []
+    queues = stack.account.boto("sqs").list_queues(QueueNamePrefix=f"autoscaler-{NAME}")
+    assert queues.get("QueueUrls", []) == []
+    answer = stack.command("wake", endpoint=NAME)
+    assert "there is no endpoint 'llama'" in answer["problems"][0]
+
+
+def test_deleting_the_stack_removes_an_endpoint_that_is_awake_first(stack) -> None:
+    assert stack.apply("second")["ok"]
+    stack.until("second", "AWAKE")
+    assert stack.instances() == 1
+    stack.account.boto("cloudformation").delete_stack(StackName="autoscaler")
+
+    def status() -> str:
+        return stack.account.engine.stacks["autoscaler"].status
+
+    wait_for(status, lambda s: s != "DELETE_IN_PROGRESS", "the deletion")
+    assert status() == "DELETE_COMPLETE", stack.account.engine.stacks["autoscaler"].reason
+    assert stack.instances() == 0
+    left = stack.account.boto("sagemaker").list_endpoints()["Endpoints"]
+    assert left == []
+
+
+def test_the_story_took_place_in_the_accounts_time(stack) -> None:
+    assert stack.account.clock.now() > datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
