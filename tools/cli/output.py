@@ -37,8 +37,9 @@ def phase(name: str) -> str:
 def endpoints_table(endpoints: Sequence[Mapping[str, Any]], now: datetime) -> Table:
     """All endpoints, a line each."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("endpoint", "phase", "for", "copies", "instances", "backlog", "window", "team"):
-        table.add_column(heading)
+    table.add_column("endpoint", no_wrap=True)
+    for heading in ("phase", "for", "copies", "instances", "backlog", "window", "team"):
+        table.add_column(heading, overflow="fold")
     for one in endpoints:
         bounds = one["bounds"]
         table.add_row(

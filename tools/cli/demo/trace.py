@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +69,7 @@ def _read(path: Path) -> Iterator[Arrival]:
             yield from _rows(path, rows)
     except FileNotFoundError:
         raise RefusedError([f"{path}: there is no such trace"]) from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise RefusedError([f"{path}: cannot be read: {error}"]) from None
 
 
@@ -75,8 +77,25 @@ def _rows(path: Path, rows: Iterator[Sequence[str]]) -> Iterator[Arrival]:
     header = next(rows, [])
     if tuple(header) != COLUMNS:
         raise RefusedError([f"{path}: line 1: columns {header}, expected {','.join(COLUMNS)}"])
+    latest = -math.inf
     for number, row in enumerate(rows, 2):
-        try:
-            yield Arrival(float(row[0]), max(1, int(row[1])), max(1, int(row[2])))
-        except (ValueError, IndexError):
-            raise RefusedError([f"{path}: line {number}: {row} is no request"]) from None
+        arrival = _arrival(row)
+        if arrival is None or arrival.seconds < latest:
+            expected = "a time not before the last, and two whole numbers"
+            raise RefusedError([f"{path}: line {number}: {row} is no request: {expected}"])
+        latest = arrival.seconds
+        yield arrival
+
+
+def _arrival(row: Sequence[str]) -> Arrival | None:
+    try:
+        seconds, input_tokens, output_tokens = float(row[0]), int(row[1]), int(row[2])
+    except (ValueError, IndexError):
+        return None
+    if (
+        len(row) != len(COLUMNS)
+        or not math.isfinite(seconds)
+        or min(input_tokens, output_tokens) < 0
+    ):
+        return None
+    return Arrival(seconds, max(1, input_tokens), max(1, output_tokens))

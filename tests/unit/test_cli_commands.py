@@ -1,0 +1,312 @@
+"""The commands against an account whose functions are stubs: what is sent and shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.awslambda.models import LambdaBackend
+from moto.server import ThreadedMotoServer
+from typer.testing import CliRunner, Result
+
+from tools.cli import output
+from tools.cli.app import app
+
+TEMPLATE = {
+    "Resources": {"Reports": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "reports"}}},
+    "Outputs": {
+        "CommandFunctionName": {"Value": "accept-command"},
+        "ReportFunctionName": {"Value": "report-costs"},
+    },
+}
+GOOD = "name: llama\nmodel: {id: acme/llama}\ninstances: {types: [ml.g6e.xlarge]}\n"
+ENDPOINT = {
+    "name": "llama", "team": "research", "phase": "ASLEEP", "generation": 4,
+    "phase_since": "2026-11-24T06:00:00Z", "desired_copies": 0, "observed_copies": 0,
+    "observed_instances": 0, "instance_type": "ml.g6e.xlarge", "window": None, "backlog": None,
+    "bounds": {"min_copies": 0, "max_copies": 2}, "hold": None, "failure": None,
+    "retry_at": None, "lead_time_seconds": 404.4, "wakes_today": 2,
+    "next_edge": "2026-11-24T07:00:00+00:00",
+}  # fmt: skip
+HELD = {
+    **ENDPOINT,
+    "hold": {
+        "min_copies": 1, "author": "ada", "until": "2026-11-24T18:00:00Z", "reason": "[b]launch[/b]"
+    },
+    "failure": "the wake failed: [no capacity]",
+    "retry_at": "2026-11-24T08:00:00Z",
+    "history": [{"at": "2026-11-24T06:00:00Z", "phase": "ASLEEP", "text": "Zero [seen]."}],
+}  # fmt: skip
+
+
+@dataclass
+class Stub:
+    """The stack's functions: keeps what is sent, answers what is set."""
+
+    answer: Any = field(default_factory=lambda: {"ok": True, "result": {}})
+    fails: bool = False
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, *args: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(app, list(args), input=stdin)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
+    """An account without a stack."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": server.replace("0.0.0.0", "127.0.0.1"),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps credentials once found
+    monkeypatch.setattr(output.console, "_width", 160)
+    stub = Stub()
+
+    def invoke(_self: Any, name: str, _q: Any, body: bytes, _h: Any, headers: Any) -> bytes:
+        stub.sent.append({"function": name, **json.loads(body)})
+        if stub.fails:
+            headers["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorType": "KeyError", "errorMessage": "'pk'"}).encode()
+        return json.dumps(stub.answer).encode()
+
+    monkeypatch.setattr(LambdaBackend, "invoke", invoke)
+    return stub
+
+
+@pytest.fixture
+def stack(bare: Stub) -> Iterator[Stub]:
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.create_stack(StackName="autoscaler", TemplateBody=json.dumps(TEMPLATE))
+    yield bare
+    bucket = boto3.resource("s3").Bucket("reports")
+    bucket.objects.all().delete()
+    cloudformation.delete_stack(StackName="autoscaler")
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "llama.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_apply_sends_the_document_and_tells_what_changes(stack: Stub, spec: Path) -> None:
+    change = {"field": "scaling.max_copies", "before": 1, "after": 2}
+    result = {"endpoint": "llama", "created": False, "changes": [change], "warnings": ["dear"]}
+    stack.answer = {"ok": True, "result": result}
+    ran = stack.run("apply", str(spec))
+    assert ran.exit_code == 0, ran.output
+    assert "scaling.max_copies: 1 → 2" in ran.stdout
+    assert "dear" in ran.stdout
+    (sent,) = stack.sent
+    assert sent["command"] == "apply"
+    assert sent["function"] == "accept-command"
+    assert sent["document"]["model"] == {"id": "acme/llama"}
+    assert sent["author"]
+
+
+def test_plan_can_be_read_by_a_script(stack: Stub, spec: Path) -> None:
+    result = {"endpoint": "llama", "created": True, "changes": [], "warnings": []}
+    stack.answer = {"ok": True, "result": result}
+    ran = stack.run("plan", str(spec), "--json")
+    assert json.loads(ran.stdout) == [result]
+    assert stack.sent[0]["command"] == "plan"
+
+
+def test_a_bad_file_among_good_ones_sends_nothing(stack: Stub, spec: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(GOOD.replace("llama", "other") + "scaling: {keep_aliv: 10m}\n")
+    ran = stack.run("apply", str(spec), str(bad))
+    assert ran.exit_code == 2
+    assert ran.stderr.strip() == (
+        f"{bad}: scaling.keep_aliv: unknown key; did you mean `keep_alive`?"
+    )
+    assert stack.sent == []
+
+
+def test_what_the_stack_refuses_is_told_with_the_file(stack: Stub, spec: Path) -> None:
+    problems = ["instances.types: ml.g4dn.xlarge cannot hold it", "model.id: no such repository"]
+    stack.answer = {"ok": False, "error": "SpecError", "problems": problems}
+    ran = stack.run("apply", str(spec))
+    assert ran.exit_code == 2
+    assert ran.stderr.splitlines() == [f"{spec}: {problem}" for problem in problems]
+
+
+def test_a_failing_function_is_one_line_with_the_request(stack: Stub) -> None:
+    stack.fails = True
+    ran = stack.run("get")
+    assert ran.exit_code == 1
+    assert len(ran.stderr.splitlines()) == 1
+    assert ran.stderr.startswith("accept-command failed: KeyError: 'pk' (request ")
+
+
+def test_get_lists_endpoints_and_shows_a_missing_signal_as_unknown(stack: Stub) -> None:
+    stack.answer = {"ok": True, "result": {"endpoints": [ENDPOINT]}}
+    ran = stack.run("get")
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.split()[8:10] == ["llama", "ASLEEP"]
+    assert " ? " in ran.stdout
+    assert json.loads(stack.run("get", "--json").stdout) == [ENDPOINT]
+
+
+def test_get_of_one_endpoint_shows_all_of_it_as_it_is_written(stack: Stub) -> None:
+    stack.answer = {"ok": True, "result": {"endpoints": [HELD]}}
+    ran = stack.run("get", "llama")
+    assert stack.sent[0]["endpoint"] == "llama"
+    for shown in (
+        "held at 1 or more by ada until 2026-11-24 18:00:00 UTC: [b]launch[/b]",
+        "the wake failed: [no capacity]",
+        "tried again at 2026-11-24 08:00:00 UTC",
+        "woken 2 times today (UTC); a start takes about 6m44s",
+        "2026-11-24 06:00:00 UTC ASLEEP Zero [seen].",
+    ):
+        assert shown in ran.stdout
+
+
+def test_get_with_no_endpoints_says_what_to_do(stack: Stub) -> None:
+    stack.answer = {"ok": True, "result": {"endpoints": []}}
+    assert "autoscaler apply" in stack.run("get").stdout
+
+
+def test_watch_looks_again_until_it_is_interrupted(
+    stack: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.answer = {"ok": True, "result": {"endpoints": [ENDPOINT]}}
+    looks = iter([None, KeyboardInterrupt()])
+
+    def sleep(_seconds: float) -> None:
+        if (error := next(looks)) is not None:
+            raise error
+
+    monkeypatch.setattr("tools.cli.app.time.sleep", sleep)
+    ran = stack.run("get", "--watch")
+    assert ran.exit_code == 130
+    assert len(stack.sent) == 2
+    assert stack.run("get", "--watch", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize("order", ["wake", "sleep", "release"])
+def test_an_order_is_sent_and_its_phase_told(stack: Stub, order: str) -> None:
+    stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "WAKING"}}
+    ran = stack.run(order, "llama")
+    assert ran.stdout.strip() == "llama is WAKING"
+    assert (stack.sent[0]["command"], stack.sent[0]["endpoint"]) == (order, "llama")
+
+
+def test_hold_sends_seconds(stack: Stub) -> None:
+    stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "AWAKE"}}
+    ran = stack.run("hold", "llama", "--for", "2h", "--copies", "2", "--reason", "launch")
+    assert ran.exit_code == 0, ran.output
+    sent = {key: stack.sent[0][key] for key in ("seconds", "min_copies", "reason")}
+    assert sent == {"seconds": 7200, "min_copies": 2, "reason": "launch"}
+    assert stack.run("hold", "llama").exit_code == 2
+    assert stack.run("hold", "llama", "--for", "ever").exit_code == 2
+    assert len(stack.sent) == 1
+
+
+def test_delete_asks_first(stack: Stub) -> None:
+    stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "RETIRING"}}
+    assert stack.run("delete", "llama", stdin="n\n").exit_code == 1
+    assert stack.sent == []
+    assert stack.run("delete", "llama", stdin="y\n").exit_code == 0
+    assert stack.run("delete", "llama", "--yes", "--discard-requests").exit_code == 0
+    assert [sent["discard_requests"] for sent in stack.sent] == [False, True]
+
+
+def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
+    s3 = boto3.client("s3")
+    uris = {}
+    for kind in ("html", "csv", "json"):
+        s3.put_object(Bucket="reports", Key=f"all/costs.{kind}", Body=kind.encode())
+        uris[kind] = f"s3://reports/all/costs.{kind}"
+    stack.answer = {"cost_usd": "28.62", "baseline_usd": "59.65", "uris": uris}
+    out = tmp_path / "deep" / "report"
+    ran = stack.run("report", "--period", "all", "--out", str(out))
+    assert ran.exit_code == 0, ran.output
+    assert "cost $28.62, always on $59.65" in ran.stdout
+    assert (out / "costs.csv").read_text() == "csv"
+    assert stack.sent == [{"function": "report-costs", "period": "all"}]
+    shown = json.loads(stack.run("report", "--json", "--out", str(out)).stdout)
+    assert shown["files"] == [str(out / f"costs.{kind}") for kind in ("html", "csv", "json")]
+    assert stack.run("report", "--period", "year").exit_code == 2
+
+
+def test_a_report_that_is_not_there_is_one_line(stack: Stub, tmp_path: Path) -> None:
+    stack.answer = {"cost_usd": None, "uris": {"html": "s3://reports/none.html"}}
+    ran = stack.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 1
+    assert "NoSuchKey" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_without_a_stack_it_says_how_to_get_one(bare: Stub) -> None:
+    ran = bare.run("--stack", "nowhere", "get")
+    assert ran.exit_code == 1
+    assert "there is no stack 'nowhere'" in ran.stderr
+    assert "sam deploy" in ran.stderr
+    assert "autoscaler local up" in ran.stderr
+
+
+def test_a_stack_of_something_else_is_named(bare: Stub) -> None:
+    template = {**TEMPLATE, "Outputs": {"Other": {"Value": "x"}}}
+    template["Resources"] = {"Queue": {"Type": "AWS::SQS::Queue"}}
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.create_stack(StackName="other", TemplateBody=json.dumps(template))
+    ran = bare.run("--stack", "other", "get")
+    assert "no output CommandFunctionName" in ran.stderr
+    assert ran.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "nothing answers there"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, "nonsense"),
+        ({"AWS_PROFILE": "absent"}, "absent"),
+    ],
+)
+def test_a_wrong_environment_is_named(
+    bare: Stub, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], said: str
+) -> None:
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    ran = bare.run("get")
+    assert ran.exit_code == 1
+    assert said in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_without_credentials_or_region_it_says_so(
+    bare: Stub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert "no AWS credentials were found" in bare.run("get").stderr
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    ran = bare.run("get")
+    assert "no Region is set" in ran.stderr
+    assert ran.exit_code == 1

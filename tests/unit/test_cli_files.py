@@ -1,0 +1,80 @@
+"""Endpoint files that cannot be accepted: each problem names its file, line or field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.cli.client import RefusedError
+from tools.cli.files import read_document, read_documents
+
+GOOD = """\
+name: llama
+model: {id: acme/llama}
+instances: {types: [ml.g6e.xlarge]}
+"""
+
+
+def _problems(path: Path, text: str | bytes) -> list[str]:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RefusedError) as refused:
+        read_document(path)
+    assert refused.value.exit_code == 2
+    return refused.value.problems
+
+
+def test_a_good_file_is_its_document(tmp_path: Path) -> None:
+    path = tmp_path / "llama.yaml"
+    path.write_text(GOOD + "team: Forschung\n")
+    assert read_document(path)["model"] == {"id": "acme/llama"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: [llama\nmodel: x\n", ":2: not YAML: expected"),
+        ("name: llama\n\tmodel: x\n", ":2: not YAML: found character"),
+        (GOOD + "name: other\n", ":4: not YAML: the key `name` stands there twice"),
+        ("a: 1\n---\nb: 2\n", ":2: not YAML: but found another document"),
+        ("", ": an endpoint file is a mapping with `name:` and `model:`, not None"),
+        ("- llama\n", ": an endpoint file is a mapping"),
+        (b"name: \xff\n", ": cannot be read: "),
+        (GOOD + "scaling: {keep_aliv: 10m}\n", ": scaling.keep_aliv: unknown key; did you mean"),
+        (GOOD + "scaling: {min_copies: 3, max_copies: 2}\n", ": scaling: min_copies 3 is above"),
+        (GOOD + "schedule: {time_zone: Europe/Atlantis}\n", ": schedule.time_zone: "),
+        ("!!python/object/apply:os.system [true]\n", ":1: not YAML: could not determine"),
+        ("[" * 3000, ": not YAML: "),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line_or_field(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "x.yaml"
+    problems = _problems(path, text)
+    assert problems[0].startswith(f"{path}{said}")
+    assert all("\n" not in problem for problem in problems)
+
+
+def test_every_wrong_field_has_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    problems = _problems(path, "name: UPPER\nmodel: {id: nope}\ninstances: {types: []}\n")
+    fields = [problem.removeprefix(f"{path}: ").split(":")[0] for problem in problems]
+    assert fields == ["name", "model.id", "instances.types"]
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="there is no such file"):
+        read_document(tmp_path / "none.yaml")
+    with pytest.raises(RefusedError, match="cannot be read"):
+        read_document(tmp_path)
+
+
+def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    one, two, three = (tmp_path / f"{name}.yaml" for name in ("one", "two", "three"))
+    one.write_text(GOOD)
+    two.write_text(GOOD + "teem: x\n")
+    three.write_text(GOOD)
+    with pytest.raises(RefusedError) as refused:
+        read_documents([one, two, three])
+    assert len(refused.value.problems) == 2
+    assert refused.value.problems[0].startswith(f"{two}: teem: unknown key")
+    assert refused.value.problems[1] == f"{three}: name: 'llama' is also in {one}"
