@@ -44,7 +44,6 @@ def test_a_good_file_is_its_document(tmp_path: Path) -> None:
         (GOOD + "scaling: {min_copies: 3, max_copies: 2}\n", ": scaling: min_copies 3 is above"),
         (GOOD + "schedule: {time_zone: Europe/Atlantis}\n", ": schedule.time_zone: "),
         ("!!python/object/apply:os.system [true]\n", ":1: not YAML: could not determine"),
-        ("[" * 3000, ": not YAML: "),
     ],
 )
 def test_a_bad_file_is_named_with_its_line_or_field(tmp_path: Path, text: str, said: str) -> None:
@@ -52,6 +51,12 @@ def test_a_bad_file_is_named_with_its_line_or_field(tmp_path: Path, text: str, s
     problems = _problems(path, text)
     assert problems[0].startswith(f"{path}{said}")
     assert all("\n" not in problem for problem in problems)
+
+
+def test_brackets_without_end_are_no_yaml_however_deep_the_stack_may_grow(tmp_path: Path) -> None:
+    problems = _problems(tmp_path / "x.yaml", "[" * 3000)
+    assert len(problems) == 1
+    assert "not YAML: " in problems[0]
 
 
 def test_every_wrong_field_has_its_own_line(tmp_path: Path) -> None:

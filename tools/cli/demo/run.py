@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,9 @@ def run_demo(trace: Path | None) -> int:
     except RefusedError as refused:
         output.errors.print(str(refused), style="red", markup=False, soft_wrap=True)
         return refused.exit_code
+    # A shell that starts this in the background would have Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     if (running := _running()) is not None:
         output.errors.print(f"a demo is running already (process {running})", style="red")
         return 1

@@ -1,0 +1,277 @@
+"""The requests that create, scale and remove an endpoint, held against AWS's own API models."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from autoscaler.catalog.models import known_models
+from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.requests import Deployment, deployment
+from autoscaler.spec import EndpointSpec
+from tests.api_shapes import check
+from tests.samples import spec
+
+ENGINES = ("vllm", "tgi", "lmi")
+TYPES = {
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": ["ml.g4dn.xlarge"],
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": ["ml.g6.xlarge", "ml.g5.xlarge"],
+    "deepseek-ai/DeepSeek-R1-Distill-Llama-8B": ["ml.g6e.xlarge", "ml.g6e.2xlarge"],
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": ["ml.g6e.2xlarge"],
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B": ["ml.g6e.12xlarge", "ml.g6e.24xlarge"],
+    "deepseek-ai/DeepSeek-R1-Distill-Llama-70B": ["ml.g6e.12xlarge", "ml.g6e.48xlarge"],
+    "deepseek-ai/DeepSeek-R1": ["ml.p5en.48xlarge", "ml.p5e.48xlarge", "ml.p6-b200.48xlarge"],
+}
+CREATES = {
+    "model": ("sagemaker", "CreateModel"),
+    "endpoint_config": ("sagemaker", "CreateEndpointConfig"),
+    "endpoint": ("sagemaker", "CreateEndpoint"),
+    "component": ("sagemaker", "CreateInferenceComponent"),
+    "scalable_target": ("application-autoscaling", "RegisterScalableTarget"),
+    "scaling_policy": ("application-autoscaling", "PutScalingPolicy"),
+}
+R1_ON_P5E = {
+    "model": {"id": "deepseek-ai/DeepSeek-R1"},
+    "instances": {"types": ["ml.p5e.48xlarge"]},
+}
+PEAK = {"name": "peak", "days": ["mon"], "start": "08:00", "end": "18:00", "min_copies": 1}
+NAMES = ResourceNames("prod", "llama")
+ROLE = "arn:aws:iam::123456789012:role/prod-endpoints"
+WEIGHTS = "s3://weights/deepseek-ai/DeepSeek-R1-Distill-Llama-8B/0123/"
+
+
+def build(wanted: EndpointSpec, names: ResourceNames = NAMES, **changes: Any) -> Deployment:
+    given: dict[str, Any] = {
+        "region": "eu-central-1",
+        "weights_uri": WEIGHTS,
+        "role_arn": ROLE,
+        "facts": known_models()[wanted.model.id],
+        "tags": {"autoscaler:stack": names.prefix, "autoscaler:endpoint": wanted.name},
+    }
+    return deployment(wanted, names, **{**given, **changes})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("model_id", TYPES)
+def test_every_model_on_every_engine_makes_requests_that_aws_takes(
+    engine: str, model_id: str
+) -> None:
+    wanted = spec(
+        model={"id": model_id, "trust_remote_code": True},
+        instances={"types": TYPES[model_id]},
+        serving={"engine": engine, "context_tokens": 4096, "concurrency_per_copy": 8},
+    )
+
+    built = build(wanted)
+
+    for part, (service, operation) in CREATES.items():
+        check(service, operation, getattr(built, part))
+    assert json.loads(json.dumps(built.as_dict())) == built.as_dict()
+
+
+def test_the_checker_itself_finds_what_is_wrong() -> None:
+    good = build(spec()).endpoint_config
+    variant = good["ProductionVariants"][0]
+    for change in (
+        {"InstanceType": "ml.g6e.huge"},
+        {"VariantName": "a b"},
+        {"Typo": 1},
+        {"RoutingConfig": {"RoutingStrategy": "FASTEST"}},
+        {"VariantInstanceProvisionTimeoutInSeconds": 3601},
+        {"InitialInstanceCount": 0},
+    ):
+        with pytest.raises(AssertionError):
+            check(
+                "sagemaker",
+                "CreateEndpointConfig",
+                {**good, "ProductionVariants": [{**variant, **change}]},
+            )
+
+
+def test_the_model_reads_its_weights_from_a_prefix() -> None:
+    built = build(spec()).model
+
+    assert built["ModelName"] == "prod-llama"
+    assert built["PrimaryContainer"]["ModelDataSource"] == {
+        "S3DataSource": {
+            "S3Uri": WEIGHTS, "S3DataType": "S3Prefix", "CompressionType": "None",
+        }
+    }  # fmt: skip
+    assert built["EnableNetworkIsolation"] is False
+
+
+def test_a_prefix_without_its_slash_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not end in /"):
+        build(spec(), weights_uri="s3://weights/model")
+
+
+def test_one_type_is_an_instance_type_and_several_are_pools() -> None:
+    one = build(spec()).endpoint_config["ProductionVariants"][0]
+    two = build(spec(instances={"types": ["ml.g6e.xlarge", "ml.g6e.2xlarge"]}))
+    several = two.endpoint_config["ProductionVariants"][0]
+
+    assert one["InstanceType"] == "ml.g6e.xlarge"
+    assert "InstancePools" not in one
+    assert several["InstancePools"] == [
+        {"InstanceType": "ml.g6e.xlarge", "Priority": 1},
+        {"InstanceType": "ml.g6e.2xlarge", "Priority": 2},
+    ]
+    assert several["VariantInstanceProvisionTimeoutInSeconds"] == 1800
+    assert "InstanceType" not in several
+
+
+def test_the_variant_names_no_model_and_may_go_to_zero() -> None:
+    config = build(spec(scaling={"max_copies": 5})).endpoint_config
+    variant = config["ProductionVariants"][0]
+
+    assert config["ExecutionRoleArn"] == ROLE
+    assert "ModelName" not in variant
+    assert variant["InitialInstanceCount"] == 1
+    assert variant["ManagedInstanceScaling"] == {
+        "Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 5,
+    }  # fmt: skip
+    assert variant["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
+
+
+def test_the_most_instances_hold_the_most_copies_of_any_window() -> None:
+    wanted = spec(
+        instances={"types": ["ml.g6e.12xlarge"]},
+        schedule={"windows": [{**PEAK, "max_copies": 9}]},
+    )
+    built = build(wanted)
+
+    variant = built.endpoint_config["ProductionVariants"][0]
+    assert built.copies_per_instance == 4
+    assert variant["ManagedInstanceScaling"]["MaxInstanceCount"] == 3
+    assert built.scalable_target["MaxCapacity"] == 9
+
+
+def test_tgi_needs_no_machine_image_of_its_own() -> None:
+    built = build(spec(serving={"engine": "tgi"}))
+
+    assert "InferenceAmiVersion" not in built.endpoint_config["ProductionVariants"][0]
+
+
+def test_the_component_asks_for_accelerators_and_little_memory() -> None:
+    wanted = spec(
+        model={"id": "deepseek-ai/DeepSeek-R1-Distill-Llama-70B"},
+        instances={"types": ["ml.g6e.12xlarge"]},
+    )
+    built = build(wanted)
+
+    assert built.component["EndpointName"] == built.endpoint["EndpointName"]
+    assert (
+        built.component["VariantName"]
+        == (built.endpoint_config["ProductionVariants"][0]["VariantName"])
+    )
+    assert built.component["Specification"] == {
+        "ModelName": "prod-llama",
+        "StartupParameters": {
+            "ModelDataDownloadTimeoutInSeconds": 2690,
+            "ContainerStartupHealthCheckTimeoutInSeconds": 2690,
+        },
+        "ComputeResourceRequirements": {
+            "MinMemoryRequiredInMb": 1024,
+            "NumberOfAcceleratorDevicesRequired": 4,
+        },
+        "DataCacheConfig": {"EnableCaching": True},
+    }
+    assert built.accelerators_per_copy == 4
+    assert built.instance_type == "ml.g6e.12xlarge"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "seconds"),
+    [("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", 600), ("deepseek-ai/DeepSeek-R1", 3600)],
+)
+def test_startup_timeouts_stay_within_what_is_allowed(model_id: str, seconds: int) -> None:
+    wanted = spec(model={"id": model_id}, instances={"types": TYPES[model_id]})
+
+    timeouts = build(wanted).component["Specification"]["StartupParameters"]
+
+    assert set(timeouts.values()) == {seconds}
+
+
+def test_target_tracking_aims_at_half_of_what_a_copy_takes() -> None:
+    built = build(spec(serving={"concurrency_per_copy": 12}))
+
+    assert built.scalable_target == {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "inference-component/prod-llama",
+        "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
+        "MinCapacity": 1,
+        "MaxCapacity": 2,
+    }
+    tracking = built.scaling_policy["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == 6.0
+    assert built.scaling_policy["PolicyType"] == "TargetTrackingScaling"
+
+
+def test_everything_is_tagged_with_stack_endpoint_and_team() -> None:
+    built = build(spec(team="Search R&D".replace("&", "-")))
+
+    for request in (built.model, built.endpoint_config, built.endpoint, built.component):
+        assert request["Tags"] == [
+            {"Key": "autoscaler:stack", "Value": "prod"},
+            {"Key": "autoscaler:endpoint", "Value": "llama"},
+            {"Key": "team", "Value": "Search R-D"},
+        ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        (
+            R1_ON_P5E,
+            "instances.types: the price of ml.p5e.48xlarge is not known",
+        ),
+        (
+            R1_ON_P5E,
+            "model.id: 689 GB must load at 182 MiB/s or more",
+        ),
+        (
+            {"instances": {"types": ["ml.g6e.48xlarge"]}},
+            "instances.types: ml.g6e.48xlarge holds 8 copies and at most 2 are ever wanted",
+        ),
+        ({"serving": {"engine": "tgi"}}, "serving.engine: tgi has been in maintenance"),
+        ({"serving": {"image": "mine:1"}}, "serving.image: no machine image is asked for"),
+        (
+            {
+                "model": {"id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"},
+                "instances": {"types": ["ml.g4dn.xlarge"]},
+            },
+            "instances.types: ml.g4dn.xlarge has no bfloat16",
+        ),
+    ],
+)  # fmt: skip
+def test_what_may_surprise_is_said(changes: dict[str, Any], warning: str) -> None:
+    assert any(told.startswith(warning) for told in build(spec(**changes)).warnings)
+
+
+def test_a_t4_makes_the_deployment_ask_for_float16() -> None:
+    wanted = spec(
+        model={"id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"},
+        instances={"types": ["ml.g4dn.xlarge"]},
+    )
+
+    told = build(wanted).model["PrimaryContainer"]["Environment"]
+
+    assert told["SM_VLLM_DTYPE"] == "float16"
+
+
+def test_an_ordinary_endpoint_has_no_warnings() -> None:
+    assert build(spec()).warnings == ()
+
+
+def test_the_longest_names_still_fit_everywhere() -> None:
+    name = "a" * 40
+    names = ResourceNames("s" * 22, name)  # 22 + 1 + 40 = 63
+
+    built = build(spec(name), names)
+
+    for part, (service, operation) in CREATES.items():
+        check(service, operation, getattr(built, part))
+    assert len(names.dead_letter_queue) <= 80
+    assert len(names.execution(10**9)) <= 80

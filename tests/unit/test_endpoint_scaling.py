@@ -1,0 +1,86 @@
+"""The requests that move and take down an endpoint, and the names that they go by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.queues import queue_requests
+from autoscaler.endpoints.scaling import (
+    deregister_scalable_target,
+    register_scalable_target,
+    removal,
+    update_copies,
+)
+from autoscaler.policy.types import Bounds
+from tests.api_shapes import check
+from tests.samples import spec
+
+NAMES = ResourceNames("prod", "llama")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_"),
+    [
+        (
+            "application-autoscaling",
+            "RegisterScalableTarget",
+            register_scalable_target(NAMES, Bounds(0, 0)),
+        ),
+        (
+            "application-autoscaling",
+            "DeregisterScalableTarget",
+            deregister_scalable_target(NAMES),
+        ),
+        ("sagemaker", "UpdateInferenceComponentRuntimeConfig", update_copies(NAMES, 0)),
+    ],
+)
+def test_bounds_and_copies_are_moved_by_requests_that_aws_takes(
+    service: str, operation: str, request_: dict[str, Any]
+) -> None:
+    check(service, operation, request_)
+
+
+def test_removal_goes_from_what_depends_to_what_is_depended_on() -> None:
+    steps = removal(NAMES)
+
+    assert [action for action, _ in steps] == [
+        "DeregisterScalableTarget",
+        "DeleteInferenceComponent",
+        "DeleteEndpoint",
+        "DeleteEndpointConfig",
+        "DeleteModel",
+    ]
+    for action, request in steps:
+        service = "application-autoscaling" if "Target" in action else "sagemaker"
+        check(service, action, request)
+
+
+def test_names_agree_with_the_queue_and_its_alarms() -> None:
+    made = queue_requests(
+        spec(),
+        NAMES,
+        account_arn_prefix="arn:aws:sqs:eu-central-1:123456789012:",
+        dispatcher_arn="arn:aws:lambda:eu-central-1:123456789012:function:dispatch",
+    )
+
+    assert made["queue"]["QueueName"] == NAMES.queue == "prod-llama"
+    assert made["dead_letter_queue"]["QueueName"] == NAMES.dead_letter_queue == "prod-llama-dlq"
+    assert made["queue_alarm"]["AlarmName"] == NAMES.queue_alarm
+    assert made["capacity_alarm"]["AlarmName"] == NAMES.capacity_alarm
+    check("sqs", "CreateQueue", made["queue"])
+    check("sqs", "CreateQueue", made["dead_letter_queue"])
+    check("lambda", "CreateEventSourceMapping", made["mapping"])
+    check("cloudwatch", "PutMetricAlarm", made["queue_alarm"])
+    check("cloudwatch", "PutMetricAlarm", made["capacity_alarm"])
+
+
+def test_an_execution_is_named_after_its_wish() -> None:
+    assert NAMES.execution(7) == "llama-7"
+
+
+def test_a_name_that_is_too_long_says_how_long_it_may_be() -> None:
+    with pytest.raises(ValueError, match=r"with stack .* SageMaker allows 39 characters"):
+        ResourceNames("s" * 23, "a" * 40)
