@@ -86,6 +86,18 @@ def test_awake_is_recorded_only_with_a_copy_in_service(world) -> None:
     assert world.announcer.kinds()[-1] == "EndpointAwoke"
 
 
+def test_how_many_copies_an_instance_holds_is_kept_and_counts_in_the_next_wake(world) -> None:
+    put(world, asleep(NAME, phase=Phase.CREATING))
+    world.scaler.settle(NAME, 1)
+    assert record_awake(world, NAME, 1, copies_per_instance=4)
+    assert world.store.records[NAME].status.copies_per_instance == 4
+    request_sleep(world, world.store.records[NAME], Cause.IDLE, "idle")
+    world.scaler.settle(NAME, 0)
+    record_asleep(world, NAME, 2)
+    request_wake(world, world.store.records[NAME], Cause.MESSAGE, 2, "A request is waiting.")
+    assert world.store.records[NAME].status.meter.instances == 1
+
+
 def test_recording_awake_twice_changes_nothing_the_second_time(world) -> None:
     record = put(world, asleep(NAME))
     request_wake(world, record, Cause.MESSAGE, 1, "A request is waiting.")

@@ -10,6 +10,9 @@ from functools import cache
 from importlib.resources import files
 
 MIB = 1024 * 1024
+_NEURON = ("Inferentia", "Trainium")
+# Compute capability below 8.0: no bfloat16 in hardware, served in float16.
+_WITHOUT_BFLOAT16 = frozenset({"T4"})
 
 
 class UnknownInstanceError(ValueError):
@@ -18,7 +21,10 @@ class UnknownInstanceError(ValueError):
 
 @dataclass(frozen=True)
 class InstanceType:
-    """One type. `usd_per_hour` is us-east-1 on demand; None: not known."""
+    """One type. `usd_per_hour` is us-east-1 on demand; None: not known.
+
+    `price_kind` is `list` (SageMaker hosting), `list-training`, `derived` or `unknown`.
+    """
 
     name: str
     accelerator: str
@@ -26,14 +32,25 @@ class InstanceType:
     accelerator_memory_bytes: int  # of each
     host_memory_bytes: int
     vcpus: int
+    nvme_gb: int  # local disks in all; 0: none
     usd_per_hour: Decimal | None
+    price_kind: str
     price_source: str
+
+    @property
+    def is_nvidia(self) -> bool:
+        """False for AWS's own accelerators, which the CUDA images cannot use."""
+        return not self.accelerator.startswith(_NEURON)
+
+    @property
+    def has_bfloat16(self) -> bool:
+        return self.accelerator not in _WITHOUT_BFLOAT16
 
 
 @cache
 def instances() -> dict[str, InstanceType]:
     """All types by name."""
-    text = files(__package__).joinpath("data/instances.csv").read_text()
+    text = files(__package__).joinpath("data/instances.csv").read_text(encoding="utf-8")
     return {row["instance"]: _read(row) for row in csv.DictReader(text.splitlines())}
 
 
@@ -42,7 +59,9 @@ def instance(name: str) -> InstanceType:
     known = instances()
     if name not in known:
         close = get_close_matches(name, known, n=3) or sorted(known)[:3]
-        raise UnknownInstanceError(f"{name!r} is not an instance type we know; e.g. {close}")
+        raise UnknownInstanceError(
+            f"{name!r} is not an instance type we know; e.g. {', '.join(close)}"
+        )
     return known[name]
 
 
@@ -55,6 +74,8 @@ def _read(row: dict[str, str]) -> InstanceType:
         accelerator_memory_bytes=int(row["accel_mem_mib_each"]) * MIB,
         host_memory_bytes=int(row["host_mem_mib"]) * MIB,
         vcpus=int(row["vcpu"]),
+        nvme_gb=int(row["nvme_gb"] or 0),
         usd_per_hour=Decimal(price) if price else None,
+        price_kind=row["price_kind"],
         price_source=row["price_source"],
     )

@@ -74,7 +74,9 @@ def record_staged(world: World, name: str, generation: int, commit: str, weights
     return with_current(world, name, generation, step)
 
 
-def record_awake(world: World, name: str, generation: int) -> bool:
+def record_awake(
+    world: World, name: str, generation: int, copies_per_instance: int | None = None
+) -> bool:
     """The model answered: bounds are relaxed to what the policy says, the wake is measured."""
 
     def step(record: EndpointRecord) -> None:
@@ -86,6 +88,11 @@ def record_awake(world: World, name: str, generation: int) -> bool:
         if record.status.phase is Phase.AWAKE:
             _announce_awake(world, record.status, load, now)
             return
+        if copies_per_instance is not None:
+            placed = {"copies_per_instance": copies_per_instance}
+            record = EndpointRecord(
+                spec=record.spec, status=record.status.model_copy(update=placed)
+            )
         _awake(world, record, capacity, load, now)
 
     return with_current(world, name, generation, step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LONGEST_SAGEMAKER_NAME = 63
+LONGEST_EXECUTION_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,24 @@ class ResourceNames:
         return f"{self.base}-dlq"
 
     @property
+    def queue_alarm(self) -> str:
+        return f"{self.base}-oldest-request"
+
+    @property
+    def capacity_alarm(self) -> str:
+        return f"{self.base}-no-capacity"
+
+    @property
+    def scaling_policy(self) -> str:
+        return f"{self.component}-concurrency"
+
+    @property
     def scalable_resource(self) -> str:
         return f"inference-component/{self.component}"
 
     def execution(self, generation: int) -> str:
         """The name of the execution that carries out the wish of a generation."""
-        return f"{self.name}-{generation}"
+        name = f"{self.name}-{generation}"
+        if len(name) > LONGEST_EXECUTION_NAME:
+            raise ValueError(f"{name!r} is longer than {LONGEST_EXECUTION_NAME} characters")
+        return name

@@ -44,6 +44,7 @@ class Staged(_Step):
 
 class Reached(_Step):
     step: Literal["awake", "asleep", "retired"]
+    copies_per_instance: Annotated[int, Field(ge=1)] | None = None  # told after a creation
 
 
 class Failed(_Step):
@@ -55,7 +56,7 @@ class Failed(_Step):
 _RECORDS: TypeAdapter[Staged | Reached | Failed] = TypeAdapter(
     Annotated[Staged | Reached | Failed, Field(discriminator="step")]
 )
-_REACHED = {"awake": record_awake, "asleep": record_asleep, "retired": record_retired}
+_REACHED = {"asleep": record_asleep, "retired": record_retired}
 PROBE = {"messages": [{"role": "user", "content": "Say ok."}], "max_tokens": 1}
 
 
@@ -99,6 +100,8 @@ def answer_record(event: Any) -> dict[str, Any]:
         )
     elif isinstance(step, Failed):
         current = record_failed(world(), step.endpoint, step.generation, step.error, step.cause)
+    elif step.step == "awake":
+        current = record_awake(world(), step.endpoint, step.generation, step.copies_per_instance)
     else:
         current = _REACHED[step.step](world(), step.endpoint, step.generation)
     return {"current": current}

@@ -1,0 +1,72 @@
+"""The requests that set up, move and take down an endpoint's scaling. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..policy.types import Bounds
+from ..spec import EndpointSpec
+from .names import ResourceNames
+
+NAMESPACE = "sagemaker"
+DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
+HIGH_RESOLUTION = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+
+Request = dict[str, Any]
+
+
+def register_scalable_target(names: ResourceNames, bounds: Bounds) -> Request:
+    """Creates the target, or moves its bounds: the API is the same."""
+    return {
+        **_target(names),
+        "MinCapacity": bounds.min_copies,
+        "MaxCapacity": bounds.max_copies,
+    }
+
+
+def put_scaling_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
+    """High-resolution (10 s) target tracking on concurrent requests per copy."""
+    return {
+        "PolicyName": names.scaling_policy,
+        **_target(names),
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": spec.target_concurrency,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": HIGH_RESOLUTION},
+        },
+    }
+
+
+def update_copies(names: ResourceNames, copies: int) -> Request:
+    """For UpdateInferenceComponentRuntimeConfig. Bounds first, copies second."""
+    return {
+        "InferenceComponentName": names.component,
+        "DesiredRuntimeConfig": {"CopyCount": copies},
+    }
+
+
+def deregister_scalable_target(names: ResourceNames) -> Request:
+    """Takes its scaling policies and their alarms with it."""
+    return _target(names)
+
+
+def removal(names: ResourceNames) -> tuple[tuple[str, Request], ...]:
+    """API actions and requests in the only order that AWS accepts.
+
+    Each deletion must be over before the next one begins: a component before its endpoint.
+    """
+    return (
+        ("DeregisterScalableTarget", deregister_scalable_target(names)),
+        ("DeleteInferenceComponent", {"InferenceComponentName": names.component}),
+        ("DeleteEndpoint", {"EndpointName": names.endpoint}),
+        ("DeleteEndpointConfig", {"EndpointConfigName": names.config}),
+        ("DeleteModel", {"ModelName": names.model}),
+    )
+
+
+def _target(names: ResourceNames) -> Request:
+    return {
+        "ServiceNamespace": NAMESPACE,
+        "ResourceId": names.scalable_resource,
+        "ScalableDimension": DIMENSION,
+    }
