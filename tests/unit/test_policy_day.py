@@ -35,8 +35,8 @@ def a_day(day: str) -> Loop:
 
 def test_a_wednesday() -> None:
     assert a_day("2026-05-13").events == [
-        ("07:55", "WAKING"),  # window ahead: five minutes for a start
-        ("07:59", "AWAKE"),  # serving at 08:00
+        ("07:54", "WAKING"),  # window ahead: five minutes for a start, one for the tick
+        ("07:58", "AWAKE"),  # serving at 08:00
         ("11:35", "3 to 1"),  # AWS went to 3 at 11:00; five minutes of quiet
         ("14:00", "2 to 4"),  # the burst: AWS sees 16 in flight, we see 600 waiting
         ("14:08", "4 to 1"),  # the last were answered at 14:02
@@ -57,7 +57,7 @@ def test_a_saturday_has_no_window() -> None:
 
 def test_the_monday_after_the_clocks_went_forward_starts_at_the_same_local_time() -> None:
     for day in ("2026-03-27", "2026-03-30", "2026-10-23", "2026-10-26"):
-        assert a_day(day).events[:2] == [("07:55", "WAKING"), ("07:59", "AWAKE")]
+        assert a_day(day).events[:2] == [("07:54", "WAKING"), ("07:58", "AWAKE")]
 
 
 def test_every_request_of_the_day_is_answered_by_its_end() -> None:

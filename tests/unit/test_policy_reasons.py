@@ -57,7 +57,7 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         a_spec(windows=[AFTERNOON]),
         seen(Phase.ASLEEP),
         History(),
-        "Window afternoon opens in 3m and a start takes 5m: at least 2 copies already now.",
+        "Window afternoon opens in 3m and a start takes 6m: at least 2 copies already now.",
     ),
     (
         ReasonCode.WINDOW_CLOSED,

@@ -62,8 +62,8 @@ class TestWake:
 
 
 class TestWindowsAhead:
-    @pytest.mark.parametrize(("minutes", "wakes"), [(5, True), (5.1, False)])
-    def test_five_minutes_before_until_a_start_was_measured(
+    @pytest.mark.parametrize(("minutes", "wakes"), [(6, True), (6.1, False)])
+    def test_five_minutes_and_a_tick_before_until_a_start_was_measured(
         self, minutes: float, wakes: bool
     ) -> None:
         spec = a_spec(windows=[AFTERNOON])
@@ -79,6 +79,16 @@ class TestWindowsAhead:
     def test_the_highest_minimum_within_the_lead_time_counts(self) -> None:
         first = {**AFTERNOON, "name": "first", "start": "12:02", "end": "12:04", "min_copies": 3}
         assert decided(a_spec(windows=[first, AFTERNOON]), seen(Phase.ASLEEP)).copies == 3
+
+    @pytest.mark.parametrize(("minutes", "stays"), [(12, True), (12.1, False)])
+    def test_an_awake_endpoint_stays_when_a_sleep_and_a_start_would_take_longer(
+        self, minutes: float, stays: bool
+    ) -> None:
+        now = NOON + timedelta(minutes=5 - minutes)
+        idle = seen(phase_since=now - timedelta(hours=2), last_active_at=now - timedelta(hours=1))
+        decision = decide(a_spec(windows=[AFTERNOON]), idle, History(), now)
+        assert (decision.transition is None) is stays
+        assert decision.copies == (1 if stays else 0), "one copy bridges, whatever the window wants"
 
     def test_an_awake_endpoint_does_not_sleep_into_a_window(self) -> None:
         idle = seen(last_active_at=NOON - timedelta(hours=1))

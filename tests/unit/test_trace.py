@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.cli.client import RefusedError
-from tools.cli.demo.trace import Arrival, first_of, generated
+from tools.cli.demo.trace import Arrival, Trace, first_of, generated
 
 HEADER = "arrival_s,input_tokens,output_tokens\n"
 ROWS = "3.0,374,44\n4.5,396,109\n70.0,10,5\n"
@@ -20,7 +20,7 @@ def test_the_generated_trace_is_always_the_same() -> None:
 
 
 def test_the_generated_trace_is_small_and_has_a_burst() -> None:
-    trace = generated()
+    trace = generated().arrivals
     assert len(trace) == 150
     assert trace[0].seconds == 0
     assert 7 * 60 < trace[-1].seconds <= 8 * 60
@@ -35,21 +35,22 @@ def test_a_file_is_read_by_its_content_not_its_name(tmp_path: Path, packed: bool
     path = tmp_path / "trace.txt"
     content = (HEADER + ROWS).encode()
     path.write_bytes(gzip.compress(content) if packed else content)
-    expected = [Arrival(0.0, 374, 44), Arrival(1.5, 396, 109), Arrival(67.0, 10, 5)]
-    assert first_of(path, 5, 400) == expected
+    expected = (Arrival(0.0, 374, 44), Arrival(1.5, 396, 109), Arrival(67.0, 10, 5))
+    assert first_of(path, 5, 400) == Trace("trace.txt", expected)
 
 
 def test_only_the_beginning_of_a_big_one_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text(HEADER + ROWS)
-    assert len(first_of(path, 1, 400)) == 2
-    assert len(first_of(path, 5, 1)) == 1
+    assert str(first_of(path, 1, 400)) == "2 requests of trace.csv, only its first 1 minutes"
+    assert str(first_of(path, 5, 2)) == "2 requests of trace.csv, only its first 2"
+    assert str(first_of(path, 5, 3)) == "3 requests of trace.csv"
 
 
 def test_what_comes_after_the_beginning_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text(HEADER + ROWS + "nonsense\n")
-    assert len(first_of(path, 1, 400)) == 2
+    assert len(first_of(path, 1, 400).arrivals) == 2
 
 
 @pytest.mark.parametrize(

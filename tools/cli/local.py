@@ -68,8 +68,9 @@ def demo(
     trace: Annotated[
         Path | None, typer.Option(envvar="TRACE", help="arrival_s,input_tokens,output_tokens")
     ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="The account stays until Ctrl-C.")] = False,
 ) -> None:
     """The whole job, once, in an embedded account; exit 0 only if every promise held."""
     from tools.cli.demo.run import run_demo
 
-    raise typer.Exit(run_demo(trace))
+    raise typer.Exit(run_demo(trace, keep=keep))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -42,6 +43,8 @@ class Display:
         if self._live:
             self._draw()
             self._live.__exit__(None, None, None)
+        elif self._steps and not self._steps[-1][2]:
+            self._line("not finished")
 
     def step(self, what: str, when: datetime | None = None) -> None:
         self._steps.append([self._stamp(when), what, ""])
@@ -50,8 +53,7 @@ class Display:
     def done(self, outcome: str) -> None:
         self._steps[-1][2] = outcome
         if not self._live:
-            stamp, what, _ = self._steps[-1]
-            self._console.print(f"{stamp} {what} [dim]→ {outcome}[/]", highlight=False)
+            self._line(outcome)
         self._draw()
 
     def show(self, seen: Seen, sent: int, answered: int, slack: list[str]) -> None:
@@ -60,9 +62,14 @@ class Display:
         self._history.append(seen.copies)
         self._draw()
 
+    def _line(self, outcome: str) -> None:
+        stamp, what, _ = self._steps[-1]
+        line = f"{stamp}  {what} → {outcome}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def _stamp(self, when: datetime | None) -> str:
         wall = f"{time.monotonic() - self._began:5.1f}s"
-        return f"{wall}  {when.astimezone(ZONE):%H:%M:%S}" if when else f"{wall}          "
+        return f"{wall}  {when.astimezone(ZONE):%a %H:%M:%S}" if when else f"{wall}{'':14}"
 
     def _draw(self) -> None:
         if self._live:
@@ -72,7 +79,7 @@ class Display:
         table = Table(box=None, show_header=False, pad_edge=False)
         for stamp, what, outcome in self._steps:
             mark = "[green]✓[/]" if outcome else "[yellow]…[/]"
-            table.add_row(f"[dim]{stamp}[/]", mark, what, f"[dim]{outcome}[/]")
+            table.add_row(f"[dim]{stamp}[/]", mark, escape(what), f"[dim]{escape(outcome)}[/]")
         return table
 
     def _now(self) -> Panel:
@@ -89,7 +96,8 @@ class Display:
 
     def _said(self) -> Panel:
         lines = self._slack[-_SLACK_LINES:] or ["nothing yet"]
-        return Panel("\n".join(lines), title="Slack", border_style="dim")
+        text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+        return Panel(text, title="Slack", border_style="dim")
 
 
 def sparkline(values: list[int], width: int) -> str:

@@ -4,28 +4,62 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tools.cli.demo.stage import Stage
-from tools.cli.demo.trace import Arrival
+from tools.cli.demo.trace import Arrival, Trace
 
 _CHARACTERS_PER_TOKEN = 4
+_LONGEST_PROMPT = 200_000  # characters; SQS takes 256 KiB a message
+_LOOK_SECONDS = 0.02
+_PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class WakeSeen:
+    """How the first message woke the endpoint, as seen from outside; seconds of the wall."""
+
+    seconds: float
+    cause: str
 
 
 class Replay:
-    """One pass over the arrivals in a thread of its own."""
+    """One pass over the arrivals: the first by `wake`, the others in a thread of their own."""
 
-    def __init__(self, stage: Stage, arrivals: Sequence[Arrival]) -> None:
+    def __init__(self, stage: Stage, trace: Trace) -> None:
         self._stage = stage
-        self.arrivals = arrivals
+        self.arrivals = trace.arrivals
         self.sent = 0
-        self.finished = False
-        self._first_sent: float | None = None
-        self._speed = 1.0
+        self.error: Exception | None = None
+        self._began = 0.0
+
+    @property
+    def finished(self) -> bool:
+        return self.sent == len(self.arrivals)
+
+    def wake(self) -> WakeSeen | None:
+        """Sends the first message and watches for the execution that wakes; None: none came.
+
+        The account's clock should run as the wall does: then no tick of the controller comes in
+        between, and what is measured is the message's own way.
+        """
+        before = {one["name"] for one in self._stage.executions("wake-endpoint")}
+        self._began = self._stage.account.clock.time()
+        start = time.monotonic()
+        self._send(0)
+        while (passed := time.monotonic() - start) < _PATIENCE_SECONDS:
+            names = {one["name"] for one in self._stage.executions("wake-endpoint")}
+            passed = time.monotonic() - start
+            if names - before:
+                return WakeSeen(passed, str(self._stage.describe()["cause"]))
+            time.sleep(_LOOK_SECONDS)
+        return None
 
     def start(self) -> None:
+        """Sends the others, each at its time after the first."""
         threading.Thread(target=self._run, name="replay", daemon=True).start()
 
     def compare(self, results: Mapping[str, Mapping[str, Any]]) -> tuple[int, int]:
@@ -39,37 +73,29 @@ class Replay:
                 wrong += 1
         return lost, wrong
 
-    def seconds_to_wake(self) -> float:
-        """Wall seconds from the first message in the queue to the wish that wakes the endpoint."""
-        assert self._first_sent is not None
-        one = self._stage.client.command("get", endpoint=self._stage.name)["endpoints"][0]
-        wished = [
-            datetime.fromisoformat(line["at"]).timestamp()
-            for line in one["history"]
-            if line["phase"] == "WAKING"
-        ]
-        after = [moment for moment in wished if moment >= self._first_sent]
-        return (min(after) - self._first_sent) / self._speed if after else float("inf")
-
     def _run(self) -> None:
-        clock, sqs = self._stage.account.clock, self._stage.account.boto("sqs")
-        url, start = self._stage.queue_url, clock.time()
-        self._speed = clock.speed
-        for number, arrival in enumerate(self.arrivals):
-            clock.sleep(start + arrival.seconds - clock.time())
-            if self._first_sent is None:
-                self._first_sent = clock.time()
-            sqs.send_message(QueueUrl=url, MessageBody=_body(number, arrival))
-            self.sent += 1
-        self.finished = True
+        clock = self._stage.account.clock
+        try:
+            for number in range(1, len(self.arrivals)):
+                clock.sleep(self._began + self.arrivals[number].seconds - clock.time())
+                self._send(number)
+        except Exception as error:  # noqa: BLE001 - told by whoever waits for the end
+            self.error = error
+
+    def _send(self, number: int) -> None:
+        body = _body(number, self.arrivals[number])
+        self._stage.account.boto("sqs").send_message(
+            QueueUrl=self._stage.queue_url, MessageBody=body
+        )
+        self.sent += 1
 
 
 def _body(number: int, arrival: Arrival) -> str:
-    prompt = "x" * (arrival.input_tokens * _CHARACTERS_PER_TOKEN)
+    length = min(arrival.input_tokens * _CHARACTERS_PER_TOKEN, _LONGEST_PROMPT)
     return json.dumps(
         {
             "id": _name(number),
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": [{"role": "user", "content": "x" * length}],
             "max_tokens": arrival.output_tokens,
         }
     )
@@ -82,4 +108,5 @@ def _name(number: int) -> str:
 def _is_whole(result: Mapping[str, Any], arrival: Arrival) -> bool:
     answer = result.get("answer") or {}
     tokens = (answer.get("usage") or {}).get("completion_tokens")
-    return tokens == arrival.output_tokens and bool(answer["choices"][0].get("finish_reason"))
+    choices = answer.get("choices") or [{}]
+    return tokens == arrival.output_tokens and bool(choices[0].get("finish_reason"))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cached_property
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from autoscaler.catalog.prices import usd_per_hour
 from tools.cli.client import StackClient
 from tools.embedded.kernel.account import Account
 from tools.hub.server import HubServer
@@ -45,13 +50,17 @@ class Stage:
     def resource(self) -> str:
         return f"{STACK}-{self.name}"
 
-    @property
+    @cached_property
     def queue_url(self) -> str:
         return str(self.account.boto("sqs").get_queue_url(QueueName=self.resource)["QueueUrl"])
 
+    def describe(self) -> dict[str, Any]:
+        """The endpoint, as `autoscaler get` tells of it."""
+        return dict(self.client.command("get", endpoint=self.name)["endpoints"][0])
+
     def look(self) -> Seen:
         """Phase by the product, copies and instances by SageMaker."""
-        one = self.client.command("get", endpoint=self.name)["endpoints"][0]
+        one = self.describe()
         copies, instances = self.capacity()
         seen = Seen(
             self.account.clock.now(),
@@ -65,13 +74,15 @@ class Stage:
         return seen
 
     def capacity(self) -> tuple[int, int]:
-        """Copies in service and instances, as SageMaker describes them."""
+        """Copies in service and instances, as SageMaker describes them; zero: it has none."""
         sagemaker = self.account.boto("sagemaker")
         try:
             component = sagemaker.describe_inference_component(InferenceComponentName=self.resource)
             endpoint = sagemaker.describe_endpoint(EndpointName=self.resource)
-        except sagemaker.exceptions.ClientError:
-            return 0, 0
+        except ClientError as error:
+            if "Could not find" in error.response["Error"]["Message"]:
+                return 0, 0
+            raise
         variants = endpoint["ProductionVariants"]
         return (
             component["RuntimeConfig"]["CurrentCopyCount"],
@@ -111,10 +122,17 @@ class Stage:
         )
         return list(states.list_executions(stateMachineArn=arn)["executions"])
 
-    def billed_seconds(self) -> float:
-        """Instance-seconds by SageMaker's own books."""
+    def billed_usd(self) -> float:
+        """What SageMaker's own books come to at the catalogue's prices."""
         now = self.account.clock.time()
-        return sum((gone or now) - asked for *_, asked, gone in self.account.sagemaker.billed())
+        return sum(
+            price(kind) * ((gone or now) - asked) / 3600
+            for _, kind, _, asked, gone in self.account.sagemaker.billed()
+        )
+
+    def said(self) -> list[str]:
+        """What Slack shows of every message in a notification."""
+        return [unescape(message.get("text", "")) for message in self.slack.messages]
 
     def trouble(self) -> list[str]:
         """What failed, for whoever has to find out why."""
@@ -124,10 +142,10 @@ class Stage:
             lines += [f"{name}: {line[:400]}" for line in bad[-2:]]
         states = self.account.boto("stepfunctions")
         for machine in states.list_state_machines()["stateMachines"]:
-            found = states.list_executions(
-                stateMachineArn=machine["stateMachineArn"], statusFilter="FAILED"
-            )
+            found = states.list_executions(stateMachineArn=machine["stateMachineArn"])
             for execution in found["executions"]:
+                if execution["status"] in ("RUNNING", "SUCCEEDED"):
+                    continue
                 told = states.describe_execution(executionArn=execution["executionArn"])
                 lines.append(f"{execution['name']}: {told.get('error')}: {told.get('cause')}"[:500])
         return lines
@@ -144,6 +162,9 @@ class _EmbeddedClient(StackClient):
         return self._account.boto(service)
 
 
-def utc(moment: float) -> datetime:
-    """Epoch seconds as a moment."""
-    return datetime.fromtimestamp(moment, UTC)
+def price(instance_type: str) -> float:
+    """Dollars an hour, from the catalogue."""
+    usd = usd_per_hour(instance_type)
+    if usd is None:
+        raise LookupError(f"the catalogue has no price of {instance_type}")
+    return float(usd)

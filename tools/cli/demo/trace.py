@@ -28,35 +28,52 @@ class Arrival:
     output_tokens: int
 
 
-def generated(requests: int = 150, minutes: float = 8.0) -> list[Arrival]:
+@dataclass(frozen=True)
+class Trace:
+    """Requests to replay; `cut_to` says which beginning of a longer file they are."""
+
+    name: str
+    arrivals: tuple[Arrival, ...]
+    cut_to: str | None = None
+
+    def __str__(self) -> str:
+        cut = f", only its first {self.cut_to}" if self.cut_to else ""
+        return f"{len(self.arrivals)} requests of {self.name}{cut}"
+
+
+def generated(requests: int = 150, minutes: float = 8.0) -> Trace:
     """A small trace, always the same: a trickle with a burst of half of it in the middle."""
     dice = random.Random(_SEED)
     span = minutes * 60
     calm = [dice.uniform(0, span) for _ in range(requests // 2)]
     burst = [dice.gauss(span * 0.6, span * 0.04) for _ in range(requests - len(calm))]
     moments = sorted(min(max(moment, 0.0), span) for moment in calm + burst)
-    return [
+    arrivals = tuple(
         Arrival(
             moment - moments[0],
             int(dice.lognormvariate(5.5, 0.8)) + 10,
             min(int(dice.lognormvariate(4.6, 0.7)) + 5, 1500),
         )
         for moment in moments
-    ]
+    )
+    return Trace("a generated trace", arrivals)
 
 
-def first_of(path: Path, minutes: float, most: int) -> list[Arrival]:
-    """The first minutes of a trace file; raises RefusedError naming file, line and field."""
+def first_of(path: Path, minutes: float, most: int) -> Trace:
+    """The beginning of a trace file; raises RefusedError naming file, line and field."""
     arrivals: list[Arrival] = []
+    cut_to = None
     for arrival in _read(path):
         since = arrival.seconds - (arrivals[0].seconds if arrivals else arrival.seconds)
         if since > minutes * 60 or len(arrivals) >= most:
+            cut_to = f"{minutes:g} minutes" if since > minutes * 60 else f"{most}"
             break
         arrivals.append(arrival)
     if not arrivals:
         raise RefusedError([f"{path}: holds no request"])
     start = arrivals[0].seconds
-    return [Arrival(a.seconds - start, a.input_tokens, a.output_tokens) for a in arrivals]
+    moved = (Arrival(a.seconds - start, a.input_tokens, a.output_tokens) for a in arrivals)
+    return Trace(path.name, tuple(moved), cut_to)
 
 
 def _read(path: Path) -> Iterator[Arrival]:

@@ -90,7 +90,8 @@ def _allowed(
     spec: EndpointSpec, observation: Observation, history: History, now: datetime
 ) -> Allowance:
     allowance = scheduled(spec, now)
-    allowance = foreseen(allowance, spec, history, now)
+    awake = observation.phase is Phase.AWAKE
+    allowance = foreseen(allowance, spec, history, now, awake=awake)
     allowance = within_budget(allowance, spec, observation)
     return with_hold(allowance, spec, observation, now)
 

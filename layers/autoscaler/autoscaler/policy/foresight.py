@@ -13,6 +13,7 @@ from .types import History, ReasonCode
 from .wording import counted
 
 DEFAULT_LEAD_TIME = timedelta(seconds=300)
+TICK = timedelta(seconds=60)  # the look that sees a window near may come so much later
 
 
 def lead_time(history: History) -> timedelta:
@@ -24,27 +25,45 @@ def lead_time(history: History) -> timedelta:
 
 
 def foreseen(
-    allowance: Allowance, spec: EndpointSpec, history: History, now: datetime
+    allowance: Allowance,
+    spec: EndpointSpec,
+    history: History,
+    now: datetime,
+    *,
+    awake: bool = False,
 ) -> Allowance:
-    """Raises the minimum to that of a window which opens within the lead time."""
-    lead = lead_time(history)
+    """Raises the minimum to that of a window which opens within the lead time and a tick.
+
+    An endpoint that is awake keeps one copy for a window twice as far away: going to sleep and
+    starting again would take that long, and pay for an instance all the while.
+    """
+    lead = lead_time(history) + TICK
+    raised = _raised(allowance, spec, now, lead, most=None)
+    if awake and raised is allowance:
+        return _raised(allowance, spec, now, 2 * lead, most=1)
+    return raised
+
+
+def _raised(
+    allowance: Allowance, spec: EndpointSpec, now: datetime, lead: timedelta, most: int | None
+) -> Allowance:
     edges = edges_between(spec, now, now + lead)
     ahead = max(
         ((bounds_at(spec, edge), edge) for edge in edges),
         key=lambda pair: pair[0].min_copies,
         default=None,
     )
-    if ahead is None or ahead[0].min_copies <= allowance.min_copies:
+    if ahead is None:
         return allowance
     bounds, edge = ahead
+    copies = bounds.min_copies if most is None else min(bounds.min_copies, most)
+    if copies <= allowance.min_copies:
+        return allowance
     source = f"Window {bounds.name} opens" if bounds.name else "The schedule changes"
-    raised = replace(
-        allowance,
-        min_copies=bounds.min_copies,
-        max_copies=max(allowance.max_copies, bounds.min_copies),
-    )
+    takes = "a start takes" if most is None else "a sleep and a start take"
+    raised = replace(allowance, min_copies=copies, max_copies=max(allowance.max_copies, copies))
     return raised.because(
         ReasonCode.WINDOW_AHEAD,
-        f"{source} in {format_duration(edge - now)} and a start takes {format_duration(lead)}: "
-        f"at least {counted(bounds.min_copies, 'copy')} already now.",
+        f"{source} in {format_duration(edge - now)} and {takes} {format_duration(lead)}: "
+        f"at least {counted(copies, 'copy')} already now.",
     )

@@ -1,0 +1,56 @@
+"""How an endpoint looks; text from outside is shown as it is written."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from tests.unit.test_cli_commands import ENDPOINT
+from tools.cli import output
+
+NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
+HELD = {
+    **ENDPOINT,
+    "hold": {
+        "min_copies": 1, "author": "ada", "until": "2026-11-24T18:00:00Z", "reason": "[b]launch[/b]"
+    },
+    "failure": "the wake failed: [no capacity]",
+    "retry_at": "2026-11-24T08:00:00Z",
+    "history": [{"at": "2026-11-24T06:00:00Z", "phase": "ASLEEP", "text": "Zero [seen]."}],
+}  # fmt: skip
+
+
+def _shown(*endpoints: dict[str, Any], whole: bool = True, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(output.page(endpoints, NOW, whole=whole))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_page_of_one_endpoint_shows_all_of_it() -> None:
+    page = _shown(HELD)
+    for shown in (
+        "held at 1 or more by ada until 2026-11-24 18:00:00 UTC: [b]launch[/b]",
+        "the wake failed: [no capacity]",
+        "tried again at 2026-11-24 08:00:00 UTC",
+        "woken 2 times today (UTC); a start takes about 6m44s, bounds change next at",
+        "2026-11-24 06:00:00 UTC ASLEEP Zero [seen].",
+        "1h",
+    ):
+        assert shown in page
+
+
+def test_the_list_shows_a_line_each_and_no_more() -> None:
+    assert len(_shown(HELD, ENDPOINT, whole=False).splitlines()) == 3
+
+
+def test_a_name_is_never_cut_short() -> None:
+    name = "an-endpoint-with-the-longest-of-all-name"
+    assert name in _shown({**ENDPOINT, "name": name}, whole=False, width=80)
+
+
+def test_an_unknown_signal_is_not_a_zero() -> None:
+    assert " ? " in _shown(ENDPOINT)
+    assert " ? " not in _shown({**ENDPOINT, "backlog": 0})
