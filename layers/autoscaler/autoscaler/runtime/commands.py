@@ -19,6 +19,7 @@ from .settings import settings
 from .staging import resolve_commit
 from .wiring import world
 
+_CONFLICT_TRIES = 5
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -71,7 +72,7 @@ def accept(event: Any) -> dict[str, Any]:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
         return {"ok": False, "error": "CommandError", "problems": problems}
     try:
-        return {"ok": True, "result": _carry_out(command)}
+        return {"ok": True, "result": _until_unopposed(command)}
     except _EXPECTED as refused:
         problems = refused.problems if isinstance(refused, SpecError) else [str(refused)]
         return {"ok": False, "error": type(refused).__name__, "problems": problems}
@@ -81,6 +82,16 @@ def accept(event: Any) -> dict[str, Any]:
 def _setting() -> applying.Setting:
     env = settings()
     return applying.Setting(env.stack_name, env.default_time_zone, resolve_commit)
+
+
+def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
+    """Carries a command out anew while the tick or a dispatcher wrote in between."""
+    for _ in range(_CONFLICT_TRIES):
+        try:
+            return _carry_out(command)
+        except ConflictError:
+            continue
+    return _carry_out(command)
 
 
 def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
