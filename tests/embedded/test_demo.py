@@ -38,6 +38,7 @@ def test_every_promise_is_held_on_a_trace_of_ones_own(tmp_path: Path) -> None:
     said, _ = demo.communicate(timeout=280)
     assert demo.returncode == 0, said
     assert "sent 40, answered 40, lost 0" in said
+    assert "cause: message" in said  # and not a tick that came in between
     assert "BROKEN" not in said
     assert (ROOT / ".demo" / "report" / "costs.html").exists()
 

@@ -24,6 +24,7 @@ PEAK_CLOSES = START.replace(hour=18)
 MORNING = (START + timedelta(days=1)).replace(hour=6)
 _LOOK_SECONDS = 0.15
 _TICK_SECONDS = 0.5  # of the wall: a tick, and what it starts
+_SMALL_LEAP_SECONDS, _SMALL_LEAP_WALL_SECONDS = 5.0, 0.25
 _PATIENCE_SECONDS = 60
 _REPORT_SECONDS = 10
 
@@ -99,10 +100,9 @@ class Acts:
         self._to_zero()
 
     def _wake(self) -> None:
-        """The clock runs as the wall does, and a tick has just passed: only the message wakes."""
+        """The clock runs as the wall does, and a tick is just over: only the message can wake."""
         self._clock.set_speed(1.0)
-        self._clock.jump(61 - self._clock.time() % 60)
-        time.sleep(_TICK_SECONDS)
+        self._pass_a_tick()
         self._begin("the first message, at 1× so that it can be timed")
         self.facts.wake = wake = self.replay.wake()
         self._clock.set_speed(SPEED)
@@ -170,6 +170,21 @@ class Acts:
         self._clock.set_speed(SPEED)
         self.facts.zeros.append(seen)
         self._display.done(f"zero instances seen at {local(seen.at)}")
+
+    def _pass_a_tick(self) -> None:
+        """Returns when a look is just over, most of a minute before the next.
+
+        Looks come a minute after one another, counted from the making of the schedule, so that
+        the second at which one comes is found by small leaps.
+        """
+        time.sleep(_TICK_SECONDS)  # what began at a faster clock comes to its end
+        before, end = self.stage.ticks, time.monotonic() + _PATIENCE_SECONDS
+        while self.stage.ticks == before:
+            if time.monotonic() > end:
+                raise DemoError("the controller does not look at its endpoints")
+            self._clock.jump(_SMALL_LEAP_SECONDS)
+            time.sleep(_SMALL_LEAP_WALL_SECONDS)
+        time.sleep(_TICK_SECONDS)
 
     def _begin(self, what: str) -> None:
         self._display.step(what, self._clock.now())

@@ -14,7 +14,7 @@ from tools.cli.demo.trace import Arrival, Trace
 
 _CHARACTERS_PER_TOKEN = 4
 _LONGEST_PROMPT = 200_000  # characters; SQS takes 256 KiB a message
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 20.0
 
 

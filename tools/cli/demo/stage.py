@@ -45,6 +45,8 @@ class Stage:
         )  # fmt: skip
         self.client = _EmbeddedClient(account)
         self.seen: list[Seen] = []
+        self.ticks = 0  # looks of the controller at all endpoints that are over
+        account.runtime.on_invocation.append(self._invoked)
 
     @property
     def resource(self) -> str:
@@ -53,6 +55,9 @@ class Stage:
     @cached_property
     def queue_url(self) -> str:
         return str(self.account.boto("sqs").get_queue_url(QueueName=self.resource)["QueueUrl"])
+
+    def _invoked(self, function: str, _milliseconds: float, _failed: bool) -> None:
+        self.ticks += function == f"{STACK}-reconcile"
 
     def describe(self) -> dict[str, Any]:
         """The endpoint, as `autoscaler get` tells of it."""
