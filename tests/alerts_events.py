@@ -24,7 +24,6 @@ ONE_OF_EACH: tuple[Event, ...] = (
         awake_seconds=2100,
         reason=Cause.IDLE,
         cost_usd=Decimal("1.52"),
-        saved_usd=Decimal("40.1"),
     ),
     e.CopiesChanged(**WHO, before=1, after=2, reasons=("40 requests wait.",)),
     e.BoundsChanged(**WHO, before=Bounds(0, 2), after=Bounds(1, 2), window="peak"),

@@ -95,7 +95,6 @@ def _endpoint(
         cold_starts=tuple(starts[-20:]),
         spent_in="2026-11",
         spent_usd=spent,
-        meter=Meter(since=MONDAY + timedelta(days=days)),
     )
     limits = {"monthly_usd": budget} if budget else {}
     wanted = spec(

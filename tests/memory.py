@@ -52,6 +52,7 @@ class MemoryStore:
     entries: list[HistoryEntry] = field(default_factory=list)
     counters: dict[tuple[str, date], Traffic] = field(default_factory=dict)
     failures: dict[tuple[str, str], int] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
     conflicts_to_come: int = 0
 
     def load_all(self) -> list[EndpointRecord]:
@@ -84,6 +85,10 @@ class MemoryStore:
     def forget(self, status: EndpointStatus) -> None:
         self._check(status)
         del self.records[status.name]
+        self.forgotten[status.name] = status.generation
+
+    def last_generation(self, name: str) -> int:
+        return self.forgotten.get(name, 0)
 
     def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
         return [s for s in self.segments if s.start < end and s.end > start]
@@ -149,8 +154,7 @@ class MemoryScaler:
             exists=True,
             desired_copies=copies,
             current_copies=copies,
-            instances=copies if instances is None else instances,
-            instance_type="ml.g6e.xlarge",
+            instances_by_type={"ml.g6e.xlarge": copies if instances is None else instances},
             status="InService",
         )
 
@@ -186,11 +190,14 @@ class MemoryFlows:
 @dataclass
 class MemoryAnnouncer:
     events: list[Any] = field(default_factory=list)
+    broken: bool = False
 
     def announce(self, event: Any) -> None:
-        self.events.append(event)
+        self.announce_all([event])
 
     def announce_all(self, events: Sequence[Any]) -> None:
+        if self.broken:
+            raise ConnectionError("the bus does not answer, as the test ordered")
         self.events += events
 
     def kinds(self) -> list[str]:

@@ -40,7 +40,6 @@ def asleep(
         "observed_at": at,
         "bounds": Bounds(0, 2),
         "instance_type": "ml.g6e.xlarge",
-        "meter": Meter(since=before),
     }
     return EndpointStatus(**{**fields, **changes})
 
@@ -62,7 +61,7 @@ def awake(name: str, *, instances: int = 1, at: datetime = NOON, **changes: Any)
         "bounds": Bounds(1, 2),
         "last_awake_at": before,
         "last_active_at": before,
-        "meter": meter,
+        "meters": (meter,),
     }
     return asleep(name, at=at, **{**fields, **changes})
 

@@ -64,6 +64,16 @@ def test_what_is_stored_is_read_back_unchanged(store: EndpointStore) -> None:
     assert store.load("nobody") is None
 
 
+def test_of_a_forgotten_endpoint_its_last_generation_is_remembered(store: EndpointStore) -> None:
+    assert store.last_generation("llama") == 0
+    store.create(spec("llama"), asleep("llama", generation=7))
+    store.forget(asleep("llama", generation=7))
+    assert (store.load("llama"), store.last_generation("llama")) == (None, 7)
+    store.create(spec("llama"), asleep("llama", generation=8))
+    store.forget(asleep("llama", generation=9))
+    assert store.last_generation("llama") == 9
+
+
 def test_a_name_is_taken_once(store: EndpointStore) -> None:
     store.create(spec("llama"), asleep("llama"))
     with pytest.raises(ConflictError):

@@ -10,17 +10,12 @@ from typing import Any
 
 import pytest
 
-from autoscaler.control.dispatch import (
-    TRIES,
-    BadRequestError,
-    Desk,
-    Message,
-    dispatch,
-    endpoint_of,
-    parse,
-)
+from autoscaler.control.dispatch import Desk, Dispatched
+from autoscaler.control.dispatch import dispatch as dispatch_batch
+from autoscaler.control.messages import BadRequestError, Message, endpoint_of, parse
+from autoscaler.control.patience import TRIES
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Answer, Flow, ModelError, NoCapacityError
+from autoscaler.ports import Answer, BusyError, Flow, ModelError, NoCapacityError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -44,11 +39,15 @@ class ScriptedModel:
 @dataclass
 class MemoryResults:
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    broken_for: set[str] = field(default_factory=set)
 
-    def exists(self, endpoint: str, request_id: str) -> bool:
-        return f"{endpoint}/{request_id}" in self.stored
+    def find(self, endpoint: str, request_id: str) -> str | None:
+        found = self.stored.get(f"{endpoint}/{request_id}")
+        return f"s3://results/{endpoint}/{request_id}" if found and "answer" in found else None
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
+        if request_id in self.broken_for:
+            raise ConnectionError("S3 does not answer, as the test ordered")
         self.stored[f"{endpoint}/{request_id}"] = result
         return f"s3://results/{endpoint}/{request_id}"
 
@@ -85,6 +84,13 @@ def message(number: int = 1, body: Any = None) -> Message:
     return Message(f"m-{number}", f"h-{number}", text, NOON - timedelta(seconds=4))
 
 
+def dispatch(desk: TestDesk, name: str, messages: list[Message]) -> list[str]:
+    """The ids of the messages that stay; nothing may have gone wrong besides."""
+    done = dispatch_batch(desk, name, messages)
+    assert done.troubles == []
+    return done.stay
+
+
 def test_awake_the_answer_is_stored_announced_counted_and_the_message_let_go(desk) -> None:
     put(desk.world, awake(NAME))
     assert dispatch(desk, NAME, [message()]) == []
@@ -106,6 +112,15 @@ def test_a_repeated_id_is_answered_from_the_stored_result(desk) -> None:
     dispatch(desk, NAME, [message()])
     assert dispatch(desk, NAME, [message()]) == []
     assert len(desk.models.asked) == 1
+    assert desk.world.announcer.kinds() == ["RequestAnswered"] * 2, "whoever waits hears of it"
+
+
+def test_a_request_that_was_refused_may_be_sent_again(desk) -> None:
+    put(desk.world, awake(NAME))
+    desk.models.errors = [ModelError("context too long")]
+    dispatch(desk, NAME, [message()])
+    assert dispatch(desk, NAME, [message()]) == []
+    assert "answer" in desk.results.stored[f"{NAME}/r-1"]
 
 
 def test_asleep_a_batch_starts_one_wake_and_every_message_stays(desk) -> None:
@@ -122,7 +137,12 @@ def test_the_visibility_timeout_shrinks_as_the_wake_comes_nearer(desk) -> None:
     for forward in (0, 100, 150, 600):
         desk.world.clock.forward(seconds=forward)
         dispatch(desk, NAME, [message()])
-    assert [delay.total_seconds() for delay in desk.requests.postponed] == [300, 200, 50, 2]
+    assert [delay.total_seconds() for delay in desk.requests.postponed] == [
+        300,
+        200,
+        50,
+        pytest.approx(854 / 24),
+    ]
 
 
 def test_a_message_during_a_sleep_turns_it_round(desk) -> None:
@@ -169,26 +189,69 @@ def test_what_the_model_refuses_goes_to_the_dead_letters_at_once(desk) -> None:
     assert desk.results.stored[f"{NAME}/r-1"]["error"] == "context too long"
 
 
-def test_a_transient_error_is_tried_again_with_backoff_and_given_up_after_five(desk) -> None:
+def test_a_failing_model_is_asked_again_with_backoff_and_given_up_after_a_quarter_hour(
+    desk,
+) -> None:
     put(desk.world, awake(NAME))
     desk.models.errors = [TimeoutError("slow")] * TRIES
     for _ in range(TRIES - 1):
         assert dispatch(desk, NAME, [message()]) == ["m-1"]
-    assert [d.total_seconds() for d in desk.requests.postponed] == [5, 10, 20, 40]
+    waits = [d.total_seconds() for d in desk.requests.postponed]
+    assert waits == [10, 20, 40, 80, 160, 300, 300]
     assert dispatch(desk, NAME, [message()]) == []
-    assert "gave up after 5 tries" in desk.requests.refused[0]
+    assert "gave up after 8 tries: TimeoutError: slow" in desk.requests.refused[0]
+    assert "gave up" in desk.results.stored[f"{NAME}/r-1"]["error"]
 
 
-def test_no_copy_to_answer_is_no_failure(desk) -> None:
+@pytest.mark.parametrize("why", [NoCapacityError("none"), BusyError("429")])
+def test_no_copy_or_a_busy_one_is_no_failure(desk, why) -> None:
     put(desk.world, awake(NAME))
-    desk.models.errors = [NoCapacityError("none")]
+    desk.models.errors = [why]
     assert dispatch(desk, NAME, [message()]) == ["m-1"]
     assert desk.world.store.failures == {}
+
+
+def test_trouble_with_one_message_leaves_its_neighbours_alone(desk) -> None:
+    put(desk.world, awake(NAME))
+    desk.results.broken_for = {"r-2"}
+    done = dispatch_batch(desk, NAME, [message(n) for n in (1, 2, 3)])
+    assert done.stay == ["m-2"]
+    assert [str(trouble) for trouble in done.troubles] == [
+        "S3 does not answer, as the test ordered"
+    ]
+    assert not done.all_troubled
+    assert {"llama/r-1", "llama/r-3"} <= desk.results.stored.keys()
+    assert desk.requests.postponed == [timedelta(seconds=30)]
+
+
+def test_an_answer_that_could_not_be_announced_is_announced_when_it_comes_back(desk) -> None:
+    put(desk.world, awake(NAME))
+    desk.world.announcer.broken = True
+    done = dispatch_batch(desk, NAME, [message()])
+    assert (done.stay, done.all_troubled) == (["m-1"], True)
+    desk.world.announcer.broken = False
+    assert dispatch(desk, NAME, [message()]) == []
+    assert desk.world.announcer.kinds() == ["RequestAnswered"]
+    assert len(desk.models.asked) == 1
+
+
+def test_a_message_that_waited_too_long_is_refused_before_its_queue_forgets_it(desk) -> None:
+    put(desk.world, asleep(NAME, phase=Phase.FAILED))
+    desk.world.clock.forward(days=13)
+    assert dispatch(desk, NAME, [message()]) == []
+    assert "waited 13 days" in desk.requests.refused[0]
+    assert "error" in desk.results.stored[f"{NAME}/r-1"]
+
+
+def test_an_empty_batch_is_no_trouble(desk) -> None:
+    put(desk.world, awake(NAME))
+    assert dispatch_batch(desk, NAME, []) == Dispatched()
 
 
 def test_a_message_for_an_endpoint_that_is_gone_is_refused_not_lost(desk) -> None:
     assert dispatch(desk, NAME, [message()]) == []
     assert "there is no endpoint 'llama' any more" in desk.requests.refused[0]
+    assert "any more" in desk.results.stored[f"{NAME}/r-1"]["error"]
 
 
 def test_a_message_without_id_is_named_by_its_message_id() -> None:

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from autoscaler.control.metering import running
 from autoscaler.control.reconcile import ReconcileError, reconcile
+from autoscaler.control.wishes import FLOWS
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Bounds, Hold, Phase
 from autoscaler.ports import Capacity, Flow, Load
@@ -101,16 +103,52 @@ def test_instances_found_while_asleep_are_put_to_zero_and_billed(world) -> None:
     world.scaler.settle(NAME, 1)
     reconcile(world)
     assert (status(world).phase, status(world).cause) == (Phase.SLEEPING, Cause.DRIFT)
-    assert status(world).meter.instances == 1
+    assert running(status(world)) == {"ml.g6e.xlarge": 1}
 
 
-def test_an_endpoint_deleted_from_outside_is_said_to_have_failed(world) -> None:
-    put(world, awake(NAME))
+@pytest.mark.parametrize("phase", [Phase.AWAKE, Phase.ASLEEP, Phase.WAKING, Phase.SLEEPING])
+def test_an_endpoint_deleted_from_outside_is_said_to_have_failed(world, phase) -> None:
+    old = world.clock.now() - timedelta(hours=1)
+    put(world, awake(NAME, phase=phase, observed_at=old))
+    if phase in FLOWS:
+        world.flows.start(FLOWS[phase], NAME, 1)
     world.scaler.capacities[NAME] = Capacity(exists=False)
     reconcile(world)
-    assert status(world).phase is Phase.FAILED
+    assert (status(world).phase, status(world).failed_in) == (Phase.FAILED, phase)
     assert "deleted from outside" in (status(world).failure or "")
     assert world.announcer.kinds() == ["EndpointFailed"]
+    assert world.flows.stopped == ([(FLOWS[phase], NAME, 1)] if phase in FLOWS else [])
+    assert status(world).meters == ()
+
+
+def test_what_is_left_of_an_endpoint_that_lost_its_component_is_removed(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.capacities[NAME] = Capacity(exists=False, instances_by_type={"ml.g6e.xlarge": 1})
+    reconcile(world)
+    reconcile(world)
+    assert world.flows.started == [(Flow.REMOVE, NAME, 3)]
+    assert running(status(world)) == {"ml.g6e.xlarge": 1}, "it is billed until it is gone"
+
+
+def test_copies_that_failed_for_good_go_to_zero_and_are_woken_again_later(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    failed = {"current_copies": 0, "status": "Failed", "failure": "container exited"}
+    world.scaler.capacities[NAME] = replace(world.scaler.look(NAME), **failed)
+    world.load.loads[NAME] = BUSY
+    reconcile(world)
+    assert (status(world).phase, status(world).cause) == (Phase.SLEEPING, Cause.FAILED_WAKE)
+    assert "container exited" in (status(world).failure or "")
+    assert world.announcer.kinds() == ["CapacityMissing"]
+
+
+def test_a_failed_change_that_left_copies_is_tried_again(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.scaler.capacities[NAME] = replace(world.scaler.look(NAME), status="Failed")
+    world.load.loads[NAME] = Load(backlog=400, concurrency_per_copy=16.0)
+    reconcile(world)
+    assert world.scaler.calls[-1] == ("copies", NAME, 2)
 
 
 def test_a_failed_endpoint_that_still_has_instances_loses_them(world) -> None:

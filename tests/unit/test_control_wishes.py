@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from autoscaler.control.metering import running
 from autoscaler.control.progress import (
     NotYetError,
     record_asleep,
@@ -16,9 +18,9 @@ from autoscaler.control.progress import (
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.wishes import request_retirement, request_sleep, request_wake
-from autoscaler.endpoints.status import Cause
+from autoscaler.endpoints.status import Cause, UsageKind
 from autoscaler.policy.types import Bounds, Hold, Phase
-from autoscaler.ports import ConflictError, Flow, FlowState, Load
+from autoscaler.ports import Capacity, ConflictError, Flow, FlowState, Load
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, awake, put
 
@@ -66,7 +68,7 @@ def test_a_wish_whose_starter_died_is_started_by_the_next_tick(world) -> None:
 def test_the_meter_runs_from_the_wish_on_not_from_the_first_instance_seen(world) -> None:
     record = put(world, asleep(NAME))
     request_wake(world, record, Cause.MESSAGE, 2, "A request is waiting.")
-    meter = world.store.records[NAME].status.meter
+    (meter,) = world.store.records[NAME].status.meters
     assert (meter.instances, meter.since) == (2, world.clock.now())
 
 
@@ -95,7 +97,7 @@ def test_how_many_copies_an_instance_holds_is_kept_and_counts_in_the_next_wake(w
     world.scaler.settle(NAME, 0)
     record_asleep(world, NAME, 2)
     request_wake(world, world.store.records[NAME], Cause.MESSAGE, 2, "A request is waiting.")
-    assert world.store.records[NAME].status.meter.instances == 1
+    assert running(world.store.records[NAME].status) == {"ml.g6e.xlarge": 1}
 
 
 def test_recording_awake_twice_changes_nothing_the_second_time(world) -> None:
@@ -139,8 +141,11 @@ def test_asleep_is_recorded_only_when_zero_instances_were_seen(world) -> None:
     world.scaler.settle(NAME, 0)
     assert record_asleep(world, NAME, 2)
     assert phase(world) is Phase.ASLEEP
-    assert world.store.records[NAME].status.meter.instances == 0
-    assert world.announcer.kinds()[-1] == "EndpointSlept"
+    assert world.store.records[NAME].status.meters == ()
+    slept = world.announcer.events[-1]
+    assert slept.detail_type == "EndpointSlept"
+    hours = Decimal(3600 + 90) / 3600
+    assert slept.cost_usd == pytest.approx(hours * Decimal("2.61")), "an hour and the tail"
 
 
 def test_a_request_in_the_middle_of_a_sleep_turns_it_round(world) -> None:
@@ -191,6 +196,59 @@ def test_the_backlog_of_a_failed_wake_is_tried_again_after_the_backoff(world) ->
     world.clock.forward(seconds=61)
     reconcile(world)
     assert phase(world) is Phase.WAKING
+
+
+def test_of_a_failed_wake_only_what_came_is_billed(world) -> None:
+    record = put(world, asleep(NAME))
+    request_wake(world, record, Cause.MESSAGE, 2, "A request is waiting.")
+    world.scaler.settle(NAME, 0, instances=1)
+    reconcile(world)
+    assert running(world.store.records[NAME].status) == {"ml.g6e.xlarge": 2}, "still asked for"
+    world.clock.forward(seconds=600)
+    record_failed(world, NAME, 2, "NoCapacity", "insufficient capacity")
+    (segment,) = world.store.segments
+    assert (segment.instances, segment.instance_seconds) == (1, 600)
+    assert running(world.store.records[NAME].status) == {"ml.g6e.xlarge": 1}
+
+
+def test_each_instance_is_billed_as_the_type_that_came(world) -> None:
+    record = put(world, asleep(NAME))
+    request_wake(world, record, Cause.MESSAGE, 2, "A request is waiting.")
+    came = {"ml.g6e.xlarge": 1, "ml.g5.2xlarge": 1}
+    capacity = Capacity(True, 2, 2, instances_by_type=came, status="InService")
+    world.scaler.capacities[NAME] = capacity
+    world.clock.forward(seconds=300)
+    record_awake(world, NAME, 2)
+    billed = {s.instance_type: (s.instance_seconds, s.kind) for s in world.store.segments}
+    assert billed == dict.fromkeys(came, (300, UsageKind.PROVISIONING))
+    assert running(world.store.records[NAME].status) == came
+
+
+def test_a_wake_whose_execution_died_is_settled_as_a_failed_one(world) -> None:
+    record = put(world, asleep(NAME))
+    request_wake(world, record, Cause.MESSAGE, 1, "A request is waiting.")
+    world.scaler.settle(NAME, 0)
+    world.flows.end(Flow.WAKE, NAME, 2, FlowState.FAILED, "timed out")
+    reconcile(world)
+    status = world.store.records[NAME].status
+    assert (status.phase, status.failed_wakes, status.meters) == (Phase.SLEEPING, 1, ())
+    assert world.announcer.kinds()[-1] == "CapacityMissing"
+
+
+def test_a_sleep_that_is_tried_again_keeps_the_cause_that_lets_it_go_on(world) -> None:
+    put(world, asleep(NAME, phase=Phase.SLEEPING, cause=Cause.FAILED_WAKE))
+    world.scaler.settle(NAME, 0, instances=1)
+    world.flows.end(Flow.SLEEP, NAME, 1, FlowState.FAILED, "StillThere")
+    world.load.loads[NAME] = Load(backlog=5, concurrency_per_copy=None)
+    reconcile(world)
+    assert may_sleep(world, NAME, 2)
+
+
+def test_a_sleep_goes_on_when_the_wakes_of_the_day_are_spent(world) -> None:
+    today = world.clock.now().date()
+    put(world, asleep(NAME, phase=Phase.SLEEPING, wakes_on=today, wakes_today=48))
+    world.load.loads[NAME] = Load(backlog=5, concurrency_per_copy=None)
+    assert may_sleep(world, NAME, 1)
 
 
 def test_a_failed_creation_waits_for_a_person_and_says_why(world) -> None:

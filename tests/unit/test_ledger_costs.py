@@ -80,7 +80,7 @@ def test_segments_are_clipped_to_the_period() -> None:
 
 def test_the_open_meter_counts_until_now() -> None:
     meter = Meter(instances=1, instance_type="ml.g6e.xlarge", kind=UsageKind.SERVING, since=MONDAY)
-    report = summary(Books([record(meter=meter)], []), now=MONDAY + timedelta(hours=2))
+    report = summary(Books([record(meters=(meter,))], []), now=MONDAY + timedelta(hours=2))
     assert report.total.cost.serving == 2 * PRICE
     assert report.until == MONDAY + timedelta(hours=2)
     assert report.total.baseline_usd == 2 * PRICE
@@ -88,7 +88,7 @@ def test_the_open_meter_counts_until_now() -> None:
 
 def test_a_segment_that_closed_between_the_two_reads_counts_once() -> None:
     meter = Meter(instances=1, instance_type="ml.g6e.xlarge", kind=UsageKind.SERVING, since=MONDAY)
-    books = Books([record(meter=meter)], [segment(MONDAY, 90)])
+    books = Books([record(meters=(meter,))], [segment(MONDAY, 90)])
     now = MONDAY + timedelta(hours=2)
     assert summary(books, now=now).total.cost.serving == 2 * PRICE
 
@@ -169,7 +169,7 @@ def test_the_budget_of_the_month() -> None:
         spec=spec("llama", budget={"monthly_usd": "100.00"}),
         spent_in="2026-11",
         spent_usd=Decimal(40),
-        meter=meter,
+        meters=(meter,),
     )
     (line,) = summary(Books([limited], []), now=MONDAY + timedelta(hours=10)).endpoints
     assert line.budget is not None

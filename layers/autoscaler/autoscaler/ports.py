@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -39,6 +39,12 @@ class EndpointStore(Protocol):
     def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
         """Raises ConflictError when the name is taken."""
 
+    def last_generation(self, name: str) -> int:
+        """The last generation of a forgotten endpoint of that name; 0 when there was none.
+
+        Executions are named after generations, and their names stay taken for 90 days.
+        """
+
     def save(
         self,
         status: EndpointStatus,
@@ -53,7 +59,8 @@ class EndpointStore(Protocol):
         """
 
     def forget(self, status: EndpointStatus) -> None:
-        """Removes spec and status (history and usage stay); conditional like `save`."""
+        """Removes spec and status (history, usage and the last generation stay); conditional
+        like `save`."""
 
     def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
         """Closed segments of all endpoints that touch [start, end)."""
@@ -97,10 +104,13 @@ class Capacity:
     exists: bool
     desired_copies: int = 0
     current_copies: int = 0
-    instances: int = 0
-    instance_type: str = ""
+    instances_by_type: Mapping[str, int] = field(default_factory=dict)
     status: str = ""
     failure: str | None = None
+
+    @property
+    def instances(self) -> int:
+        return sum(self.instances_by_type.values())
 
 
 class Scaler(Protocol):
@@ -175,17 +185,23 @@ class NoCapacityError(RuntimeError):
     """There is no copy to answer."""
 
 
+class BusyError(RuntimeError):
+    """The model or the way to it takes nothing now: throttled, not ready, not reached."""
+
+
 class ModelInvoker(Protocol):
     """Asks the model and assembles its streamed answer."""
 
     def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
-        """Raises ModelError, NoCapacityError; anything else is transient."""
+        """Raises ModelError, NoCapacityError, BusyError; anything else is a failed try."""
 
 
 class ResultStore(Protocol):
     """Answers, kept until they expire. Keys are `<endpoint>/<request id>`."""
 
-    def exists(self, endpoint: str, request_id: str) -> bool: ...
+    def find(self, endpoint: str, request_id: str) -> str | None:
+        """Where the answer lies (s3 URI); None without one. An error that was stored is none:
+        a request that was refused may be sent again."""
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
         """Returns where it lies (s3 URI)."""

@@ -83,8 +83,7 @@ class EndpointSlept(Event):
 
     awake_seconds: Seconds
     reason: Cause
-    cost_usd: Decimal | None = None
-    saved_usd: Decimal | None = None
+    cost_usd: Decimal | None = None  # from its wake to that zero; None: a price is unknown
 
 
 class CopiesChanged(Event):

@@ -104,8 +104,6 @@ def _(event: events.EndpointSlept) -> Sentence:
     facts: list[Fact] = [("Awake", awake)]
     if event.cost_usd is not None:
         facts.append(("Cost", usd(event.cost_usd)))
-    if event.saved_usd is not None:
-        facts.append(("Saved so far", usd(event.saved_usd)))
     return Sentence(f"{event.endpoint} is asleep", body, tuple(facts))
 
 

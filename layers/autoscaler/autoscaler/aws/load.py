@@ -53,6 +53,10 @@ class AwsLoadReader:
         }
 
     def backlog(self, name: str) -> int:
+        """A queue that does not exist (yet, or any more) holds nothing."""
+        return self._backlog_or_none(name) or 0
+
+    def _count(self, name: str) -> int:
         attributes = self._sqs.get_queue_attributes(
             QueueUrl=self.queue_url(name),
             AttributeNames=[
@@ -72,7 +76,7 @@ class AwsLoadReader:
 
     def _backlog_or_none(self, name: str) -> int | None:
         try:
-            return self.backlog(name)
+            return self._count(name)
         except ClientError as error:
             # A queue that is not there yet has no backlog to tell; every other error is loud.
             if error_code(error) in _NO_QUEUE:

@@ -9,14 +9,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from ..endpoints.completions import assemble
 from ..endpoints.names import ResourceNames
-from ..ports import Answer, ModelError, NoCapacityError
+from ..ports import Answer, BusyError, ModelError, NoCapacityError
 from .clients import client, error_code, error_message
 
 _NO_CAPACITY = "no capacity to process this request"
+_BUSY = {
+    "ModelNotReadyException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_BUSY_STATUS = {408, 429, 503}
 
 
 class SageMakerModels:
@@ -38,6 +45,8 @@ class SageMakerModels:
             )
         except ClientError as error:
             raise _typed(error) from error
+        except (EndpointConnectionError, ConnectTimeoutError) as unreached:
+            raise BusyError(str(unreached)) from unreached
         return assemble(_payload(reply["Body"]))
 
 
@@ -52,6 +61,9 @@ def _typed(error: ClientError) -> Exception:
     if _NO_CAPACITY in message:
         return NoCapacityError(message)
     refused = error.response.get("OriginalStatusCode", 0)
-    if error_code(error) == "ModelError" and 400 <= refused < 500 and refused not in (408, 429):
+    from_model = error_code(error) == "ModelError"
+    if error_code(error) in _BUSY or (from_model and refused in _BUSY_STATUS):
+        return BusyError(message)
+    if from_model and 400 <= refused < 500:
         return ModelError(error.response.get("OriginalMessage") or message)
     return cast(Exception, error)

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from .clients import client, error_code
 
+_OUTCOME = "outcome"  # so that a look needs no more than the object's head
+
 
 class S3Results:
     """ResultStore over one bucket."""
@@ -18,14 +20,16 @@ class S3Results:
         self._bucket = bucket
         self._s3 = s3 or client("s3")
 
-    def exists(self, endpoint: str, request_id: str) -> bool:
+    def find(self, endpoint: str, request_id: str) -> str | None:
+        key = _key(endpoint, request_id)
         try:
-            self._s3.head_object(Bucket=self._bucket, Key=_key(endpoint, request_id))
+            found = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
-                return False
+                return None
             raise
-        return True
+        refused = found.get("Metadata", {}).get(_OUTCOME) == "error"
+        return None if refused else f"s3://{self._bucket}/{key}"
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
         key = _key(endpoint, request_id)
@@ -34,6 +38,7 @@ class S3Results:
             Key=key,
             Body=json.dumps(result, ensure_ascii=False).encode(),
             ContentType="application/json",
+            Metadata={_OUTCOME: "error" if "error" in result else "answer"},
         )
         return f"s3://{self._bucket}/{key}"
 

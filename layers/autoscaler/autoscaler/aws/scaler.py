@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +29,7 @@ class SageMakerScaler:
         self._prefix = prefix
         self._sagemaker = sagemaker or client("sagemaker")
         self._scaling = scaling or client("application-autoscaling")
+        self._types: dict[str, str] = {}
 
     def look(self, name: str) -> Capacity:
         names = ResourceNames(self._prefix, name)
@@ -36,15 +39,13 @@ class SageMakerScaler:
             if is_absent(error):
                 return Capacity(exists=False)
             raise
-        instances, instance_type = _instances(endpoint)
         component = self._component(names)
         copies = component.get("RuntimeConfig", {})
         return Capacity(
             exists=bool(component),
             desired_copies=copies.get("DesiredCopyCount", 0),
             current_copies=copies.get("CurrentCopyCount", 0),
-            instances=instances,
-            instance_type=instance_type,
+            instances_by_type=self._instances(names, endpoint),
             status=component.get("InferenceComponentStatus", endpoint["EndpointStatus"]),
             failure=component.get("FailureReason") or endpoint.get("FailureReason"),
         )
@@ -64,6 +65,27 @@ class SageMakerScaler:
             DesiredRuntimeConfig={"CopyCount": copies},
         )
 
+    def _instances(self, names: ResourceNames, endpoint: Mapping[str, Any]) -> dict[str, int]:
+        """Instances that exist, by type. A variant without pools has the one type of its config,
+        which is asked for only when there are instances, and once."""
+        count: Counter[str] = Counter()
+        for variant in endpoint.get("ProductionVariants", ()):
+            total = variant.get("CurrentInstanceCount", 0)
+            in_pools = _by_pool(variant)
+            if sum(in_pools.values()) == total:
+                count.update(in_pools)
+            elif total:
+                count[next(iter(in_pools), "") or self._only_type(names.config)] += total
+        return {instance_type: n for instance_type, n in count.items() if n}
+
+    def _only_type(self, config: str) -> str:
+        if config not in self._types:
+            found = self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
+            variant = found["ProductionVariants"][0]
+            pools = variant.get("InstancePools", ())
+            self._types[config] = variant.get("InstanceType") or pools[0]["InstanceType"]
+        return self._types[config]
+
     def _component(self, names: ResourceNames) -> dict[str, Any]:
         try:
             found: dict[str, Any] = self._sagemaker.describe_inference_component(
@@ -76,12 +98,6 @@ class SageMakerScaler:
         return found
 
 
-def _instances(endpoint: dict[str, Any]) -> tuple[int, str]:
-    """Instances of all variants, and the type of the one that is used (the first with any)."""
-    count, used = 0, ""
-    for variant in endpoint.get("ProductionVariants", ()):
-        count += variant.get("CurrentInstanceCount", 0)
-        pools = variant.get("InstancePools", ())
-        in_use = [p["InstanceType"] for p in pools if p.get("CurrentInstanceCount")]
-        used = used or (in_use[0] if in_use else "")
-    return count, used
+def _by_pool(variant: Mapping[str, Any]) -> dict[str, int]:
+    pools = variant.get("InstancePools", ())
+    return {pool["InstanceType"]: pool.get("CurrentInstanceCount", 0) for pool in pools}

@@ -4,8 +4,9 @@
 |------------------|-----------------------|---------------------------------------------|
 | FLEET            | <name>#SPEC           | the spec                                    |
 | FLEET            | <name>#STATUS         | the status; `version`, `generation` as numbers |
+| FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
-| USAGE#<yyyy-mm>  | <start>#<name>#<kind> | a closed usage segment                      |
+| USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
 | TRAFFIC#<yyyy-mm>| <day>#<name>          | counters of a day                           |
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
@@ -35,6 +36,7 @@ from .clients import client, error_code
 FLEET = "FLEET"
 HISTORY_DAYS = 90
 FAILURE_DAYS = 15  # a message lives 14 days at most
+FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
 _TRANSACTION_LIMIT = 100
 _CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
@@ -75,11 +77,17 @@ class TableStore:
         self._write(puts)
         return saved
 
+    def last_generation(self, name: str) -> int:
+        item = self._db.get_item(
+            TableName=self._table, Key=_key("FORGOTTEN", name), ConsistentRead=True
+        ).get("Item")
+        return int(item["generation"]["N"]) if item else 0
+
     def forget(self, status: EndpointStatus) -> None:
         keys = [_key(FLEET, f"{status.name}#STATUS"), _key(FLEET, f"{status.name}#SPEC")]
         deletes = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
         deletes[0]["Delete"].update(_unchanged(status))
-        self._write(deletes)
+        self._write([*deletes, self._put(_forgotten_item(status))])
 
     def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
         first = start.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -202,12 +210,23 @@ def _status_item(status: EndpointStatus) -> Item:
     }
 
 
+def _forgotten_item(status: EndpointStatus) -> Item:
+    expires = status.phase_since + timedelta(days=FORGOTTEN_DAYS)
+    return {
+        **_key("FORGOTTEN", status.name),
+        "generation": {"N": str(status.generation)},
+        "expires_at": {"N": str(int(expires.timestamp()))},
+    }
+
+
 def _spec_item(spec: EndpointSpec) -> Item:
     return {**_key(FLEET, f"{spec.name}#SPEC"), "body": {"S": spec.model_dump_json()}}
 
 
 def _segment_item(segment: UsageSegment) -> Item:
-    sk = f"{segment.start.isoformat()}#{segment.endpoint}#{segment.kind}"
+    sk = "#".join(
+        (segment.start.isoformat(), segment.endpoint, segment.kind, segment.instance_type)
+    )
     return {
         **_key(f"USAGE#{segment.start:%Y-%m}", sk),
         "body": {"S": segment.model_dump_json()},

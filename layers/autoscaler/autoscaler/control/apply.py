@@ -9,9 +9,9 @@ from typing import Any
 from ..catalog.fit import choose
 from ..catalog.models import known_model
 from ..endpoints.names import ResourceNames
-from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Meter
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Bounds, Phase
-from ..ports import Flow
+from ..ports import Flow, FlowState
 from ..spec import EndpointSpec, SpecError, parse_spec
 from .wishes import carry_out, entry, wished
 from .world import World
@@ -59,6 +59,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     record = world.store.load(spec.name)
     warnings = _check_fit(spec)
     if record is None or record.status.phase is Phase.FAILED:
+        _check_removed(world, record)
         _check_repository(setting, spec)
         return Plan(spec, record, _changes(None, spec), warnings)
     if record.status.phase is Phase.RETIRING:
@@ -79,13 +80,13 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     if planned.record is None:
         status = EndpointStatus(
             name=planned.spec.name,
+            generation=world.store.last_generation(planned.spec.name) + 1,
             phase=Phase.STAGING,
             phase_since=now,
             created_at=now,
             wished_at=now,
             wish_copies=1,
             bounds=Bounds(0, planned.spec.highest_max_copies),
-            meter=Meter(since=now),
         )
         world.store.create(planned.spec, status)
         world.flows.start(Flow.DEPLOY, status.name, status.generation)
@@ -107,6 +108,18 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         record.status, spec=planned.spec, entries=[entry(record.status, now, text)]
     )
     return planned, saved
+
+
+def _check_removed(world: World, record: EndpointRecord | None) -> None:
+    """What a failure left behind must be gone before it is created again."""
+    if record is None:
+        return
+    status = record.status
+    if world.flows.look(Flow.REMOVE, status.name, status.generation).state is FlowState.RUNNING:
+        raise SpecError(
+            [f"name: what is left of the failed {status.name!r} is being removed; apply it again "
+             "in some minutes"]
+        )  # fmt: skip
 
 
 def _check_names(prefix: str, spec: EndpointSpec) -> None:

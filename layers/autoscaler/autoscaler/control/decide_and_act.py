@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..alerts.events import BoundsChanged, CopiesChanged, EndpointFailed
+from ..alerts.events import BoundsChanged, CopiesChanged
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
+from .drift import mend_drift
 from .observe import history, observe
-from .wishes import entry, request_sleep, request_wake, wished
+from .wishes import entry, request_sleep, request_wake
 from .world import World
 
 _CAUSES = {
@@ -23,57 +24,28 @@ _CAUSES = {
     ReasonCode.BUDGET_SPENT: Cause.BUDGET,
 }
 
+# Of an inference component: while it is being changed SageMaker refuses another change. A failed
+# one that still has copies may recover by the next change.
+_MOVABLE = {"InService", "Failed"}
+
 
 def decide_and_act(
     world: World, record: EndpointRecord, load: Load, capacity: Capacity, now: datetime
 ) -> Decision | None:
     """Carries out the policy's decision; returns it, or None when the world had drifted."""
-    if _mend_drift(world, record, capacity, now):
+    if mend_drift(world, record, capacity, now):
         return None
     decision = decide(record.spec, observe(record, load, capacity, now), history(record), now)
     cause = next((_CAUSES[r.code] for r in decision.reasons if r.code in _CAUSES), Cause.IDLE)
     if decision.transition is Transition.WAKE:
         request_wake(world, record, cause, decision.copies, decision.summary)
     elif decision.transition is Transition.SLEEP:
-        request_sleep(world, record, Cause.IDLE, decision.summary)
+        spent = any(reason.code is ReasonCode.BUDGET_SPENT for reason in decision.reasons)
+        asleep_for = Cause.BUDGET if spent else Cause.IDLE
+        request_sleep(world, record, asleep_for, decision.summary)
     elif record.status.phase is Phase.AWAKE:
         _move(world, record, decision, capacity, now)
     return decision
-
-
-def _mend_drift(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> bool:
-    """Answers what somebody else did to the endpoint; True when there was something."""
-    status = record.status
-    if status.phase is Phase.AWAKE and not capacity.exists:
-        failed = wished(
-            status,
-            Phase.FAILED,
-            Cause.DRIFT,
-            now,
-            failed_in=Phase.AWAKE,
-            failure="SageMaker has no such endpoint any more: it was deleted from outside. "
-            "Apply its file again to create it.",
-        )
-        world.store.save(failed, entries=[entry(failed, now, failed.failure or "")])
-        world.announcer.announce(
-            EndpointFailed(
-                endpoint=status.name,
-                generation=failed.generation,
-                at=now,
-                failed_in=Phase.AWAKE,
-                failure=failed.failure or "",
-            )
-        )
-        return True
-    if status.phase is Phase.AWAKE and capacity.desired_copies == 0:
-        text = "Somebody set the copies to zero while the endpoint was awake."
-        request_wake(world, record, Cause.DRIFT, max(1, status.bounds.min_copies), text)
-        return True
-    if status.phase is Phase.ASLEEP and (capacity.desired_copies or capacity.instances):
-        text = f"{capacity.instances} instances were there while the endpoint was asleep."
-        request_sleep(world, record, Cause.DRIFT, text)
-        return True
-    return False
 
 
 def _move(
@@ -86,7 +58,7 @@ def _move(
     copies_moved = decision.copies != capacity.desired_copies
     if window_moved:
         world.scaler.set_bounds(status.name, decision.bounds)
-    if copies_moved and capacity.status == "InService":
+    if copies_moved and capacity.status in _MOVABLE:
         world.scaler.set_copies(status.name, decision.copies)
     recommendations = status.recommendations
     if decision.recommendation:
@@ -107,7 +79,7 @@ def _announce(
 ) -> None:
     status = record.status
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
-    if decision.copies != capacity.desired_copies and capacity.status == "InService":
+    if decision.copies != capacity.desired_copies and capacity.status in _MOVABLE:
         world.announcer.announce(
             CopiesChanged(
                 **who,

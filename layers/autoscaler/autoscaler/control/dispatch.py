@@ -1,26 +1,25 @@
-"""From a queued message to a stored answer. A message is deleted only after its result is stored.
+"""From a queued message to a stored answer. A message is deleted only after its result is stored
+and announced.
 
-While the endpoint is not awake its messages are put back with a visibility timeout that shrinks
-as the wake comes nearer; such a receive is no failure.
+While the endpoint is not awake its messages are put back (`patience`); such a receive is no
+failure.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from ..alerts.events import RequestAnswered, RequestRefused
 from ..endpoints.status import Cause, EndpointRecord, Traffic
-from ..policy.foresight import lead_time
 from ..policy.types import Phase
 from ..ports import (
     Answer,
+    BusyError,
     ConflictError,
     ModelError,
     ModelInvoker,
@@ -28,28 +27,20 @@ from ..ports import (
     Requests,
     ResultStore,
 )
-from .observe import history, remaining_lead
-from .wishes import backoff, request_wake
+from .messages import BadRequestError, Message, parse
+from .patience import (
+    LONGEST_STAY,
+    TRIES,
+    WHEN_BUSY,
+    WHEN_TROUBLED,
+    after_failures,
+    paced,
+    time_until_ready,
+)
+from .wishes import may_not_wake, request_wake
 from .world import World
 
-TRIES = 5
-FIRST_RETRY = timedelta(seconds=5)
-LONGEST_RETRY = timedelta(minutes=5)
-SOONEST = timedelta(seconds=2)
-UNKNOWN_WAIT = timedelta(seconds=30)
-LONGEST_WAIT = timedelta(minutes=10)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _SERVING = {Phase.AWAKE, Phase.UPDATING}
-
-
-@dataclass(frozen=True)
-class Message:
-    """One received SQS message."""
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    sent_at: datetime
 
 
 @dataclass(frozen=True)
@@ -66,9 +57,10 @@ class Fate(StrEnum):
     """What became of one message."""
 
     ANSWERED = "answered"
-    REPEATED = "repeated"  # the answer is stored already
+    REPEATED = "repeated"  # the answer was stored before; it is announced once more
     REFUSED = "refused"  # in the dead-letter queue, with its reason
     POSTPONED = "postponed"  # back in the queue
+    TROUBLED = "troubled"  # AWS refused something; back in the queue
 
 
 @dataclass(frozen=True)
@@ -78,24 +70,38 @@ class Outcome:
     event: Any = None
     answer: Answer | None = None
     waited_seconds: float = 0.0
+    trouble: Exception | None = None
 
 
-class BadRequestError(ValueError):
-    """A message that no model could answer; says what is wrong with it."""
+@dataclass
+class Dispatched:
+    """What became of a batch: which messages stay, and what AWS refused."""
+
+    stay: list[str] = field(default_factory=list)
+    troubles: list[Exception] = field(default_factory=list)
+    all_troubled: bool = False
 
 
-def dispatch(desk: Desk, name: str, messages: Sequence[Message]) -> list[str]:
-    """Works on all messages at once; returns the ids of those that stay in the queue.
+def dispatch(desk: Desk, name: str, messages: Sequence[Message]) -> Dispatched:
+    """Works on all messages at once. One message's trouble never touches its neighbours.
 
-    Raises what AWS refused, before anything was deleted: the messages come back.
+    Raises only if nothing at all could be done: the state of the endpoint could not be read.
     """
     record = desk.world.store.load(name)
     if record is not None and record.status.phase not in _SERVING:
         record = wake_for(desk.world, record)
     with ThreadPoolExecutor(max_workers=max(1, len(messages))) as pool:
-        outcomes = list(pool.map(lambda message: _handle(desk, name, record, message), messages))
-    _tell(desk, name, outcomes)
-    return [o.message.message_id for o in outcomes if o.fate is Fate.POSTPONED]
+        outcomes = list(pool.map(lambda message: _guarded(desk, name, record, message), messages))
+    outcomes = _announced(desk, name, outcomes)
+    troubles = [outcome.trouble for outcome in outcomes if outcome.trouble]
+    try:
+        _count(desk, name, outcomes)
+    except Exception as error:  # noqa: BLE001 - the answers are stored and announced already
+        troubles.append(error)
+    kept = (Fate.POSTPONED, Fate.TROUBLED)
+    stay = [outcome.message.message_id for outcome in outcomes if outcome.fate in kept]
+    fates = {outcome.fate for outcome in outcomes}
+    return Dispatched(stay, troubles, fates == {Fate.TROUBLED})
 
 
 def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
@@ -105,8 +111,9 @@ def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
     settled by `plan_wake`, which sees the whole backlog.
     """
     status = record.status
-    now = world.clock.now()
-    if status.phase not in (Phase.ASLEEP, Phase.SLEEPING) or may_not_wake(record, now):
+    if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
+        return record
+    if may_not_wake(record, world.clock.now()):
         return record
     try:
         return request_wake(
@@ -116,84 +123,84 @@ def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
         return world.store.load(status.name) or record
 
 
-def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
-    """After a failed wake, or when the day's wakes are spent, the next tick decides instead."""
-    status = record.status
-    waits = status.retry_at is not None and now < status.retry_at
-    failing = status.phase is Phase.SLEEPING and status.cause in (Cause.FAILED_WAKE, Cause.PERSON)
-    spent = status.wakes_on == now.date() and (
-        status.wakes_today >= record.spec.budget.wakes_per_day
-    )
-    return waits or failing or spent
+def _guarded(desk: Desk, name: str, record: EndpointRecord | None, message: Message) -> Outcome:
+    try:
+        return _handle(desk, name, record, message)
+    except Exception as error:  # noqa: BLE001 - it is told, and the message comes back
+        return _troubled(desk, name, message, error)
+
+
+def _troubled(desk: Desk, name: str, message: Message, error: Exception) -> Outcome:
+    """The message comes back soon, or when its visibility timeout ends."""
+    try:
+        wait = paced(WHEN_TROUBLED, message.sent_at, desk.world.clock.now())
+        desk.requests.postpone(name, message.receipt_handle, wait)
+    except Exception as second:  # noqa: BLE001 - told with the first
+        error.add_note(f"nor could the message be put back sooner: {second}")
+    return Outcome(message, Fate.TROUBLED, trouble=error)
 
 
 def _handle(desk: Desk, name: str, record: EndpointRecord | None, message: Message) -> Outcome:
     now = desk.world.clock.now()
-    if record is None or record.status.phase in (Phase.RETIRING, Phase.RETIRED):
-        return _refuse(desk, name, record, message, f"there is no endpoint {name!r} any more")
     try:
         request_id, body = parse(message)
     except BadRequestError as bad:
         return _refuse(desk, name, record, message, str(bad))
-    if desk.results.exists(name, request_id):
-        return Outcome(message, Fate.REPEATED)
+    if uri := desk.results.find(name, request_id):
+        event = _answered(name, record, message, request_id, uri, now)
+        return Outcome(message, Fate.REPEATED, event)
+    if record is None or record.status.phase in (Phase.RETIRING, Phase.RETIRED):
+        why = f"there is no endpoint {name!r} any more"
+        return _refuse(desk, name, record, message, why, request_id)
     if record.status.phase not in _SERVING:
-        return _postpone(desk, name, message, time_until_ready(record, now))
+        wait = time_until_ready(record, message.sent_at, now)
+        why = f"the endpoint is {record.status.phase}"
+        return _postpone(desk, name, record, message, request_id, wait, why)
     try:
         answer = desk.models.ask(name, body)
     except ModelError as refused:
         return _refuse(desk, name, record, message, str(refused), request_id)
-    except NoCapacityError:
-        return _postpone(desk, name, message, timedelta(seconds=10))
-    except Exception as error:  # noqa: BLE001 - one message must not fail its neighbours
-        return _failed(desk, name, record, message, error)
+    except (NoCapacityError, BusyError) as busy:
+        wait = paced(WHEN_BUSY, message.sent_at, now)
+        return _postpone(desk, name, record, message, request_id, wait, str(busy))
+    except Exception as error:  # noqa: BLE001 - counted, and refused with it in the end
+        return _failed(desk, name, record, message, request_id, error)
     return _store(desk, name, record, message, request_id, answer)
 
 
-def parse(message: Message) -> tuple[str, dict[str, Any]]:
-    """Returns the request's id and the body for the model; raises BadRequestError."""
-    try:
-        body = json.loads(message.body)
-    except (ValueError, RecursionError) as bad:
-        raise BadRequestError(f"the message is not JSON: {bad}") from bad
-    if not isinstance(body, dict):
-        raise BadRequestError("the message must be a JSON object, an OpenAI-style request body")
-    if not (isinstance(body.get("messages"), list) or isinstance(body.get("prompt"), str)):
-        raise BadRequestError("the message has neither `messages` (chat) nor `prompt` (completion)")
-    request_id = body.pop("id", message.message_id)
-    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
-        raise BadRequestError(
-            f"id {request_id!r} cannot name a result: 1 to 128 of letters, digits and _ . : -"
-        )
-    return request_id, body
-
-
-def time_until_ready(record: EndpointRecord, now: datetime) -> timedelta:
-    """How long a message shall stay out of sight: until the wake in flight should be ready."""
-    status = record.status
-    if status.phase in (Phase.WAKING, Phase.CREATING, Phase.STAGING):
-        wait = remaining_lead(record, lead_time(history(record)), now)
-    elif status.retry_at and status.retry_at > now:
-        wait = status.retry_at - now
-    else:
-        wait = LONGEST_WAIT if status.phase is Phase.FAILED else UNKNOWN_WAIT
-    return min(max(wait, SOONEST), LONGEST_WAIT)
-
-
-def _postpone(desk: Desk, name: str, message: Message, delay: timedelta) -> Outcome:
+def _postpone(
+    desk: Desk,
+    name: str,
+    record: EndpointRecord,
+    message: Message,
+    request_id: str,
+    delay: timedelta,
+    why: str,
+) -> Outcome:
+    stayed = desk.world.clock.now() - message.sent_at
+    if stayed > LONGEST_STAY:
+        why = f"waited {stayed.days} days, and a queue keeps nothing longer than 14: {why}"
+        return _refuse(desk, name, record, message, why, request_id)
     desk.requests.postpone(name, message.receipt_handle, delay)
     return Outcome(message, Fate.POSTPONED)
 
 
 def _failed(
-    desk: Desk, name: str, record: EndpointRecord, message: Message, error: Exception
+    desk: Desk,
+    name: str,
+    record: EndpointRecord,
+    message: Message,
+    request_id: str,
+    error: Exception,
 ) -> Outcome:
     now = desk.world.clock.now()
     failures = desk.world.store.count_failure(name, message.message_id, now)
+    why = f"{type(error).__name__}: {error}"
     if failures >= TRIES:
-        why = f"gave up after {failures} tries: {type(error).__name__}: {error}"
-        return _refuse(desk, name, record, message, why)
-    return _postpone(desk, name, message, backoff(failures, FIRST_RETRY, LONGEST_RETRY))
+        why = f"gave up after {failures} tries: {why}"
+        return _refuse(desk, name, record, message, why, request_id)
+    wait = after_failures(failures)
+    return _postpone(desk, name, record, message, request_id, wait, why)
 
 
 def _refuse(
@@ -227,27 +234,54 @@ def _store(
     answer: Answer,
 ) -> Outcome:
     now = desk.world.clock.now()
-    uri = desk.results.put(
-        name,
-        request_id,
-        {"id": request_id, "answered_at": now.isoformat(), "answer": answer.body},
-    )
-    waited = max(0.0, (now - message.sent_at).total_seconds())
-    event = RequestAnswered(
+    result = {"id": request_id, "answered_at": now.isoformat(), "answer": answer.body}
+    uri = desk.results.put(name, request_id, result)
+    event = _answered(name, record, message, request_id, uri, now)
+    return Outcome(message, Fate.ANSWERED, event, answer, event.waited_seconds)
+
+
+def _answered(
+    name: str,
+    record: EndpointRecord | None,
+    message: Message,
+    request_id: str,
+    uri: str,
+    now: datetime,
+) -> RequestAnswered:
+    return RequestAnswered(
         endpoint=name,
-        generation=record.status.generation,
+        generation=record.status.generation if record else 0,
         at=now,
         request_id=request_id,
         result_uri=uri,
-        waited_seconds=waited,
+        waited_seconds=max(0.0, (now - message.sent_at).total_seconds()),
     )
-    return Outcome(message, Fate.ANSWERED, event, answer, waited)
 
 
-def _tell(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
+def _announced(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Announces all at once; if that fails, those with an answer come back to be announced then.
+
+    A refused one does not: it would be refused, and put into the dead-letter queue, once more.
+    """
     events = [outcome.event for outcome in outcomes if outcome.event]
-    if events:
-        desk.world.announcer.announce_all(events)
+    try:
+        if events:
+            desk.world.announcer.announce_all(events)
+    except Exception as error:  # noqa: BLE001 - told as the trouble of each of them
+        return [_unannounced(desk, name, outcome, error) for outcome in outcomes]
+    return list(outcomes)
+
+
+def _unannounced(desk: Desk, name: str, outcome: Outcome, error: Exception) -> Outcome:
+    if outcome.event is None:
+        return outcome
+    if outcome.fate is Fate.REFUSED:
+        return replace(outcome, trouble=error)
+    back = _troubled(desk, name, outcome.message, error)
+    return replace(outcome, fate=back.fate, trouble=back.trouble)
+
+
+def _count(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
     answered = [outcome for outcome in outcomes if outcome.answer]
     refused = sum(outcome.fate is Fate.REFUSED for outcome in outcomes)
     if not answered and not refused:
@@ -264,24 +298,3 @@ def _tell(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
             waited_seconds=sum(outcome.waited_seconds for outcome in answered),
         )
     )
-
-
-def endpoint_of(queue_arn: str, prefix: str) -> str:
-    """The endpoint whose queue this is; raises ValueError for a queue that is not ours."""
-    queue = queue_arn.rpartition(":")[2]
-    if not queue.startswith(f"{prefix}-"):
-        raise ValueError(f"queue {queue!r} is not one of stack {prefix!r}")
-    return queue.removeprefix(f"{prefix}-")
-
-
-def messages_of(records: Sequence[Mapping[str, Any]], epoch: Any) -> list[Message]:
-    """The messages of a Lambda event; `epoch` turns milliseconds into a moment."""
-    return [
-        Message(
-            message_id=record["messageId"],
-            receipt_handle=record["receiptHandle"],
-            body=record["body"],
-            sent_at=epoch(int(record["attributes"]["SentTimestamp"])),
-        )
-        for record in records
-    ]

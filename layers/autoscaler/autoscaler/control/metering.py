@@ -1,12 +1,17 @@
-"""Keeps the open usage segment of a status in step with what was seen."""
+"""Keeps the open usage segments of a status in step with what was asked for and seen.
+
+From a wish on, instances count as asked for. What came is known when the wake ends: `settled`
+then takes back what was asked for and never came, and puts each instance under its own type.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from ..catalog.prices import usd_per_hour
-from ..endpoints.status import EndpointRecord, EndpointStatus, UsageKind, UsageSegment
+from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind, UsageSegment
 from ..ledger.meter import advance, split_idle
 from ..policy.types import Phase
 
@@ -17,45 +22,111 @@ _KINDS = {
     Phase.AWAKE: UsageKind.SERVING,
     Phase.UPDATING: UsageKind.SERVING,
 }
+# Phases in which instances were asked for and may still come.
+ASKING = frozenset({Phase.CREATING, Phase.WAKING})
 _HOUR = 3600
+
+ByType = Mapping[str, int]  # instances of each instance type
 
 
 def metered(
-    record: EndpointRecord, now: datetime, instances: int, phase: Phase
+    record: EndpointRecord, now: datetime, instances: ByType, phase: Phase
 ) -> tuple[EndpointStatus, tuple[UsageSegment, ...]]:
-    """Returns the status with its meter at `now` and the segments that this closes.
+    """Returns the status with its meters at `now` and the segments that this closes.
 
     Outside the phases that serve or get ready to, an instance that is there is an idle tail.
     """
     status = record.status
-    instance_type = status.instance_type or record.spec.instances.types[0]
-    meter, segments = advance(
-        status.meter,
-        now,
-        instances=instances,
-        instance_type=instance_type,
-        kind=_KINDS.get(phase, UsageKind.IDLE_TAIL),
-        endpoint=status.name,
-        team=record.spec.team,
-        usd_per_hour=usd_per_hour(status.meter.instance_type or instance_type),
-    )
+    meters: list[Meter] = []
+    closed: list[UsageSegment] = []
+    running = {meter.instance_type: meter for meter in status.meters}
+    for instance_type in sorted({*running, *instances}):
+        meter, segments = advance(
+            running.get(instance_type, Meter(since=now)),
+            now,
+            instances=instances.get(instance_type, 0),
+            instance_type=instance_type,
+            kind=_KINDS.get(phase, UsageKind.IDLE_TAIL),
+            endpoint=status.name,
+            team=record.spec.team,
+            usd_per_hour=usd_per_hour(instance_type),
+        )
+        meters += [meter] if meter.instances else []
+        closed += segments
     if phase is Phase.SLEEPING and status.last_active_at:
-        segments = split_idle(segments, status.last_active_at)
+        closed = list(split_idle(closed, status.last_active_at))
+    return _spent(status, now, closed, tuple(meters)), tuple(closed)
+
+
+def _spent(
+    status: EndpointStatus, now: datetime, closed: list[UsageSegment], meters: tuple[Meter, ...]
+) -> EndpointStatus:
     month = f"{now:%Y-%m}"
     before = status.spent_usd if status.spent_in == month else Decimal(0)
-    closed = sum((_usd(s) for s in segments if f"{s.start:%Y-%m}" == month), Decimal(0))
-    updates = {"meter": meter, "spent_in": month, "spent_usd": before + closed}
-    return status.model_copy(update=updates), segments
+    more = sum((_usd(s) for s in closed if f"{s.start:%Y-%m}" == month), Decimal(0))
+    return status.model_copy(
+        update={"meters": meters, "spent_in": month, "spent_usd": before + more}
+    )
+
+
+def running(status: EndpointStatus) -> dict[str, int]:
+    """Instances by type that the meters count now."""
+    return {meter.instance_type: meter.instances for meter in status.meters}
+
+
+def asked(record: EndpointRecord, instances: int) -> dict[str, int]:
+    """At least so many instances by type: those that run, and the missing ones of the type that
+    is expected (the one seen last, else the first that the spec names)."""
+    count = running(record.status)
+    missing = instances - sum(count.values())
+    expected = next(iter(count), record.status.instance_type or record.spec.instances.types[0])
+    if missing > 0:
+        count[expected] = count.get(expected, 0) + missing
+    return count
+
+
+def seen(status: EndpointStatus, instances: ByType) -> EndpointStatus:
+    """Remembers the most instances of each type that were seen since the wish."""
+    types = {*status.came, *instances}
+    most = {t: max(status.came.get(t, 0), instances.get(t, 0)) for t in sorted(types)}
+    return status.model_copy(update={"came": {t: n for t, n in most.items() if n}})
+
+
+def settled(record: EndpointRecord) -> EndpointRecord:
+    """The record when a wake or a creation ends: only what came is counted, from the wish on.
+
+    Whole days that ended meanwhile are stored already and stay as they were.
+    """
+    status = record.status
+    if status.phase not in ASKING or not status.meters:
+        return record
+    first = min(status.meters, key=lambda meter: meter.since)
+    meters = tuple(
+        first.model_copy(update={"instance_type": instance_type, "instances": instances})
+        for instance_type, instances in status.came.items()
+    )
+    kept = status.model_copy(update={"meters": meters})
+    return EndpointRecord(spec=record.spec, status=kept)
+
+
+def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
+    """Dollars of the segments; None when the price of any of them is unknown."""
+    if any(segment.usd_per_hour is None for segment in segments):
+        return None
+    return sum((_usd(segment) for segment in segments), Decimal(0))
 
 
 def spent_this_month(status: EndpointStatus, now: datetime) -> Decimal:
-    """Dollars of this UTC month, the open segment included; unknown prices count as nothing."""
+    """Dollars of this UTC month, open segments included; unknown prices count as nothing."""
     month = f"{now:%Y-%m}"
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
-    start = max(status.meter.since, now.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-    hours = Decimal(max(0.0, (now - start).total_seconds())) / _HOUR
-    price = usd_per_hour(status.meter.instance_type) if status.meter.instance_type else None
-    return closed + (price or Decimal(0)) * status.meter.instances * hours
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return closed + sum((_open_usd(meter, first, now) for meter in status.meters), Decimal(0))
+
+
+def _open_usd(meter: Meter, first: datetime, now: datetime) -> Decimal:
+    hours = Decimal(max(0.0, (now - max(meter.since, first)).total_seconds())) / _HOUR
+    return (usd_per_hour(meter.instance_type) or Decimal(0)) * meter.instances * hours
 
 
 def instances_for(copies: int, copies_per_instance: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from ..alerts.events import HoldEnded, HoldSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.foresight import lead_time
 from ..policy.schedule import bounds_at, next_edge
@@ -80,6 +81,17 @@ def hold(
     text = f"{author} holds at least {min_copies} copies until {held.until:%Y-%m-%d %H:%M} UTC: "
     status = record.status.model_copy(update={"hold": held})
     saved = world.store.save(status, entries=[entry(status, now, text + reason)])
+    world.announcer.announce(
+        HoldSet(
+            endpoint=name,
+            generation=saved.generation,
+            at=now,
+            min_copies=min_copies,
+            until=held.until,
+            author=author,
+            reason=reason,
+        )
+    )
     if min_copies and saved.phase in (Phase.ASLEEP, Phase.SLEEPING):
         record = EndpointRecord(spec=record.spec, status=saved)
         return request_wake(world, record, Cause.HOLD, min_copies, text + reason).status
@@ -91,9 +103,13 @@ def release(world: World, name: str, author: str) -> EndpointStatus:
     record = find(world, name)
     if record.status.hold is None:
         return record.status
+    now = world.clock.now()
     status = record.status.model_copy(update={"hold": None})
-    text = f"{author} released the hold."
-    return world.store.save(status, entries=[entry(status, world.clock.now(), text)])
+    saved = world.store.save(status, entries=[entry(status, now, f"{author} released the hold.")])
+    world.announcer.announce(
+        HoldEnded(endpoint=name, generation=saved.generation, at=now, author=author)
+    )
+    return saved
 
 
 def delete(world: World, name: str, discard_requests: bool) -> EndpointStatus:
@@ -101,7 +117,7 @@ def delete(world: World, name: str, discard_requests: bool) -> EndpointStatus:
     record = find(world, name)
     if record.status.phase is Phase.RETIRING:
         return record.status
-    if not discard_requests and record.status.phase not in (Phase.STAGING, Phase.FAILED):
+    if not discard_requests:
         backlog = world.load.backlog(name)
         if backlog:
             raise OrderError(

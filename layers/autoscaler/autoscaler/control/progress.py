@@ -11,27 +11,19 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..alerts.events import (
-    CapacityMissing,
-    EndpointAwoke,
-    EndpointCreated,
-    EndpointFailed,
-    EndpointRetired,
-    EndpointSlept,
-)
+from ..alerts.events import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
 from .causes import sentence_of
-from .metering import metered
+from .metering import asked, cost, metered, seen, settled
 from .observe import NO_LOAD, history, observe
-from .wishes import backoff, carry_out, entry, wished
+from .setbacks import announce_failure, back_to_zero, next_wake
+from .wishes import entry
 from .world import World
 
 COLD_STARTS_KEPT = 20
-FIRST_WAKE_RETRY = timedelta(seconds=60)
-LONGEST_WAKE_RETRY = timedelta(minutes=30)
 _CONFLICT_TRIES = 5
 
 
@@ -64,7 +56,8 @@ def record_staged(world: World, name: str, generation: int, commit: str, weights
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
-        counted, segments = metered(record, now, 1, Phase.CREATING)
+        counted, segments = metered(record, now, asked(record, 1), Phase.CREATING)
+        counted = counted.model_copy(update={"came": {}})
         text = f"Weights of commit {commit[:12]} are staged; creating the endpoint."
         _advance(
             world, record, counted, Phase.CREATING, now, text, segments,
@@ -103,7 +96,9 @@ def _awake(
 ) -> None:
     created = record.status.phase is Phase.CREATING
     before = record.status
-    counted, segments = metered(record, now, capacity.instances, Phase.AWAKE)
+    came = seen(before, capacity.instances_by_type)
+    record = settled(EndpointRecord(spec=record.spec, status=came))
+    counted, segments = metered(record, now, capacity.instances_by_type, Phase.AWAKE)
     awake = counted.model_copy(
         update={
             "phase": Phase.AWAKE,
@@ -171,27 +166,22 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
         if status.phase is Phase.ASLEEP:
             _announce_asleep(world, record, now)
             return
-        counted, segments = metered(record, now, 0, Phase.ASLEEP)
+        counted, segments = metered(record, now, {}, Phase.ASLEEP)
         text = f"Zero instances seen {(now - status.wished_at).total_seconds():.0f} s after."
         saved = _advance(
             world, record, counted, Phase.ASLEEP, now, text, segments,
             observed_copies=0, observed_instances=0, desired_copies=0, attempts=0,
-            retry_at=_next_wake(status, now), recommendations=(),
+            retry_at=next_wake(status, now), recommendations=(),
         )  # fmt: skip
         _announce_asleep(world, EndpointRecord(spec=record.spec, status=saved), now)
 
     return with_current(world, name, generation, step)
 
 
-def _next_wake(status: EndpointStatus, now: datetime) -> datetime | None:
-    """After wakes that failed, the next one waits: each costs an instance for nothing."""
-    if not status.failed_wakes:
-        return None
-    return now + backoff(status.failed_wakes, FIRST_WAKE_RETRY, LONGEST_WAKE_RETRY)
-
-
 def _announce_asleep(world: World, record: EndpointRecord, now: datetime) -> None:
     status = record.status
+    woken = status.last_wake_at or status.created_at
+    used = [s for s in world.store.usage(woken, now) if s.endpoint == status.name]
     awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
     world.announcer.announce(
         EndpointSlept(
@@ -200,6 +190,7 @@ def _announce_asleep(world: World, record: EndpointRecord, now: datetime) -> Non
             at=now,
             awake_seconds=max(0.0, awake.total_seconds()),
             reason=status.cause,
+            cost_usd=cost([s for s in used if s.start >= woken]),
         )
     )
 
@@ -212,7 +203,7 @@ def record_retired(world: World, name: str, generation: int) -> bool:
         capacity = world.scaler.look(name)
         if capacity.exists or capacity.instances or capacity.status:
             raise NotYetError(f"{name} still exists: {capacity}")
-        counted, segments = metered(record, now, 0, Phase.RETIRED)
+        counted, segments = metered(record, now, {}, Phase.RETIRED)
         saved = _advance(
             world, record, counted, Phase.RETIRED, now, "Everything of it was removed.", segments
         )
@@ -230,7 +221,7 @@ def record_failed(world: World, name: str, generation: int, error: str, cause: s
         now = world.clock.now()
         failure = sentence_of(error, cause)
         if record.status.phase is Phase.WAKING:
-            _back_to_zero(world, record, failure, now)
+            back_to_zero(world, record, failure, now)
         elif record.status.phase in (Phase.STAGING, Phase.CREATING):
             _failed_creation(world, record, failure, now)
         else:
@@ -239,52 +230,15 @@ def record_failed(world: World, name: str, generation: int, error: str, cause: s
     return with_current(world, name, generation, step)
 
 
-def _back_to_zero(world: World, record: EndpointRecord, failure: str, now: datetime) -> None:
-    status = record.status
-    failures = status.failed_wakes + 1
-    counted, segments = metered(record, now, status.observed_instances, Phase.SLEEPING)
-    if not status.observed_instances and not status.instance_seen_at:
-        # No instance ever came: what was asked for was never given, and is not billed.
-        counted, segments = (
-            status.model_copy(
-                update={"meter": status.meter.model_copy(update={"instances": 0, "since": now})}
-            ),
-            (),
-        )
-    back = wished(
-        counted, Phase.SLEEPING, Cause.FAILED_WAKE, now,
-        wish_copies=0, failed_wakes=failures, failure=failure,
-    )  # fmt: skip
-    carry_out(world, record, back, segments, f"The wake failed: {failure}")
-    world.announcer.announce(
-        CapacityMissing(
-            endpoint=status.name,
-            generation=status.generation,
-            at=now,
-            instance_types=record.spec.instances.types,
-            attempt=failures,
-            retry_at=now + backoff(failures, FIRST_WAKE_RETRY, LONGEST_WAKE_RETRY),
-            failure=failure,
-        )
-    )
-
-
 def _failed_creation(world: World, record: EndpointRecord, failure: str, now: datetime) -> None:
-    status = record.status
-    counted, segments = metered(record, now, 0, Phase.FAILED)
-    _advance(
+    """Within its own wish: this execution has removed what it had made, and ends by itself."""
+    before = record.status
+    counted, segments = metered(settled(record), now, {}, Phase.FAILED)
+    failed = _advance(
         world, record, counted, Phase.FAILED, now, failure, segments,
-        failed_in=status.phase, failure=failure, observed_at=None,
+        failed_in=before.phase, failure=failure, observed_at=None,
     )  # fmt: skip
-    world.announcer.announce(
-        EndpointFailed(
-            endpoint=status.name,
-            generation=status.generation,
-            at=now,
-            failed_in=status.phase,
-            failure=failure,
-        )
-    )
+    announce_failure(world, failed, now)
 
 
 def _advance(

@@ -15,7 +15,9 @@ from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
 from .decide_and_act import decide_and_act
-from .metering import instances_for, metered
+from .drift import mend_drift
+from .metering import ASKING, asked, metered, running, seen
+from .notices import give_notice
 from .observe import NO_LOAD, active_at
 from .tend import remove_leftovers, tend_flow
 from .world import World
@@ -68,9 +70,12 @@ def reconcile_endpoint(
     """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
     status = record.status
     load = loads.get(status.name, NO_LOAD)
+    record = give_notice(world, record, load, now)
     if status.phase in IN_TRANSITION:
-        record = observed(world, record, load, now, world.scaler.look(status.name))
-        tend_flow(world, record, now)
+        capacity = world.scaler.look(status.name)
+        record = observed(world, record, load, now, capacity)
+        if not mend_drift(world, record, capacity, now):
+            tend_flow(world, record, now)
     elif status.phase in (Phase.AWAKE, Phase.ASLEEP):
         capacity = _look(world, record, now)
         if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
@@ -87,32 +92,36 @@ def observed(
 ) -> EndpointRecord:
     """Stores what was seen, with the meter moved on to now; writes only what changed."""
     status = record.status
-    billed = capacity.instances
-    if status.phase is Phase.WAKING:
-        billed = max(billed, instances_for(status.wish_copies, status.copies_per_instance))
     first_seen = status.instance_seen_at or (now if capacity.instances else None)
-    seen = status.model_copy(
+    after = seen(status, capacity.instances_by_type).model_copy(
         update={
             "observed_copies": capacity.current_copies,
             "observed_instances": capacity.instances,
             "desired_copies": capacity.desired_copies,
-            "instance_type": capacity.instance_type or status.instance_type,
+            "instance_type": next(iter(capacity.instances_by_type), status.instance_type),
             "instance_seen_at": first_seen,
             "observed_at": now,
             "last_active_at": active_at(status.last_active_at, load, now),
         }
     )
-    counted, segments = metered(
-        EndpointRecord(spec=record.spec, status=seen), now, billed, status.phase
-    )
+    record = EndpointRecord(spec=record.spec, status=after)
+    counted, segments = metered(record, now, _billed(record, capacity), status.phase)
     saved = world.store.save(counted, segments=segments)
     return EndpointRecord(spec=record.spec, status=saved)
+
+
+def _billed(record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:
+    """What exists; while more is asked for and may still come, that."""
+    if record.status.phase not in ASKING:
+        return capacity.instances_by_type
+    expected = asked(record, 0)
+    return expected if sum(expected.values()) >= capacity.instances else capacity.instances_by_type
 
 
 def _look(world: World, record: EndpointRecord, now: datetime) -> Capacity:
     status = record.status
     if status.phase is Phase.ASLEEP and not _is_stale(record, now):
-        return Capacity(exists=True, instances=status.observed_instances)
+        return Capacity(exists=True, instances_by_type=running(status))
     return world.scaler.look(status.name)
 
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
-from .metering import instances_for, metered
+from .metering import asked, instances_for, metered
 from .observe import NO_LOAD, history, observe
 from .progress import with_current
-from .wishes import request_wake
+from .wishes import UNCONDITIONAL, may_not_wake, request_wake
 from .world import World
-
-# A sleep for one of these causes goes on although requests wait: they stay in the queue.
-_UNCONDITIONAL = {Cause.FAILED_WAKE, Cause.PERSON, Cause.BUDGET}
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         highest = max(decision.bounds.max_copies, 1)
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
         if copies != status.wish_copies:
-            asked = instances_for(copies, status.copies_per_instance)
-            grown, segments = metered(record, now, asked, Phase.WAKING)
+            wanted = asked(record, instances_for(copies, status.copies_per_instance))
+            grown, segments = metered(record, now, wanted, Phase.WAKING)
             grown = grown.model_copy(update={"wish_copies": copies})
             world.store.save(grown, segments=segments)
         plans.append(WakePlan(True, copies, Bounds(copies, highest)))
@@ -63,14 +60,14 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         status = record.status
         if status.phase is not Phase.SLEEPING:
             return False
-        if status.cause in _UNCONDITIONAL:
+        if status.cause in UNCONDITIONAL:
             return True
         now = world.clock.now()
         if status.hold and status.hold.until > now and status.hold.min_copies > 0:
             text = "A hold was set while it went to sleep: turning round."
             request_wake(world, record, Cause.HOLD, status.hold.min_copies, text)
             return False
-        backlog = world.load.backlog(name)
+        backlog = 0 if may_not_wake(record, now) else world.load.backlog(name)
         if backlog:
             text = f"{backlog} requests came while it went to sleep: turning round."
             request_wake(world, record, Cause.MESSAGE, 1, text)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import EndpointFailed, SleepStuck
-from ..endpoints.status import Cause, EndpointRecord
+from ..alerts.events import SleepStuck
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
-from .wishes import FLOWS, backoff, carry_out, entry, wished
+from .setbacks import back_to_zero, fail
+from .wishes import FLOWS, UNCONDITIONAL, backoff, carry_out, entry, wished
 from .world import World
 
 FIRST_RETRY = timedelta(seconds=30)
@@ -38,21 +39,22 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
     status = record.status
     failures = status.attempts + 1
     why = sentence_of("The execution ended without recording its outcome", report.cause or "")
-    if status.phase in (Phase.STAGING, Phase.CREATING) and failures >= CREATION_ATTEMPTS:
-        _give_up(world, record, why, now)
+    if status.phase is Phase.WAKING:
+        back_to_zero(world, record, why, now)
         return
-    phase = Phase.SLEEPING if status.phase is Phase.WAKING else status.phase
-    failed_wakes = status.failed_wakes + (1 if status.phase is Phase.WAKING else 0)
+    if status.phase in (Phase.STAGING, Phase.CREATING) and failures >= CREATION_ATTEMPTS:
+        failed = fail(world, record, Cause.RETRY, why, now)
+        world.flows.start(Flow.REMOVE, failed.name, failed.generation)
+        return
     again = wished(
         status,
-        phase,
-        Cause.FAILED_WAKE if status.phase is Phase.WAKING else Cause.RETRY,
+        status.phase,
+        _cause_of_retry(status),
         now,
         attempts=failures,
-        failed_wakes=failed_wakes,
         failure=why,
         retry_at=now + backoff(failures, FIRST_RETRY, LONGEST_RETRY),
-        phase_since=status.phase_since if phase is status.phase else now,
+        phase_since=status.phase_since,
     )
     carry_out(world, record, again, [], f"Trying again (attempt {failures + 1}): {why}")
     if status.phase is Phase.SLEEPING:
@@ -67,20 +69,9 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         )
 
 
-def _give_up(world: World, record: EndpointRecord, why: str, now: datetime) -> None:
-    status = record.status
-    failed = wished(status, Phase.FAILED, Cause.RETRY, now, failed_in=status.phase, failure=why)
-    world.store.save(failed, entries=[entry(failed, now, why)])
-    world.flows.start(Flow.REMOVE, failed.name, failed.generation)
-    world.announcer.announce(
-        EndpointFailed(
-            endpoint=status.name,
-            generation=failed.generation,
-            at=now,
-            failed_in=status.phase,
-            failure=why,
-        )
-    )
+def _cause_of_retry(status: EndpointStatus) -> Cause:
+    """A sleep that had to go on although requests wait still has to when it is tried again."""
+    return status.cause if status.cause in UNCONDITIONAL else Cause.RETRY
 
 
 def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> None:

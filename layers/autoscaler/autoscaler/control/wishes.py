@@ -23,7 +23,7 @@ from ..endpoints.status import (
 from ..policy.foresight import lead_time
 from ..policy.types import History, Phase
 from ..ports import Flow
-from .metering import instances_for, metered
+from .metering import asked, instances_for, metered, running, settled
 from .world import World
 
 FLOWS = {
@@ -33,6 +33,9 @@ FLOWS = {
     Phase.SLEEPING: Flow.SLEEP,
     Phase.RETIRING: Flow.RETIRE,
 }
+
+# A sleep for one of these causes goes on although requests wait: they stay in the queue.
+UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON})
 
 
 def wished(
@@ -83,6 +86,17 @@ def carry_out(
     return EndpointRecord(spec=record.spec, status=saved)
 
 
+def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
+    """After a failed wake, or when the day's wakes are spent, the tick decides instead."""
+    status = record.status
+    waits = status.retry_at is not None and now < status.retry_at
+    unconditional = status.phase is Phase.SLEEPING and status.cause in UNCONDITIONAL
+    spent = status.wakes_on == now.date() and (
+        status.wakes_today >= record.spec.budget.wakes_per_day
+    )
+    return waits or unconditional or spent
+
+
 def request_wake(
     world: World, record: EndpointRecord, cause: Cause, copies: int, text: str
 ) -> EndpointRecord:
@@ -92,10 +106,8 @@ def request_wake(
     wrote first: read again and look.
     """
     now = world.clock.now()
-    asked = instances_for(copies, record.status.copies_per_instance)
-    counted, segments = metered(
-        record, now, max(asked, record.status.observed_instances), Phase.WAKING
-    )
+    wanted = asked(record, instances_for(copies, record.status.copies_per_instance))
+    counted, segments = metered(record, now, wanted, Phase.WAKING)
     today = now.date()
     woken = counted.wakes_today if counted.wakes_on == today else 0
     status = wished(
@@ -107,6 +119,8 @@ def request_wake(
         wakes_on=today,
         wakes_today=woken + 1,
         instance_seen_at=None,
+        came=running(record.status),
+        last_wake_at=now if record.status.phase is Phase.ASLEEP else record.status.last_wake_at,
         last_active_at=now,
         retry_at=None,
     )
@@ -127,7 +141,7 @@ def request_wake(
 def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str) -> EndpointRecord:
     """Wishes the endpoint asleep and starts `sleep_endpoint`."""
     now = world.clock.now()
-    counted, segments = metered(record, now, record.status.observed_instances, Phase.SLEEPING)
+    counted, segments = metered(record, now, running(record.status), Phase.SLEEPING)
     status = wished(counted, Phase.SLEEPING, cause, now, wish_copies=0)
     return carry_out(world, record, status, segments, text)
 
@@ -135,7 +149,8 @@ def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str)
 def request_retirement(world: World, record: EndpointRecord, cause: Cause) -> EndpointRecord:
     """Wishes the endpoint gone and starts `retire_endpoint`."""
     now = world.clock.now()
-    counted, segments = metered(record, now, record.status.observed_instances, Phase.RETIRING)
+    record = settled(record)
+    counted, segments = metered(record, now, running(record.status), Phase.RETIRING)
     status = wished(counted, Phase.RETIRING, cause, now, wish_copies=0)
     return carry_out(world, record, status, segments, "Retirement was asked for.")
 

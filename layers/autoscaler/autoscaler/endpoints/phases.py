@@ -11,10 +11,11 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.STAGING: frozenset({Phase.CREATING} | _FAILED | _RETIRING),
     Phase.CREATING: frozenset({Phase.AWAKE} | _FAILED | _RETIRING),
     # SLEEPING: somebody else put copies there, and they must go.
-    Phase.ASLEEP: frozenset({Phase.WAKING, Phase.SLEEPING, Phase.UPDATING} | _RETIRING),
-    Phase.WAKING: frozenset({Phase.AWAKE, Phase.SLEEPING} | _RETIRING),
+    # FAILED, of all that rest or move: somebody else deleted it.
+    Phase.ASLEEP: frozenset({Phase.WAKING, Phase.SLEEPING, Phase.UPDATING} | _FAILED | _RETIRING),
+    Phase.WAKING: frozenset({Phase.AWAKE, Phase.SLEEPING} | _FAILED | _RETIRING),
     Phase.AWAKE: frozenset({Phase.SLEEPING, Phase.WAKING, Phase.UPDATING} | _FAILED | _RETIRING),
-    Phase.SLEEPING: frozenset({Phase.ASLEEP, Phase.WAKING} | _RETIRING),
+    Phase.SLEEPING: frozenset({Phase.ASLEEP, Phase.WAKING} | _FAILED | _RETIRING),
     Phase.UPDATING: frozenset({Phase.AWAKE} | _FAILED | _RETIRING),
     Phase.RETIRING: frozenset({Phase.RETIRED}),
     Phase.RETIRED: frozenset({Phase.STAGING}),

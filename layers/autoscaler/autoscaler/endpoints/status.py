@@ -45,7 +45,7 @@ class UsageKind(StrEnum):
 
 
 class Meter(Stored):
-    """The open usage segment: this many instances since then."""
+    """The open usage segment of one instance type: this many instances since then."""
 
     instances: Annotated[int, Field(ge=0)] = 0
     instance_type: str = ""
@@ -113,15 +113,20 @@ class EndpointStatus(Stored):
     instance_seen_at: AwareDatetime | None = None  # first instance of the present wake
     observed_at: AwareDatetime | None = None
     last_active_at: AwareDatetime | None = None
+    last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last
     last_awake_at: AwareDatetime | None = None
     hold: Hold | None = None
     cold_starts: tuple[ColdStart, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     wakes_on: date | None = None
     wakes_today: int = 0
+    missing_since: AwareDatetime | None = None  # a signal does not come since then
+    missing_told: bool = False
+    budget_told: str = ""  # the month and the percentage that were announced last
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
     spent_usd: Decimal = Decimal(0)  # closed segments of that month
-    meter: Meter
+    came: dict[str, int] = {}  # most instances by type that were seen since the wish
+    meters: tuple[Meter, ...] = ()  # one for each instance type that runs or was asked for
 
     def lead_times(self) -> tuple[timedelta, ...]:
         """Measured cold starts, newest last."""

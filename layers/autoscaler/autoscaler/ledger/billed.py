@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ..endpoints.status import EndpointRecord, UsageSegment
+from ..endpoints.status import EndpointRecord, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
 
@@ -66,7 +66,12 @@ def billed_segments(
     it: it counts only from where the closed ones end.
     """
     closed = list(segments)
-    both = closed + [s for record in records for s in _still_open(record, closed, prices, now)]
+    both = closed + [
+        segment
+        for record in records
+        for meter in record.status.meters
+        for segment in _still_open(record, meter, closed, prices, now)
+    ]
     clipped = (clip(segment, start, until) for segment in both)
     return sorted((s for s in clipped if s is not None), key=lambda s: (s.start, s.endpoint))
 
@@ -82,12 +87,16 @@ def clip(segment: UsageSegment, start: datetime, end: datetime) -> UsageSegment 
 
 
 def _still_open(
-    record: EndpointRecord, closed: Sequence[UsageSegment], prices: Prices, now: datetime
+    record: EndpointRecord,
+    meter: Meter,
+    closed: Sequence[UsageSegment],
+    prices: Prices,
+    now: datetime,
 ) -> tuple[UsageSegment, ...]:
-    meter, name = record.status.meter, record.spec.name
-    stored_until = max((s.end for s in closed if s.endpoint == name), default=meter.since)
-    meter = meter.model_copy(update={"since": max(meter.since, stored_until)})
-    price = prices(meter.instance_type) if meter.instances else None
+    name, kind = record.spec.name, meter.instance_type
+    stored = (s.end for s in closed if (s.endpoint, s.instance_type) == (name, kind))
+    meter = meter.model_copy(update={"since": max(meter.since, max(stored, default=meter.since))})
+    price = prices(kind) if meter.instances else None
     return open_segments(meter, now, endpoint=name, team=record.spec.team, usd_per_hour=price)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..control.dispatch import dispatch, endpoint_of, messages_of
+from ..control.dispatch import dispatch
+from ..control.messages import endpoint_of, messages_of
 from ..control.reconcile import reconcile
 from .logs import logger
 from .settings import settings
@@ -29,8 +30,18 @@ def work_off(event: Mapping[str, Any]) -> dict[str, Any]:
     for arn, records in queues.items():
         name = endpoint_of(arn, settings().stack_name)
         logger.append_keys(endpoint=name)
-        stay += dispatch(desk(), name, messages_of(records, _moment))
-        logger.info("dispatched", received=len(records), postponed=len(stay))
+        done = dispatch(desk(), name, messages_of(records, _moment))
+        for trouble in done.troubles:
+            logger.error("dispatch met trouble", exc_info=trouble)
+        if done.all_troubled:
+            raise done.troubles[0]  # so that the alarm on this function's errors sees it
+        stay += done.stay
+        logger.info(
+            "dispatched",
+            received=len(records),
+            postponed=len(done.stay),
+            troubles=len(done.troubles),
+        )
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}
 
 

@@ -1,0 +1,46 @@
+"""What somebody else did to an endpoint, or SageMaker by itself, and what is done about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..endpoints.status import Cause, EndpointRecord
+from ..policy.types import Phase
+from ..ports import Capacity
+from .setbacks import back_to_zero, fail
+from .wishes import request_sleep, request_wake
+from .world import World
+
+_SHOULD_EXIST = {Phase.AWAKE, Phase.ASLEEP, Phase.WAKING, Phase.SLEEPING}
+_GONE = (
+    "SageMaker has no such endpoint or inference component any more: it was deleted from outside. "
+    "Apply its file again to create it."
+)
+
+
+def mend_drift(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> bool:
+    """Answers what is not as it was left; True when there was something."""
+    status = record.status
+    if status.phase in _SHOULD_EXIST and not capacity.exists:
+        fail(world, record, Cause.DRIFT, _GONE, now)
+        return True
+    if status.phase is Phase.AWAKE:
+        return _mend_awake(world, record, capacity, now)
+    if status.phase is Phase.ASLEEP and (capacity.desired_copies or capacity.instances):
+        text = f"{capacity.instances} instances were there while the endpoint was asleep."
+        request_sleep(world, record, Cause.DRIFT, text)
+        return True
+    return False
+
+
+def _mend_awake(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> bool:
+    if capacity.status == "Failed" and not capacity.current_copies:
+        why = capacity.failure or "SageMaker gives no reason"
+        back_to_zero(world, record, f"its inference component failed while awake: {why}", now)
+        return True
+    if capacity.desired_copies == 0:
+        text = "Somebody set the copies to zero while the endpoint was awake."
+        copies = max(1, record.status.bounds.min_copies)
+        request_wake(world, record, Cause.DRIFT, copies, text)
+        return True
+    return False

@@ -1,0 +1,81 @@
+"""What people should hear of although nothing was decided: a hold that ended, a budget that is
+being used up, a signal that does not come. Each is announced when it happens, once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..alerts.events import BudgetReached, Event, HoldEnded, SignalMissing
+from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..policy.types import Phase
+from ..ports import Load
+from .metering import spent_this_month
+from .wishes import entry
+from .world import World
+
+# A new copy has no metrics for some minutes, and CloudWatch may be late.
+SIGNAL_PATIENCE = timedelta(minutes=10)
+
+
+def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime) -> EndpointRecord:
+    """Stores and announces what is new; returns the record after it. Raises ConflictError."""
+    before = record.status
+    events: list[Event] = []
+    status = _hold_ended(before, now, events)
+    status = _budget_reached(record, status, now, events)
+    status = _signal_missing(status, load, now, events)
+    if status == before:
+        return record
+    ended = before.hold is not None and status.hold is None
+    entries = [entry(status, now, "The hold expired.")] if ended else []
+    saved = world.store.save(status, entries=entries)
+    if events:
+        world.announcer.announce_all(events)
+    return EndpointRecord(spec=record.spec, status=saved)
+
+
+def _hold_ended(status: EndpointStatus, now: datetime, events: list[Event]) -> EndpointStatus:
+    if status.hold is None or status.hold.until > now:
+        return status
+    events.append(HoldEnded(endpoint=status.name, generation=status.generation, at=now))
+    return status.model_copy(update={"hold": None})
+
+
+def _budget_reached(
+    record: EndpointRecord, status: EndpointStatus, now: datetime, events: list[Event]
+) -> EndpointStatus:
+    monthly = record.spec.budget.monthly_usd
+    if not monthly:
+        return status
+    spent = spent_this_month(status, now)
+    reached = BudgetReached(
+        endpoint=status.name,
+        generation=status.generation,
+        at=now,
+        spent_usd=spent,
+        monthly_usd=monthly,
+        share=float(spent / monthly),
+    )
+    told = f"{reached.month}#{reached.step}"
+    if not reached.step or told == status.budget_told:
+        return status
+    events.append(reached)
+    return status.model_copy(update={"budget_told": told})
+
+
+def _signal_missing(
+    status: EndpointStatus, load: Load, now: datetime, events: list[Event]
+) -> EndpointStatus:
+    signals = {"backlog": load.backlog, "concurrency": load.concurrency_per_copy}
+    absent = [name for name, value in signals.items() if value is None]
+    if status.phase is not Phase.AWAKE or not absent:
+        return status.model_copy(update={"missing_since": None, "missing_told": False})
+    since = status.missing_since or now
+    tell = now - since >= SIGNAL_PATIENCE and not status.missing_told
+    if tell:
+        events += [
+            SignalMissing(endpoint=status.name, generation=status.generation, at=now, signal=name)
+            for name in absent
+        ]
+    told = status.missing_told or tell
+    return status.model_copy(update={"missing_since": since, "missing_told": told})

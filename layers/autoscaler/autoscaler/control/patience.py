@@ -1,0 +1,55 @@
+"""How long a message that cannot be answered now stays out of sight.
+
+SQS moves a message to the dead letters after 1,000 receives (`endpoints.queues.MOST_RECEIVES`),
+and each look here is one. So no message is looked at more often than every 24th part of its age:
+it waits at most 4 % longer than it had to, and is received fewer than 900 times in the 14 days
+that SQS keeps it (tests/unit/test_control_patience.py counts them).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..endpoints.status import EndpointRecord
+from ..policy.foresight import lead_time
+from ..policy.types import Phase
+from .observe import history, remaining_lead
+from .wishes import backoff
+
+# Failures of the model itself, not of its absence: after these the message is refused.
+TRIES = 8
+FIRST_RETRY = timedelta(seconds=10)
+LONGEST_RETRY = timedelta(minutes=5)
+# Before SQS deletes it (after 14 days) a message is refused, with its reason.
+LONGEST_STAY = timedelta(days=13)
+WHEN_BUSY = timedelta(seconds=5)
+WHEN_TROUBLED = timedelta(seconds=30)
+_SOONEST = timedelta(seconds=2)
+_AT_REST = timedelta(seconds=30)
+_FAILED = timedelta(minutes=10)
+_LONGEST = timedelta(minutes=30)
+_LOOKS_PER_AGE = 24
+_STARTING = {Phase.WAKING, Phase.CREATING, Phase.STAGING}
+
+
+def time_until_ready(record: EndpointRecord, sent_at: datetime, now: datetime) -> timedelta:
+    """Until the wake in flight should be ready, or until it is worth another look."""
+    status = record.status
+    if status.phase in _STARTING:
+        wait = remaining_lead(record, lead_time(history(record)), now)
+    elif status.retry_at and status.retry_at > now:
+        wait = status.retry_at - now
+    else:
+        wait = _FAILED if status.phase is Phase.FAILED else _AT_REST
+    return paced(wait, sent_at, now)
+
+
+def paced(wait: timedelta, sent_at: datetime, now: datetime) -> timedelta:
+    """The wait, lengthened with the message's age and cut at half an hour."""
+    floor = max(_SOONEST, (now - sent_at) / _LOOKS_PER_AGE)
+    return min(max(wait, floor), _LONGEST)
+
+
+def after_failures(failures: int) -> timedelta:
+    """Between two tries of a message that the model failed on."""
+    return backoff(failures, FIRST_RETRY, LONGEST_RETRY)

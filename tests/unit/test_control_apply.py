@@ -1,0 +1,113 @@
+"""Applying a file: refused whole, or stored with the execution that makes it true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoscaler.control.apply import Setting, apply, plan
+from autoscaler.policy.types import Bounds, Phase
+from autoscaler.ports import Flow, FlowState
+from autoscaler.spec import SpecError
+from tests.memory import MemoryWorld, memory_world
+from tests.samples import asleep, awake, document, put
+
+NAME = "llama"
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return memory_world()
+
+
+def setting(error: str | None = None) -> Setting:
+    def resolve(model_id: str, revision: str) -> str:
+        if error:
+            raise RuntimeError(error)
+        return "c" * 40
+
+    return Setting("stack", "Europe/Berlin", resolve)
+
+
+def test_a_new_file_is_stored_and_deployed(world) -> None:
+    planned, status = apply(world, setting(), document(NAME))
+    assert planned.record is None
+    assert (status.phase, status.generation, status.bounds) == (Phase.STAGING, 1, Bounds(0, 2))
+    assert world.flows.started == [(Flow.DEPLOY, NAME, 1)]
+    assert world.store.records[NAME].spec.schedule.time_zone == "Europe/Berlin"
+
+
+def test_planning_stores_nothing(world) -> None:
+    planned = plan(world, setting(), document(NAME))
+    assert {change.field for change in planned.changes} >= {"model.id", "scaling.max_copies"}
+    assert (world.store.records, world.flows.started) == ({}, [])
+
+
+def test_a_name_that_was_used_before_goes_on_where_its_executions_ended(world) -> None:
+    put(world, asleep(NAME, generation=9, phase=Phase.RETIRED))
+    world.store.forget(world.store.records[NAME].status)
+    _, status = apply(world, setting(), document(NAME))
+    assert status.generation == 10
+    assert world.flows.started == [(Flow.DEPLOY, NAME, 10)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"instances": {"types": ["ml.g4dn.xlarge"]}}, None, "instances.types"),
+        ({}, "model: there is no such repository", "there is no such repository"),
+        ({"name": "x" * 60}, None, "name"),
+    ],
+)
+def test_what_cannot_work_is_refused_whole(world, changes, error, words) -> None:
+    with pytest.raises(SpecError) as refused:
+        apply(world, setting(error), document(NAME) | changes)
+    assert words in "\n".join(refused.value.problems)
+    assert (world.store.records, world.flows.started) == ({}, [])
+
+
+BUILT_IN: list[tuple[dict[str, Any], str]] = [
+    ({"instances": {"types": ["ml.g6e.2xlarge"]}}, "instances.types"),
+    ({"model": {"id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}}, "model.id"),
+    ({"scaling": {"max_copies": 5, "keep_alive": "10m"}}, "scaling.max_copies"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field"), BUILT_IN)
+def test_what_is_built_in_is_refused_by_field(world, changes, field) -> None:
+    put(world, awake(NAME))
+    with pytest.raises(SpecError) as refused:
+        apply(world, setting(), document(NAME, **changes))
+    assert refused.value.problems[0].startswith(f"{field}: ")
+
+
+def test_the_policys_fields_take_effect_without_an_execution(world) -> None:
+    put(world, awake(NAME))
+    changed = {"max_copies": 2, "keep_alive": "5m"}
+    planned, status = apply(world, setting(), document(NAME, scaling=changed))
+    assert "scaling.keep_alive" in [change.field for change in planned.changes]
+    assert (status.phase, world.flows.started) == (Phase.AWAKE, [])
+
+
+def test_a_failed_endpoint_is_deployed_anew_under_a_new_generation(world) -> None:
+    put(world, asleep(NAME, phase=Phase.FAILED, failure="out of memory", generation=4))
+    _, status = apply(world, setting(), document(NAME))
+    assert (status.phase, status.generation, status.failure) == (Phase.STAGING, 5, None)
+    assert world.flows.started == [(Flow.DEPLOY, NAME, 5)]
+
+
+def test_what_a_failure_left_must_be_gone_first(world) -> None:
+    put(world, asleep(NAME, phase=Phase.FAILED, generation=4))
+    world.flows.start(Flow.REMOVE, NAME, 4)
+    with pytest.raises(SpecError, match="is being removed; apply it again"):
+        apply(world, setting(), document(NAME))
+    world.flows.end(Flow.REMOVE, NAME, 4, FlowState.SUCCEEDED)
+    _, status = apply(world, setting(), document(NAME))
+    assert status.phase is Phase.STAGING
+
+
+def test_what_is_being_removed_cannot_be_applied(world) -> None:
+    put(world, asleep(NAME, phase=Phase.RETIRING))
+    with pytest.raises(SpecError, match="is being removed"):
+        apply(world, setting(), document(NAME))
