@@ -1,0 +1,89 @@
+"""Every sample in events/ is what its function really gets: each is replayed on a running stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.embedded.stack import ROOT, Stack, deployed, wait_for
+
+EVENTS = ROOT / "events"
+NAME = "deepseek-r1-distill-llama-8b"  # the samples' endpoint
+ENDPOINT_FILE = ROOT / "endpoints" / f"{NAME}.yaml"
+REPLAYED = {
+    "tick": "reconcile",
+    "alarm": "reconcile",
+    "endpoint_changed": "reconcile",
+    "request": "dispatch-requests",
+    "command": "accept-command",
+    "notify": "notify",
+    "report": "report-costs",
+}
+# Its address belongs to CloudFormation; test_lifecycle deletes a stack with a live one.
+NOT_REPLAYED = {"stack_deleted"}
+
+
+def sample(name: str) -> dict[str, Any]:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(tmp_path_factory.mktemp("account")) as found:
+        document = yaml.safe_load(ENDPOINT_FILE.read_text())
+        assert found.command("apply", document=document)["ok"]
+        found.until(NAME, "AWAKE")
+        yield found
+
+
+def replay(stack: Stack, name: str) -> dict[str, Any]:
+    reply = stack.account.boto("lambda").invoke(
+        FunctionName=f"autoscaler-{REPLAYED[name]}", Payload=json.dumps(sample(name)).encode()
+    )
+    answer = json.loads(reply["Payload"].read())
+    assert "FunctionError" not in reply, answer
+    return answer
+
+
+def test_no_sample_is_left_out() -> None:
+    there = {path.stem for path in Path(EVENTS).glob("*.json")}
+    assert there == set(REPLAYED) | NOT_REPLAYED
+
+
+@pytest.mark.parametrize("name", ["tick", "alarm", "endpoint_changed"])
+def test_whatever_calls_it_reconcile_looks_at_every_endpoint(stack: Stack, name: str) -> None:
+    assert replay(stack, name)["endpoints"] == 1
+
+
+def test_the_sample_request_is_answered(stack: Stack) -> None:
+    assert replay(stack, "request") == {"batchItemFailures": []}
+    assert stack.result(NAME, "hello-1")["answer"]["usage"]["completion_tokens"] == 64
+
+
+def test_the_sample_command_is_carried_out(stack: Stack) -> None:
+    answer = replay(stack, "command")
+    assert (answer["ok"], answer["result"]["endpoint"]) == (True, NAME)
+    assert stack.get(NAME)["hold"]["author"] == "ada"
+
+
+def test_the_sample_alert_reaches_slack(stack: Stack) -> None:
+    assert replay(stack, "notify") == {"batchItemFailures": []}
+    titles = wait_for(stack.slack.titles, lambda t: any("is awake" in one for one in t), "alert")
+    assert f"{NAME} is awake" in "\n".join(titles)
+
+
+def test_the_sample_order_writes_a_report(stack: Stack) -> None:
+    assert set(replay(stack, "report")["uris"]) == {"html", "csv", "json"}
+
+
+def test_the_sample_of_a_deletion_has_what_cloudformation_sends() -> None:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
+    assert set(sample("stack_deleted")) == {
+        "RequestType", "ServiceToken", "ResponseURL", "StackId", "RequestId",
+        "LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceProperties",
+    }  # fmt: skip
