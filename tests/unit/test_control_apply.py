@@ -27,7 +27,7 @@ def setting(error: str | None = None) -> Setting:
             raise RuntimeError(error)
         return "c" * 40
 
-    return Setting("stack", "Europe/Berlin", resolve)
+    return Setting("stack", "Europe/Berlin", "us-east-1", resolve)
 
 
 def test_a_new_file_is_stored_and_deployed(world) -> None:
@@ -42,6 +42,22 @@ def test_planning_stores_nothing(world) -> None:
     planned = plan(world, setting(), document(NAME))
     assert {change.field for change in planned.changes} >= {"model.id", "scaling.max_copies"}
     assert (world.store.records, world.flows.started) == ({}, [])
+
+
+def test_what_a_new_endpoint_would_be_and_cost_is_told_beforehand(world) -> None:
+    told = "\n".join(plan(world, setting(), document(NAME)).preview)
+    assert "ml.g6e.xlarge ($2.61 an hour)" in told
+    assert "a copy needs 22.9 GiB" in told
+    assert "copies: 0 to 2" in told
+    assert "$0.00 an hour asleep, $2.61 with one instance, $5.22 at most" in told
+    put(world, awake(NAME))
+    assert plan(world, setting(), document(NAME)).preview == ()
+
+
+def test_what_may_surprise_is_told_beforehand(world) -> None:
+    wanted = document(NAME, instances={"types": ["ml.g6e.12xlarge"]})
+    (warning,) = plan(world, setting(), wanted).warnings
+    assert "holds 4 copies and at most 2 are ever wanted" in warning
 
 
 def test_a_name_that_was_used_before_goes_on_where_its_executions_ended(world) -> None:

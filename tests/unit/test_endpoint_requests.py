@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from autoscaler.catalog.fit import choose
+from autoscaler.catalog.images import image
 from autoscaler.catalog.models import known_models
 from autoscaler.endpoints.names import ResourceNames
-from autoscaler.endpoints.requests import Deployment, deployment
+from autoscaler.endpoints.requests import Deployment, deployment, surprises
 from autoscaler.spec import EndpointSpec
 from tests.api_shapes import check
 from tests.samples import spec
@@ -247,7 +249,13 @@ def test_everything_is_tagged_with_stack_endpoint_and_team() -> None:
     ],
 )  # fmt: skip
 def test_what_may_surprise_is_said(changes: dict[str, Any], warning: str) -> None:
-    assert any(told.startswith(warning) for told in build(spec(**changes)).warnings)
+    assert any(told.startswith(warning) for told in surprising(spec(**changes)))
+
+
+def surprising(wanted: EndpointSpec) -> list[str]:
+    facts = known_models()[wanted.model.id]
+    container = image(wanted.serving.engine, "us-east-1", wanted.serving.image)
+    return list(surprises(wanted, choose(facts, wanted), container, facts))
 
 
 def test_a_t4_makes_the_deployment_ask_for_float16() -> None:
@@ -262,7 +270,7 @@ def test_a_t4_makes_the_deployment_ask_for_float16() -> None:
 
 
 def test_an_ordinary_endpoint_has_no_warnings() -> None:
-    assert build(spec()).warnings == ()
+    assert surprising(spec()) == []
 
 
 def test_the_longest_names_still_fit_everywhere() -> None:

@@ -37,21 +37,18 @@ def phase(name: str) -> str:
 def endpoints_table(endpoints: Sequence[Mapping[str, Any]], now: datetime) -> Table:
     """All endpoints, a line each."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("endpoint", no_wrap=True)
-    for heading in ("phase", "for", "copies", "instances", "backlog", "window", "team"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("endpoint", "phase", "for", "copies", "instances", "waiting"):
+        table.add_column(heading, no_wrap=True, overflow="fold")
     for one in endpoints:
         bounds = one["bounds"]
+        kind = one["instance_type"].removeprefix("ml.") if one["observed_instances"] else ""
         table.add_row(
             escape(one["name"]),
             phase(one["phase"]),
             _ago(one["phase_since"], now),
-            f"{one['observed_copies']}/{one['desired_copies']} "
-            f"({bounds['min_copies']}..{bounds['max_copies']})",
-            f"{one['observed_instances']} {one['instance_type']}".strip(),
+            f"{one['observed_copies']} of {bounds['min_copies']}-{bounds['max_copies']}",
+            f"{one['observed_instances']} {kind}".strip(),
             "?" if one["backlog"] is None else str(one["backlog"]),
-            one["window"] or "–",
-            escape(one["team"]),
         )
     return table
 
@@ -77,7 +74,9 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
     wakes = f"woken {one['wakes_today']} times today (UTC)"
     edge = f", bounds change next at {_moment(one['next_edge'])}" if one.get("next_edge") else ""
     lead = format_duration(timedelta(seconds=round(one["lead_time_seconds"])))
-    yield f"\n{wakes}; a start takes about {lead}{edge}"
+    window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"
+    yield f"\nteam {escape(one['team'])}, {window}"
+    yield f"{wakes}; a start takes about {lead}{edge}"
     for line in one.get("history", ()):
         yield f"[dim]{_moment(line['at'])}[/] {phase(line['phase'])} {escape(line['text'])}"
 
@@ -101,6 +100,8 @@ def changes(path: str, result: Mapping[str, Any]) -> None:
     name = escape(result["endpoint"])
     if result["created"]:
         console.print(f"[bold]{name}[/] {escape(path)}: new")
+        for line in result.get("preview", ()):
+            console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
         return
     if not result["changes"]:
         console.print(f"[bold]{name}[/] {escape(path)}: nothing changes")

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalog.fit import choose
+from ..catalog.fit import Placement, choose
+from ..catalog.images import image
 from ..catalog.models import known_model
 from ..endpoints.names import ResourceNames
+from ..endpoints.requests import surprises
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Bounds, Phase
 from ..ports import Flow, FlowState
 from ..spec import EndpointSpec, SpecError, parse_spec
+from .preview import preview
 from .wishes import carry_out, entry, wished
 from .world import World
 
@@ -26,6 +29,7 @@ class Setting:
 
     prefix: str
     default_time_zone: str
+    region: str
     # Raises staging's HubError when the repository cannot be read; returns the commit.
     resolve: Callable[[str, str], str]
 
@@ -47,6 +51,7 @@ class Plan:
     record: EndpointRecord | None
     changes: tuple[Change, ...]
     warnings: tuple[str, ...] = field(default=())
+    preview: tuple[str, ...] = field(default=())  # of a new endpoint
 
 
 def plan(world: World, setting: Setting, document: Any) -> Plan:
@@ -57,11 +62,12 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting.prefix, spec)
     record = world.store.load(spec.name)
-    warnings = _check_fit(spec)
+    placement, warnings = _check_fit(setting, spec)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
         _check_repository(setting, spec)
-        return Plan(spec, record, _changes(None, spec), warnings)
+        lines = tuple(preview(spec, placement, world.clock.now()))
+        return Plan(spec, record, _changes(None, spec), warnings, lines)
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
     changes = _changes(record.spec, spec)
@@ -129,18 +135,20 @@ def _check_names(prefix: str, spec: EndpointSpec) -> None:
         raise SpecError([f"name: {wrong}"]) from wrong
 
 
-def _check_fit(spec: EndpointSpec) -> tuple[str, ...]:
+def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, tuple[str, ...]]:
     facts = known_model(spec.model.id)
     if facts is None:
-        return (
+        text = (
             f"model.id: {spec.model.id} is not in the catalogue; whether it fits is checked "
-            "from its config.json after staging",
+            "from its config.json after staging"
         )
+        return None, (text,)
     try:
-        choose(facts, spec)
+        placement = choose(facts, spec)
+        container = image(spec.serving.engine, setting.region, spec.serving.image)
     except ValueError as wrong:
         raise SpecError([str(wrong)]) from wrong
-    return ()
+    return placement, tuple(surprises(spec, placement, container, facts))
 
 
 def _check_repository(setting: Setting, spec: EndpointSpec) -> None:

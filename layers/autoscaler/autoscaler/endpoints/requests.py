@@ -41,11 +41,10 @@ class Deployment:
     accelerators_per_copy: int
     copies_per_instance: int  # of the listed type that holds the fewest
     explanation: str
-    warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, for a state machine."""
-        return {**asdict(self), "warnings": list(self.warnings)}
+        return asdict(self)
 
 
 def deployment(
@@ -76,7 +75,6 @@ def deployment(
         accelerators_per_copy=placement.accelerators_per_copy,
         copies_per_instance=placement.copies_per_instance,
         explanation=placement.explanation,
-        warnings=tuple(_warnings(spec, placement, container, facts)),
     )
 
 
@@ -192,7 +190,7 @@ def _without_bfloat16(spec: EndpointSpec) -> list[str]:
     return [name for name in spec.instances.types if not instance(name).has_bfloat16]
 
 
-def _warnings(
+def surprises(
     spec: EndpointSpec, placement: Placement, container: Image, facts: ModelFacts
 ) -> Iterable[str]:
     """What is allowed and may yet surprise; each names its field."""

@@ -81,7 +81,7 @@ def accept(event: Any) -> dict[str, Any]:
 @cache
 def _setting() -> applying.Setting:
     env = settings()
-    return applying.Setting(env.stack_name, env.default_time_zone, resolve_commit)
+    return applying.Setting(env.stack_name, env.default_time_zone, env.region, resolve_commit)
 
 
 def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
@@ -131,6 +131,7 @@ def _apply(command: Apply) -> dict[str, Any]:
             {"field": c.field, "before": c.before, "after": c.after} for c in planned.changes
         ],
         "warnings": list(planned.warnings),
+        "preview": list(planned.preview),
     }
 
 

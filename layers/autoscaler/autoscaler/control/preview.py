@@ -1,0 +1,42 @@
+"""What a new endpoint would be and cost, in sentences, before anything is created."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from ..catalog.fit import Placement
+from ..catalog.prices import usd_per_hour
+from ..policy.schedule import bounds_at, next_edge
+from ..spec import EndpointSpec
+from .metering import instances_for
+
+HOURS_PER_MONTH = 730  # as AWS's price calculator counts
+
+
+def preview(spec: EndpointSpec, placement: Placement | None, now: datetime) -> Iterator[str]:
+    """Yields lines for people. `placement` None: the model is not in the catalogue."""
+    prices = {name: usd_per_hour(name) for name in spec.instances.types}
+    told = [f"{name} ({_usd(price)} an hour)" for name, price in prices.items()]
+    yield f"instances: {', else '.join(told)}"
+    if placement is not None:
+        per_instance = placement.copies_per_instance
+        yield f"a copy {placement.explanation}; {per_instance} to an instance"
+    bounds = bounds_at(spec, now)
+    edge = next_edge(spec, now)
+    until = f" until {edge:%Y-%m-%d %H:%M} UTC" if edge else ""
+    where = f" (window {bounds.name})" if bounds.name else ""
+    yield f"copies: {bounds.min_copies} to {bounds.max_copies}{where}{until}"
+    dearest = max((price for price in prices.values() if price is not None), default=None)
+    if placement is not None and dearest is not None:
+        most = instances_for(spec.highest_max_copies, placement.copies_per_instance)
+        first = prices[spec.instances.types[0]]
+        yield (
+            f"cost: $0.00 an hour asleep, {_usd(first)} with one instance, {_usd(dearest * most)} "
+            f"at most; always on would be {_usd(first and first * HOURS_PER_MONTH)} a month"
+        )
+
+
+def _usd(amount: Decimal | None) -> str:
+    return "price unknown" if amount is None else f"${amount:,.2f}"
