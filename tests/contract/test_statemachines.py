@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
 from jsonata import Jsonata
+
+from tools.embedded.kernel.states import spelled
 
 ROOT = Path(__file__).parents[2]
 MACHINES = sorted((ROOT / "statemachines").glob("*.asl.yaml"))
@@ -114,6 +117,66 @@ def test_every_expression_parses(path: Path) -> None:
     assert found
 
 
+def calls(path: Path) -> list[tuple[str, str, str, Any]]:
+    """(state, service, operation, arguments) of every SDK integration."""
+    found = []
+    for scope in scopes(machine(path)):
+        for name, state in scope["States"].items():
+            integration = re.search(r":aws-sdk:(\w+):(\w+)$", state.get("Resource", ""))
+            if integration:
+                found.append((name, *integration.groups(), state["Arguments"]))
+    return found
+
+
+BOTO = {
+    "applicationautoscaling": "application-autoscaling",
+    "cloudwatch": "cloudwatch",
+    "dynamodb": "dynamodb",
+    "lambda": "lambda",
+    "sagemaker": "sagemaker",
+    "sqs": "sqs",
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "word"),
+    [
+        ("UUID", "Uuid"),
+        ("KMSKeyId", "KmsKeyId"),
+        ("QueueUrl", "QueueUrl"),
+        ("tableName", "TableName"),
+        ("EndpointARN", "EndpointArn"),
+        ("S3Bucket", "S3Bucket"),
+    ],
+)
+def test_an_abbreviation_is_a_word_like_any_other(member: str, word: str) -> None:
+    assert spelled(member) == word
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_every_sdk_call_is_spelled_as_step_functions_wants_it(path: Path) -> None:
+    for name, service, operation, arguments in calls(path):
+        model = botocore.session.get_session().get_service_model(BOTO[service])
+        shape = model.operation_model(operation[0].upper() + operation[1:]).input_shape
+        assert operation[0].islower(), name
+        if isinstance(arguments, dict):  # else it is made by code, and checked there
+            assert arguments.keys() <= {spelled(member) for member in shape.members}, name
+            assert set(map(spelled, shape.required_members)) <= arguments.keys(), name
+
+
+def test_capacity_is_removed_from_what_depends_to_what_is_depended_on() -> None:
+    definition = machine(ROOT / "statemachines" / "remove_capacity.asl.yaml")
+    operations = [call[2] for call in calls(ROOT / "statemachines" / "remove_capacity.asl.yaml")]
+    assert definition["StartAt"] == "Begin"
+    assert [one for one in operations if not one.startswith("describe")] == [
+        "deregisterScalableTarget",
+        "deleteInferenceComponent",
+        "deleteEndpoint",
+        "deleteEndpointConfig",
+        "deleteModel",
+    ]
+
+
 def test_the_template_has_one_machine_for_every_file() -> None:
     uris = {
         Path(resource["Properties"]["DefinitionUri"]).name
@@ -137,3 +200,5 @@ def test_every_handler_has_a_function_and_every_function_a_handler_and_kept_logs
             Path(properties["CodeUri"]).name.replace("_", "-")
         )
         assert "RetentionInDays" in resources[f"{name}Logs"]["Properties"]
+        # by this reference CloudFormation deletes the function before the group it logs to
+        assert properties["LoggingConfig"]["LogGroup"] == f"{name}Logs"

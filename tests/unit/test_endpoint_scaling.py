@@ -9,9 +9,7 @@ import pytest
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.queues import queue_requests
 from autoscaler.endpoints.scaling import (
-    deregister_scalable_target,
     register_scalable_target,
-    removal,
     update_copies,
 )
 from autoscaler.policy.types import Bounds
@@ -29,11 +27,6 @@ NAMES = ResourceNames("prod", "llama")
             "RegisterScalableTarget",
             register_scalable_target(NAMES, Bounds(0, 0)),
         ),
-        (
-            "application-autoscaling",
-            "DeregisterScalableTarget",
-            deregister_scalable_target(NAMES),
-        ),
         ("sagemaker", "UpdateInferenceComponentRuntimeConfig", update_copies(NAMES, 0)),
     ],
 )
@@ -41,21 +34,6 @@ def test_bounds_and_copies_are_moved_by_requests_that_aws_takes(
     service: str, operation: str, request_: dict[str, Any]
 ) -> None:
     check(service, operation, request_)
-
-
-def test_removal_goes_from_what_depends_to_what_is_depended_on() -> None:
-    steps = removal(NAMES)
-
-    assert [action for action, _ in steps] == [
-        "DeregisterScalableTarget",
-        "DeleteInferenceComponent",
-        "DeleteEndpoint",
-        "DeleteEndpointConfig",
-        "DeleteModel",
-    ]
-    for action, request in steps:
-        service = "application-autoscaling" if "Target" in action else "sagemaker"
-        check(service, action, request)
 
 
 def test_names_agree_with_the_queue_and_its_alarms() -> None:

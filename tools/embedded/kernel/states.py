@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import json
 import pkgutil
+import re
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ _ERROR_NAMES = {
     "cloudwatch": "CloudWatch",
 }
 _NAP_SECONDS = 0.05
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[a-z0-9]*|[0-9]+")
 
 
 class _Present:
@@ -60,6 +62,7 @@ def _mend() -> None:
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
     from moto.stepfunctions.parser.asl.component.intrinsic import jsonata as intrinsic
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service,
         state_task_service_aws_sdk,
         state_task_service_callback,
     )
@@ -74,6 +77,8 @@ def _mend() -> None:
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     StateTaskService._normalise_parameters = _to_boto
     StateTaskService._normalise_response = _from_boto
+    StateTaskService._to_sfn_cased = staticmethod(spelled)
+    state_task_service.camel_to_snake_case = _snake
     state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = _NAP_SECONDS
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_ERROR_NAMES)
     jsonata._eval_jsonata = evaluate
@@ -143,16 +148,37 @@ def _json(value: Any) -> Any:
     return value
 
 
+def spelled(member: str) -> str:
+    """A member of an API as Step Functions spells it: in the words of the AWS SDK for Java 2,
+    where an abbreviation is a word like any other: UUID is Uuid, KMSKeyId is KmsKeyId."""
+    return "".join(word[:1].upper() + word[1:].lower() for word in _words(member))
+
+
+def _snake(member: str) -> str:
+    return "_".join(word.lower() for word in _words(member))
+
+
+def _words(member: str) -> list[str]:
+    return _WORD.findall(member)
+
+
 def _to_boto(
     task: Any,
     parameters: dict[str, Any],
     boto_service_name: str | None = None,
     service_action_name: str | None = None,
 ) -> None:
-    """Step Functions writes every member with a capital; botocore's models do not all."""
+    """Members as botocore names them; refuses one that Step Functions does not know."""
     operation = _operation(task, boto_service_name, service_action_name)
-    if operation.input_shape is not None:
-        task._to_boto_request(parameters, operation.input_shape)
+    if operation.input_shape is None:
+        return
+    known = {spelled(member) for member in operation.input_shape.members}
+    if unknown := sorted(set(parameters) - known):
+        raise RuntimeError(
+            f'The field "{unknown[0]}" is not supported by Step Functions: '
+            f"{operation.name} takes {', '.join(sorted(known))}"
+        )
+    task._to_boto_request(parameters, operation.input_shape)
 
 
 def _from_boto(

@@ -9,11 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..endpoints.names import ResourceNames
+from ..endpoints.scaling import register_scalable_target, update_copies
 from ..policy.types import Bounds
 from ..ports import Capacity
 from .clients import client, error_code, error_message
-
-_DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 
 
 def is_absent(error: ClientError) -> bool:
@@ -51,19 +50,12 @@ class SageMakerScaler:
         )
 
     def set_bounds(self, name: str, bounds: Bounds) -> None:
-        self._scaling.register_scalable_target(
-            ServiceNamespace="sagemaker",
-            ResourceId=f"inference-component/{ResourceNames(self._prefix, name).component}",
-            ScalableDimension=_DIMENSION,
-            MinCapacity=bounds.min_copies,
-            MaxCapacity=bounds.max_copies,
-        )
+        names = ResourceNames(self._prefix, name)
+        self._scaling.register_scalable_target(**register_scalable_target(names, bounds))
 
     def set_copies(self, name: str, copies: int) -> None:
-        self._sagemaker.update_inference_component_runtime_config(
-            InferenceComponentName=ResourceNames(self._prefix, name).component,
-            DesiredRuntimeConfig={"CopyCount": copies},
-        )
+        names = ResourceNames(self._prefix, name)
+        self._sagemaker.update_inference_component_runtime_config(**update_copies(names, copies))
 
     def _instances(self, names: ResourceNames, endpoint: Mapping[str, Any]) -> dict[str, int]:
         """Instances that exist, by type. A variant without pools has the one type of its config,

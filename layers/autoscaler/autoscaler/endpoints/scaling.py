@@ -1,4 +1,7 @@
-"""The requests that set up, move and take down an endpoint's scaling. Pure."""
+"""The requests that set up and move an endpoint's scaling. Pure.
+
+`statemachines/remove_capacity.asl.yaml` takes it down.
+"""
 
 from __future__ import annotations
 
@@ -43,25 +46,6 @@ def update_copies(names: ResourceNames, copies: int) -> Request:
         "InferenceComponentName": names.component,
         "DesiredRuntimeConfig": {"CopyCount": copies},
     }
-
-
-def deregister_scalable_target(names: ResourceNames) -> Request:
-    """Takes its scaling policies and their alarms with it."""
-    return _target(names)
-
-
-def removal(names: ResourceNames) -> tuple[tuple[str, Request], ...]:
-    """API actions and requests in the only order that AWS accepts.
-
-    Each deletion must be over before the next one begins: a component before its endpoint.
-    """
-    return (
-        ("DeregisterScalableTarget", deregister_scalable_target(names)),
-        ("DeleteInferenceComponent", {"InferenceComponentName": names.component}),
-        ("DeleteEndpoint", {"EndpointName": names.endpoint}),
-        ("DeleteEndpointConfig", {"EndpointConfigName": names.config}),
-        ("DeleteModel", {"ModelName": names.model}),
-    )
 
 
 def _target(names: ResourceNames) -> Request:
