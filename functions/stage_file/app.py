@@ -14,4 +14,4 @@ from autoscaler.runtime.staging import answer_file
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     about(event)
-    return answer_file(event)
+    return answer_file(event, context.get_remaining_time_in_millis)

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from autoscaler.aws.weights import S3WeightStore
@@ -28,10 +29,11 @@ from autoscaler.staging.errors import (
     UnsafeFormatError,
 )
 from autoscaler.staging.hub import HubClient
+from autoscaler.staging.job import Source, StagedFile
 from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
 from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
 from autoscaler.staging.retry import RetryPolicy
-from autoscaler.staging.transfer import Source, StagedFile, stage_file
+from autoscaler.staging.transfer import stage_file
 from tools.hub import Fault, HubServer, Repository, make_repository
 
 MODEL = "acme/tiny-llama"
@@ -51,6 +53,7 @@ def s3() -> Iterator[Any]:
         region_name="us-east-1",
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
+        config=Config(signature_version="s3v4"),
     )
     server.stop()
 
@@ -205,7 +208,10 @@ def test_after_a_cut_only_the_rest_is_read_again(server: HubServer, store: S3Wei
     staged = stage_file(one(plan), Source.of(plan), client(server), store)
 
     assert server.fired[Fault.TRUNCATE] == 1
-    assert [s.byte_range for s in server.seen if s.place == "cdn"] == [None, "bytes=1000000-"]
+    assert [s.byte_range for s in server.seen if s.place == "cdn"] == [
+        "bytes=0-2137247",
+        "bytes=1000000-2137247",
+    ]
     assert staged.moved_bytes == staged.size_bytes
 
 
@@ -422,7 +428,8 @@ def test_a_copy_inside_the_store_keeps_its_checksum(
 ) -> None:
     plan = planned(server)
     staged = stage_file(one(plan), Source.of(plan), client(server), store)
-    store.copy(plan.prefix + SHARD, "models/elsewhere/x.safetensors")
+    elsewhere = "models/elsewhere/x.safetensors"
+    store.copy(plan.prefix + SHARD, elsewhere, staged.size_bytes, staged.sha256)
     copied = store.head("models/elsewhere/x.safetensors")
     assert copied is not None
     assert (copied.size_bytes, copied.sha256) == (staged.size_bytes, staged.sha256)

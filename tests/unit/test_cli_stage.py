@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from tools.cli import output
@@ -25,16 +26,25 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         make_repository(MODEL, shards=2, shard_bytes=300_000),
         make_repository(GATED, shards=1, shard_bytes=100_000, gated=True),
     ]
-    for name in ("AWS_ENDPOINT_URL", "HF_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    s3 = ThreadedMotoServer(port=0, verbose=False)
+    s3.start()
+    _, port = s3.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(output.console, "_width", 200)
-    with mock_aws(), HubServer(repositories, tokens={"good": frozenset({GATED})}) as hub:
+    with HubServer(repositories, tokens={"good": frozenset({GATED})}) as hub:
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/reset", data=b"").close()
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         yield hub
+    s3.stop()
 
 
 def _stage(*args: str) -> Result:
@@ -65,6 +75,57 @@ def test_a_person_sees_what_was_moved(hub: HubServer) -> None:
     assert MODEL in ran.stderr  # the progress bar
 
 
+def test_weights_lie_under_the_prefix_that_was_asked_for(hub: HubServer) -> None:
+    staged = json.loads(_stage(MODEL, "--to", f"s3://{BUCKET}/team/a", "--json").stdout)
+    assert f"team/a/{staged['passport']}" in _keys()
+    assert all(key.startswith("team/a/") for key in _keys())
+    place = next(key for key in _keys() if key.endswith("config.json")).removesuffix("config.json")
+    ran = CliRunner().invoke(app, ["verify", f"s3://{BUCKET}/{place}", "--json"])
+    assert json.loads(ran.stdout)["model_id"] == MODEL
+
+
+def _staged_place() -> str:
+    assert _stage(MODEL, "--to", f"s3://{BUCKET}").exit_code == 0
+    key = next(key for key in _keys() if key.startswith("models/") and key.endswith("config.json"))
+    return f"s3://{BUCKET}/{key.removesuffix('config.json')}"
+
+
+def _verify(*args: str) -> Result:
+    return CliRunner().invoke(app, ["verify", *args])
+
+
+def test_what_was_staged_is_proven_again(hub: HubServer) -> None:
+    place = _staged_place()
+    for how, said in (((), "by the checksums that S3 keeps"), (("--deep",), "every byte")):
+        ran = _verify(place, *how)
+        assert ran.exit_code == 0, ran.output
+        assert f"{MODEL} at " in ran.stdout
+        assert said in ran.stdout
+
+
+def test_a_changed_a_missing_and_a_strange_file_are_found(hub: HubServer) -> None:
+    place = _staged_place()
+    bucket = boto3.resource("s3").Bucket(BUCKET)
+    key = next(key for key in _keys() if key.endswith(".safetensors") and "models/" in key)
+    content = bytearray(bucket.Object(key).get()["Body"].read())
+    content[-1] ^= 0xFF
+    bucket.put_object(Key=key, Body=bytes(content))
+    ran = _verify(place)
+    assert (ran.exit_code, "but was sealed as" in ran.stderr) == (1, True), ran.output
+    bucket.Object(key).delete()
+    assert "is missing" in _verify(place).stderr
+    stranger = key.rsplit("/", 1)[0] + "/stranger.bin"
+    bucket.put_object(Key=key, Body=bytes(content))
+    bucket.put_object(Key=stranger, Body=b"x")
+    assert "stranger.bin is not part of the model" in _verify(place).stderr
+
+
+def test_what_was_never_sealed_is_not_proven(hub: HubServer) -> None:
+    ran = _verify(f"s3://{BUCKET}/models/acme--none/{'0' * 40}/")
+    assert (ran.exit_code, "PassportMissingError" in ran.stderr) == (1, True)
+    assert _verify("s3://weights/elsewhere/").exit_code == 2
+
+
 def test_a_gated_model_wants_a_token(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = _stage(GATED, "--to", f"s3://{BUCKET}")
     assert ran.exit_code == 1
@@ -77,8 +138,9 @@ def test_a_gated_model_wants_a_token(hub: HubServer, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        ((MODEL, "--to", "weights"), 2, "--to: 'weights' is not a bucket"),
-        ((MODEL, "--to", "s3://weights/prefix"), 2, "write s3://BUCKET"),
+        ((MODEL, "--to", "weights"), 2, "--to: 'weights' is no place in S3"),
+        ((MODEL, "--to", "s3://weights/../x"), 2, "write s3://BUCKET"),
+        ((MODEL, "--to", "s3://weights", "--connections", "0"), 2, "--connections"),
         ((MODEL, "--to", "s3://"), 2, "write s3://BUCKET"),
         (("acme/none", "--to", "s3://weights"), 1, "ModelNotFoundError: "),
         ((MODEL, "--to", "s3://weights", "--revision", "none"), 1, "RevisionNotFoundError: "),

@@ -186,20 +186,42 @@ def report(
 def stage(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="Repository on the Hub: owner/name.")],
-    to: Annotated[str, typer.Option(help="s3://bucket of the weights.")],
+    to: Annotated[str, typer.Option(help="s3://BUCKET or s3://BUCKET/PREFIX.")],
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
     trust_remote_code: Annotated[bool, typer.Option(help="Allow code in the repository.")] = False,
+    connections: Annotated[
+        int | None, typer.Option(min=1, max=64, help="To the Hub, for each file.")
+    ] = None,
+    files: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Stages weights from this machine, with the code that the stack uses."""
-    from tools.cli.staging import stage_from_here
+    from tools.cli.staging import Order, stage_from_here
 
-    s3 = context.obj.boto("s3")
-    staged = stage_from_here(s3, model, revision, to, trust_remote_code, quiet=as_json)
+    order = Order(model, revision, to, trust_remote_code, connections, files)
+    staged = stage_from_here(context.obj.boto("s3"), order, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(staged, indent=2))
     else:
         output.console.print(output.staged_line(staged), soft_wrap=True)
+
+
+@app.command()
+@tells
+def verify(
+    context: typer.Context,
+    place: Annotated[str, typer.Argument(help="s3://BUCKET/models/<model>/<commit>/")],
+    deep: Annotated[bool, typer.Option(help="Read every byte again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Proves staged weights again, against their passport."""
+    from tools.cli.staging import verify_from_here
+
+    proven = verify_from_here(context.obj.boto("s3"), place, deep=deep)
+    if as_json:
+        typer.echo(json.dumps(proven, indent=2))
+    else:
+        output.console.print(output.verified_line(proven), soft_wrap=True)
 
 
 def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:

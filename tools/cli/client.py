@@ -47,6 +47,8 @@ class StackClient:
 
     def boto(self, service: str) -> Any:
         config = Config(retries={"total_max_attempts": 2}, read_timeout=_LONGEST_ANSWER_SECONDS)
+        if service == "s3":  # presigned uploads carry checksum headers, which only this signs
+            config = config.merge(Config(signature_version="s3v4"))
         try:
             return boto3.client(
                 service, region_name=self._region, endpoint_url=self._endpoint_url, config=config

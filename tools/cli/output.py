@@ -95,6 +95,15 @@ def staged_line(staged: Mapping[str, Any]) -> Text:
     return Text(f"{staged['moved_bytes']} bytes moved; sealed: {staged['passport']}")
 
 
+def verified_line(proven: Mapping[str, Any]) -> Text:
+    """What a verification found."""
+    how = "every byte read again" if proven["read_again"] else "by the checksums that S3 keeps"
+    return Text(
+        f"{proven['model_id']} at {proven['commit'][:12]}: {proven['files']} files, "
+        f"{proven['total_bytes']} bytes are what was sealed ({how})"
+    )
+
+
 def changes(path: str, result: Mapping[str, Any]) -> None:
     """What an apply changes or would change."""
     name = escape(result["endpoint"])

@@ -1,77 +1,157 @@
-"""`autoscaler stage`: the stack's own staging code, run from this machine."""
+"""`autoscaler stage` and `verify`: the stack's own staging code, run from this machine."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.staging.errors import StagingError
 from autoscaler.staging.hub import DEFAULT_ENDPOINT, HubClient
+from autoscaler.staging.job import Source, StagedFile
 from autoscaler.staging.passport import seal, standing_passport
 from autoscaler.staging.plan import StagingPlan, plan_staging
-from autoscaler.staging.store import ByteSource
-from autoscaler.staging.transfer import Source, stage_file
+from autoscaler.staging.sizes import Sizes
+from autoscaler.staging.transfer import stage_file
+from autoscaler.staging.verify import verify
 from tools.cli import output
 from tools.cli.client import CliError, RefusedError
 
+_S3_USD_PER_GB_MONTH = 0.023  # S3 Standard, us-east-1; AWS's price page as of 2026-11
 
-def stage_from_here(
-    s3: Any, model: str, revision: str, to: str, trust_remote_code: bool, *, quiet: bool
-) -> dict[str, Any]:
-    """Stages a model; honours HF_ENDPOINT and HF_TOKEN. Keys are those that the stack uses."""
-    bucket = to.removeprefix("s3://").strip("/")
-    if not to.startswith("s3://") or not bucket or "/" in bucket:
-        raise RefusedError([f"--to: {to!r} is not a bucket: write s3://BUCKET"])
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asked for."""
+
+    model: str
+    revision: str
+    to: str
+    trust_remote_code: bool
+    connections: int | None
+    files_at_a_time: int
+
+
+def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
+    """Stages a model; honours HF_ENDPOINT and HF_TOKEN. Keys are those that the stack uses, under
+    the prefix of `--to` if it has one."""
+    store = S3WeightStore(s3, *_place(order.to))
     hub = HubClient(os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT), os.environ.get("HF_TOKEN"))
-    store = _CountingStore(s3, bucket)
     try:
-        pinned = hub.resolve(model, revision)
-        standing = standing_passport(store, pinned.model_id, pinned.commit, trust_remote_code)
+        pinned = hub.resolve(order.model, order.revision)
+        standing = standing_passport(store, order.model, pinned.commit, order.trust_remote_code)
         if standing is not None:
             return {"passport": standing.key, "moved_bytes": 0, "already_staged": True}
-        plan = plan_staging(hub, pinned, revision, trust_remote_code=trust_remote_code)
-        moved = _move(plan, hub, store, quiet)
+        plan = plan_staging(hub, pinned, order.revision, trust_remote_code=order.trust_remote_code)
+        if not quiet:
+            output.errors.print(_told(plan), highlight=False)
+        moved = _move(plan, hub, store, order, quiet)
         passport = seal(plan, store)
     except StagingError as refused:
         raise CliError(f"{type(refused).__name__}: {refused}") from None
     return {"passport": passport.key, "moved_bytes": moved, "already_staged": False}
 
 
-def _move(plan: StagingPlan, hub: HubClient, store: _CountingStore, quiet: bool) -> int:
+def verify_from_here(s3: Any, place: str, *, deep: bool) -> dict[str, Any]:
+    """Proves a staged prefix again; `place` is what a passport's `weights_s3_uri` says."""
+    bucket, path = _place(place)
+    base, found, rest = path.partition("models/")
+    if not found or rest.count("/") != 2:
+        raise RefusedError([f"{place!r} is not s3://BUCKET/models/<model>/<commit>/"])
+    try:
+        proven = verify(S3WeightStore(s3, bucket, base), found + rest, deep=deep)
+    except StagingError as refused:
+        raise CliError(f"{type(refused).__name__}: {refused}") from None
+    return {
+        "model_id": proven.model_id,
+        "commit": proven.commit,
+        "files": len(proven.files),
+        "total_bytes": proven.total_bytes,
+        "digest": proven.digest,
+        "read_again": deep,
+    }
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """Bucket, and prefix with a slash at its end or nothing."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if not uri.startswith("s3://") or not bucket or ".." in prefix:
+        raise RefusedError(
+            [f"--to: {uri!r} is no place in S3: write s3://BUCKET or s3://BUCKET/PREFIX"]
+        )
+    return bucket, f"{prefix}/" if prefix else ""
+
+
+def _told(plan: StagingPlan) -> str:
+    cost = plan.total_bytes / 1e9 * _S3_USD_PER_GB_MONTH
+    gated = ", gated" if plan.gated else ""
+    return (
+        f"{plan.model_id} at {plan.commit[:12]}: {len(plan.files)} files, "
+        f"{decimal(plan.total_bytes)} ({plan.skipped_count} left out), licence "
+        f"{plan.licence or 'unknown'}{gated}; in S3 about ${cost:.2f} a month"
+    )
+
+
+def _move(
+    plan: StagingPlan, hub: HubClient, store: S3WeightStore, order: Order, quiet: bool
+) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    moved = done = 0
+    sizes = Sizes.from_environment()
+    if order.connections:
+        sizes = replace(sizes, connections=order.connections)
     with Progress(
-        *columns, TransferSpeedColumn(), console=output.errors, disable=quiet
+        *columns,
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=output.errors,
+        disable=quiet,
     ) as progress:
         whole = progress.add_task(plan.model_id, total=plan.total_bytes)
-        store.read = lambda count: progress.advance(whole, count)
-        for file in plan.files:
-            moved += stage_file(file, Source.of(plan), hub, store).moved_bytes
-            done += file.size_bytes
-            progress.update(whole, completed=done)  # repeats and what lay there already
-    return moved
+        stop = threading.Event()
+
+        def move(index: int) -> StagedFile:
+            file, told = plan.files[index], 0
+
+            def tell(count: int) -> None:
+                nonlocal told
+                told += count
+                progress.advance(whole, count)
+
+            staged = stage_file(
+                file, Source.of(plan), hub, store, sizes=sizes, tell=tell, time_is_up=stop.is_set
+            )
+            progress.advance(whole, file.size_bytes - told)  # what lay there already
+            return staged
+
+        staged = _all(move, len(plan.files), order.files_at_a_time, stop)
+    return sum(file.moved_bytes for file in staged)
 
 
-class _CountingStore(S3WeightStore):
-    """Tells how many bytes of a stream went by."""
-
-    read: Callable[[int], None] = staticmethod(lambda _count: None)
-
-    def put_stream(self, key: str, body: ByteSource, size_bytes: int, sha256: str) -> None:
-        super().put_stream(key, _Counted(body, self.read), size_bytes, sha256)
-
-
-@dataclass
-class _Counted:
-    body: ByteSource
-    tell: Callable[[int], None]
-
-    def read(self, size: int = -1, /) -> bytes:
-        chunk = self.body.read(size)
-        self.tell(len(chunk))
-        return chunk
+def _all(
+    move: Callable[[int], StagedFile], count: int, at_a_time: int, stop: threading.Event
+) -> list[StagedFile]:
+    """All files, some at a time; the first failure ends it, and what is large at its next part."""
+    with ThreadPoolExecutor(max_workers=at_a_time) as pool:
+        futures = [pool.submit(move, index) for index in range(count)]
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        failed = next((one for one in futures if one in done and one.exception()), None)
+        if failed is not None:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            failed.result()
+    return [future.result() for future in futures]

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from moto.s3 import models, responses, utils
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import NoSuchUpload, S3ClientError
 
 from tools.embedded.pump.patches import Patches
 
@@ -217,6 +217,10 @@ def _put_with(original: Any) -> Any:
 def _part_with(original: Any) -> Any:
     def upload_part(response: Any) -> Any:
         verify(response.headers, *_body(response))
+        upload = response._get_param("uploadId")
+        bucket = response.backend.get_bucket(response.bucket_name)
+        if upload not in bucket.multiparts:  # moto fails with a KeyError, and 500
+            raise NoSuchUpload(upload_id=upload)
         return original(response)
 
     return upload_part

@@ -73,39 +73,44 @@ class _Handler(BaseHTTPRequestHandler):
         if start >= file.size_bytes and start:
             self.answer(416, Content_Range=f"bytes */{file.size_bytes}")
             return
+        is_partial = bool(asked) and fault is not Fault.IGNORE_RANGE
+        end = file.size_bytes
+        if asked and is_partial and asked[2]:
+            end = min(end, int(asked[2]) + 1)
         if fault is Fault.WRONG_RANGE:
-            start = max(0, start - 1)
-        self._head(file, start, bool(asked) and fault is not Fault.IGNORE_RANGE, fault, headers)
-        self._body(file, start, trouble)
+            start = start - 1 if start else 1
+        self._head(file, (start, end), is_partial, fault, headers)
+        self._body(file, (start, end), trouble)
 
     def _head(
         self,
         file: RepositoryFile,
-        start: int,
+        span: tuple[int, int],
         is_partial: bool,
         fault: Fault | None,
         headers: dict[str, str],
     ) -> None:
+        start, end = span
         self.send_response(206 if is_partial else 200)
         extra = 1 if fault is Fault.WRONG_SIZE else 0
-        self.send_header("Content-Length", str(file.size_bytes - start + extra))
+        self.send_header("Content-Length", str(end - start + extra))
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Accept-Ranges", "bytes")
         if is_partial:
-            last = file.size_bytes - 1
-            self.send_header("Content-Range", f"bytes {start}-{last}/{file.size_bytes}")
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{file.size_bytes}")
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
 
-    def _body(self, file: RepositoryFile, start: int, trouble: Injection | None) -> None:
+    def _body(self, file: RepositoryFile, span: tuple[int, int], trouble: Injection | None) -> None:
+        start, end = span
         fault = trouble.fault if trouble else None
         cut = fault in {Fault.RESET, Fault.TRUNCATE, Fault.STALL, Fault.DRIP}
-        end = min(file.size_bytes, start + trouble.after_bytes) if trouble and cut else None
+        end = min(end, start + trouble.after_bytes) if trouble and cut else end
         position, began = start, time.monotonic()
         for block in file.blocks(start, end):
             position += len(block)
-            if fault is Fault.WRONG_BYTES and position == file.size_bytes:
+            if fault is Fault.WRONG_BYTES and position == end:
                 block = block[:-1] + bytes([block[-1] ^ 0xFF])
             self.wfile.write(block)
             self._throttle(position - start, began)

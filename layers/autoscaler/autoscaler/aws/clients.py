@@ -27,6 +27,11 @@ _MODEL = Config(
 )
 
 
+# Presigned requests carry checksum headers, which only this version signs.
+_S3 = _DEFAULT.merge(Config(signature_version="s3v4"))
+_CONFIGS = {"sagemaker-runtime": _MODEL, "s3": _S3}
+
+
 @cache
 def client(service: str) -> Any:
     """Returns the client of a service, for the Region and credentials of the environment.
@@ -48,7 +53,7 @@ class _Later:
     def __getattr__(self, name: str) -> Any:
         with self._lock:
             if self._made is None:
-                config = _MODEL if self._service == "sagemaker-runtime" else _DEFAULT
+                config = _CONFIGS.get(self._service, _DEFAULT)
                 self._made = boto3.client(self._service, config=config)
         return getattr(self._made, name)
 

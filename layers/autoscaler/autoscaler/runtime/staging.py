@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
@@ -14,13 +15,16 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 from ..aws.clients import client, error_code
 from ..aws.weights import S3WeightStore
 from ..staging.hub import DEFAULT_ENDPOINT, DEFAULT_REDIRECT_HOSTS, HubClient
+from ..staging.job import Source
 from ..staging.passport import Passport, discard, seal, standing_passport
 from ..staging.plan import Commit, ModelId, PlannedFile, StagingPlan, plan_staging
-from ..staging.transfer import Source, stage_file
+from ..staging.transfer import stage_file
 
 # What the stack puts into a new secret until somebody fills it in.
 _NO_TOKEN = {"", "unset"}
 _TOKEN_SECONDS = 300
+# Enough for one more part of a large file on a bad day, retries included.
+_HAND_OVER_MILLISECONDS = 200_000
 
 
 class PlanRequest(BaseModel):
@@ -71,15 +75,25 @@ def answer_plan(event: Any) -> dict[str, Any]:
     return {"already_staged": False, "plan": plan.model_dump(mode="json")}
 
 
-def answer_file(event: Any) -> dict[str, Any]:
-    """`{path, size_bytes, moved_bytes}`; raises what `stage_file` raises."""
+def answer_file(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, Any]:
+    """`{path, size_bytes, moved_bytes, done}`; not done: call again, it goes on from there.
+
+    Raises what `stage_file` raises.
+    """
     step = StageRequest.model_validate(event)
     source = Source.at(step.model_id, step.commit, step.trust_remote_code)
-    staged = stage_file(step.file, source, hub(), store())
+    staged = stage_file(
+        step.file,
+        source,
+        hub(),
+        store(),
+        time_is_up=lambda: left_milliseconds() < _HAND_OVER_MILLISECONDS,
+    )
     return {
         "path": staged.path,
         "size_bytes": staged.size_bytes,
         "moved_bytes": staged.moved_bytes,
+        "done": staged.done,
     }
 
 

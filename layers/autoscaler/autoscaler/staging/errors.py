@@ -11,12 +11,13 @@
     │   ├── UnsafeNameError          a file name that could escape or collide
     │   ├── UnsafeFormatError        a format that can run code, or no weights at all
     │   ├── IntegrityError           not the bytes that the Hub published
-    │   ├── FileTooLargeError        above what one PutObject takes
+    │   ├── FileTooLargeError        above what S3 takes as one object
     │   └── TooManyFilesError        a plan that a state machine cannot carry
     ├── PassportError
     │   ├── PassportMissingError     never sealed
     │   └── PassportInvalidError     sealed, and no longer true
     ├── ObjectMissingError           an object that must be in the bucket is not
+    ├── UploadGoneError              a multipart upload that somebody ended
     └── StoreUnavailableError        the bucket did not answer          (try again later)
 
 The state machine retries the two that say "try again later" by their class names.
@@ -68,7 +69,7 @@ class IntegrityError(RefusedError):
 
 
 class FileTooLargeError(RefusedError):
-    """More than one PutObject takes (5 GiB)."""
+    """More than S3 takes as one object."""
 
 
 class TooManyFilesError(RefusedError):
@@ -85,6 +86,10 @@ class PassportMissingError(PassportError):
 
 class PassportInvalidError(PassportError):
     """A passport that contradicts itself or the bucket."""
+
+
+class UploadGoneError(StagingError):
+    """A multipart upload that does not exist any more."""
 
 
 class StoreUnavailableError(StagingError):

@@ -18,7 +18,7 @@ class GgufCheck:
         self._head = b""
         self.done = False
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         if self.done:
             return
         self._head += chunk[:_HEAD_BYTES]

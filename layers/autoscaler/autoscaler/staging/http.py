@@ -21,8 +21,8 @@ from .retry import TransientError
 
 READ_BYTES = 256 * 1024
 # A connection that gives less than this in one receive deadline is as good as dead.
-_LEAST_BYTES_PER_DEADLINE = 64 * 1024
-_TROUBLE = (OSError, http.client.HTTPException)
+LEAST_BYTES_PER_DEADLINE = 64 * 1024
+TROUBLE = (OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def safe_address(url: str) -> str:
 class Reply:
     """A reply whose body is read by `receive`; close it."""
 
+    url: str = field(repr=False)
     status: int
     headers: Mapping[str, str]
     _connection: http.client.HTTPConnection = field(repr=False)
@@ -82,11 +83,11 @@ class Reply:
         """At most `size` bytes, b"" at the end; raises TransientError on resets and stalls."""
         try:
             chunk = self._body.read1(size)
-        except _TROUBLE as trouble:
+        except TROUBLE as trouble:
             raise TransientError(f"the connection broke: {describe(trouble)}") from trouble
         now = time.monotonic()
         self._received_since += len(chunk)
-        if self._received_since >= _LEAST_BYTES_PER_DEADLINE:
+        if self._received_since >= LEAST_BYTES_PER_DEADLINE:
             self._since, self._received_since = now, 0
         elif now - self._since > self._deadline_seconds:
             raise TransientError(
@@ -114,21 +115,21 @@ def request(url: str, headers: Mapping[str, str], deadline_seconds: float) -> Re
     origin = Origin.of(url)
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection = _connect(origin, deadline_seconds)
+    connection = connect(origin, deadline_seconds)
     try:
         connection.request("GET", target, headers={"Accept-Encoding": "identity", **headers})
         body = connection.getresponse()
     except ssl.SSLCertVerificationError as wrong:
         connection.close()
         raise HubReplyError(f"{origin.host}: the certificate is not valid: {wrong}") from wrong
-    except _TROUBLE as trouble:
+    except TROUBLE as trouble:
         connection.close()
         raise TransientError(f"{origin.host}: {describe(trouble)}") from trouble
     lowered = {name.lower(): value for name, value in body.getheaders()}
-    return Reply(body.status, lowered, connection, body, deadline_seconds)
+    return Reply(url, body.status, lowered, connection, body, deadline_seconds)
 
 
-def _connect(origin: Origin, deadline_seconds: float) -> http.client.HTTPConnection:
+def connect(origin: Origin, deadline_seconds: float) -> http.client.HTTPConnection:
     if origin.scheme == "https":
         return http.client.HTTPSConnection(
             origin.host, origin.port, timeout=deadline_seconds, context=_tls()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -24,10 +25,20 @@ DEFAULT_REDIRECT_HOSTS = ("*.huggingface.co", "*.hf.co")
 PAGE_ENTRIES = 1000
 _MAX_JSON_BYTES = 32 * 1024 * 1024
 _MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_PAGES = 200
 _AGENT = {"User-Agent": "llm-endpoint-autoscaler"}
 _TOKEN = re.compile(r"[!-~]{1,512}")
 _NEXT_PAGE = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
+
+
+@dataclass(frozen=True)
+class Location:
+    """An address that gives a file's bytes, and what must be sent to it."""
+
+    url: str = field(repr=False)  # signed: it must not reach a log
+    headers: Mapping[str, str] = field(repr=False)
+    at_home: bool  # the Hub itself, not a CDN
 
 
 class HubClient:
@@ -51,7 +62,7 @@ class HubClient:
         self._token = token
         self._redirect_hosts = tuple(host.lower() for host in redirect_hosts)
         self.policy = policy or RetryPolicy()
-        self._deadline_seconds = deadline_seconds
+        self.deadline_seconds = deadline_seconds
 
     def __repr__(self) -> str:
         return f"HubClient({self.endpoint!r}, token={'given' if self._token else 'none'})"
@@ -92,13 +103,40 @@ class HubClient:
         reply = self._follow(url, {"Range": f"bytes={offset}-"} if offset else {}, commit)
         try:
             if reply.status not in {200, 206}:
-                refuse_reply(reply, f"{model_id}/{path}", self.has_token)
+                refuse_reply(reply.status, reply.headers, f"{model_id}/{path}", self.has_token)
             if reply.headers.get("content-type", "").startswith("text/html"):
                 raise HubReplyError(f"{model_id}/{path}: a web page came instead of the file")
         except BaseException:
             reply.close()
             raise
         return reply
+
+    def locate(self, model_id: str, commit: str, path: str) -> Location:
+        """Where the file's bytes are; one attempt, TransientError if in vain.
+
+        Where the Hub redirects to is a signed address that expires: ask again then. A file that
+        it gives itself is asked for by one byte.
+        """
+        url = f"{self.endpoint}/{model_id}/resolve/{commit}/{quote(path)}"
+        for _ in range(_MAX_REDIRECTS):
+            reply = self._ask(url, {"Range": "bytes=0-0"}, commit)
+            try:
+                if reply.status in _REDIRECTS:
+                    url = self._redirect(url, reply)
+                    if Origin.of(url) != self._origin:
+                        return Location(url, _AGENT, at_home=False)
+                    continue
+                if reply.status not in {200, 206}:
+                    what = f"{model_id}/{path}"
+                    refuse_reply(reply.status, reply.headers, what, self.has_token)
+            finally:
+                reply.close()
+            return Location(url, {**_AGENT, **self._credentials(url)}, at_home=True)
+        raise HubReplyError(f"{safe_address(url)}: more than {_MAX_REDIRECTS} redirects")
+
+    def _credentials(self, url: str) -> dict[str, str]:
+        at_home = Origin.of(url) == self._origin
+        return {"Authorization": f"Bearer {self._token}"} if at_home and self._token else {}
 
     def _api(self, model_id: str) -> str:
         return f"{self.endpoint}/api/models/{quote(model_id)}"
@@ -115,7 +153,7 @@ class HubClient:
         reply = self._follow(url, {}, None)
         try:
             if reply.status != 200:
-                refuse_reply(reply, what, self.has_token)
+                refuse_reply(reply.status, reply.headers, what, self.has_token)
             body = _whole(reply, what)
         finally:
             reply.close()
@@ -126,22 +164,25 @@ class HubClient:
 
     def _follow(self, url: str, headers: Mapping[str, str], commit: str | None) -> Reply:
         for _ in range(_MAX_REDIRECTS):
-            at_home = Origin.of(url) == self._origin
-            credentials = (
-                {"Authorization": f"Bearer {self._token}"} if at_home and self._token else {}
-            )
-            reply = request(url, {**_AGENT, **headers, **credentials}, self._deadline_seconds)
+            reply = self._ask(url, headers, commit)
+            if reply.status not in _REDIRECTS:
+                return reply
             try:
-                if at_home and commit:
-                    _check_commit(reply, commit, url)
-                if reply.status not in {301, 302, 303, 307, 308}:
-                    return reply
                 url = self._redirect(url, reply)
+            finally:
+                reply.close()
+        raise HubReplyError(f"{safe_address(url)}: more than {_MAX_REDIRECTS} redirects")
+
+    def _ask(self, url: str, headers: Mapping[str, str], commit: str | None) -> Reply:
+        given = {**_AGENT, **headers, **self._credentials(url)}
+        reply = request(url, given, self.deadline_seconds)
+        if commit and Origin.of(url) == self._origin:
+            try:
+                _check_commit(reply, commit, url)
             except HubError:
                 reply.close()
                 raise
-            reply.close()
-        raise HubReplyError(f"{safe_address(url)}: more than {_MAX_REDIRECTS} redirects")
+        return reply
 
     def _redirect(self, url: str, reply: Reply) -> str:
         target: str = urljoin(url, reply.headers.get("location", ""))

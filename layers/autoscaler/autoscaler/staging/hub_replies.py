@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 from .errors import (
@@ -11,19 +12,20 @@ from .errors import (
     ModelNotFoundError,
     RevisionNotFoundError,
 )
-from .http import Reply
 from .retry import TransientError, told_to_wait
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-def refuse_reply(reply: Reply, what: str, has_token: bool) -> NoReturn:
-    """Raises what the reply means. `X-Error-Code` is how the Hub tells its refusals apart.
+def refuse_reply(status: int, headers: Mapping[str, str], what: str, has_token: bool) -> NoReturn:
+    """Raises what the reply means; `headers` has lower-case names.
+
+    `X-Error-Code` is how the Hub tells its refusals apart.
 
     A signed download address that expired answers 403 from the CDN, without that header: the
     next attempt gets a new address.
     """
-    code = reply.headers.get("x-error-code", "")
+    code = headers.get("x-error-code", "")
     match code:
         case "GatedRepo":
             raise GatedModelError(gate_sentence(what, has_token))
@@ -33,9 +35,8 @@ def refuse_reply(reply: Reply, what: str, has_token: bool) -> NoReturn:
             raise IntegrityError(f"{what}: listed by the Hub, but not there")
         case "RepoNotFound":
             raise ModelNotFoundError(_absent(what, has_token))
-    status = reply.status
     if status in _RETRIED or (status == 403 and not code):
-        raise TransientError(f"HTTP {status}", told_to_wait(reply.headers))
+        raise TransientError(f"HTTP {status}", told_to_wait(headers))
     if status == 401 and has_token and not code:
         raise HubReplyError(f"{what}: the Hub does not accept the token in HUB_TOKEN_SECRET")
     if status in {401, 404}:

@@ -12,12 +12,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import __version__
+from .content_index import remember
 from .errors import (
     IntegrityError,
     ObjectMissingError,
     PassportInvalidError,
     PassportMissingError,
 )
+from .large import CHECKPOINTS
 from .plan import Commit, ModelId, Sha256, StagingPlan, passport_key, weights_prefix
 from .store import SMALL_BYTES, WeightStore
 from .transfer import prove
@@ -66,7 +68,7 @@ def seal(plan: StagingPlan, store: WeightStore, now: datetime | None = None) -> 
     Raises IntegrityError otherwise. Sealing again gives the same proof with a new time.
     """
     sizes = {file.path: file.size_bytes for file in plan.files}
-    _check_listing(plan.prefix, sizes, store)
+    check_listing(plan.prefix, sizes, store)
     files = []
     for file in plan.files:
         sha256 = prove(file, plan.prefix + file.path, store)
@@ -75,6 +77,9 @@ def seal(plan: StagingPlan, store: WeightStore, now: datetime | None = None) -> 
         files.append(PassportFile(path=file.path, size_bytes=file.size_bytes, sha256=sha256))
     passport = _passport(plan, files, now or datetime.now(UTC))
     store.put_bytes(passport.key, passport.model_dump_json(indent=2).encode())
+    for file in plan.files:
+        if file.sha256 is not None:
+            remember(store, file.sha256, plan.prefix + file.path)
     return passport
 
 
@@ -104,7 +109,7 @@ def standing_passport(
     """
     try:
         passport = read_passport(store, passport_key(model_id, commit, trust_remote_code))
-        _check_listing(passport.prefix, {f.path: f.size_bytes for f in passport.files}, store)
+        check_listing(passport.prefix, {f.path: f.size_bytes for f in passport.files}, store)
     except (PassportMissingError, PassportInvalidError, IntegrityError):
         return None
     return passport
@@ -118,8 +123,9 @@ def discard(plan: StagingPlan, store: WeightStore) -> int:
     if standing_passport(store, plan.model_id, plan.commit, plan.trust_remote_code):
         return 0
     store.delete(plan.passport_key)
+    store.uploads.abort_all(plan.prefix)
     keys = [stored.key for stored in store.list(plan.prefix)]
-    for key in keys:
+    for key in (*keys, *(stored.key for stored in store.list(CHECKPOINTS + plan.prefix))):
         store.delete(key)
     return len(keys)
 
@@ -153,7 +159,8 @@ def _passport(plan: StagingPlan, files: Iterable[PassportFile], now: datetime) -
     return unsigned.model_copy(update={"digest": digest_of(unsigned)})
 
 
-def _check_listing(prefix: str, sizes: dict[str, int], store: WeightStore) -> None:
+def check_listing(prefix: str, sizes: dict[str, int], store: WeightStore) -> None:
+    """Raises IntegrityError unless exactly these files lie there, by name and size."""
     found = {stored.key.removeprefix(prefix): stored.size_bytes for stored in store.list(prefix)}
     for path, size_bytes in sizes.items():
         if path not in found:

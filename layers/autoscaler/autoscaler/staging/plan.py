@@ -25,8 +25,8 @@ ModelId = Annotated[
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
-# One PutObject takes no more.
-MAX_FILE_BYTES = 5 * 1024**3
+# What S3 takes as one object: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_FILE_BYTES = 5 * 1024**4
 # A state machine carries 256 KiB from state to state; a file takes about 250 bytes of it.
 MAX_FILES = 800
 _MAX_PLAN_BYTES = 200_000
@@ -165,8 +165,8 @@ def _check_limits(model_id: str, taken: list[HubFile]) -> None:
     for file in taken:
         if file.size_bytes > MAX_FILE_BYTES:
             raise FileTooLargeError(
-                f"{model_id}/{file.path} has {file.size_bytes / 1024**3:.1f} GiB; files above "
-                "5 GiB cannot be staged yet"
+                f"{model_id}/{file.path} has {file.size_bytes / 1024**4:.1f} TiB; S3 takes 5 TiB "
+                "as one object"
             )
         if file.sha256 is None and file.size_bytes > SMALL_BYTES:
             raise IntegrityError(

@@ -48,6 +48,17 @@ class Retrier:
         """Something came through: the next failure is a first one again."""
         self._failures = 0
 
+    def may_wait(self, trouble: TransientError) -> bool:
+        """Sleeps before the next attempt; False, at once, when the budget is spent."""
+        self._failures += 1
+        delay_seconds = self._delay_seconds(trouble.wait_seconds)
+        spent = self._waited_seconds + delay_seconds > self.policy.wait_budget_seconds
+        if self._failures >= self.policy.attempts or spent:
+            return False
+        self._waited_seconds += delay_seconds
+        self.sleep(delay_seconds)
+        return True
+
     def wait(self, trouble: TransientError, what: str) -> None:
         """Sleeps before the next attempt; raises HubUnavailableError when the budget is spent."""
         self._failures += 1

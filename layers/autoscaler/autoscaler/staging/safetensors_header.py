@@ -34,7 +34,7 @@ class SafetensorsCheck:
         self._header_bytes: int | None = None
         self.done = False
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         if self.done:
             return
         self._head += chunk

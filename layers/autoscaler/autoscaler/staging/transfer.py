@@ -1,74 +1,59 @@
-"""Moves one file from the Hub to the store: through memory only, hashed and checked on the way."""
+"""Moves one file from the Hub to the store: through memory only, hashed and checked on the way.
+
+Up to 5 GiB in one PutObject with the Hub's own SHA-256, so that S3 refuses other bytes; above
+that in parts (`large`).
+"""
 
 from __future__ import annotations
 
 import hashlib
-import io
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
-from .errors import FileTooLargeError, IntegrityError
-from .gguf_header import GgufCheck
+from .content_index import find_copy
+from .errors import IntegrityError, StoreUnavailableError
 from .hub import HubClient
 from .hub_files import verify_small
-from .plan import MAX_FILE_BYTES, PlannedFile, StagingPlan, weights_prefix
-from .safetensors_header import SafetensorsCheck
+from .job import Job, Source, StagedFile, check_for, refuse_other_bytes
+from .large import stage_large
+from .plan import PlannedFile
+from .retry import Retrier, TransientError
+from .sizes import Sizes
 from .store import SMALL_BYTES, WeightStore
-from .stream import HubStream, read_small
+from .stream import read_small
+from .windows import Windows
 
 
-@dataclass(frozen=True)
-class StagedFile:
-    """A file that lies in the store, proven. `moved_bytes` came over the wire, repeats included."""
-
-    path: str
-    size_bytes: int
-    sha256: str
-    moved_bytes: int
+def _silent(_count: int) -> None:
+    """Nobody wants to know."""
 
 
-class _Check(Protocol):
-    def feed(self, chunk: bytes) -> None: ...
+def stage_file(
+    file: PlannedFile,
+    source: Source,
+    hub: HubClient,
+    store: WeightStore,
+    *,
+    sizes: Sizes | None = None,
+    tell: Callable[[int], None] = _silent,
+    time_is_up: Callable[[], bool] = lambda: False,
+) -> StagedFile:
+    """Puts a file into the store unless it lies there already, under this key or another.
 
-    def finish(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Source:
-    """Which commit a file belongs to, and where its repository's files go."""
-
-    model_id: str
-    commit: str
-    prefix: str
-
-    @classmethod
-    def of(cls, plan: StagingPlan) -> Source:
-        return cls(plan.model_id, plan.commit, plan.prefix)
-
-    @classmethod
-    def at(cls, model_id: str, commit: str, trust_remote_code: bool) -> Source:
-        return cls(model_id, commit, weights_prefix(model_id, commit, trust_remote_code))
-
-
-def stage_file(file: PlannedFile, source: Source, hub: HubClient, store: WeightStore) -> StagedFile:
-    """Puts a file into the store unless it lies there already.
-
-    Raises RefusedError for wrong content, and then nothing of it is stored; HubUnavailableError
-    or StoreUnavailableError when another attempt may succeed.
+    `time_is_up` is asked between the parts of a large file; the next call goes on where this one
+    stopped. Raises RefusedError for wrong content, and then nothing of it is stored;
+    HubUnavailableError or StoreUnavailableError when another attempt may succeed.
     """
-    if file.size_bytes > MAX_FILE_BYTES:
-        raise FileTooLargeError(
-            f"{file.path} has {file.size_bytes / 1024**3:.1f} GiB; files above 5 GiB cannot be "
-            "staged yet"
-        )
-    key = source.prefix + file.path
-    present = prove(file, key, store)
+    job = Job(file, source, hub, store, sizes or Sizes.from_environment(), tell, time_is_up)
+    present = prove(file, job.key, store)
     if present is not None:
         return StagedFile(file.path, file.size_bytes, present, moved_bytes=0)
     if file.sha256 is None:
-        return _stage_small(file, source, key, hub, store)
-    return _stage_stream(file, file.sha256, source, key, hub, store)
+        return _stage_small(job)
+    if find_copy(store, file.sha256, file.size_bytes, job.key):
+        return StagedFile(file.path, file.size_bytes, file.sha256, moved_bytes=0, copied=True)
+    if file.size_bytes > job.sizes.single_put_bytes:
+        return stage_large(job, file.sha256)
+    return _retried(job, lambda: _stage_whole(job, str(file.sha256)))
 
 
 def prove(file: PlannedFile, key: str, store: WeightStore) -> str | None:
@@ -89,75 +74,60 @@ def prove(file: PlannedFile, key: str, store: WeightStore) -> str | None:
     return sha256 if sha256 == stored.sha256 else None
 
 
-def _stage_small(
-    file: PlannedFile, source: Source, key: str, hub: HubClient, store: WeightStore
-) -> StagedFile:
-    content = read_small(hub, source.model_id, source.commit, file.as_hub_file(), SMALL_BYTES)
-    check = _check_for(file)
+def _retried(job: Job, step: Callable[[], StagedFile]) -> StagedFile:
+    """S3's SlowDown and its like: the file is sent anew, inside the budget."""
+    retrier = Retrier(job.hub.policy)
+    while True:
+        try:
+            return step()
+        except StoreUnavailableError as trouble:
+            if not retrier.may_wait(TransientError(str(trouble))):
+                raise
+
+
+def _stage_small(job: Job) -> StagedFile:
+    file, source = job.file, job.source
+    content = read_small(job.hub, source.model_id, source.commit, file.as_hub_file(), SMALL_BYTES)
+    check = check_for(file)
     if check:
-        check.feed(content)
+        check.feed(memoryview(content))
         check.finish()
+    job.store.put_bytes(job.key, content)
+    job.tell(len(content))
     sha256 = hashlib.sha256(content).hexdigest()
-    store.put_stream(key, io.BytesIO(content), len(content), sha256)
     return StagedFile(file.path, len(content), sha256, moved_bytes=len(content))
 
 
-def _stage_stream(
-    file: PlannedFile, sha256: str, source: Source, key: str, hub: HubClient, store: WeightStore
-) -> StagedFile:
-    stream = HubStream(hub, source.model_id, source.commit, file.path, file.size_bytes)
+def _stage_whole(job: Job, sha256: str) -> StagedFile:
+    windows = Windows(
+        job.hub,
+        job.at,
+        connections=job.sizes.connections,
+        window_bytes=job.sizes.window_bytes,
+    )
     try:
-        body = VerifiedBody(stream, file, sha256, _check_for(file))
-        store.put_stream(key, body, file.size_bytes, sha256)
+        proven = _proven(job, windows, sha256)
+        job.store.put_windows(job.key, proven, job.file.size_bytes, sha256)
     finally:
-        stream.close()
-    return StagedFile(file.path, file.size_bytes, sha256, moved_bytes=stream.received_bytes)
+        windows.close()
+    return StagedFile(job.file.path, job.file.size_bytes, sha256, windows.received_bytes)
 
 
-def _check_for(file: PlannedFile) -> _Check | None:
-    match PurePosixPath(file.path).suffix.lower():
-        case ".safetensors":
-            return SafetensorsCheck(file.path, file.size_bytes)
-        case ".gguf":
-            return GgufCheck(file.path)
-    return None
-
-
-class VerifiedBody:
-    """Hashes what passes, and gives the last chunk only after the whole is proven.
+def _proven(job: Job, windows: Windows, sha256: str) -> Iterator[memoryview]:
+    """The windows, the last one only after the whole is proven.
 
     A refusal therefore ends the upload before it is complete: the store never has the object,
     even if it does not check the declared checksum itself.
     """
-
-    def __init__(
-        self, stream: HubStream, file: PlannedFile, sha256: str, check: _Check | None
-    ) -> None:
-        self._stream, self._file, self._expected, self._check = stream, file, sha256, check
-        self._hash = hashlib.sha256()
-        self._position = 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Raises IntegrityError instead of the last chunk when the content is wrong."""
-        if self._position == self._file.size_bytes:
-            return b""
-        chunk = self._stream.read(size)
-        self._position += len(chunk)
-        self._hash.update(chunk)
-        if self._check:
-            self._check.feed(chunk)
-        if self._position == self._file.size_bytes:
-            self._prove()
-        return chunk
-
-    def _prove(self) -> None:
-        if self._stream.read(1):
-            raise IntegrityError(f"{self._file.path}: longer than listed")
-        if self._check:
-            self._check.finish()
-        found = self._hash.hexdigest()
-        if found != self._expected:
-            raise IntegrityError(
-                f"{self._file.path}: its bytes have the SHA-256 {found}, "
-                f"but the Hub lists {self._expected}"
-            )
+    digest, check, position = hashlib.sha256(), check_for(job.file), 0
+    for window in windows:
+        digest.update(window)
+        if check:
+            check.feed(window)
+        position += len(window)
+        if position == job.file.size_bytes:
+            if check:
+                check.finish()
+            refuse_other_bytes(job.file.path, digest.hexdigest(), sha256)
+        yield window
+        job.tell(len(window))

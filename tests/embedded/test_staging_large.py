@@ -1,0 +1,322 @@
+"""Files that one PutObject does not take: parts, checkpoints, hand-overs, and S3 that checks.
+
+The thresholds are lowered, nothing else: 5 MiB parts of a 23 MB file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from autoscaler.aws.weights import S3WeightStore
+from autoscaler.staging.digests import ResumableSha256, crc64nvme, crc64nvme_text
+from autoscaler.staging.errors import (
+    HubReplyError,
+    HubUnavailableError,
+    IntegrityError,
+    StoreUnavailableError,
+)
+from autoscaler.staging.hub import HubClient
+from autoscaler.staging.job import Source, StagedFile
+from autoscaler.staging.large import checkpoint_key
+from autoscaler.staging.passport import discard, seal
+from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
+from autoscaler.staging.retry import RetryPolicy
+from autoscaler.staging.sizes import Sizes
+from autoscaler.staging.transfer import prove, stage_file
+from tools.embedded import s3_integrity
+from tools.hub import Fault, HubServer, make_repository
+
+MODEL = "acme/huge"
+PART = 5 * 1024 * 1024
+SIZES = Sizes(connections=3, single_put_bytes=PART, part_bytes=PART)
+FAST = RetryPolicy(attempts=4, base_seconds=0.001, cap_seconds=0.01, wait_budget_seconds=5)
+REPOSITORY = make_repository(MODEL, shards=1, shard_bytes=23_000_000)
+SHARD = "model-00001-of-00001.safetensors"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    s3_integrity.install()
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(signature_version="s3v4", retries={"total_max_attempts": 1}),
+    )
+    server.stop()
+    s3_integrity.uninstall()
+
+
+@pytest.fixture
+def store(s3: Any, request: pytest.FixtureRequest) -> S3WeightStore:
+    bucket = f"weights-{abs(hash(request.node.name)) % 10**9}"
+    s3.create_bucket(Bucket=bucket)
+    return S3WeightStore(s3, bucket)
+
+
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    with HubServer([REPOSITORY]) as running:
+        yield running
+
+
+@pytest.fixture
+def hub(server: HubServer) -> HubClient:
+    return HubClient(server.endpoint, policy=FAST, deadline_seconds=0.5)
+
+
+@pytest.fixture
+def plan(hub: HubClient) -> StagingPlan:
+    return plan_staging(hub, hub.resolve(MODEL, "main"), "main")
+
+
+def shard(plan: StagingPlan) -> PlannedFile:
+    return next(file for file in plan.files if file.path == SHARD)
+
+
+def stage(
+    plan: StagingPlan, hub: HubClient, store: S3WeightStore, parts: int | None = None
+) -> StagedFile:
+    """Stages the shard; with `parts`, the time is up after so many."""
+    looks = iter(range(1, 1000))
+    return stage_file(
+        shard(plan),
+        Source.of(plan),
+        hub,
+        store,
+        sizes=SIZES,
+        time_is_up=lambda: parts is not None and next(looks) >= parts,
+    )
+
+
+def uploads(s3: Any, store: S3WeightStore) -> list[Any]:
+    return s3.list_multipart_uploads(Bucket=store._bucket).get("Uploads", [])
+
+
+def keys(store: S3WeightStore) -> list[str]:
+    return [stored.key for stored in store.list("")]
+
+
+def test_a_large_file_is_stored_in_parts_and_proven(s3, store, hub, plan) -> None:
+    staged = stage(plan, hub, store)
+    key = plan.prefix + SHARD
+    content = s3.get_object(Bucket=store._bucket, Key=key)["Body"].read()
+    assert hashlib.sha256(content).hexdigest() == staged.sha256 == shard(plan).sha256
+    head = s3.head_object(Bucket=store._bucket, Key=key, ChecksumMode="ENABLED")
+    whole = crc64nvme_text(crc64nvme(memoryview(content)))
+    assert (head["ChecksumCRC64NVME"], head["ChecksumType"]) == (whole, "FULL_OBJECT")
+    assert head["ETag"].endswith('-5"'), "five parts"
+    assert prove(shard(plan), key, store) == staged.sha256
+    assert keys(store) == [key], "no checkpoint is left"
+    assert uploads(s3, store) == []
+
+
+def test_a_second_look_moves_nothing(store, hub, plan) -> None:
+    stage(plan, hub, store)
+    assert stage(plan, hub, store).moved_bytes == 0
+
+
+def test_when_the_time_is_up_the_next_one_goes_on_where_it_stopped(store, hub, plan) -> None:
+    moved, stops = 0, 0
+    while not (staged := stage(plan, hub, store, parts=2)).done:
+        moved += staged.moved_bytes
+        stops += 1
+    assert stops == 2, "five parts, two at a time"
+    assert prove(shard(plan), plan.prefix + SHARD, store) == shard(plan).sha256
+    ahead = (SIZES.connections + 2) * PART
+    assert moved + staged.moved_bytes <= shard(plan).size_bytes + stops * ahead
+
+
+def test_a_process_that_is_killed_costs_one_part_again(s3, store, server, hub, plan) -> None:
+    """The same code in a process of its own, slowed down and killed after its second part."""
+    server.bytes_per_second = 6_000_000
+    endpoint = s3.meta.endpoint_url
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, server.endpoint, endpoint, store._bucket]
+    )
+    mark = checkpoint_key(plan.prefix + SHARD)
+    _until(lambda: _parts(store, mark) >= 2)
+    child.kill()
+    child.wait()
+    before = _parts(store, mark)
+    server.bytes_per_second = None
+    sent: list[int] = []
+    staged = stage_file(shard(plan), Source.of(plan), hub, store, sizes=SIZES, tell=sent.append)
+    assert staged.done
+    assert sent[0] == before * PART, "it goes on from the checkpoint"
+    assert len(sent) - 1 == 5 - before, "and sends each missing part once"
+    assert prove(shard(plan), plan.prefix + SHARD, store) == shard(plan).sha256
+
+
+_CHILD = """
+import sys
+sys.path[:0] = ["layers/autoscaler", "."]
+import boto3
+from botocore.config import Config
+from tests.embedded import test_staging_large as t
+hub = t.HubClient(sys.argv[1], policy=t.FAST, deadline_seconds=5)
+s3 = boto3.client("s3", endpoint_url=sys.argv[2], region_name="us-east-1",
+                  aws_access_key_id="t", aws_secret_access_key="t",
+                  config=Config(signature_version="s3v4"))
+plan = t.plan_staging(hub, hub.resolve(t.MODEL, "main"), "main")
+t.stage(plan, hub, t.S3WeightStore(s3, sys.argv[3]))
+"""
+
+
+def _parts(store: S3WeightStore, key: str) -> int:
+    import json
+
+    try:
+        return int(json.loads(store.get(key))["parts"])
+    except Exception:  # noqa: BLE001 - not there yet
+        return 0
+
+
+def _until(reached: Any) -> None:
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+PASSING = [
+    (Fault.RESET, {"after_bytes": 2_000_000}),
+    (Fault.TRUNCATE, {"after_bytes": 3_000_000, "times": 2}),
+    (Fault.EXPIRED, {}),
+    (Fault.STALL, {"after_bytes": 1_000_000, "seconds": 9}),
+    (Fault.DRIP, {"after_bytes": 1_000_000, "seconds": 9}),
+    (Fault.THROTTLE, {"seconds": 0.2}),
+    (Fault.WRONG_RANGE, {}),
+    (Fault.IGNORE_RANGE, {}),
+]
+
+
+@pytest.mark.parametrize(("fault", "order"), PASSING, ids=lambda v: str(v)[:40])
+def test_passing_trouble_is_survived(server, store, hub, plan, fault, order) -> None:
+    server.inject(fault, SHARD, **order)
+    assert stage(plan, hub, store).done
+    assert server.fired[fault] == order.get("times", 1)
+    assert prove(shard(plan), plan.prefix + SHARD, store) == shard(plan).sha256
+
+
+@pytest.mark.parametrize("fault", [Fault.WRONG_BYTES, Fault.WRONG_SIZE, Fault.HTML])
+def test_wrong_content_leaves_no_object_no_upload_and_no_checkpoint(
+    s3, server, store, hub, plan, fault
+) -> None:
+    server.inject(fault, SHARD)
+    with pytest.raises((IntegrityError, HubReplyError)):
+        stage(plan, hub, store)
+    assert server.fired[fault] == 1
+    assert (keys(store), uploads(s3, store)) == ([], [])
+
+
+def test_lasting_trouble_keeps_what_came(s3, server, store, hub, plan) -> None:
+    stage(plan, hub, store, parts=2)
+    server.inject(Fault.SERVER_ERROR, SHARD, times=50)
+    with pytest.raises(HubUnavailableError):
+        stage(plan, hub, store)
+    assert server.fired[Fault.SERVER_ERROR] >= FAST.attempts
+    assert _parts(store, checkpoint_key(plan.prefix + SHARD)) == 2
+    assert len(uploads(s3, store)) == 1
+
+
+def test_an_upload_that_somebody_ended_begins_anew_the_next_time(s3, store, hub, plan) -> None:
+    stage(plan, hub, store, parts=2)
+    (upload,) = uploads(s3, store)
+    s3.abort_multipart_upload(Bucket=store._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    with pytest.raises(StoreUnavailableError, match="NoSuchUpload"):
+        stage(plan, hub, store)
+    assert stage(plan, hub, store).done
+
+
+def test_discarding_ends_the_upload_and_its_checkpoint(s3, store, hub, plan) -> None:
+    stage(plan, hub, store, parts=1)
+    discard(plan, store)
+    assert (keys(store), uploads(s3, store)) == ([], [])
+
+
+def test_s3_refuses_a_part_that_is_not_what_was_declared(store, plan) -> None:
+    upload = store.uploads.begin("x", "0" * 64)
+    part, other = bytearray(b"a" * PART), bytearray(b"b" * PART)
+    wrong = crc64nvme_text(crc64nvme(memoryview(other)))
+    with pytest.raises(IntegrityError, match="BadDigest"):
+        store.uploads.put("x", upload, 1, memoryview(part), wrong)
+
+
+def test_s3_refuses_a_whole_that_is_not_what_was_declared(store) -> None:
+    upload = store.uploads.begin("x", "0" * 64)
+    part = memoryview(bytearray(b"a" * PART))
+    store.uploads.put("x", upload, 1, part, crc64nvme_text(crc64nvme(part)))
+    with pytest.raises(IntegrityError, match="BadDigest"):
+        store.uploads.complete("x", upload, 1, crc64nvme_text(7))
+
+
+def test_a_revision_with_the_same_bytes_is_copied_inside_s3(server, store, hub, plan) -> None:
+    for file in plan.files:
+        stage_file(file, Source.of(plan), hub, store, sizes=SIZES)
+    seal(plan, store)
+    changed = {p: b"".join(f.blocks()) for p, f in REPOSITORY.files.items()}
+    changed["README.md"] = b"# another revision\n"
+    server.add(type(REPOSITORY).of("acme/huge-again", changed))
+    again = plan_staging(hub, hub.resolve("acme/huge-again", "main"), "main")
+    asked = len(server.seen)
+    staged = stage_file(shard(again), Source.of(again), hub, store, sizes=SIZES)
+    assert (staged.copied, staged.moved_bytes) == (True, 0)
+    assert len(server.seen) == asked, "the Hub was not asked for a byte"
+    assert prove(shard(again), again.prefix + SHARD, store) == shard(again).sha256
+
+
+def test_a_pointer_that_lies_is_not_believed(store, hub, plan) -> None:
+    file = shard(plan)
+    store.put_bytes("models/other", b"something else")
+    store.put_bytes(f"contents/{file.sha256}", b"models/other")
+    assert not stage(plan, hub, store).copied
+    assert prove(file, plan.prefix + SHARD, store) == file.sha256
+
+
+def test_the_sha256_is_taken_up_where_it_was_laid_down() -> None:
+    content = bytearray(range(256)) * 999
+    for cut in (0, 1, 63, 64, 65, 1000, len(content)):
+        first = ResumableSha256()
+        first.update(memoryview(content)[:cut]) if cut else None
+        second = ResumableSha256.resume(first.state)
+        second.update(memoryview(content)[cut:]) if cut < len(content) else None
+        assert second.hexdigest() == hashlib.sha256(content).hexdigest()
+        assert second.hexdigest() == second.hexdigest(), "asking does not change it"
+
+
+def test_a_state_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="112 bytes"):
+        ResumableSha256.resume(base64.b64encode(b"short").decode())
+
+
+def test_the_crc_is_the_one_of_the_catalogue() -> None:
+    # https://reveng.sourceforge.io/crc-catalogue: CRC-64/NVME, check value of "123456789"
+    assert crc64nvme(memoryview(bytearray(b"123456789"))) == 0xAE8B14860A799888
+    halves = crc64nvme(memoryview(bytearray(b"56789")), crc64nvme(memoryview(bytearray(b"1234"))))
+    assert halves == 0xAE8B14860A799888
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "part_mib"), [(6 * 2**30, 32), (300 * 2**30, 32), (600 * 2**30, 62)]
+)
+def test_parts_are_as_large_as_s3s_limit_of_parts_wants(size_bytes: int, part_mib: int) -> None:
+    part = Sizes().part_bytes_of(size_bytes)
+    assert part == part_mib * 2**20
+    assert -(-size_bytes // part) <= 10_000
