@@ -68,9 +68,9 @@ def test_too_many_files_are_refused() -> None:
         plan_of(*(weights("x" * 600 + f"{n}.safetensors") for n in range(300)))
 
 
-def test_files_above_five_gib_are_refused_before_a_byte_moves() -> None:
+def test_files_that_s3_does_not_take_are_refused_before_a_byte_moves() -> None:
     plan_of(weights("m.safetensors", planning.MAX_FILE_BYTES))
-    with pytest.raises(FileTooLargeError, match=r"5\.0 GiB; files above 5 GiB"):
+    with pytest.raises(FileTooLargeError, match=r"5\.0 TiB; S3 takes 5 TiB"):
         plan_of(weights("m.safetensors", planning.MAX_FILE_BYTES + 1))
 
 
