@@ -6,6 +6,7 @@ calls `run`; nothing here holds the world's lock while it reads or writes.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from tools.embedded.sagemaker.wire import Call, reply
 from tools.embedded.sagemaker.world import World
 from tools.embedded.shapes import ServiceError
 
+log = logging.getLogger(__name__)
 _DEFAULT_TTL = 21_600
 _DEFAULT_TIMEOUT = 900
 
@@ -161,17 +163,23 @@ class AsyncPlane:
             self._fail(waiting, "The invocation timed out.")
             return
         prompt = waiting.admitted.prompt
-        assert self._blobs is not None
-        self._blobs.put(waiting.output, container.whole(prompt, request.arrived))
+        self._put(waiting.output, container.whole(prompt, request.arrived))
         self._tell(waiting, "SuccessTopic", "Completed", {"outputLocation": waiting.output})
 
     def _fail(self, waiting: Waiting, why: str) -> None:
         with self._world.lock:
             if waiting in self._working:
                 self._working.remove(waiting)
-        assert self._blobs is not None
-        self._blobs.put(waiting.failure, why.encode())
+        self._put(waiting.failure, why.encode())
         self._tell(waiting, "ErrorTopic", "Failed", {"failureReason": why})
+
+    def _put(self, uri: str, body: bytes) -> None:
+        """What cannot be stored is lost, as on AWS; the other requests go on."""
+        assert self._blobs is not None
+        try:
+            self._blobs.put(uri, body)
+        except Exception:
+            log.exception("an asynchronous answer could not be stored at %s", uri)
 
     def _tell(self, waiting: Waiting, topic: str, status: str, more: dict[str, Any]) -> None:
         arn = waiting.output_config.get("NotificationConfig", {}).get(topic)
@@ -187,7 +195,10 @@ class AsyncPlane:
             "responseParameters": more if status == "Completed" else None,
             "requestParameters": {"endpointName": waiting.endpoint.name},
         }
-        self._notify(arn, {**message, **more} if status == "Failed" else message)
+        try:
+            self._notify(arn, {**message, **more} if status == "Failed" else message)
+        except Exception:
+            log.exception("the topic %s could not be told of an asynchronous answer", arn)
 
 
 def _waiting(endpoint: Endpoint, given: Members, now: float) -> Waiting:

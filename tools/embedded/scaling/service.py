@@ -24,8 +24,8 @@ from tools.embedded.types import Clock, Fault
 
 _SERVICE = "application-autoscaling"
 _CUSTOM_SECONDS = 60
-# CustomizedMetricSpecification, start, end: its statistic over that time, or None.
-ReadMetric = Callable[[Members, float, float], float | None]
+# CustomizedMetricSpecification, now: its statistic over the last minute, or None.
+ReadMetric = Callable[[Members, float], float | None]
 
 
 class AutoScalingService:
@@ -128,7 +128,7 @@ class AutoScalingService:
         for policy in self._policies.all:
             tracker = policy.state
             if isinstance(tracker, Tracker) and tracker.metric is None:
-                value = self._read_metric(tracker.customized, now - _CUSTOM_SECONDS, now)
+                value = self._read_metric(tracker.customized, now)
                 if value is not None:
                     tracker.observe(value, now, _CUSTOM_SECONDS)
                     self._track(policy.resource, tracker)
