@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
+from tests.embedded.sagemaker_lab import PATIENCE_SECONDS, STILL, Served, Sink, Stage, until
 from tools.embedded.kernel.clock import AccountClock
 from tools.embedded.sagemaker import SageMakerService, SimSettings
-from tools.embedded.sagemaker.harness import Served, Sink, Stage
 from tools.embedded.types import Fault
 
 SPEED = 100  # simulated seconds per wall second
@@ -64,11 +63,17 @@ class Lab(Stage):
     def settle(self, seconds: float = 21) -> None:
         """Lets metrics of what was done come out."""
         self.clock.jump(seconds)
-        deadline = time.monotonic() + 2
-        count = -1
-        while count != len(self.sink.datapoints) and time.monotonic() < deadline:
-            count = len(self.sink.datapoints)
-            time.sleep(0.1)
+        world, out = self.service.world, threading.Event()
+        world.look()
+        world.send(out.set)  # what is sent comes out in order
+        world.flush()
+        assert out.wait(PATIENCE_SECONDS)
+
+    def outstanding(self) -> list[int]:
+        """Requests by copy."""
+        with self.service.world.lock:
+            copies = self.service.world.components["ic"].ready
+            return [copy.load.outstanding(self.clock.time()) for copy in copies]
 
 
 @pytest.fixture
@@ -106,8 +111,9 @@ def test_the_same_question_has_the_same_answer_and_no_limit_means_64_tokens(lab:
 def test_an_answer_takes_its_simulated_time(lab: Lab) -> None:
     before = lab.clock.time()
     lab.ask(**CHAT, max_tokens=500)
-    took = lab.clock.time() - before
-    assert 0.3 + 1 + 9 <= took < 0.3 + 1 + 9 + 10
+    assert lab.clock.time() - before >= 0.3 + 1 + 9
+    lab.settle()
+    assert lab.sink.values("ModelLatency") == [pytest.approx((0.3 + 1 + 9) * 1e6, rel=0.01)]
 
 
 def test_a_stream_comes_in_pieces_and_adds_up_to_the_whole(lab: Lab) -> None:
@@ -172,15 +178,17 @@ def test_a_full_queue_is_a_429(tmp_path: Path) -> None:
     threads = [
         threading.Thread(target=lambda: lab.ask(prompt="x", max_tokens=1500)) for _ in range(2)
     ]
+    lab.clock.set_speed(STILL)
     for thread in threads:
         thread.start()
-    time.sleep(0.15)
+    until(lambda: lab.outstanding() == [2])
     assert lab.fails(prompt="x")["OriginalStatusCode"] == 429
+    lab.clock.set_speed(SPEED)
     for thread in threads:
         thread.join()
     lab.settle()
     first, second = sorted(lab.sink.values("ModelLatency"))
-    assert second - first == pytest.approx(27.3e6, abs=3e7 * 0.5), "one waited for the other"
+    assert second - first == pytest.approx(27.3e6, rel=0.01), "one waited for the other"
     lab.served.close()
 
 
@@ -189,13 +197,12 @@ def test_requests_go_to_the_copy_with_the_fewest(tmp_path: Path) -> None:
     threads = [
         threading.Thread(target=lambda: lab.ask(prompt="x", max_tokens=800)) for _ in range(6)
     ]
+    lab.clock.set_speed(STILL)
     for thread in threads:
         thread.start()
-    time.sleep(0.1)
-    with lab.service.world.lock:
-        copies = lab.service.world.components["ic"].ready
-        loads = [copy.load.outstanding(lab.clock.time()) for copy in copies]
-    assert loads == [3, 3]
+    until(lambda: sum(lab.outstanding()) == 6)
+    assert lab.outstanding() == [3, 3]
+    lab.clock.set_speed(SPEED)
     for thread in threads:
         thread.join()
     lab.served.close()
@@ -203,13 +210,16 @@ def test_requests_go_to_the_copy_with_the_fewest(tmp_path: Path) -> None:
 
 def test_a_copy_that_leaves_answers_what_it_has_begun(lab: Lab) -> None:
     stream = lab.stream(prompt="x", max_tokens=1000, stream=True)  # 18 s
+    lab.clock.set_speed(1)
     next(stream)
     lab.copies(0)
+    lab.clock.set_speed(SPEED)
     assert b"".join(stream).endswith(b"data: [DONE]\n\n")
 
 
 def test_an_instance_that_dies_breaks_its_answers(lab: Lab) -> None:
     stream = lab.stream(prompt="x", max_tokens=4000, stream=True)
+    lab.clock.set_speed(1)
     next(stream)
     lab.service.lose_instance(lab.service.billed_instance_seconds()[0][2])
     with pytest.raises(EventStreamError, match="ModelStreamError"):

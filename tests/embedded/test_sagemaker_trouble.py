@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.embedded.sagemaker_lab import STILL, Served, Sink, Stage
 from tools.embedded.kernel.clock import AccountClock
 from tools.embedded.sagemaker import SageMakerService
-from tools.embedded.sagemaker.harness import Served, Sink, Stage
 
 
 class Lab(Stage):
     def __init__(self, folder: Path, **options: Any) -> None:
-        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), 1)
+        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), STILL)
         self.sink = Sink()
         self.service = SageMakerService(self.clock, self.sink, self.sink, **options)
         self.served = Served(self.service)

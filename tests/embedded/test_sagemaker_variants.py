@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.embedded.sagemaker_lab import ROLE, STILL, Served, Sink, Stage, until
 from tools.embedded.kernel.clock import AccountClock
 from tools.embedded.sagemaker import SageMakerService
-from tools.embedded.sagemaker.harness import ROLE, Served, Sink, Stage
+
+SPEED = 20  # where something is to happen by itself
 
 
 class Store:
@@ -32,7 +33,7 @@ class Store:
 
 class Lab(Stage):
     def __init__(self, folder: Path, **options: Any) -> None:
-        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), 20)
+        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), STILL)
         self.sink, self.store = Sink(), Store()
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.service = SageMakerService(
@@ -71,13 +72,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made.served.close()
 
 
-def until(condition: Callable[[], Any], seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
-
-
 def test_a_classic_endpoint_takes_as_long_as_its_container(lab: Lab) -> None:
     lab.model()
     lab.config(ModelName="m", InitialInstanceCount=2)
@@ -86,6 +80,7 @@ def test_a_classic_endpoint_takes_as_long_as_its_container(lab: Lab) -> None:
     assert lab.status() == "Creating"
     lab.clock.jump(6)
     assert (lab.status(), lab.counts()) == ("InService", (2, 2))
+    lab.clock.set_speed(SPEED)
     body = json.dumps({"prompt": "x", "max_tokens": 2})
     answer = lab.runtime.invoke_endpoint(EndpointName="e", Body=body)
     assert answer["InvokedProductionVariant"] == "v"
@@ -169,6 +164,7 @@ def test_an_adapter_is_served_by_its_base(lab: Lab) -> None:
             "Container": {"ArtifactUrl": "s3://b/adapter.tar.gz"},
         },
     )
+    lab.clock.set_speed(SPEED)
     answer = lab.runtime.invoke_endpoint(
         EndpointName="e",
         InferenceComponentName="adapter",
@@ -201,6 +197,7 @@ def test_async_requests_wait_for_an_instance_and_are_stored(lab: Lab) -> None:
         lab.runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://in/none"),
     ]
     assert {one["ResponseMetadata"]["HTTPStatusCode"] for one in taken} == {202}
+    lab.clock.set_speed(SPEED)
     lab.clock.jump(20)
     until(lambda: 1.0 in lab.sink.values("HasBacklogWithoutCapacity"))
     assert max(lab.sink.values("ApproximateBacklogSize")) == 3
@@ -221,6 +218,7 @@ def test_an_async_request_expires(lab: Lab) -> None:
     taken = lab.runtime.invoke_endpoint_async(
         EndpointName="e", Body=b'{"prompt": "y"}', RequestTTLSeconds=60
     )
+    lab.clock.set_speed(SPEED)
     lab.clock.jump(61)
     until(lambda: taken["FailureLocation"] in lab.store.objects)
     assert b"expired" in lab.store.get(taken["FailureLocation"])

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.embedded.sagemaker_lab import STILL, Served, Sink, Stage
 from tools.embedded.kernel.clock import AccountClock
 from tools.embedded.sagemaker import SageMakerService
-from tools.embedded.sagemaker.harness import Served, Sink, Stage
 from tools.embedded.scaling import AutoScalingService
 
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
@@ -27,7 +27,7 @@ ALARM = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"
 
 class Lab(Stage):
     def __init__(self, folder: Path) -> None:
-        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), 1)
+        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), STILL)
         self.sink = Sink()
         self.service = SageMakerService(self.clock, self.sink, self.sink)
         self.auto = AutoScalingService(self.clock, self.service)

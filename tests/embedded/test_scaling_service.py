@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.embedded.sagemaker_lab import STILL, Served, Sink, Stage, until
 from tools.embedded.kernel.clock import AccountClock
 from tools.embedded.sagemaker import SageMakerService
-from tools.embedded.sagemaker.harness import Served, Sink, Stage
 from tools.embedded.scaling import AutoScalingService
 from tools.embedded.types import Fault
 
@@ -29,7 +29,7 @@ HIGH_RESOLUTION = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResol
 
 class Lab(Stage):
     def __init__(self, folder: Path) -> None:
-        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), 1)
+        self.clock = AccountClock(folder / "clock", datetime(2026, 3, 2, tzinfo=UTC), STILL)
         self.sink = Sink()
         self.service = SageMakerService(self.clock, self.sink, self.sink)
         self.auto = AutoScalingService(self.clock, self.service)
@@ -63,6 +63,12 @@ class Lab(Stage):
 
     def desired(self) -> int:
         return self.seen()[1]
+
+    def outstanding(self) -> list[int]:
+        """Requests by copy."""
+        with self.service.world.lock:
+            copies = self.service.world.components["ic"].ready
+            return [copy.load.outstanding(self.clock.time()) for copy in copies]
 
 
 @pytest.fixture
@@ -202,19 +208,23 @@ def test_real_requests_make_it_scale_out(lab: Lab) -> None:
     lab.bounds(1, 4)
     lab.track(target=1)
     body = json.dumps({"prompt": "x", "max_tokens": 3000})
+    answers: list[Any] = []  # kept: a caller that goes away ends its request
     threads = [
         threading.Thread(
-            target=lambda: lab.runtime.invoke_endpoint_with_response_stream(
-                EndpointName="e", InferenceComponentName="ic", Body=body
+            target=lambda: answers.append(
+                lab.runtime.invoke_endpoint_with_response_stream(
+                    EndpointName="e", InferenceComponentName="ic", Body=body
+                )
             )
         )
         for _ in range(3)
     ]
     for thread in threads:
         thread.start()
-    threads[0].join(0.3)
+    until(lambda: lab.outstanding() == [3])
     lab.clock.jump(45)
     assert lab.desired() == 3
     lab.clock.jump(300)
     for thread in threads:
         thread.join()
+    assert len(answers) == 3

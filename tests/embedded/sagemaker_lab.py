@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import boto3
@@ -89,6 +90,16 @@ class Sink:
 
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
+STILL = 0.001  # a speed at which time passes by jumps only, however slow the machine is
+PATIENCE_SECONDS = 60
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Waits on the wall for what other threads do."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
 
 
 class Stage:
