@@ -35,6 +35,21 @@ def test_a_right_request_is_parsed_and_nulls_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    "variant",
+    [
+        {"InstanceType": None},
+        {"ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0}},
+        {"InstancePools": [{"InstanceType": "ml.g6.xlarge", "Priority": 1}]},
+        {"InitialVariantWeight": 1},
+        {"InitialVariantWeight": 0.5},
+    ],
+)
+def test_what_the_model_allows_is_taken(variant: Any) -> None:
+    body = {"EndpointConfigName": "c", "ProductionVariants": [VARIANT | variant]}
+    parse("sagemaker", request("sagemaker", "CreateEndpointConfig", body))
+
+
+@pytest.mark.parametrize(
     ("variant", "says"),
     [
         ({"VariantName": None}, "Value null at 'productionVariants.1.member.variantName' failed"),
@@ -43,6 +58,12 @@ def test_a_right_request_is_parsed_and_nulls_are_left_out() -> None:
         ({"VariantName": "a_b"}, "Member must satisfy regular expression pattern: [a-zA-Z0-9]"),
         ({"VariantName": "a" * 64}, "Member must have length less than or equal to 63"),
         ({"InstancePools": []}, "Member must have length greater than or equal to 1"),
+        ({"ModelDataDownloadTimeoutInSeconds": 3601}, "value less than or equal to 3600"),
+        (
+            {"InstancePools": [{"InstanceType": "ml.g5.xlarge"}, {"Priority": 2}]},
+            "Value null at 'productionVariants.1.member.instancePools.2.member.instanceType'",
+        ),
+        ({"ManagedInstanceScaling": {"Status": "ON"}}, "enum value set: [ENABLED, DISABLED]"),
         ({"Colour": "red"}, "Value 'red' at 'productionVariants.1.member.colour'"),
     ],
 )
@@ -128,6 +149,11 @@ def test_a_reply_is_held_against_its_shape() -> None:
     for wrong in ({}, {"ModelArn": 3}, {"ModelArn": arn, "More": 1}):
         with pytest.raises(ReplyShapeError):
             reply(call_of("CreateModel"), wrong)
+
+
+def test_a_reply_is_held_against_its_shape_at_any_depth() -> None:
+    with pytest.raises(ReplyShapeError, match=r"endpoints\.1\.member\.endpointArn"):
+        reply(call_of("ListEndpoints"), {"Endpoints": [{"EndpointName": "e"}]})
 
 
 def test_timestamps_are_epoch_numbers() -> None:

@@ -155,6 +155,12 @@ def test_what_the_container_refuses_is_a_model_error(lab: Lab, body: Any, says: 
     assert says in response["OriginalMessage"]
 
 
+@pytest.mark.parametrize("body", [b"{", b"[]"])
+def test_a_body_that_is_no_object_is_a_model_error(lab: Lab, body: bytes) -> None:
+    with pytest.raises(ClientError, match="ModelError"):
+        lab.runtime.invoke_endpoint(EndpointName="e", InferenceComponentName="ic", Body=body)
+
+
 def test_at_zero_copies_there_is_no_capacity_and_it_is_counted(lab: Lab) -> None:
     lab.copies(0)
     response = lab.fails(prompt="x")
@@ -221,7 +227,7 @@ def test_an_instance_that_dies_breaks_its_answers(lab: Lab) -> None:
     stream = lab.stream(prompt="x", max_tokens=4000, stream=True)
     lab.clock.set_speed(1)
     next(stream)
-    lab.service.lose_instance(lab.service.billed_instance_seconds()[0][2])
+    lab.service.lose_instance(lab.service.billed()[0][2])
     with pytest.raises(EventStreamError, match="ModelStreamError"):
         list(stream)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,29 @@ def test_models_that_are_refused(lab: Lab, container: dict[str, Any], says: str)
 
 
 def test_names_are_taken_once(lab: Lab) -> None:
-    lab.model()
-    with pytest.raises(ClientError, match='Cannot create already existing model "arn:aws'):
-        lab.model()
+    calls: list[Callable[[], None]] = [lab.model, lab.config, lab.endpoint, lab.component]
+    for call in calls:
+        call()
+        lab.clock.jump(121)
+        with pytest.raises(ClientError, match=r'Cannot create already existing [a-z ]+ "arn:aws'):
+            call()
+
+
+def test_what_is_named_must_be_there(lab: Lab) -> None:
+    with pytest.raises(ClientError, match="Could not find endpoint conf"):
+        lab.endpoint()
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        lab.component()
+    lab.config()
+    lab.endpoint()
+    lab.clock.jump(121)
+    with pytest.raises(ClientError, match="Could not find model"):
+        lab.component()
+
+
+def test_an_operation_that_only_we_lack_says_so(lab: Lab) -> None:
+    with pytest.raises(ClientError, match="does not simulate ListTrainingJobs"):
+        lab.sagemaker.list_training_jobs()
 
 
 def test_quotas_hold_for_every_type_of_the_pools(tmp_path: Path) -> None:

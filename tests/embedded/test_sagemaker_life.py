@@ -94,7 +94,7 @@ def test_a_jump_of_hours_leaves_every_moment_as_if_it_had_been_watched(make: Mak
     assert up == [(0, 1), (245, 2), (245, 3)]
     lab.copies(0)
     lab.clock.jump(36_000)
-    left = [end - asked - 36_000 for *_, end in lab.service.billed_instance_seconds() if end]
+    left = [end - asked - 36_000 for *_, end in lab.service.billed() if end]
     assert left == [pytest.approx(80, abs=2)] * 3, "20 s of leaving, 60 s of an idle instance"
 
 
@@ -125,6 +125,35 @@ def test_an_empty_pool_is_passed_over(make: Make) -> None:
     variant = lab.sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]
     counts = {one["InstanceType"]: one["CurrentInstanceCount"] for one in variant["InstancePools"]}
     assert counts == {"ml.g5.xlarge": 0, "ml.g6.xlarge": 1}
+
+
+def test_pools_are_tried_by_priority_in_whatever_order_they_are_written(make: Make) -> None:
+    lab = make()
+    lab.config(InstancePools=POOLS[::-1])
+    lab.endpoint()
+    assert [one[1] for one in lab.service.billed()] == ["ml.g5.xlarge"]
+
+
+def test_a_bill_ends_with_its_instance_and_is_kept(make: Make) -> None:
+    lab = make()
+    lab.ready()
+    lab.copies(0)
+    lab.clock.jump(100)
+    told = lab.service.billed()
+    assert told[0][4] is not None
+    lab.clock.jump(86_400)
+    assert lab.service.billed() == told, "nothing is billed after an instance is gone"
+    lab.copies(1)
+    first, second = lab.service.billed()
+    assert (first, second[4]) == (told[0], None)
+    assert second[2] != first[2], "a new instance is another line"
+    lab.clock.jump(300)
+    lab.sagemaker.delete_inference_component(InferenceComponentName="ic")
+    lab.clock.jump(31)
+    lab.sagemaker.delete_endpoint(EndpointName="e")
+    lab.clock.jump(3600)
+    assert len(lab.service.billed()) == 2, "of an endpoint that is gone, too"
+    assert lab.service.instances_now() == {}
 
 
 def test_an_empty_pool_may_be_waited_for_until_its_timeout(make: Make) -> None:

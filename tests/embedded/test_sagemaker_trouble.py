@@ -148,7 +148,7 @@ def test_a_roll_out_that_finds_no_instance_is_rolled_back(make: Make) -> None:
 def test_a_lost_instance_is_replaced(make: Make) -> None:
     lab = make()
     lab.ready()
-    (instance,) = lab.service.billed_instance_seconds("e")
+    (instance,) = lab.service.billed("e")
     lab.service.lose_instance(instance[2])
     assert lab.seen() == ("InService", 1, 0)
     lab.clock.jump(246)
@@ -172,7 +172,7 @@ def test_things_are_removed_in_their_order(make: Make) -> None:
     api.delete_endpoint(EndpointName="e")
     lab.clock.jump(31)
     assert api.list_endpoints()["Endpoints"] == []
-    assert all(end is not None for *_, end in lab.service.billed_instance_seconds())
+    assert all(end is not None for *_, end in lab.service.billed())
     api.delete_endpoint_config(EndpointConfigName="c")
     api.delete_model(ModelName="m")
     assert "Could not find model" in refused(api.describe_model, ModelName="m")

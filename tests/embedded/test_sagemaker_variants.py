@@ -114,7 +114,7 @@ def test_an_update_resets_the_count_unless_it_is_retained(
     assert lab.status() == "Updating"
     lab.clock.jump(400)
     assert (lab.status(), lab.counts()) == ("InService", (expected, expected))
-    alive = {one[1] for one in lab.service.billed_instance_seconds() if one[4] is None}
+    alive = {one[1] for one in lab.service.billed() if one[4] is None}
     assert alive == {"ml.g6.xlarge"}
 
 
@@ -145,7 +145,7 @@ def test_components_move_to_the_instances_of_another_config(lab: Lab) -> None:
     assert (lab.status(), lab.seen()) == ("Updating", ("Updating", 1, 1))
     lab.clock.jump(300)
     assert (lab.status(), lab.seen()) == ("InService", ("InService", 1, 1))
-    alive = [one[1] for one in lab.service.billed_instance_seconds() if one[4] is None]
+    alive = [one[1] for one in lab.service.billed() if one[4] is None]
     assert alive == ["ml.g6.xlarge"]
 
 

@@ -104,6 +104,14 @@ def test_a_load_above_the_target_for_30_seconds_scales_out_in_proportion(lab: La
     assert "AlarmHigh" in cause
 
 
+def test_a_load_below_the_target_moves_nothing(lab: Lab) -> None:
+    lab.bounds(1, 8)
+    lab.track(target=8)
+    lab.burden(2, 10_000)
+    lab.clock.jump(3600)
+    assert (lab.desired(), lab.auto.activities) == (1, [])
+
+
 def test_scaling_out_stops_at_the_bound(lab: Lab) -> None:
     lab.bounds(1, 2)
     lab.track(target=2)

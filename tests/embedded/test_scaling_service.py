@@ -117,8 +117,13 @@ def test_targets_that_are_refused(lab: Lab, change: dict[str, Any], says: str) -
 
 def test_bounds_may_be_changed_one_at_a_time_and_go_with_all_that_hangs_on_them(lab: Lab) -> None:
     lab.bounds(0, 3)
+    assert lab.seen() == ("InService", 1, 1), "within the bounds nothing moves"
     lab.track()
     lab.scaling.register_scalable_target(**IC, MinCapacity=1)
+    (found,) = lab.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")[
+        "ScalableTargets"
+    ]
+    assert (found["MinCapacity"], found["MaxCapacity"]) == (1, 3)
     lab.scaling.deregister_scalable_target(**IC)
     described = lab.scaling.describe_scaling_policies(ServiceNamespace="sagemaker")
     assert described["ScalingPolicies"] == []

@@ -117,7 +117,8 @@ class FaultTaker(Protocol):
 class Fault:
     """A failure that a test orders; `times` counts down as it fires.
 
-    operation: "sagemaker:CreateEndpoint", "s3:PutObject"; error_code: e.g. "ThrottlingException".
+    operation: "sagemaker:InvokeEndpoint", "s3:PutObject" (the service as its requests are signed);
+    error_code: e.g. "ThrottlingException".
     """
 
     operation: str

@@ -25,10 +25,6 @@ class Faults:
             with self._lock:
                 self._waiting.append(fault)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._waiting.clear()
-
     def check(self, operation: str, members: Mapping[str, Any]) -> None:
         """Raises the error that waits for this call; `operation` is like sagemaker:CreateModel."""
         with self._lock:

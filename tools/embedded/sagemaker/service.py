@@ -111,12 +111,9 @@ class SageMakerService:
         """Requests that ever reached a copy."""
         return self._counts.total
 
-    def billed_instance_seconds(self, endpoint_name: str | None = None) -> list[BilledInstance]:
+    def billed(self, endpoint_name: str | None = None) -> list[BilledInstance]:
         """Endpoint, type, id, start, end (None: still there) of every instance that ever was."""
         return self.truth.billed(endpoint_name)
-
-    def billed(self) -> list[BilledInstance]:
-        return self.truth.billed()
 
     def instances_now(self) -> dict[str, int]:
         return self.truth.instances_now()
@@ -203,13 +200,12 @@ class SageMakerService:
 
     def _invoke(self, call: Call) -> Response:
         fault: ServiceError | None = None
-        for prefix in ("sagemaker", "sagemaker-runtime"):
-            try:
-                self.faults.check(f"{prefix}:{call.name}", call.arguments)
-            except ServiceError as error:
-                if not stream_fault(error):
-                    raise
-                fault = error
+        try:
+            self.faults.check(f"sagemaker:{call.name}", call.arguments)
+        except ServiceError as error:
+            if not stream_fault(error):
+                raise
+            fault = error
         if call.name == "InvokeEndpoint":
             return self._plane.invoke_endpoint(call)
         if call.name == "InvokeEndpointAsync":
