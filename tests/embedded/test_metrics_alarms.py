@@ -125,10 +125,10 @@ def look(at: World) -> None:
 
 class Scaling:
     def __init__(self) -> None:
-        self.told: list[tuple[str, str, str]] = []
+        self.told: list[tuple[str, str, str, float]] = []
 
-    def alarm_state(self, alarm_arn: str, state: str, policy_arn: str) -> None:
-        self.told.append((alarm_arn, state, policy_arn))
+    def alarm_state(self, alarm_arn: str, state: str, policy_arn: str, breach: float) -> None:
+        self.told.append((alarm_arn, state, policy_arn, breach))
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_actions_tell_a_topic_a_function_a_policy_and_the_bus(at):
     assert told["Trigger"]["MetricName"] == "M"
     event = eventually(lambda: at.functions.events("acts"))[0]
     assert event["alarmData"]["state"]["value"] == "ALARM"
-    assert at.account.scaling.told == [(told["AlarmArn"], "ALARM", policy)]
+    assert at.account.scaling.told == [(told["AlarmArn"], "ALARM", policy, 9 - 5)]
     on_bus = json.loads(at.received(bus_url)[0]["Body"])
     assert on_bus["detail-type"] == "CloudWatch Alarm State Change"
     assert on_bus["resources"] == [told["AlarmArn"]]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from werkzeug.wrappers import Request, Response
 
@@ -103,11 +103,22 @@ class Service(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class FaultTaker(Protocol):
+    """A service that answers the failures ordered of it itself, as in the middle of a stream."""
+
+    @property
+    def fired(self) -> Sequence[tuple[float, Fault]]: ...
+
+    def inject(self, fault: Fault) -> None: ...
+
+
 @dataclass(frozen=True)
 class Fault:
     """A failure that a test orders; `times` counts down as it fires.
 
-    operation: "sagemaker:CreateEndpoint", "s3:PutObject"; error_code: e.g. "ThrottlingException".
+    operation: "sagemaker:InvokeEndpoint", "s3:PutObject" (the service as its requests are signed);
+    error_code: e.g. "ThrottlingException".
     """
 
     operation: str

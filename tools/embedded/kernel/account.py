@@ -2,8 +2,8 @@
 
 moto answers for most services; what it lacks is beside it: CloudFormation with the SAM transform
 (`engine`), Lambda in processes of their own (`runtime`), the state machine interpreter in
-simulated time (`states`), SageMaker and Application Auto Scaling (`tools.embedded.simulated`),
-and what happens by itself (`tools.embedded.pump`).
+simulated time (`states`), SageMaker (`tools.embedded.sagemaker`), Application Auto Scaling
+(`tools.embedded.scaling`), and what happens by itself (`tools.embedded.pump`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from tools.embedded.kernel import moto_time
 from tools.embedded.kernel.clock import AccountClock
+from tools.embedded.kernel.outlets import Objects, publisher
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
 
 _CREDENTIALS = "embedded"
@@ -49,13 +50,10 @@ class Account:
     def _start(self, port: int) -> None:
         # Imported only now: moto's modules must see the account's time.
         from tools.embedded.kernel import bucket_policies, lambda_api, states
-        from tools.embedded.kernel.cloudformation import CloudFormationService
         from tools.embedded.kernel.engine import Engine
         from tools.embedded.kernel.front import Front
         from tools.embedded.kernel.runtime import Runtime
         from tools.embedded.pump import Pump
-        from tools.embedded.simulated.sagemaker import SageMakerService
-        from tools.embedded.simulated.scaling import AutoScalingService
 
         self.front = Front(self, port)
         self.endpoint_url = self.front.url
@@ -66,15 +64,31 @@ class Account:
         lambda_api.install(self.runtime)
         bucket_policies.install()
         self.pump = Pump(self)
-        self.sagemaker = SageMakerService(
-            self.clock, self.pump, self.pump, weights=self._has_weights
-        )
-        self.scaling = AutoScalingService(self.clock, self.sagemaker)
         self.runtime.on_log_line.append(self.pump.ingest_log_line)
         self.runtime.on_invocation.append(self.pump.function_invoked)
+        self._add_services()
+        self.pump.start()
+
+    def _add_services(self) -> None:
+        from tools.embedded.kernel.cloudformation import CloudFormationService
+        from tools.embedded.sagemaker import SageMakerService
+        from tools.embedded.scaling import AutoScalingService
+
+        objects = Objects(self.boto)
+        self.sagemaker = SageMakerService(
+            self.clock,
+            self.pump,
+            self.pump,
+            region=self.region,
+            account_id=self.account_id,
+            weights=objects.any_under,
+            blobs=objects,
+            notify=publisher(self.boto),
+        )
+        read_metric = self.pump.read_customized
+        self.scaling = AutoScalingService(self.clock, self.sagemaker, read_metric)
         for service in (self.sagemaker, self.scaling, CloudFormationService(self.engine)):
             self.front.add(service)
-        self.pump.start()
 
     def deploy(
         self, template: Path, stack: str = "autoscaler", parameters: Mapping[str, str] | None = None
@@ -108,11 +122,6 @@ class Account:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
         }
-
-    def _has_weights(self, uri: str) -> bool:
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        listed = self.boto("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        return bool(listed.get("KeyCount"))
 
     def stop(self) -> None:
         self.pump.stop()

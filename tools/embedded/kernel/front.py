@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from tools.embedded.kernel.faults import Faults
-from tools.embedded.types import Fault, Service
+from tools.embedded.types import Fault, FaultTaker, Service
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
@@ -74,6 +74,18 @@ class Front:
     def add(self, service: Service) -> None:
         for name in service.signing_names:
             self._services[name] = service
+
+    def inject(self, fault: Fault) -> None:
+        """To be answered once asked for: by the service, if it takes orders, or in its place."""
+        service = self._services.get(fault.operation.partition(":")[0])
+        (service if isinstance(service, FaultTaker) else self.faults).inject(fault)
+
+    @property
+    def fired(self) -> list[tuple[float, Fault]]:
+        """When which ordered failure was answered, in order of time."""
+        takers = [one for one in self._services.values() if isinstance(one, FaultTaker)]
+        found = [shot for taker in (self.faults, *takers) for shot in taker.fired]
+        return sorted(found, key=lambda shot: shot[0])
 
     def expect_answer(self) -> tuple[str, Wait]:
         """A URL to which one JSON document may be PUT, and a wait for it in simulated seconds."""
@@ -140,8 +152,8 @@ class Front:
 
     def _faults(self, body: dict[str, Any]) -> dict[str, Any]:
         if body:
-            self.faults.inject(Fault(**body))
-        return {"fired": [[when, fault.operation] for when, fault in self.faults.fired]}
+            self.inject(Fault(**body))
+        return {"fired": [[when, fault.operation] for when, fault in self.fired]}
 
     def _request(self, method: str, path: str) -> None:
         import http.client

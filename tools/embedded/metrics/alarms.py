@@ -54,6 +54,7 @@ class Alarms:
         self._events = events
         self._actions = actions
         self._evaluated: dict[str, float] = {}
+        self._breaches: dict[str, float] = {}  # the newest value less the threshold
         self._repeated: dict[str, float] = {}
         self._lock = threading.RLock()
 
@@ -115,6 +116,8 @@ class Alarms:
         )
         state = judge(rule, values, alarm.state_value)
         recent = [v for v in values[-needed:] if v is not None]
+        if recent:
+            self._breaches[alarm.name] = recent[-1] - rule.threshold
         data = {
             "version": "1.0",
             "queryDate": stamp(now),
@@ -186,7 +189,8 @@ class Alarms:
             return
         self._repeated[f"{alarm.name}|{policy_arn}"] = now
         try:
-            scaling.alarm_state(alarm.alarm_arn, alarm.state_value, policy_arn)
+            breach = self._breaches.get(alarm.name, 0.0)
+            scaling.alarm_state(alarm.alarm_arn, alarm.state_value, policy_arn, breach)
         except Exception:  # a policy's trouble must not stop the other alarms
             log.exception("alarm %s: its scaling policy failed", alarm.name)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.embedded import s3_integrity
 from tools.embedded.metrics.alarms import Alarms
+from tools.embedded.metrics.customized import last_minute
 from tools.embedded.metrics.emf import ingest_line
 from tools.embedded.metrics.moto_alarms import AlarmPatches
 from tools.embedded.metrics.moto_cloudwatch import CloudWatchPatches
@@ -90,6 +91,10 @@ class Pump:
 
     def put_metric(self, datapoint: Datapoint) -> None:
         self.store.put_metric(datapoint)
+
+    def read_customized(self, specification: Mapping[str, Any], now: float) -> float | None:
+        """What a scaling policy with a metric of its own goes by; None: nothing was published."""
+        return last_minute(self.store, specification, now)
 
     def ingest_log_line(self, function_name: str, line: str) -> int:
         """Takes a line of a function's log; stores the metrics in it, if it is EMF."""

@@ -10,7 +10,8 @@ from tools.embedded.types import Clock, Functions
 class AccountView(Protocol):
     """The part of the account facade that the pump relies on.
 
-    An account may also have `scaling`, with `alarm_state(alarm_arn, state, policy_arn)`.
+    An account may also have `scaling`, with `alarm_state(alarm_arn, state, policy_arn, breach)`;
+    `breach` is the metric less the alarm's threshold.
     """
 
     @property
