@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tools.embedded.kernel.processes import Launcher, Process
+from tools.embedded.kernel.processes import Launcher, Process, private_bytes
 
 _LOOK_EVERY_SECONDS = 0.2
 
@@ -44,6 +44,7 @@ class Launch:
     folder: Path
     environ: Mapping[str, str]
     timeout_seconds: float
+    memory_bytes: int
     deadline_ms: Callable[[], int]
     log: Callable[[str], None]
 
@@ -108,7 +109,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class Environment:
-    """A process that handles one invocation at a time."""
+    """A process that handles one invocation at a time, and ends above its time or its memory.
+
+    Memory is looked at five times a second: what grows faster than that is not seen in time.
+    """
 
     def __init__(self, launch: Launch, launcher: Launcher) -> None:
         self.launch = launch
@@ -133,6 +137,14 @@ class Environment:
         while not job.done.wait(_LOOK_EVERY_SECONDS):
             if not self.alive and not job.done.is_set():
                 self._explain_death(job)
+            elif private_bytes(self._process.pid) > self.launch.memory_bytes:
+                self.close()
+                mib = self.launch.memory_bytes // 2**20
+                job.fail(
+                    "Runtime.OutOfMemory",
+                    f"RequestId: {job.request_id} Error: Runtime exited with error: signal: killed "
+                    f"(above its {mib} MB)",
+                )
             elif time.monotonic() > end:
                 self.close()
                 seconds = self.launch.timeout_seconds

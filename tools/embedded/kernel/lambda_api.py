@@ -12,6 +12,7 @@ from tools.embedded.types import Invocation
 def install(runtime: Runtime) -> None:
     """Sends every invocation to `runtime`, and keeps moto from invoking by itself."""
     from moto.awslambda import models
+    from moto.awslambda.exceptions import UnknownFunctionException
 
     def invoke(
         _backend: Any,
@@ -20,7 +21,7 @@ def install(runtime: Runtime) -> None:
         body: bytes | str,
         headers: Any,
         response_headers: dict[str, str],
-    ) -> bytes | None:
+    ) -> bytes:
         payload = body.encode() if isinstance(body, str) else (body or b"{}")
         kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
         try:
@@ -31,8 +32,8 @@ def install(runtime: Runtime) -> None:
                 runtime.invoke_async(function_name, payload)
                 return b""
             return _answer(runtime.invoke(function_name, payload), response_headers)
-        except LookupError:
-            return None
+        except LookupError as absent:
+            raise UnknownFunctionException(function_name) from absent
 
     models.LambdaBackend.invoke = invoke
     models.LambdaBackend.send_sqs_batch = lambda *_args, **_kwargs: True

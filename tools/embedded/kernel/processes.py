@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Protocol
 
+import psutil
+
 _HERE = Path(__file__).parent
 
 
 class Process(Protocol):
     """A running handler; `output` ends when it does."""
 
+    pid: int
     output: IO[bytes]
 
     @property
@@ -69,19 +72,19 @@ class _Forks:
 
 class _Forked:
     def __init__(self, pid: int, output: IO[bytes]) -> None:
-        self._pid = pid
+        self.pid = pid
         self.output = output
 
     @property
     def alive(self) -> bool:
         try:
-            os.kill(self._pid, 0)
+            os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
         return True
 
     def kill(self) -> None:
-        _kill_group(self._pid)
+        _kill_group(self.pid)
 
 
 class _Starts:
@@ -104,6 +107,7 @@ class _Started:
             start_new_session=True,
         )
         assert self._process.stdout is not None
+        self.pid = self._process.pid
         self.output: IO[bytes] = self._process.stdout
 
     @property
@@ -113,6 +117,18 @@ class _Started:
     def kill(self) -> None:
         _kill_group(self._process.pid)
         self._process.wait()
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that is the process's own; 0 when it is gone.
+
+    What it shares with the zygote it was forked from does not count: in Lambda a function's memory
+    holds the interpreter and the libraries as well, some 60 MiB of it.
+    """
+    try:
+        return int(psutil.Process(pid).memory_full_info().uss)
+    except psutil.Error:
+        return 0
 
 
 def _kill_group(pid: int) -> None:

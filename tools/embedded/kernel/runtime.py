@@ -70,6 +70,7 @@ class Runtime:
             folder=folder,
             environ=self._environ(name, properties, timeout),
             timeout_seconds=timeout,
+            memory_bytes=int(properties.get("MemorySize", 128)) * 2**20,
             deadline_ms=lambda: int((account.clock.time() + timeout) * 1000),
             log=lambda line: self._logged(name, log, line),
         )

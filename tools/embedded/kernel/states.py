@@ -8,6 +8,7 @@ evaluator; Wait states and retry intervals follow the account's clock; clients a
 from __future__ import annotations
 
 import contextlib
+import datetime as real_datetime
 import hashlib
 import importlib
 import json
@@ -17,9 +18,12 @@ import sys
 import threading
 import time
 import uuid
-from datetime import datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from tools.embedded.types import Clock
 
@@ -37,6 +41,13 @@ _ERROR_NAMES = {
     "cloudwatch": "CloudWatch",
 }
 _NAP_SECONDS = 0.05
+_ACCOUNT = {"aws_access_key_id": "states", "aws_secret_access_key": "states"}
+_CONFIG = Config(
+    parameter_validation=False,
+    retries={"total_max_attempts": 1},
+    read_timeout=1000,
+    max_pool_connections=64,
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[a-z0-9]*|[0-9]+")
 
 
@@ -52,6 +63,7 @@ def install(clock: Clock, endpoint_url: str) -> None:
     _Present.clock = clock
     _Present.endpoint_url = endpoint_url
     _client.cache_clear()
+    _session_of.cache_clear()
     _mend()
 
 
@@ -99,6 +111,8 @@ def _mend() -> None:
         ):
             if hasattr(module, attribute):
                 setattr(module, attribute, better)
+        if getattr(module, "datetime", None) is real_datetime:
+            module.datetime = _ACCOUNT_DATETIME
 
 
 def evaluate(expression: str) -> Any:
@@ -202,7 +216,7 @@ def _operation(task: Any, service: str | None, action: str | None) -> Any:
 
 
 def _without_dates(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, real_datetime.datetime):
         return value.isoformat()
     if isinstance(value, dict):
         return {key: _without_dates(item) for key, item in value.items()}
@@ -218,6 +232,24 @@ def _wait(_self: Any, env: Any, wait_seconds: float) -> None:
         time.sleep(min(left / clock.speed, _NAP_SECONDS))
 
 
+class _AnyDatetime(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, real_datetime.datetime)
+
+
+class _AccountDatetime(real_datetime.datetime, metaclass=_AnyDatetime):
+    """`datetime.datetime` whose present is the account's."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        now = _Present.clock.now()
+        return now.astimezone(tz) if tz else now.replace(tzinfo=None)
+
+
+# Stands for the module `datetime`: executions begin and end in the account's time.
+_ACCOUNT_DATETIME = SimpleNamespace(**{**vars(real_datetime), "datetime": _AccountDatetime})
+
+
 class _AccountTime:
     """Stands for the module `time` where the interpreter waits before a retry."""
 
@@ -227,28 +259,34 @@ class _AccountTime:
 
 
 def _client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+    """A client with the credentials of the running machine's role, as Step Functions has it."""
+    role = getattr(state_credentials, "role_arn", None)
     with _LOCK:
-        return _client(region, _SERVICES.get(service, service))
+        return _client(region, _SERVICES.get(service, service), role)
 
 
 _LOCK = threading.Lock()
 
 
 @cache
-def _client(region: str, service: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
+def _client(region: str, service: str, role: str | None) -> Any:
     return boto3.client(
         service,
         region_name=region,
         endpoint_url=_Present.endpoint_url,
-        aws_access_key_id="states",
-        aws_secret_access_key="states",
-        config=Config(
-            parameter_validation=False,
-            retries={"total_max_attempts": 1},
-            read_timeout=1000,
-            max_pool_connections=64,
-        ),
+        config=_CONFIG,
+        **(_session_of(role) if role else _ACCOUNT),
     )
+
+
+@cache
+def _session_of(role: str) -> dict[str, str]:
+    sts = boto3.client(
+        "sts", endpoint_url=_Present.endpoint_url, region_name="us-east-1", **_ACCOUNT
+    )
+    given = sts.assume_role(RoleArn=role, RoleSessionName="states")["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }

@@ -1,0 +1,129 @@
+"""Functions in processes of their own, with the time, memory and environment they are given."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.embedded.kernel_lab import (
+    FUNCTIONS,
+    ROOT,
+    START,
+    invoke,
+    template,
+)
+from tools.embedded.kernel.account import Account
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    folder = tmp_path_factory.mktemp("account")
+    with Account(folder, start=START, speed=600) as running:
+        running.deploy(template(folder, FUNCTIONS), "functions")
+        yield running
+
+
+def test_a_function_gets_its_event(account: Account) -> None:
+    answer, error = invoke(account, "one", {"text": 'say "hé"'})
+    assert error is None
+    assert answer["event"] == {"text": 'say "hé"'}
+
+
+def test_a_function_sees_its_own_environment_and_not_ours(account: Account, monkeypatch) -> None:
+    monkeypatch.setenv("OURS", "alone")
+    seen = invoke(account, "one")[0]["environ"]
+    assert seen["GREETING"] == "hello"
+    assert seen["TABLE"] == "functions"
+    assert seen["AWS_LAMBDA_FUNCTION_NAME"] == "one"
+    assert seen["AWS_ENDPOINT_URL"] == account.endpoint_url
+    assert seen["AWS_SESSION_TOKEN"]
+    assert "OURS" not in seen
+    assert "GREETING" not in invoke(account, "two")[0]["environ"]
+
+
+def test_each_function_has_a_process_of_its_own_and_keeps_it(account: Account) -> None:
+    one, two = (invoke(account, name)[0]["pid"] for name in ("one", "two"))
+    assert len({one, two, os.getpid()}) == 3
+    assert invoke(account, "one")[0]["pid"] == one
+
+
+def test_time_inside_a_function_is_the_account_s(account: Account) -> None:
+    account.clock.jump(86_400)
+    before = account.clock.time()
+    assert before <= invoke(account, "one")[0]["time"] <= account.clock.time()
+
+
+def test_a_function_that_takes_too_long_is_ended_and_starts_anew(account: Account) -> None:
+    for _ in range(2):
+        began = time.monotonic()
+        answer, error = invoke(account, "sleeper")
+        assert error == "Unhandled"
+        assert "Task timed out after 1.00 seconds" in answer["errorMessage"]
+        assert time.monotonic() - began < 10
+
+
+def test_an_exception_is_told_by_type_and_message(account: Account) -> None:
+    answer, error = invoke(account, "failing")
+    assert error == "Unhandled"
+    assert answer["errorType"] == "KeyError"
+    assert "nothing here" in answer["errorMessage"]
+    assert answer["stackTrace"]
+
+
+def test_a_process_that_ends_in_its_work_is_told(account: Account) -> None:
+    answer, error = invoke(account, "leaving")
+    assert error == "Unhandled"
+    assert answer["errorType"] == "Runtime.ExitError"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the libraries count as well")
+def test_a_function_has_the_memory_of_its_template_and_no_more(account: Account) -> None:
+    assert invoke(account, "growing", 64) == (64 * 2**20, None)
+    answer, error = invoke(account, "growing", 200)
+    assert error == "Unhandled"
+    assert answer["errorType"] == "Runtime.OutOfMemory"
+    assert "above its 128 MB" in answer["errorMessage"]
+    assert invoke(account, "growing", 64) == (64 * 2**20, None), "the next has a fresh process"
+
+
+def test_a_function_that_is_not_there_is_not_found(account: Account) -> None:
+    with pytest.raises(account.boto("lambda").exceptions.ResourceNotFoundException):
+        invoke(account, "nobody")
+
+
+STOPPED = """
+import json, pathlib, sys, time
+import psutil
+from tools.embedded.kernel.account import Account
+
+with Account(pathlib.Path(sys.argv[1])) as account:
+    account.deploy(pathlib.Path(sys.argv[2]), "functions")
+    for name in ("one", "two"):
+        account.boto("lambda").invoke(FunctionName=name)
+    ours = psutil.Process().children(recursive=True)
+_, alive = psutil.wait_procs(ours, timeout=5)
+print(json.dumps([len(ours), [one.pid for one in alive]]))
+"""
+
+
+def test_a_stopped_account_leaves_no_process_behind(tmp_path: Path) -> None:
+    path = template(tmp_path, {name: FUNCTIONS[name] for name in ("Role", "One", "Two")})
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, str(tmp_path / "state"), str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    started, alive = json.loads(done.stdout.splitlines()[-1])
+    assert started >= 2
+    assert alive == []
