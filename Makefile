@@ -3,11 +3,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 SAM_VENV := .venv-sam
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit format lock clean
+.PHONY: help setup demo test lint types template unit bench-staging format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,15 +51,24 @@ template: $(SAM_VENV)/.ready ## sam validate --lint and sam build, without Docke
 unit: setup ## every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
+bench-staging: $(BENCH_VENV)/.ready ## how fast weights move, against the usual way (some minutes)
+	$(BENCH_VENV)/bin/python -m benchmarks.staging
+
+$(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 format: setup ## lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 lock: ## pin the dependencies anew (needs uv)
-	for f in requirements/pip requirements/dev requirements/sam layers/autoscaler/requirements; do \
+	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
 			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done
 
 clean: ## what was built or run here
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam .demo .embedded .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) .aws-sam .demo .embedded .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -192,7 +192,7 @@ def stage(
     connections: Annotated[
         int | None, typer.Option(min=1, max=64, help="To the Hub, for each file.")
     ] = None,
-    files: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 2,
+    files: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 4,
     as_json: AsJson = False,
 ) -> None:
     """Stages weights from this machine, with the code that the stack uses."""

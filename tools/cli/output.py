@@ -92,7 +92,11 @@ def staged_line(staged: Mapping[str, Any]) -> Text:
     """What a staging did."""
     if staged["already_staged"]:
         return Text(f"staged already: {staged['passport']}")
-    return Text(f"{staged['moved_bytes']} bytes moved; sealed: {staged['passport']}")
+    rate = staged["moved_bytes"] / 1e6 / (staged["seconds"] or 1)
+    return Text(
+        f"{staged['moved_bytes']} bytes moved in {staged['seconds']:.1f} s ({rate:,.0f} MB/s); "
+        f"sealed: {staged['passport']}"
+    )
 
 
 def verified_line(proven: Mapping[str, Any]) -> Text:

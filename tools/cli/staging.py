@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -55,15 +56,27 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
         pinned = hub.resolve(order.model, order.revision)
         standing = standing_passport(store, order.model, pinned.commit, order.trust_remote_code)
         if standing is not None:
-            return {"passport": standing.key, "moved_bytes": 0, "already_staged": True}
+            return {
+                "passport": standing.key,
+                "moved_bytes": 0,
+                "already_staged": True,
+                "seconds": 0.0,
+            }
         plan = plan_staging(hub, pinned, order.revision, trust_remote_code=order.trust_remote_code)
         if not quiet:
             output.errors.print(_told(plan), highlight=False)
+        began = time.monotonic()
         moved = _move(plan, hub, store, order, quiet)
+        seconds = time.monotonic() - began
         passport = seal(plan, store)
     except StagingError as refused:
         raise CliError(f"{type(refused).__name__}: {refused}") from None
-    return {"passport": passport.key, "moved_bytes": moved, "already_staged": False}
+    return {
+        "passport": passport.key,
+        "moved_bytes": moved,
+        "already_staged": False,
+        "seconds": round(seconds, 3),
+    }
 
 
 def verify_from_here(s3: Any, place: str, *, deep: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .hub import HubClient, Location
 from .ranges import ExpiredError, RangeReader
 from .retry import Retrier, TransientError
 
-WINDOW_BYTES = 8 * 1024 * 1024
+WINDOW_BYTES = 4 * 1024 * 1024
 CONNECTIONS = 4
 _SPARE_WINDOWS = 2
 # After this much, an earlier failure no longer counts against the attempts.

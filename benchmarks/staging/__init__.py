@@ -1,0 +1,1 @@
+"""How fast weights go from the Hub to S3, on loopback, against the usual way."""
