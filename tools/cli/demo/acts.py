@@ -14,6 +14,7 @@ from tools.cli.demo.display import ZONE, Display
 from tools.cli.demo.replay import Replay, WakeSeen
 from tools.cli.demo.stage import STACK, Seen, Stage
 from tools.cli.demo.trace import Trace
+from tools.hub.real import REAL_MODEL
 
 START = datetime(2026, 11, 24, 7, 0, tzinfo=ZONE)  # a Tuesday, an hour before the peak window
 SPEED = 60.0
@@ -43,6 +44,7 @@ class Facts:
     zeros: list[Seen] = field(default_factory=list)
     peak: list[Seen] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
+    real: dict[str, Any] = field(default_factory=dict)
 
 
 class Acts:
@@ -58,6 +60,7 @@ class Acts:
     def play(self) -> None:
         """All of them. Raises DemoError, or what the account or the command line raised."""
         self._deploy()
+        self._stage_a_real_model()
         self._apply()
         self._fall_asleep()
         self._wake()
@@ -82,6 +85,15 @@ class Acts:
             SecretId=outputs["SlackSecretName"], SecretString=self.stage.slack.url
         )
         self._display.done(f"{len(account.engine.stacks[STACK].order)} resources")
+
+    def _stage_a_real_model(self) -> None:
+        """Real files, at the wall's speed, by the stack's own state machine."""
+        self._begin(f"stage the real {REAL_MODEL} through stage_weights")
+        self._clock.set_speed(1.0)
+        self.facts.real = real = self.stage.stage_model(REAL_MODEL)
+        self._clock.set_speed(SPEED)
+        megabytes = real.get("moved_bytes", 0) / 1e6
+        self._display.done(f"{real.get('file_count', 0)} files, {megabytes:.0f} MB, sealed")
 
     def _apply(self) -> None:
         self._begin(f"apply endpoints/{self.stage.name}.yaml")

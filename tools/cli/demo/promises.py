@@ -17,6 +17,7 @@ from autoscaler.spec import EndpointSpec, parse_spec
 from tools.cli.demo.acts import PEAK_OPENS, Acts, counted, local
 from tools.cli.demo.display import sparkline
 from tools.cli.demo.stage import Seen, price
+from tools.hub.real import REAL_MODEL, REAL_SHA256
 
 WAKE_SECONDS = 1.0
 LEDGER_SHARE = 0.05
@@ -47,9 +48,20 @@ class Promise:
 def promises(acts: Acts) -> list[Promise]:
     """All rows, each from what was read off the account."""
     rows: Sequence[Callable[[Acts], Promise]] = (
-        _answered, _woken, _zero, _peak, _demand, _ledger, _saved, _slack,
+        _staged, _answered, _woken, _zero, _peak, _demand, _ledger, _saved, _slack,
     )  # fmt: skip
     return [row(acts) for row in rows]
+
+
+def _staged(acts: Acts) -> Promise:
+    real = acts.facts.real
+    found = acts.stage.stored_sha256(real.get("weights_s3_uri", "s3://none/"), "model.safetensors")
+    return Promise(
+        f"{REAL_MODEL} lies in S3 as it was published",
+        f"{real.get('file_count', 0)} files, {real.get('total_bytes', 0)} bytes; S3's SHA-256 of "
+        f"the weights: {(found or 'none')[:16]}…",
+        found == REAL_SHA256,
+    )
 
 
 def _answered(acts: Acts) -> Promise:

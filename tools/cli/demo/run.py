@@ -25,6 +25,7 @@ from tools.cli.demo.stage import Stage
 from tools.cli.demo.trace import Trace, first_of, generated
 from tools.embedded.kernel.account import Account
 from tools.embedded.kernel.intrinsics import TemplateError
+from tools.hub.real import real_repository
 from tools.hub.repository import make_repository
 from tools.hub.server import HubServer
 from tools.receiver import SlackReceiver
@@ -64,7 +65,7 @@ def _in_an_account(trace: Trace, keep: bool) -> int:
     repository = make_repository(document["model"]["id"], shard_bytes=SHARD_BYTES)
     began = time.monotonic()
     with (
-        HubServer([repository]) as hub,
+        HubServer([repository, real_repository()]) as hub,
         SlackReceiver() as slack,
         Account(FOLDER / "account", start=START.astimezone(UTC), speed=SPEED) as account,
         _undisturbed_end(),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +22,7 @@ from tools.hub.server import HubServer
 from tools.receiver import SlackReceiver
 
 STACK = "autoscaler"
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,29 @@ class Stage:
 
     def _invoked(self, function: str, _milliseconds: float, _failed: bool) -> None:
         self.ticks += function == f"{STACK}-reconcile"
+
+    def stage_model(self, model_id: str) -> dict[str, Any]:
+        """Runs `stage_weights`; returns what it says at its end, {} if it failed."""
+        states = self.account.boto("stepfunctions")
+        started = states.start_execution(
+            stateMachineArn=f"arn:aws:states:{self.account.region}:{self.account.account_id}"
+            f":stateMachine:{STACK}-stage-weights",
+            input=json.dumps({"model_id": model_id}),
+        )["executionArn"]
+        while (seen := states.describe_execution(executionArn=started))["status"] == "RUNNING":
+            time.sleep(_LOOK_SECONDS)
+        return dict(json.loads(seen["output"])) if seen["status"] == "SUCCEEDED" else {}
+
+    def stored_sha256(self, prefix_uri: str, path: str) -> str | None:
+        """What S3 itself says of a staged file, in hex."""
+        bucket, _, prefix = prefix_uri.removeprefix("s3://").partition("/")
+        try:
+            found = self.account.boto("s3").head_object(
+                Bucket=bucket, Key=prefix + path, ChecksumMode="ENABLED"
+            )
+        except ClientError:
+            return None
+        return base64.b64decode(found.get("ChecksumSHA256", "")).hex()
 
     def describe(self) -> dict[str, Any]:
         """The endpoint, as `autoscaler get` tells of it."""
