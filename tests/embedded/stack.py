@@ -94,7 +94,7 @@ def wait_for(look: Callable[[], Any], reached: Callable[[Any], bool], what: Any)
 
 
 @contextmanager
-def deployed(folder: Path) -> Iterator[Stack]:
+def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
     """A stack in an account of its own."""
     repositories = [
         make_repository(MODEL, shard_bytes=1 << 20),
@@ -105,8 +105,9 @@ def deployed(folder: Path) -> Iterator[Stack]:
         SlackReceiver() as slack,
         Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
     ):
-        parameters = {"HubEndpoint": hub.endpoint}
-        outputs = account.deploy(ROOT / "template.yaml", parameters=parameters)
+        outputs = account.deploy(
+            ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
+        )
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=slack.url
         )

@@ -20,11 +20,12 @@ from tools.cli.demo.promises import Promise, kind_of, promises, show
 from tools.cli.demo.replay import Replay, WakeSeen
 from tools.cli.demo.stage import Seen
 from tools.cli.demo.trace import Arrival, Trace
+from tools.hub import REAL_SHA256
 
 SPEC = Path("endpoints/deepseek-r1-distill-llama-8b.yaml")
 TRACE = Trace("mine", (Arrival(0.0, 10, 5), Arrival(1.0, 10, 7)))
 TITLES = ["x is ready", "x is waking", "x is awake", "x is asleep", "Cost of 24 Nov: $1"]
-ROWS = ["answered", "woken", "zero", "peak", "demand", "ledger", "saved", "slack"]
+ROWS = ["staged", "answered", "woken", "zero", "peak", "demand", "ledger", "saved", "slack"]
 
 
 def seen(at: datetime, phase: str = "AWAKE", copies: int = 1, instances: int = 1) -> Seen:
@@ -46,9 +47,11 @@ def good() -> Any:
         answers={"request-00000": result(5), "request-00001": result(7)},
         invocations=4,
         dead=0,
+        sha256=REAL_SHA256,
         usd=26.1,
         slack=SimpleNamespace(titles=lambda: TITLES, rejected=[]),
     )
+    stage.stored_sha256 = lambda uri, path: stage.sha256 if uri.startswith("s3://") else None
     stage.results = lambda: stage.answers
     stage.executions = lambda flow: [{}]  # one probe of the deploy, one of the wake
     stage.dead_letters = lambda: stage.dead
@@ -95,6 +98,8 @@ def _see(one: Seen, place: int) -> Callable[[Any], None]:
 LATE = seen(PEAK_OPENS + timedelta(minutes=6), copies=2)
 EVENING = PEAK_CLOSES + timedelta(minutes=8)
 BREAKS: list[tuple[str, str, Callable[[Any], None]]] = [
+    ("other weights", "staged", _set("stage.sha256", "0" * 64)),
+    ("nothing staged", "staged", _set("stage.sha256", None)),
     ("lost", "answered", lambda acts: acts.stage.answers.pop("request-00001")),
     ("cut short", "answered", lambda acts: acts.stage.answers.update({"request-00001": result(6)})),
     (

@@ -62,6 +62,7 @@ class SealRequest(BaseModel):
 
     step: Literal["seal", "discard"]
     plan: StagingPlan
+    scanner: str = ""  # the function that found it clean
 
 
 def answer_plan(event: Any) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def answer_plan(event: Any) -> dict[str, Any]:
     if passport is not None:
         return {"already_staged": True, "passport": describe(passport)}
     plan = plan_staging(hub(), pinned, step.revision, trust_remote_code=step.trust_remote_code)
-    return {"already_staged": False, "plan": plan.model_dump(mode="json")}
+    return {"already_staged": False, "plan": plan.model_dump(mode="json"), "prefix": plan.prefix}
 
 
 def answer_file(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def answer_seal(event: Any) -> dict[str, Any]:
     step = SealRequest.model_validate(event)
     if step.step == "discard":
         return {"discarded": discard(step.plan, store())}
-    return describe(seal(step.plan, store()))
+    return describe(seal(step.plan, store(), scanned_by=step.scanner or None))
 
 
 def describe(passport: Passport) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Passport(BaseModel):
     formats: tuple[str, ...]
     licence: str | None
     gated: bool
+    scanned_by: str | None = None  # the user's own scanner, if there is one
     created_at: datetime
     tool_version: str
     digest: Sha256
@@ -62,7 +63,12 @@ class Passport(BaseModel):
         return passport_key(self.model_id, self.commit, self.trust_remote_code)
 
 
-def seal(plan: StagingPlan, store: WeightStore, now: datetime | None = None) -> Passport:
+def seal(
+    plan: StagingPlan,
+    store: WeightStore,
+    now: datetime | None = None,
+    scanned_by: str | None = None,
+) -> Passport:
     """Proves every planned file in the store, and that nothing else is there; then writes.
 
     Raises IntegrityError otherwise. Sealing again gives the same proof with a new time.
@@ -75,7 +81,7 @@ def seal(plan: StagingPlan, store: WeightStore, now: datetime | None = None) -> 
         if sha256 is None:
             raise IntegrityError(f"{plan.prefix}{file.path} is not what the Hub lists")
         files.append(PassportFile(path=file.path, size_bytes=file.size_bytes, sha256=sha256))
-    passport = _passport(plan, files, now or datetime.now(UTC))
+    passport = _passport(plan, files, now or datetime.now(UTC), scanned_by)
     store.put_bytes(passport.key, passport.model_dump_json(indent=2).encode())
     for file in plan.files:
         if file.sha256 is not None:
@@ -140,7 +146,9 @@ def _digest(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _passport(plan: StagingPlan, files: Iterable[PassportFile], now: datetime) -> Passport:
+def _passport(
+    plan: StagingPlan, files: Iterable[PassportFile], now: datetime, scanned_by: str | None
+) -> Passport:
     proven = tuple(sorted(files, key=lambda file: file.path))
     unsigned = Passport(
         model_id=plan.model_id,
@@ -152,6 +160,7 @@ def _passport(plan: StagingPlan, files: Iterable[PassportFile], now: datetime) -
         formats=tuple(sorted({PurePosixPath(file.path).suffix for file in proven})),
         licence=plan.licence,
         gated=plan.gated,
+        scanned_by=scanned_by,
         created_at=now,
         tool_version=__version__,
         digest="0" * 64,
