@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -13,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from tools.cli import output
 from tools.cli.app import app
-from tools.hub import HubServer, make_repository
+from tools.hub import Fault, HubServer, make_repository
 
 MODEL = "acme/tiny-llama"
 GATED = "acme/gated-llama"
@@ -124,6 +129,35 @@ def test_what_was_never_sealed_is_not_proven(hub: HubServer) -> None:
     ran = _verify(f"s3://{BUCKET}/models/acme--none/{'0' * 40}/")
     assert (ran.exit_code, "PassportMissingError" in ran.stderr) == (1, True)
     assert _verify("s3://weights/elsewhere/").exit_code == 2
+
+
+def test_wrong_content_leaves_nothing_of_the_model(hub: HubServer) -> None:
+    hub.inject(Fault.WRONG_BYTES, "model-00002-of-00002.safetensors")
+    ran = _stage(MODEL, "--to", f"s3://{BUCKET}", "--files", "1")
+    assert hub.fired[Fault.WRONG_BYTES] == 1
+    assert (ran.exit_code, _keys()) == (1, [])
+    assert ran.stderr.splitlines()[-1].startswith("IntegrityError: ")
+
+
+def test_ctrl_c_ends_it_at_once_and_the_next_run_goes_on(hub: HubServer) -> None:
+    hub.bytes_per_second = 5_000
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tools.cli", "stage", MODEL, "--to", f"s3://{BUCKET}"],
+        env={**os.environ, "PYTHONPATH": "layers/autoscaler"},
+        stderr=subprocess.PIPE,
+    )
+    end = time.monotonic() + 30
+    while not any(seen.place == "cdn" for seen in hub.seen):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    signalled = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    running.wait(30)
+    assert time.monotonic() - signalled < 15, "300 kB at 5 kB/s would take a minute"
+    assert running.returncode == 130
+    assert not [key for key in _keys() if key.startswith("passports/")]
+    hub.bytes_per_second = None
+    assert _stage(MODEL, "--to", f"s3://{BUCKET}").exit_code == 0
 
 
 def test_a_gated_model_wants_a_token(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

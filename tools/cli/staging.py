@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,10 +20,11 @@ from rich.progress import (
 )
 
 from autoscaler.aws.weights import S3WeightStore
-from autoscaler.staging.errors import StagingError
+from autoscaler.staging.errors import HubReplyError, StagingError
+from autoscaler.staging.errors import RefusedError as RefusedContentError
 from autoscaler.staging.hub import DEFAULT_ENDPOINT, HubClient
 from autoscaler.staging.job import Source, StagedFile
-from autoscaler.staging.passport import seal, standing_passport
+from autoscaler.staging.passport import discard, seal, standing_passport
 from autoscaler.staging.plan import StagingPlan, plan_staging
 from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
@@ -52,6 +52,7 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
     the prefix of `--to` if it has one."""
     store = S3WeightStore(s3, *_place(order.to))
     hub = HubClient(os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT), os.environ.get("HF_TOKEN"))
+    plan = None
     try:
         pinned = hub.resolve(order.model, order.revision)
         standing = standing_passport(store, order.model, pinned.commit, order.trust_remote_code)
@@ -70,6 +71,8 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
         seconds = time.monotonic() - began
         passport = seal(plan, store)
     except StagingError as refused:
+        if plan is not None and isinstance(refused, (RefusedContentError, HubReplyError)):
+            discard(plan, store)
         raise CliError(f"{type(refused).__name__}: {refused}") from None
     return {
         "passport": passport.key,
@@ -142,6 +145,8 @@ def _move(
 
             def tell(count: int) -> None:
                 nonlocal told
+                if stop.is_set():
+                    raise _StoppedError
                 told += count
                 progress.advance(whole, count)
 
@@ -158,13 +163,36 @@ def _move(
 def _all(
     move: Callable[[int], StagedFile], count: int, at_a_time: int, stop: threading.Event
 ) -> list[StagedFile]:
-    """All files, some at a time; the first failure ends it, and what is large at its next part."""
-    with ThreadPoolExecutor(max_workers=at_a_time) as pool:
-        futures = [pool.submit(move, index) for index in range(count)]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        failed = next((one for one in futures if one in done and one.exception()), None)
-        if failed is not None:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            failed.result()
-    return [future.result() for future in futures]
+    """All files, some at a time; after a failure the others end at their next window.
+
+    Threads of our own, because a pool's are waited for when the process ends: Ctrl-C would last as
+    long as the files under way.
+    """
+    todo, lock, over = iter(range(count)), threading.Lock(), threading.Semaphore(0)
+    staged: dict[int, StagedFile] = {}
+    failures: list[Exception] = []
+
+    def work() -> None:
+        while not stop.is_set():
+            with lock:
+                index = next(todo, None)
+            if index is None:
+                break
+            try:
+                staged[index] = move(index)
+            except Exception as failure:  # noqa: BLE001 - raised below, in the caller's thread
+                failures.append(failure)
+                stop.set()
+        over.release()
+
+    for _ in range(at_a_time):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in range(at_a_time):
+        over.acquire()
+    if failures:
+        raise failures[0]
+    return [staged[index] for index in range(count)]
+
+
+class _StoppedError(Exception):
+    """Another file failed, or a person had enough."""

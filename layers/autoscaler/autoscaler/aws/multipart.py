@@ -48,16 +48,16 @@ class S3PartUploads(PartUploads):
         put_windows(self._s3, "upload_part", parameters, headers, [part], len(part))
 
     def complete(self, key: str, upload: str, parts: int, crc64nvme: str) -> None:
-        etags = self._etags(key, upload)
-        if [number for number, _ in etags] != list(range(1, parts + 1)):
-            raise IntegrityError(f"{key}: {len(etags)} of {parts} parts are there")
+        there = self._parts(key, upload)
+        if [part["PartNumber"] for part in there] != list(range(1, parts + 1)):
+            raise IntegrityError(f"{key}: {len(there)} of {parts} parts are there")
         self._call(
             "complete_multipart_upload",
             key,
             UploadId=upload,
             ChecksumCRC64NVME=crc64nvme,
             ChecksumType="FULL_OBJECT",
-            MultipartUpload={"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in etags]},
+            MultipartUpload={"Parts": there},
         )
 
     def abort(self, key: str, upload: str) -> None:
@@ -103,18 +103,17 @@ class S3PartUploads(PartUploads):
             self.abort(key, upload)
             raise
 
-    def _etags(self, key: str, upload: str) -> list[tuple[int, str]]:
+    def _parts(self, key: str, upload: str) -> list[dict[str, Any]]:
+        """What S3 has, as it wants to be told again when the upload is completed."""
         pages = self._s3.get_paginator("list_parts").paginate(
             Bucket=self._bucket, Key=self._base + key, UploadId=upload
         )
         try:
-            return [
-                (part["PartNumber"], part["ETag"])
-                for page in pages
-                for part in page.get("Parts", ())
-            ]
+            parts = [part for page in pages for part in page.get("Parts", ())]
         except (ClientError, BotoCoreError) as error:
             raise _translated(key, error) from error
+        told = ("PartNumber", "ETag", "ChecksumCRC64NVME")
+        return [{name: part[name] for name in told if name in part} for part in parts]
 
     def _call(self, operation: str, key: str, **parameters: Any) -> Any:
         place = {"Bucket": self._bucket, "Key": self._base + key}
