@@ -53,7 +53,7 @@ unit: setup ## every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench-staging: $(BENCH_VENV)/.ready ## how fast weights move, against the usual way (some minutes)
-	$(BENCH_VENV)/bin/python -m benchmarks.staging
+	PYTHONPATH=layers/autoscaler:. $(BENCH_VENV)/bin/python -m benchmarks.staging
 
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)

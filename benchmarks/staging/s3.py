@@ -1,7 +1,7 @@
 """An S3 that checks what it gets and keeps only what is small: for the benchmark.
 
-It verifies `x-amz-checksum-sha256` while a body comes in, as S3 does; the weights themselves are
-dropped. Single and multipart uploads, no signatures.
+It verifies the checksum that a request declares while the body comes in, as S3 does; the weights
+themselves are dropped. Single and multipart uploads, no signatures.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ import json
 import socketserver
 import sys
 import threading
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
+
+from awscrt import checksums
 
 _BLOCK = 1 << 20
 _KEPT_BYTES = 1 << 20
@@ -35,6 +39,39 @@ class _Upload:
     parts: dict[int, int] = field(default_factory=dict)
 
 
+class _Checksum:
+    """What a request says its body has, and what it really has."""
+
+    _CRC: ClassVar[dict[str, tuple[Callable[[memoryview, int], int], int]]] = {
+        "x-amz-checksum-crc32": (zlib.crc32, 4),
+        "x-amz-checksum-crc64nvme": (checksums.crc64nvme, 8),
+    }
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.sha256 = hashlib.sha256()
+        self._sha256 = headers.get("x-amz-checksum-sha256")
+        self._crc = next((name for name in self._CRC if name in headers), None)
+        self._declared_crc, self._value = headers.get(self._crc or ""), 0
+
+    def update(self, block: memoryview) -> None:
+        if self._sha256:
+            self.sha256.update(block)
+        if self._crc:
+            self._value = self._CRC[self._crc][0](block, self._value)
+
+    @property
+    def has_sha256(self) -> bool:
+        return self._sha256 is not None
+
+    def holds(self) -> bool:
+        if self._sha256 and base64.b64decode(self._sha256) != self.sha256.digest():
+            return False
+        if self._crc and self._declared_crc:
+            value = self._value.to_bytes(self._CRC[self._crc][1], "big")
+            return base64.b64decode(self._declared_crc) == value
+        return True
+
+
 class S3Handler(BaseHTTPRequestHandler):
     """One request after another on a connection."""
 
@@ -50,16 +87,15 @@ class S3Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         key, query = self._target()
-        whole, content, length = self._body()
-        declared = self.headers.get("x-amz-checksum-sha256")
-        if declared and base64.b64decode(declared) != whole.digest():
+        checksum, content, length = self._body()
+        if not checksum.holds():
             self._answer(400, b"<Error><Code>BadDigest</Code></Error>")
             return
         with self.lock:
             if "partNumber" in query:
                 self.uploads[key].parts[int(query["partNumber"][0])] = length
             else:
-                sha = whole.hexdigest() if declared else None
+                sha = checksum.sha256.hexdigest() if checksum.has_sha256 else None
                 self.objects[key] = _Object(length, sha, content)
         self._answer(200, ETag='"0"')
 
@@ -121,23 +157,21 @@ class S3Handler(BaseHTTPRequestHandler):
             parts.query, keep_blank_values=True
         )
 
-    def _body(self) -> tuple[hashlib._Hash, bytes | None, int]:
+    def _body(self) -> tuple[_Checksum, bytes | None, int]:
         length = int(self.headers.get("Content-Length", 0))
-        wanted = self.headers.get("x-amz-checksum-sha256") is not None
-        digest, kept, left = hashlib.sha256(), bytearray(), length
+        checksum, kept, left = _Checksum(self.headers), bytearray(), length
         block = memoryview(bytearray(_BLOCK))
         while left:
             count = self.rfile.readinto1(block[: min(left, _BLOCK)])  # type: ignore[attr-defined]
             if not count:
                 raise ConnectionError("the body ended early")
-            if wanted:
-                digest.update(block[:count])
+            checksum.update(block[:count])
             if length <= _KEPT_BYTES:
                 kept += block[:count]
             with self.lock:  # also what never becomes an object
                 self.received["bytes"] += count
             left -= count
-        return digest, bytes(kept) if length <= _KEPT_BYTES else None, length
+        return checksum, bytes(kept) if length <= _KEPT_BYTES else None, length
 
     def _answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
