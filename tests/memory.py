@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from autoscaler.control.world import World
+from autoscaler.endpoints.learned import StoredPattern
 from autoscaler.endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -71,13 +72,16 @@ class MemoryStore:
         status: EndpointStatus,
         *,
         spec: EndpointSpec | None = None,
+        pattern: StoredPattern | None = None,
         segments: Sequence[UsageSegment] = (),
         entries: Sequence[HistoryEntry] = (),
     ) -> EndpointStatus:
         self._check(status)
         saved = status.model_copy(update={"version": status.version + 1})
-        kept = spec or self.records[status.name].spec
-        self.records[status.name] = EndpointRecord(spec=kept, status=saved)
+        before = self.records[status.name]
+        self.records[status.name] = EndpointRecord(
+            spec=spec or before.spec, status=saved, pattern=pattern or before.pattern
+        )
         self.segments += segments
         self.entries += entries
         return saved

@@ -7,7 +7,15 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from autoscaler.policy import Bounds, History, Hold, Observation, Phase, Recommendation
+from autoscaler.policy import (
+    Bounds,
+    History,
+    Hold,
+    Observation,
+    Pattern,
+    Phase,
+    Recommendation,
+)
 from autoscaler.spec import EndpointSpec
 from tests.unit.policy_cases import a_spec
 
@@ -57,6 +65,8 @@ def specs(draw: st.DrawFn) -> EndpointSpec:
             "max_copies": draw(st.integers(max(low, 1), 8)),
             "stabilization_window": draw(st.sampled_from(["0s", "1m", "5m"])),
             "target_concurrency": draw(st.sampled_from([None, 1, concurrency])),
+            "keep_alive": draw(st.sampled_from(["learned", "10m"])),
+            "waiting_usd_per_request_minute": draw(st.sampled_from([0, 0.001, 0.01, 1])),
         },
         budget={
             "monthly_usd": draw(st.sampled_from([None, 100])),
@@ -86,6 +96,8 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         wakes_today=draw(st.integers(0, 6)),
         spent_this_month_usd=draw(st.sampled_from([Decimal(0), Decimal(100), Decimal(500)])),
         retry_at=draw(st.sampled_from([None, now - ago(), now + ago()])),
+        arrivals_per_second=draw(st.none() | st.floats(0, 50)),
+        usd_per_copy_hour=draw(st.sampled_from([None, 0.5, 2.61, 98.0])),
     )
 
 
@@ -98,8 +110,22 @@ def histories(draw: st.DrawFn, now: datetime) -> History:
     )
     leads = st.integers(1, 1800).map(lambda seconds: timedelta(seconds=seconds))
     return History(
-        tuple(draw(st.lists(ones, max_size=12))), tuple(draw(st.lists(leads, max_size=5)))
+        tuple(draw(st.lists(ones, max_size=12))),
+        tuple(draw(st.lists(leads, max_size=5))),
+        draw(patterns(now)),
     )
+
+
+@st.composite
+def patterns(draw: st.DrawFn, now: datetime) -> Pattern:
+    """Idle times of a few hours' past, of the second copy too, and wakes that made wait."""
+    pattern = Pattern()
+    for seconds in draw(st.lists(st.floats(0, 40_000), max_size=12)):
+        pattern = pattern.with_gap(now - timedelta(seconds=seconds), timedelta(seconds=seconds))
+        pattern = pattern.with_upper_gap(draw(st.integers(2, 5)), timedelta(seconds=seconds))
+    for waited in draw(st.lists(st.floats(0, 100_000), max_size=4)):
+        pattern = pattern.with_wake(now, waited, draw(st.floats(0, 600))).with_shortage(waited)
+    return pattern
 
 
 Case = tuple[EndpointSpec, Observation, History, datetime]

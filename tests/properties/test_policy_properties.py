@@ -4,22 +4,26 @@
 2. A spent budget allows one copy at most; spent wakes and a back-off allow no wake.
 3. No sleep with work, a hold, or a missing signal; no step down on a missing signal.
 4. More backlog never means fewer copies.
-5. The same input gives the same output, and an observation that comes twice changes nothing.
+5. The same input gives the same output; an observation that comes twice, late or blind teaches
+   nothing.
 6. Under constant load copies go up, come down once, and stay: no oscillation.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autoscaler.policy import Observation, Phase, Transition, decide, remember
+from autoscaler.policy import Observation, Pattern, Phase, Transition, decide, learn, remember
 from autoscaler.policy.budget import is_spent
+from autoscaler.policy.economy import Economy
+from autoscaler.policy.keep_alive import cheapest
 from autoscaler.policy.stabilization import MOST_REMEMBERED
-from tests.properties.policy_strategies import LEFT_ALONE, START, Case, cases
+from autoscaler.policy.worth import Flow, worthwhile
+from tests.properties.policy_strategies import LEFT_ALONE, START, Case, cases, patterns
 from tests.unit.policy_cases import Loop, a_spec
 
 
@@ -117,6 +121,55 @@ def test_an_observation_that_comes_twice_changes_nothing(case: Case) -> None:
     assert len(once.recommendations) <= MOST_REMEMBERED
 
 
+@given(cases(), st.integers(0, 3600))
+def test_an_observation_that_is_not_newer_teaches_nothing(case: Case, seconds: int) -> None:
+    spec, observation, history, now = case
+    once = learn(history, spec, observation, now)
+    assert learn(once, spec, observation, now) == once
+    assert learn(once, spec, observation, now - timedelta(seconds=seconds)) == once
+
+
+@given(cases(), st.lists(st.integers(1, 900), min_size=2, max_size=20))
+def test_what_was_not_seen_is_not_learned(case: Case, seconds: list[int]) -> None:
+    spec, observation, history, now = case
+    blind = replace(observation, backlog=None, in_flight=None)
+    for gap in seconds:
+        now += timedelta(seconds=gap)
+        history = learn(history, spec, blind, now)
+    assert history.pattern == case[2].pattern
+
+
+@given(patterns(START), st.floats(0.1, 100), st.floats(0, 10), st.floats(0, 10))
+def test_a_dearer_start_never_shortens_the_keep_alive(
+    pattern: Pattern, usd_per_hour: float, one: float, other: float
+) -> None:
+    cheap, dear = (
+        cheapest((pattern.all_gaps,), usd_per_hour / 3600, usd) for usd in sorted((one, other))
+    )
+    assert cheap <= dear
+
+
+@given(
+    st.floats(0, 5000), st.floats(0, 100), st.floats(0.01, 50), st.integers(0, 8), st.floats(0, 1)
+)
+def test_more_waiting_never_makes_fewer_copies_worthwhile(
+    waiting: float, arriving: float, rate: float, serving: int, price: float
+) -> None:
+    prices = Economy(copy_usd=2.61 / 3600, waiting_usd=price / 60, lead_seconds=245)
+    sizes = [
+        worthwhile(
+            Flow(queue, arriving, rate),
+            prices,
+            serving=serving,
+            desired=serving,
+            most=12,
+            stabilization_seconds=300,
+        )
+        for queue in (waiting, waiting * 1.5 + 1)
+    ]
+    assert max(1, serving) <= sizes[0] <= sizes[1] <= max(12, serving)
+
+
 @given(cases([Phase.AWAKE]))
 def test_carrying_a_decision_out_leaves_nothing_more_to_lower(case: Case) -> None:
     spec, observation, history, now = case
@@ -134,16 +187,29 @@ def test_carrying_a_decision_out_leaves_nothing_more_to_lower(case: Case) -> Non
     max_copies=st.integers(1, 8),
     target=st.sampled_from([None, 4, 16]),
     window=st.sampled_from(["1m", "5m"]),
+    price=st.sampled_from([None, 0.5, 2.61, 98.0]),
 )
 def test_constant_load_does_not_oscillate(
-    rate: float, backlog: int, seconds: float, max_copies: int, target: int | None, window: str
+    rate: float,
+    backlog: int,
+    seconds: float,
+    max_copies: int,
+    target: int | None,
+    window: str,
+    price: float | None,
 ) -> None:
     scaling = {
         "max_copies": max_copies,
         "target_concurrency": target,
         "stabilization_window": window,
     }
-    loop = Loop(a_spec(scaling=scaling), START, seconds_per_request=seconds, waiting=backlog)
+    loop = Loop(
+        a_spec(scaling=scaling),
+        START,
+        seconds_per_request=seconds,
+        usd_per_copy_hour=price,
+        waiting=backlog,
+    )
     for _ in range(240):
         loop.minute(rate)
     steps = [after - before for before, after in zip(loop.copies, loop.copies[1:], strict=False)]

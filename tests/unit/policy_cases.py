@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from autoscaler.policy import (
+    LONGEST_STAY,
     Bounds,
     Decision,
     History,
@@ -19,6 +20,7 @@ from autoscaler.policy import (
     Recommendation,
     Transition,
     decide,
+    learn,
     remember,
 )
 from autoscaler.spec import EndpointSpec, parse_spec
@@ -38,7 +40,11 @@ PEAK = {
 
 
 def a_spec(*, windows: Iterable[Any] = (), zone: str | None = None, **parts: Any) -> EndpointSpec:
-    """0 to 2 copies, keep-alive 10m; by default one copy works off 192 requests in 2m."""
+    """0 to 2 copies, keep-alive 10m; by default one copy works off 192 requests in 2m and shall
+    have 8 in flight."""
+    fixed: dict[str, Any] = {"max_copies": 2, "keep_alive": "10m"}
+    if "serving" not in parts:
+        fixed["target_concurrency"] = 8
     return parse_spec(
         {
             "name": "llama",
@@ -46,7 +52,7 @@ def a_spec(*, windows: Iterable[Any] = (), zone: str | None = None, **parts: Any
             "instances": {"types": ["ml.g6e.xlarge"]},
             "schedule": {"time_zone": zone, "windows": list(windows)},
             **parts,
-            "scaling": {"max_copies": 2, **parts.get("scaling", {})},
+            "scaling": {**fixed, **parts.get("scaling", {})},
         }
     )
 
@@ -96,12 +102,14 @@ class Loop:
     spec: EndpointSpec
     now: datetime
     seconds_per_request: float = 10.0
+    usd_per_copy_hour: float | None = None
     phase: Phase = Phase.ASLEEP
     waiting: float = 0.0
     desired: int = 0
     bounds: Bounds = field(default_factory=lambda: Bounds(0, 0))
     history: History = NOTHING
     in_flight: float = 0.0
+    arrivals: float = 0.0  # in the last minute
     wakes: int = 0
     low_minutes: int = 0
     events: list[tuple[str, str]] = field(default_factory=list)
@@ -113,17 +121,14 @@ class Loop:
     def minute(self, arrivals: float = 0) -> Decision:
         """Requests arrive and are served for a minute; then the policy looks."""
         self.now += MINUTE
+        self.arrivals = arrivals
         self._serve(arrivals)
         self._proceed()
         observation = self.observation()
+        self.history = learn(self.history, self.spec, observation, self.now)
         decision = decide(self.spec, observation, self.history, self.now)
         self._act(decision)
-        self.history = remember(
-            self.history,
-            decision.recommendation,
-            self.spec.scaling.stabilization_window,
-            self.now,
-        )
+        self.history = remember(self.history, decision.recommendation, LONGEST_STAY, self.now)
         self.copies.append(self.desired)
         return decision
 
@@ -140,6 +145,8 @@ class Loop:
             last_active_at=self.active,
             seconds_per_request=self.seconds_per_request,
             wakes_today=self.wakes,
+            arrivals_per_second=self.arrivals / 60,
+            usd_per_copy_hour=self.usd_per_copy_hour,
         )
 
     def _serve(self, arrivals: float) -> None:

@@ -156,7 +156,7 @@ def test_a_message_does_not_wake_what_may_not_be_woken_now(desk, spent) -> None:
     now = desk.world.clock.now()
     changes = {
         "backing off": {"retry_at": now + timedelta(minutes=3)},
-        "wakes of the day": {"wakes_on": now.date(), "wakes_today": 48},
+        "wakes of the day": {"wakes_on": now.date(), "wakes_today": 96},
     }[spent]
     put(desk.world, asleep(NAME, **changes), spec(NAME))
     assert dispatch(desk, NAME, [message()]) == ["m-1"]

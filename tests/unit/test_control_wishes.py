@@ -246,7 +246,7 @@ def test_a_sleep_that_is_tried_again_keeps_the_cause_that_lets_it_go_on(world) -
 
 def test_a_sleep_goes_on_when_the_wakes_of_the_day_are_spent(world) -> None:
     today = world.clock.now().date()
-    put(world, asleep(NAME, phase=Phase.SLEEPING, wakes_on=today, wakes_today=48))
+    put(world, asleep(NAME, phase=Phase.SLEEPING, wakes_on=today, wakes_today=96))
     world.load.loads[NAME] = Load(backlog=5, concurrency_per_copy=None)
     assert may_sleep(world, NAME, 1)
 

@@ -196,7 +196,7 @@ def test_startup_timeouts_stay_within_what_is_allowed(model_id: str, seconds: in
     assert set(timeouts.values()) == {seconds}
 
 
-def test_target_tracking_aims_at_half_of_what_a_copy_takes() -> None:
+def test_target_tracking_aims_at_what_a_copy_takes() -> None:
     built = build(spec(serving={"concurrency_per_copy": 12}))
 
     assert built.scalable_target == {
@@ -207,7 +207,7 @@ def test_target_tracking_aims_at_half_of_what_a_copy_takes() -> None:
         "MaxCapacity": 2,
     }
     tracking = built.scaling_policy["TargetTrackingScalingPolicyConfiguration"]
-    assert tracking["TargetValue"] == 6.0
+    assert tracking["TargetValue"] == 12.0
     assert built.scaling_policy["PolicyType"] == "TargetTrackingScaling"
 
 

@@ -38,7 +38,7 @@ def test_the_drain_target_sets_how_much_a_copy_may_have_before_it() -> None:
 
 @pytest.mark.parametrize(
     ("in_flight", "target", "copies"),
-    [(0, None, 0), (8, None, 1), (8.1, None, 2), (24, None, 3), (24, 12, 2), (0.9, 0.3, 3)],
+    [(0, None, 0), (16, None, 1), (16.1, None, 2), (8.1, 8, 2), (24, 12, 2), (0.9, 0.3, 3)],
 )
 def test_copies_for_concurrency(in_flight: float, target: float | None, copies: int) -> None:
     spec = a_spec(scaling={"target_concurrency": target})

@@ -39,6 +39,19 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         "13 requests are in flight and one copy shall have 8: 2 copies.",
     ),
     (
+        ReasonCode.WAITING_COSTS_MORE,
+        SIX_COPIES,
+        seen(
+            backlog=116,
+            in_flight=16.0,
+            seconds_per_request=10.0,
+            arrivals_per_second=3.0,
+            usd_per_copy_hour=2.61,
+        ),
+        History(),
+        "116 requests and those to come would wait for longer than another copy costs: 6 copies.",
+    ),
+    (
         ReasonCode.DEMAND_FELL,
         SIX_COPIES,
         seen(desired_copies=5, in_flight=3.0),
@@ -97,7 +110,7 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
     (
         ReasonCode.STABILIZING,
         SIX_COPIES,
-        seen(desired_copies=5, in_flight=3.0),
+        seen(desired_copies=5, observed_copies=5, in_flight=3.0),
         recommended((9, 2), (4, 5)),
         "Demand fell to 1 copy: 5 stay until that held for 5m.",
     ),

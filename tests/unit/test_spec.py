@@ -233,7 +233,7 @@ def test_what_is_no_duration(text: Any) -> None:
 
 def test_defaults_that_depend_on_other_fields() -> None:
     spec = parse_spec(yaml.safe_load(WHOLE))
-    assert spec.target_concurrency == 8  # half of what a copy takes
+    assert spec.target_concurrency == 16  # what a copy takes
     assert spec.highest_max_copies == 1
     single = parse_spec(yaml.safe_load(WHOLE + "serving: {concurrency_per_copy: 1}"))
     assert single.target_concurrency == 1

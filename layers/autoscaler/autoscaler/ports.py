@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from .endpoints.learned import StoredPattern
 from .endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -50,6 +51,7 @@ class EndpointStore(Protocol):
         status: EndpointStatus,
         *,
         spec: EndpointSpec | None = None,
+        pattern: StoredPattern | None = None,
         segments: Sequence[UsageSegment] = (),
         entries: Sequence[HistoryEntry] = (),
     ) -> EndpointStatus:
@@ -59,8 +61,8 @@ class EndpointStore(Protocol):
         """
 
     def forget(self, status: EndpointStatus) -> None:
-        """Removes spec and status (history, usage and the last generation stay); conditional
-        like `save`."""
+        """Removes spec, status and pattern; history, usage and the last generation stay.
+        Conditional like `save`."""
 
     def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
         """Closed segments of all endpoints that touch [start, end)."""
@@ -83,9 +85,11 @@ class Load:
     """An endpoint's queue and model as measured; None: the signal is missing."""
 
     backlog: int | None
-    concurrency_per_copy: float | None  # the highest of the last minutes
+    concurrency_per_copy: float | None  # as it was told last
     invocations: float | None = None  # requests of the last minutes, from whomever
     seconds_per_request: float | None = None
+    served_per_second: float | None = None  # in the busiest of the last minutes
+    invoked_at: datetime | None = None  # the end of the last minute that had a request
 
 
 class LoadReader(Protocol):

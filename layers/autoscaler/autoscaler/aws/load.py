@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from .clients import client, error_code
 
 _QUERIES_PER_CALL = 500
 _LOOK_BACK = timedelta(minutes=3)
+_PERIOD = timedelta(minutes=1)
 _THREADS = 16
 _METRICS = (
     # (key, metric, statistic); ModelLatency is in microseconds.
@@ -45,9 +47,11 @@ class AwsLoadReader:
         return {
             name: Load(
                 backlog=backlogs[name],
-                concurrency_per_copy=metrics.get((name, "concurrency")),
-                invocations=metrics.get((name, "invocations")),
-                seconds_per_request=_seconds(metrics.get((name, "latency"))),
+                concurrency_per_copy=metrics[name].newest("concurrency"),
+                invocations=metrics[name].total("invocations"),
+                seconds_per_request=_seconds(metrics[name].newest("latency")),
+                served_per_second=metrics[name].busiest("invocations"),
+                invoked_at=metrics[name].last_above_zero("invocations", now),
             )
             for name in names
         }
@@ -83,8 +87,8 @@ class AwsLoadReader:
                 return None
             raise
 
-    def _metrics(self, names: Sequence[str], now: datetime) -> dict[tuple[str, str], float]:
-        found: dict[tuple[str, str], float] = {}
+    def _metrics(self, names: Sequence[str], now: datetime) -> dict[str, _Series]:
+        found = {name: _Series() for name in names}
         wanted = [(name, *metric) for name in names for metric in _METRICS]
         for first in range(0, len(wanted), _QUERIES_PER_CALL):
             batch = wanted[first : first + _QUERIES_PER_CALL]
@@ -95,10 +99,8 @@ class AwsLoadReader:
             )
             for page in pages:
                 for reply in page["MetricDataResults"]:
-                    name, key, _, statistic = batch[int(reply["Id"][1:])]
-                    if reply["Values"]:
-                        total = sum if statistic == "Sum" else max
-                        found[name, key] = total(reply["Values"])
+                    name, key, _, _ = batch[int(reply["Id"][1:])]
+                    found[name].add(key, reply["Timestamps"], reply["Values"])
         return found
 
     def _query(self, index: int, name: str, _key: str, metric: str, statistic: str) -> Any:
@@ -111,10 +113,38 @@ class AwsLoadReader:
                     "MetricName": metric,
                     "Dimensions": [{"Name": "InferenceComponentName", "Value": component}],
                 },
-                "Period": 60,
+                "Period": int(_PERIOD.total_seconds()),
                 "Stat": statistic,
             },
         }
+
+
+@dataclass
+class _Series:
+    """The last minutes of an endpoint's metrics, by key: (start of the minute, value)."""
+
+    points: dict[str, list[tuple[datetime, float]]] = field(default_factory=dict)
+
+    def add(self, key: str, starts: Sequence[datetime], values: Sequence[float]) -> None:
+        self.points.setdefault(key, []).extend(zip(starts, values, strict=True))
+
+    def newest(self, key: str) -> float | None:
+        points = self.points.get(key)
+        return max(points)[1] if points else None
+
+    def total(self, key: str) -> float | None:
+        points = self.points.get(key)
+        return sum(value for _, value in points) if points else None
+
+    def busiest(self, key: str) -> float | None:
+        """A second, in the busiest minute."""
+        points = self.points.get(key)
+        return max(value for _, value in points) / _PERIOD.total_seconds() if points else None
+
+    def last_above_zero(self, key: str, now: datetime) -> datetime | None:
+        """The end of the last minute in which there was anything."""
+        ends = [start + _PERIOD for start, value in self.points.get(key, ()) if value]
+        return min(max(ends), now) if ends else None
 
 
 def _seconds(microseconds: float | None) -> float | None:

@@ -4,6 +4,7 @@
 |------------------|-----------------------|---------------------------------------------|
 | FLEET            | <name>#SPEC           | the spec                                    |
 | FLEET            | <name>#STATUS         | the status; `version`, `generation` as numbers |
+| FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
 | USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
@@ -22,6 +23,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..endpoints.learned import StoredPattern
 from ..endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -66,12 +68,14 @@ class TableStore:
         status: EndpointStatus,
         *,
         spec: EndpointSpec | None = None,
+        pattern: StoredPattern | None = None,
         segments: Sequence[UsageSegment] = (),
         entries: Sequence[HistoryEntry] = (),
     ) -> EndpointStatus:
         saved = status.model_copy(update={"version": status.version + 1})
         puts = [self._put(_status_item(saved), **_unchanged(status))]
         puts += [self._put(_spec_item(spec))] if spec else []
+        puts += [self._put(_pattern_item(status.name, pattern))] if pattern else []
         puts += [self._put(_segment_item(segment)) for segment in segments]
         puts += [self._put(_history_item(entry)) for entry in entries]
         self._write(puts)
@@ -84,7 +88,7 @@ class TableStore:
         return int(item["generation"]["N"]) if item else 0
 
     def forget(self, status: EndpointStatus) -> None:
-        keys = [_key(FLEET, f"{status.name}#STATUS"), _key(FLEET, f"{status.name}#SPEC")]
+        keys = [_key(FLEET, f"{status.name}#{part}") for part in ("STATUS", "SPEC", "PATTERN")]
         deletes = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
         deletes[0]["Delete"].update(_unchanged(status))
         self._write([*deletes, self._put(_forgotten_item(status))])
@@ -223,6 +227,10 @@ def _spec_item(spec: EndpointSpec) -> Item:
     return {**_key(FLEET, f"{spec.name}#SPEC"), "body": {"S": spec.model_dump_json()}}
 
 
+def _pattern_item(name: str, pattern: StoredPattern) -> Item:
+    return {**_key(FLEET, f"{name}#PATTERN"), "body": {"S": pattern.model_dump_json()}}
+
+
 def _segment_item(segment: UsageSegment) -> Item:
     sk = "#".join(
         (segment.start.isoformat(), segment.endpoint, segment.kind, segment.instance_type)
@@ -258,6 +266,7 @@ def _records(items: Iterator[Item]) -> list[EndpointRecord]:
         EndpointRecord(
             spec=EndpointSpec.model_validate_json(parts["SPEC"]),
             status=EndpointStatus.model_validate_json(parts["STATUS"]),
+            pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
         )
         for parts in bodies.values()
         if parts.keys() >= {"SPEC", "STATUS"}

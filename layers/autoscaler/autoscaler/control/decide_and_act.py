@@ -7,6 +7,7 @@ from datetime import datetime
 from ..alerts.events import BoundsChanged, CopiesChanged
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
+from ..policy.keep_alive import LONGEST_STAY
 from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
@@ -18,6 +19,7 @@ from .world import World
 _CAUSES = {
     ReasonCode.HELD: Cause.HOLD,
     ReasonCode.BACKLOG_WAITING: Cause.BACKLOG,
+    ReasonCode.WAITING_COSTS_MORE: Cause.BACKLOG,
     ReasonCode.WINDOW_OPEN: Cause.WINDOW,
     ReasonCode.WINDOW_AHEAD: Cause.WINDOW,
     ReasonCode.MINIMUM_KEPT: Cause.WINDOW,
@@ -63,7 +65,7 @@ def _move(
     recommendations = status.recommendations
     if decision.recommendation:
         recommendations = remember(
-            history(record), decision.recommendation, record.spec.scaling.stabilization_window, now
+            history(record), decision.recommendation, LONGEST_STAY, now
         ).recommendations
     text = decision.summary
     moved = status.model_copy(

@@ -106,7 +106,7 @@ def settled(record: EndpointRecord) -> EndpointRecord:
         for instance_type, instances in status.came.items()
     )
     kept = status.model_copy(update={"meters": meters})
-    return EndpointRecord(spec=record.spec, status=kept)
+    return record.having(kept)
 
 
 def cost(segments: Sequence[UsageSegment]) -> Decimal | None:

@@ -31,7 +31,7 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
     saved = world.store.save(status, entries=entries)
     if events:
         world.announcer.announce_all(events)
-    return EndpointRecord(spec=record.spec, status=saved)
+    return record.having(saved)
 
 
 def _hold_ended(status: EndpointStatus, now: datetime, events: list[Event]) -> EndpointStatus:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from ..catalog.prices import usd_per_hour
 from ..endpoints.status import EndpointRecord
-from ..policy.types import History, Observation
+from ..policy.learning import learn
+from ..policy.types import Episode, History, Observation
 from ..ports import Capacity, Load
 from .metering import spent_this_month
 
+# A growth over a longer time says little about now.
+_RECENT_SECONDS = 180.0
 NO_LOAD = Load(backlog=None, concurrency_per_copy=None)
 
 
@@ -32,19 +36,50 @@ def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
         spent_this_month_usd=spent_this_month(status, now),
         retry_at=status.retry_at,
+        arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
+        usd_per_copy_hour=_usd_per_copy_hour(record),
     )
 
 
+def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: datetime) -> float | None:
+    """Requests a second: those that were served, and the growth of what waits since the last
+    look, because a copy that is full serves no more than it can however many come."""
+    if load.backlog is None:
+        return load.served_per_second
+    waiting = max(0.0, load.backlog - (in_flight or 0.0))
+    since = (now - episode.looked_at).total_seconds() if episode.looked_at else 0.0
+    growth = (waiting - episode.waiting) / since if 1 <= since <= _RECENT_SECONDS else 0.0
+    return max(0.0, (load.served_per_second or 0.0) + growth)
+
+
+def _usd_per_copy_hour(record: EndpointRecord) -> float | None:
+    status = record.status
+    price = usd_per_hour(status.instance_type or record.spec.instances.types[0])
+    return None if price is None else float(price) / status.copies_per_instance
+
+
+def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> History:
+    """What the policy remembers after this look."""
+    return learn(history(record), record.spec, observe(record, load, capacity, now), now)
+
+
 def active_at(before: datetime | None, load: Load, now: datetime) -> datetime | None:
-    """When the endpoint was last seen at work: now, if anything waits, runs or just ran."""
-    busy = bool(load.backlog) or bool(load.concurrency_per_copy) or bool(load.invocations)
-    return now if busy else before
+    """When the endpoint was last seen at work: now, if anything waits or runs."""
+    if load.backlog or load.concurrency_per_copy:
+        return now
+    invoked = load.invoked_at or (now if load.invocations else None)
+    return max((at for at in (before, invoked) if at is not None), default=None)
 
 
 def history(record: EndpointRecord) -> History:
     """What the policy remembers of the endpoint."""
     status = record.status
-    return History(recommendations=status.recommendations, lead_times=status.lead_times())
+    return History(
+        recommendations=status.recommendations,
+        lead_times=status.lead_times(),
+        pattern=record.pattern.pattern(),
+        episode=status.episode,
+    )
 
 
 def remaining_lead(record: EndpointRecord, lead_time: timedelta, now: datetime) -> timedelta:

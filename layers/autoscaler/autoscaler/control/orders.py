@@ -93,7 +93,7 @@ def hold(
         )
     )
     if min_copies and saved.phase in (Phase.ASLEEP, Phase.SLEEPING):
-        record = EndpointRecord(spec=record.spec, status=saved)
+        record = record.having(saved)
         return request_wake(world, record, Cause.HOLD, min_copies, text + reason).status
     return saved
 

@@ -83,9 +83,7 @@ def record_awake(
             return
         if copies_per_instance is not None:
             placed = {"copies_per_instance": copies_per_instance}
-            record = EndpointRecord(
-                spec=record.spec, status=record.status.model_copy(update=placed)
-            )
+            record = record.having(record.status.model_copy(update=placed))
         _awake(world, record, capacity, load, now)
 
     return with_current(world, name, generation, step)
@@ -97,7 +95,7 @@ def _awake(
     created = record.status.phase is Phase.CREATING
     before = record.status
     came = seen(before, capacity.instances_by_type)
-    record = settled(EndpointRecord(spec=record.spec, status=came))
+    record = settled(record.having(came))
     counted, segments = metered(record, now, capacity.instances_by_type, Phase.AWAKE)
     awake = counted.model_copy(
         update={
@@ -114,7 +112,7 @@ def _awake(
             "cold_starts": before.cold_starts if created else _measured(before, now),
         }
     )
-    record = EndpointRecord(spec=record.spec, status=awake)
+    record = record.having(awake)
     bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds)
     seconds = (now - before.wished_at).total_seconds()
@@ -173,7 +171,7 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
             observed_copies=0, observed_instances=0, desired_copies=0, attempts=0,
             retry_at=next_wake(status, now), recommendations=(),
         )  # fmt: skip
-        _announce_asleep(world, EndpointRecord(spec=record.spec, status=saved), now)
+        _announce_asleep(world, record.having(saved), now)
 
     return with_current(world, name, generation, step)
 

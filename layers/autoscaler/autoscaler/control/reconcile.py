@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
@@ -18,7 +19,7 @@ from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
-from .observe import NO_LOAD, active_at
+from .observe import NO_LOAD, active_at, learned
 from .tend import remove_leftovers, tend_flow
 from .world import World
 
@@ -104,10 +105,16 @@ def observed(
             "last_active_at": active_at(status.last_active_at, load, now),
         }
     )
-    record = EndpointRecord(spec=record.spec, status=after)
+    record = record.having(after)
+    known = learned(record, load, capacity, now)
+    pattern = StoredPattern.of(known.pattern)
     counted, segments = metered(record, now, _billed(record, capacity), status.phase)
-    saved = world.store.save(counted, segments=segments)
-    return EndpointRecord(spec=record.spec, status=saved)
+    saved = world.store.save(
+        counted.model_copy(update={"episode": known.episode}),
+        pattern=pattern if pattern != record.pattern else None,
+        segments=segments,
+    )
+    return record.model_copy(update={"status": saved, "pattern": pattern})
 
 
 def _billed(record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:

@@ -83,7 +83,7 @@ def carry_out(
     if overtaken:
         world.flows.stop(overtaken, before.name, before.generation, text)
     world.flows.start(FLOWS[saved.phase], saved.name, saved.generation)
-    return EndpointRecord(spec=record.spec, status=saved)
+    return record.having(saved)
 
 
 def may_not_wake(record: EndpointRecord, now: datetime) -> bool:

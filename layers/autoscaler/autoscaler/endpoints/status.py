@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from ..policy.types import Bounds, Hold, Phase, Recommendation
+from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
 from ..spec import EndpointSpec
+from .learned import StoredPattern
 
 
 class Stored(BaseModel):
@@ -118,6 +119,7 @@ class EndpointStatus(Stored):
     hold: Hold | None = None
     cold_starts: tuple[ColdStart, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
+    episode: Episode = Episode()  # the idle time or the wait that is under way
     wakes_on: date | None = None
     wakes_today: int = 0
     missing_since: AwareDatetime | None = None  # a signal does not come since then
@@ -156,10 +158,15 @@ class Traffic(Stored):
 
 
 class EndpointRecord(Stored):
-    """Spec and status of one endpoint, as read together."""
+    """Spec, status and learned pattern of one endpoint, as read together."""
 
     spec: EndpointSpec
     status: EndpointStatus
+    pattern: StoredPattern = StoredPattern()
+
+    def having(self, status: EndpointStatus) -> EndpointRecord:
+        """The same endpoint with another status."""
+        return self.model_copy(update={"status": status})
 
 
 def utc_day(moment: datetime) -> date:

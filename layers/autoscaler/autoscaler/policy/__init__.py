@@ -2,11 +2,15 @@
 
 from .decide import decide
 from .foresight import DEFAULT_LEAD_TIME, lead_time
+from .keep_alive import LONGEST_STAY
+from .learning import learn
+from .pattern import Pattern
 from .schedule import WindowBounds, bounds_at, edges_between, next_edge
 from .stabilization import remember
 from .types import (
     Bounds,
     Decision,
+    Episode,
     History,
     Hold,
     Observation,
@@ -19,11 +23,14 @@ from .types import (
 
 __all__ = [
     "DEFAULT_LEAD_TIME",
+    "LONGEST_STAY",
     "Bounds",
     "Decision",
+    "Episode",
     "History",
     "Hold",
     "Observation",
+    "Pattern",
     "Phase",
     "Reason",
     "ReasonCode",
@@ -34,6 +41,7 @@ __all__ = [
     "decide",
     "edges_between",
     "lead_time",
+    "learn",
     "next_edge",
     "remember",
 ]

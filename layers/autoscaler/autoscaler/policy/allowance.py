@@ -20,7 +20,7 @@ class Allowance:
 
     min_copies: int
     max_copies: int
-    keep_alive: timedelta
+    keep_alive: timedelta | None  # None: as learned
     held: bool = False  # a person's hold is in force: no sleep
     reasons: tuple[Reason, ...] = ()
 

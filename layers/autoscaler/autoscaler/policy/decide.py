@@ -14,9 +14,10 @@ from ..spec import EndpointSpec
 from .allowance import Allowance, scheduled
 from .bounds import ZERO, bounds_awake, capped, clamp, floor_awake, with_hold
 from .budget import obstacle_to_wake, within_budget
-from .demand import Demand, measure
-from .foresight import foreseen
-from .keep_alive import judge
+from .demand import Demand, measure, staffed
+from .economy import Economy, economy
+from .foresight import foreseen, lead_time
+from .keep_alive import judge, stays
 from .schedule import next_edge
 from .stabilization import steady
 from .types import (
@@ -43,6 +44,7 @@ class _Case:
     now: datetime
     allowance: Allowance
     demand: Demand
+    prices: Economy | None
 
     def decided(
         self,
@@ -56,9 +58,31 @@ class _Case:
             copies=copies,
             transition=transition,
             reasons=(*self._given(), *reasons),
-            recommendation=Recommendation(self.now, self.demand.copies),
+            recommendation=Recommendation(self.now, self.asked),
             next_edge=next_edge(self.spec, self.now),
         )
+
+    @property
+    def asked(self) -> int:
+        """What shall be remembered as asked for: demand, and the copies that must not go yet.
+
+        Those are the ones that the present rate of arrivals will want again in a moment, and
+        those that still start although demand asked for them lately: what was just paid for is
+        not given back before it has served.
+        """
+        seen, asked = self.observation, self.demand.copies
+        if seen.phase is not Phase.AWAKE:
+            return asked
+        busy = min(seen.desired_copies, staffed(self.spec, seen))
+        return max(asked, busy, self._starting_copies())
+
+    def _starting_copies(self) -> int:
+        seen = self.observation
+        if seen.observed_copies >= seen.desired_copies:
+            return 0
+        recently = self.now - 2 * lead_time(self.history)
+        lately = [one.copies for one in self.history.recommendations if one.at > recently]
+        return min(seen.desired_copies, max(lately, default=0))
 
     def _given(self) -> tuple[Reason, ...]:
         """What asks for copies comes first: schedule and hold, unless they ask for none."""
@@ -71,8 +95,9 @@ def decide(
 ) -> Decision:
     """Returns what shall be, with its reasons. Pure; raises ValueError for a naive `now`."""
     allowance = _allowed(spec, observation, history, now)
-    demand = measure(spec, observation)
-    case = _Case(spec, observation, history, now, allowance, demand)
+    prices = economy(spec, observation, history)
+    demand = measure(spec, observation, prices, allowance.max_copies)
+    case = _Case(spec, observation, history, now, allowance, demand, prices)
     match observation.phase:
         case Phase.AWAKE:
             return _awake(case)
@@ -97,11 +122,21 @@ def _allowed(
 
 
 def _awake(case: _Case) -> Decision:
-    idleness = judge(case.allowance, case.demand, case.observation, case.now)
+    idleness = judge(
+        case.spec,
+        case.allowance,
+        case.demand,
+        case.observation,
+        case.history.pattern,
+        case.prices,
+        case.now,
+    )
     if idleness.sleep:
         return case.decided(ZERO, 0, Transition.SLEEP, idleness.reasons)
     floor = floor_awake(case.allowance)
-    sized = steady(case.spec, case.observation, case.history, case.demand, floor, case.now)
+    desired = case.observation.desired_copies
+    spans = stays(case.spec, case.history, case.prices, desired)
+    sized = steady(case.observation, case.history, case.asked, floor, spans, case.now)
     copies = clamp(sized.copies, case.allowance)
     reasons = (*sized.reasons, *capped(case.allowance, case.demand), *idleness.reasons)
     return case.decided(bounds_awake(case.allowance, case.demand, copies), copies, None, reasons)

@@ -1,17 +1,20 @@
 """How many copies the requests themselves ask for.
 
-Two measures, of which the larger counts: the backlog, which must be worked off within the drain
-target, and the concurrency, which the spec's target keeps below what a copy takes.
+Three measures, of which the largest counts: the backlog, which must be worked off within the drain
+target; the concurrency, which the spec's target keeps below what a copy takes; and what waiting
+costs, where that is more than another copy would.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 
 from ..spec import EndpointSpec, format_duration
+from .economy import Economy
 from .types import Observation, Phase, Reason, ReasonCode
 from .wording import counted
+from .worth import flow_of, worthwhile
 
 DEFAULT_SECONDS_PER_REQUEST = 10.0
 _SERVING = {Phase.AWAKE, Phase.WAKING, Phase.CREATING}
@@ -28,22 +31,30 @@ class Demand:
     reasons: tuple[Reason, ...]
 
 
-def measure(spec: EndpointSpec, observation: Observation) -> Demand:
-    """Returns the demand; while a signal is missing, never less than is desired now."""
+def measure(
+    spec: EndpointSpec, observation: Observation, prices: Economy | None = None, most: int = 0
+) -> Demand:
+    """Returns the demand; while a signal is missing, never less than is desired now.
+
+    `most` limits the copies that are weighed against waiting.
+    """
     missing = _missing(observation)
     by_backlog = _by_backlog(spec, observation)
     by_concurrency = _by_concurrency(spec, observation)
-    copies = max(by_backlog, by_concurrency)
+    by_worth = _by_worth(spec, observation, prices, most)
+    copies = max(by_backlog, by_concurrency, by_worth)
     reasons = [
         *_backlog_reason(spec, observation, by_backlog),
         *_concurrency_reason(spec, observation, by_backlog, by_concurrency),
+        *_worth_reason(observation, by_worth, max(by_backlog, by_concurrency)),
     ]
     if missing:
         kept = _kept_while_missing(observation)
         reasons.append(_missing_reason(missing, kept))
         copies = max(copies, kept)
     # A backlog that cannot be seen keeps the bound that an earlier one may have raised.
-    held_bound = observation.bounds.min_copies if observation.backlog is None else by_backlog
+    by_queue = max(by_backlog, by_worth)
+    held_bound = observation.bounds.min_copies if observation.backlog is None else by_queue
     return Demand(copies, held_bound, not missing, tuple(reasons))
 
 
@@ -59,6 +70,16 @@ def backlog_per_copy(spec: EndpointSpec, seconds_per_request: float | None) -> f
     return max(concurrency / seconds * spec.scaling.drain_target.total_seconds(), concurrency)
 
 
+def staffed(spec: EndpointSpec, observation: Observation) -> int:
+    """Copies for the work that arrives, with a margin for its randomness: the square-root rule
+    (Halfin and Whitt, 1981), load + √load slots. 0 where rate or service time are not known."""
+    rate, seconds = observation.arrivals_per_second, observation.seconds_per_request
+    if not rate or not seconds:
+        return 0
+    load = rate * seconds
+    return _round_up((load + sqrt(load)) / spec.serving.concurrency_per_copy)
+
+
 def _by_backlog(spec: EndpointSpec, observation: Observation) -> int:
     per_copy = backlog_per_copy(spec, observation.seconds_per_request)
     backlog = observation.backlog or 0
@@ -70,6 +91,34 @@ def _by_concurrency(spec: EndpointSpec, observation: Observation) -> int:
     if observation.phase not in _SERVING:
         return 0
     return _round_up((observation.in_flight or 0) / spec.target_concurrency)
+
+
+def _by_worth(
+    spec: EndpointSpec, observation: Observation, prices: Economy | None, most: int
+) -> int:
+    """More copies than now if they cost less than waiting for those that are there; else 0."""
+    if prices is None or not observation.backlog:
+        return 0
+    seconds = observation.seconds_per_request or DEFAULT_SECONDS_PER_REQUEST
+    copies = worthwhile(
+        flow_of(spec, observation, seconds),
+        prices,
+        serving=observation.observed_copies,
+        desired=observation.desired_copies,
+        most=most,
+        stabilization_seconds=spec.scaling.stabilization_window.total_seconds(),
+    )
+    return copies if copies > observation.desired_copies else 0
+
+
+def _worth_reason(observation: Observation, by_worth: int, otherwise: int) -> list[Reason]:
+    if by_worth <= max(otherwise, 1):
+        return []
+    text = (
+        f"{counted(observation.backlog or 0, 'request')} and those to come would wait for longer "
+        f"than another copy costs: {counted(by_worth, 'copy')}."
+    )
+    return [Reason(ReasonCode.WAITING_COSTS_MORE, text)]
 
 
 def _round_up(copies: float) -> int:

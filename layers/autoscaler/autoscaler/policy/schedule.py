@@ -37,7 +37,7 @@ class WindowBounds:
     name: str | None
     min_copies: int
     max_copies: int
-    keep_alive: timedelta
+    keep_alive: timedelta | None  # None: as learned
 
     def same_effect(self, other: WindowBounds) -> bool:
         """True when only the names differ."""

@@ -8,12 +8,11 @@ copies that are desired now stand for what is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..spec import EndpointSpec, format_duration
-from .demand import Demand
+from ..spec import format_duration
 from .types import History, Observation, Reason, ReasonCode, Recommendation
 from .wording import counted
 
@@ -30,17 +29,21 @@ class Sized:
 
 
 def steady(
-    spec: EndpointSpec,
     observation: Observation,
     history: History,
-    demand: Demand,
+    wanted: int,
     floor: int,
+    stays: Sequence[timedelta],
     now: datetime,
 ) -> Sized:
-    """Returns the size of an awake endpoint: at least `floor`, one step from what it is."""
-    if demand.copies > observation.desired_copies:
-        return limit_step(max(observation.desired_copies, floor), demand.copies)
-    return _shrink(spec, observation, history, max(demand.copies, floor), now)
+    """Returns the size of an awake endpoint: at least `floor`, one step from what it is.
+
+    `wanted` copies are asked for now. The second, third … goes when it was not asked for during
+    the first, second … of `stays`.
+    """
+    if wanted > observation.desired_copies:
+        return limit_step(max(observation.desired_copies, floor), wanted)
+    return _shrink(observation, history, max(wanted, floor), stays, now)
 
 
 def limit_step(desired: int, wanted: int) -> Sized:
@@ -53,19 +56,33 @@ def limit_step(desired: int, wanted: int) -> Sized:
 
 
 def _shrink(
-    spec: EndpointSpec, observation: Observation, history: History, wanted: int, now: datetime
+    observation: Observation,
+    history: History,
+    wanted: int,
+    stays: Sequence[timedelta],
+    now: datetime,
 ) -> Sized:
     desired = observation.desired_copies
-    window = spec.scaling.stabilization_window
-    highest = highest_recommended(history, wanted, desired, window, now)
-    span = format_duration(window)
-    if wanted < desired <= highest:
+    kept = _kept(history, wanted, desired, stays, now)
+    if wanted < desired <= kept:
+        span = format_duration(stays[desired - 2])
         text = f"Demand fell to {counted(wanted, 'copy')}: {desired} stay until that held for "
         return Sized(desired, (Reason(ReasonCode.STABILIZING, f"{text}{span}."),))
-    if highest < desired:
-        text = f"Demand asked for at most {counted(highest, 'copy')} in the last {span}: "
-        return Sized(highest, (Reason(ReasonCode.DEMAND_FELL, f"{text}down from {desired}."),))
+    if kept < desired:
+        span = format_duration(stays[desired - 2])
+        text = f"Demand asked for at most {counted(kept, 'copy')} in the last {span}: "
+        return Sized(kept, (Reason(ReasonCode.DEMAND_FELL, f"{text}down from {desired}."),))
     return Sized(max(wanted, desired))
+
+
+def _kept(
+    history: History, wanted: int, desired: int, stays: Sequence[timedelta], now: datetime
+) -> int:
+    """The highest copy that was asked for within its own time."""
+    for copy in range(desired, max(wanted, 1), -1):
+        if highest_recommended(history, wanted, desired, stays[copy - 2], now) >= copy:
+            return copy
+    return wanted
 
 
 def highest_recommended(

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from .pattern import Pattern
+
 
 class Phase(StrEnum):
     """Where an endpoint is in its life; `endpoints.phases` has the allowed transitions."""
@@ -32,6 +34,7 @@ class ReasonCode(StrEnum):
 
     BACKLOG_WAITING = "backlog_waiting"
     CONCURRENCY_HIGH = "concurrency_high"
+    WAITING_COSTS_MORE = "waiting_costs_more"
     DEMAND_FELL = "demand_fell"
     WINDOW_OPEN = "window_open"
     WINDOW_AHEAD = "window_ahead"
@@ -95,6 +98,8 @@ class Observation:
     wakes_today: int = 0
     spent_this_month_usd: Decimal = Decimal(0)
     retry_at: datetime | None = None  # no wake before this time (after a failed wake)
+    arrivals_per_second: float | None = None  # over the last minutes; None: not known
+    usd_per_copy_hour: float | None = None  # None: the price is not known
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,28 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
+class Episode:
+    """What is under way since the last look: an idle time, or a wake whose requests wait."""
+
+    looked_at: datetime | None = None
+    idle_from: datetime | None = None
+    upper_idle_from: tuple[datetime | None, ...] = ()  # by copy, from the second on
+    asked_at: datetime | None = None  # the first request that had to wait
+    at_zero: bool = False  # it found no copy; else, too few
+    waiting: float = 0.0
+    most_waiting: float = 0.0
+    waited_seconds: float = 0.0  # request-seconds
+    last_came_at: datetime | None = None  # when the queue was last seen to grow
+
+
+@dataclass(frozen=True)
 class History:
     """What is remembered of one endpoint: recommendations and its own cold starts."""
 
     recommendations: tuple[Recommendation, ...] = ()
     lead_times: tuple[timedelta, ...] = ()  # trigger to ready, newest last
+    pattern: Pattern = field(default_factory=Pattern)
+    episode: Episode = field(default_factory=Episode)
 
 
 class Transition(StrEnum):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PATTERN = re.compile(r"([0-9]+)([smhd])")
+LEARNED = "learned"
 LONGEST = timedelta(days=365)
 SHORTEST_IDLE = timedelta(seconds=30)
 
@@ -57,3 +58,19 @@ Duration = Annotated[
 
 # A keep-alive or a drain target: shorter than two ticks nothing could follow it.
 PatientDuration = Annotated[Duration, AfterValidator(not_too_short)]
+
+
+def _or_learned(value: Any) -> Any:
+    return None if value == LEARNED else value
+
+
+def _or_word(value: timedelta | None) -> str:
+    return LEARNED if value is None else format_duration(value)
+
+
+# None, written `learned`: the controller finds it from the endpoint's own idle times.
+KeepAlive = Annotated[
+    PatientDuration | None,
+    BeforeValidator(_or_learned),
+    PlainSerializer(_or_word, return_type=str, when_used="json"),
+]

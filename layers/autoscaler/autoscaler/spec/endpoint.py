@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from .durations import Duration, PatientDuration
+from .durations import Duration, KeepAlive, PatientDuration
 from .schedule import Schedule
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
@@ -92,8 +92,11 @@ class Scaling(_Part):
     max_copies: Annotated[int, Field(ge=1, le=100)] = 1
     target_concurrency: Annotated[float, Field(gt=0, le=1024)] | None = None
     drain_target: PatientDuration = timedelta(minutes=2)
-    keep_alive: PatientDuration = timedelta(minutes=10)
+    keep_alive: KeepAlive = None
     stabilization_window: Duration = timedelta(minutes=5)
+    waiting_usd_per_request_minute: Annotated[Decimal, Field(ge=0, le=100, decimal_places=6)] = (
+        Decimal("0.01")
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -109,7 +112,7 @@ class Budget(_Part):
     """What the endpoint may spend; None means no limit."""
 
     monthly_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=2)] | None = None
-    wakes_per_day: Annotated[int, Field(ge=1, le=1440)] = 48
+    wakes_per_day: Annotated[int, Field(ge=1, le=1440)] = 96
 
 
 class EndpointSpec(_Part):
@@ -152,8 +155,9 @@ class EndpointSpec(_Part):
 
     @property
     def target_concurrency(self) -> float:
-        """Requests per copy that scaling aims at; half of what a copy takes, unless said."""
-        return self.scaling.target_concurrency or max(1.0, self.serving.concurrency_per_copy / 2)
+        """Requests per copy that scaling aims at; what a copy takes, unless said: beyond that
+        they wait, and what waiting costs decides about another copy (docs/decisions/0005)."""
+        return self.scaling.target_concurrency or float(self.serving.concurrency_per_copy)
 
     @property
     def highest_max_copies(self) -> int:

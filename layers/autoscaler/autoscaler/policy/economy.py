@@ -1,0 +1,41 @@
+"""What the policy weighs against each other: the price of a copy and the price of waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ..spec import EndpointSpec
+from .foresight import lead_time
+from .types import History, Observation
+
+# From scaling in until SageMaker has given the instance back: FACTS.md, "release".
+RELEASE = timedelta(seconds=60)
+# A wait that nobody minds: the first token of a busy model takes as long.
+FREE_WAIT = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Economy:
+    """Prices in dollars a second, times in seconds."""
+
+    copy_usd: float  # of one copy, a second
+    waiting_usd: float  # of one request that waits, a second
+    lead_seconds: float
+    release_seconds: float = RELEASE.total_seconds()
+
+    @property
+    def start_usd(self) -> float:
+        """What a start bills without serving anything: until it is ready, and its release."""
+        return self.copy_usd * (self.lead_seconds + self.release_seconds)
+
+
+def economy(spec: EndpointSpec, observation: Observation, history: History) -> Economy | None:
+    """Returns the prices; None when that of a copy is not known, or is nothing."""
+    if not observation.usd_per_copy_hour:
+        return None
+    return Economy(
+        copy_usd=observation.usd_per_copy_hour / 3600,
+        waiting_usd=float(spec.scaling.waiting_usd_per_request_minute) / 60,
+        lead_seconds=lead_time(history).total_seconds(),
+    )

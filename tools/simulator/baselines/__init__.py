@@ -1,0 +1,1 @@
+"""What others do, as documented: each a controller for the simulator."""

@@ -1,0 +1,86 @@
+"""Always on, a fixed keep-alive, office hours."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import ceil
+
+from ..cluster import Cluster
+from ..engine import Habits
+from ..world import World
+
+_DAY = 86400.0
+_WEEKEND = 5
+
+
+def needed(cluster: Cluster) -> int:
+    """Copies that work on everything at once that is here now."""
+    here = cluster.waiting + cluster.in_flight
+    return ceil(here / cluster.world.concurrency_per_copy)
+
+
+@dataclass(frozen=True)
+class AlwaysOn:
+    """As many copies as are allowed, all the time."""
+
+    name: str = "always-on"
+
+    def habits(self, world: World) -> Habits:
+        return Habits(tick_seconds=3600.0, release_seconds=world.release_seconds)
+
+    def look(self, cluster: Cluster, now: float) -> int:
+        return cluster.world.max_copies
+
+
+@dataclass
+class KeepAlive:
+    """Copies follow demand at once and stay for so many minutes after it fell; wakes for the
+    first request."""
+
+    minutes: float
+    _wanted: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def name(self) -> str:
+        return f"keep-alive {self.minutes:g} min"
+
+    def habits(self, world: World) -> Habits:
+        return Habits(15.0, world.release_seconds, wakes_on_arrival=True, looks_when_ready=True)
+
+    def look(self, cluster: Cluster, now: float) -> int:
+        if not self._wanted:  # it begins as if its fleet had been needed until now
+            self._wanted.append((0.0, cluster.desired_copies))
+        wanted = needed(cluster)
+        return highest(self._wanted, now, min(wanted, cluster.world.max_copies), self.minutes * 60)
+
+
+@dataclass(frozen=True)
+class OfficeHours:
+    """AWS's Instance Scheduler: the fleet runs from 8 to 18 on weekdays, nothing else; requests
+    wait in the queue until then. The trace begins on a Monday at midnight."""
+
+    first_hour: int = 8
+    last_hour: int = 18
+    name: str = "office-hours"
+
+    def habits(self, world: World) -> Habits:
+        return Habits(60.0, world.release_seconds)
+
+    def look(self, cluster: Cluster, now: float) -> int:
+        hour = now % _DAY / 3600
+        weekday = int(now // _DAY) % 7 < _WEEKEND
+        open_ = weekday and self.first_hour <= hour < self.last_hour
+        return cluster.world.max_copies if open_ else 0
+
+
+def highest(
+    remembered: deque[tuple[float, int]], now: float, wanted: int, window_seconds: float
+) -> int:
+    """The most that was wanted within the window: a decreasing queue, amortised O(1)."""
+    while remembered and remembered[0][0] < now - window_seconds:
+        remembered.popleft()
+    while remembered and remembered[-1][1] <= wanted:
+        remembered.pop()
+    remembered.append((now, wanted))
+    return remembered[0][1]

@@ -1,0 +1,110 @@
+"""Our own policy in the simulator: the very function that the stack calls each minute."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from autoscaler.policy import (
+    LONGEST_STAY,
+    Bounds,
+    Decision,
+    History,
+    Observation,
+    Phase,
+    Transition,
+    decide,
+    learn,
+    remember,
+)
+from autoscaler.spec import EndpointSpec
+
+from .cluster import Cluster
+from .engine import Habits
+from .world import World
+
+ORIGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday, at midnight
+TICK_SECONDS = 60.0
+# A message that waits although copies serve asks for a look, at most so often.
+WAITING_TICK_SECONDS = 15.0
+# Rates are told over so long, as CloudWatch tells them to the stack.
+_RATE_SECONDS = 60.0
+_LEAD_TIMES_KEPT = 20
+
+
+class Ours:
+    """Builds observations from the cluster as `control.observe` does from AWS."""
+
+    name = "ours"
+
+    def __init__(self, spec: EndpointSpec, origin: datetime = ORIGIN) -> None:
+        self._spec, self._origin = spec, origin
+        self._history = History()
+        self._phase, self._phase_since, self._asked_at = Phase.AWAKE, 0.0, 0.0
+        self._last_active: float | None = None
+        self._bounds = Bounds(0, spec.scaling.max_copies)
+        self._looked_at = 0.0
+        self._wakes: dict[int, int] = {}
+        self.last: Decision | None = None
+
+    def habits(self, world: World) -> Habits:
+        return Habits(
+            TICK_SECONDS,
+            world.release_seconds,
+            wakes_on_arrival=True,
+            looks_when_ready=True,
+            tick_when_waiting=WAITING_TICK_SECONDS,
+        )
+
+    def look(self, cluster: Cluster, now: float) -> int:
+        self._follow(cluster, now)
+        moment = self._origin + timedelta(seconds=now)
+        seen = self._observe(cluster, now)
+        self._history = learn(self._history, self._spec, seen, moment)
+        decision = self.last = decide(self._spec, seen, self._history, moment)
+        self._bounds = decision.bounds
+        if decision.recommendation:
+            self._history = remember(self._history, decision.recommendation, LONGEST_STAY, moment)
+        return self._carry_out(decision, now)
+
+    def _follow(self, cluster: Cluster, now: float) -> None:
+        """The phase as the state machines would have recorded it."""
+        if self._phase is Phase.WAKING and cluster.serving_copies:
+            self._phase, self._phase_since = Phase.AWAKE, now
+            lead = timedelta(seconds=now - self._asked_at)
+            leads = (*self._history.lead_times, lead)[-_LEAD_TIMES_KEPT:]
+            self._history = replace(self._history, lead_times=leads)
+
+    def _observe(self, cluster: Cluster, now: float) -> Observation:
+        in_flight, waiting = cluster.in_flight, cluster.waiting
+        came = cluster.arrived - bisect_left(cluster.trace.arrivals, self._looked_at)
+        self._looked_at = now
+        if in_flight or waiting or came:
+            self._last_active = now
+        at = self._origin
+        active = None if self._last_active is None else at + timedelta(seconds=self._last_active)
+        return Observation(
+            phase=self._phase,
+            phase_since=at + timedelta(seconds=self._phase_since),
+            desired_copies=cluster.desired_copies,
+            observed_copies=cluster.serving_copies,
+            bounds=self._bounds,
+            backlog=in_flight + waiting,
+            in_flight=float(in_flight),
+            last_active_at=active,
+            seconds_per_request=cluster.mean_service(),
+            wakes_today=self._wakes.get(int(now // 86400), 0),
+            arrivals_per_second=cluster.arrivals_since(now - _RATE_SECONDS) / _RATE_SECONDS,
+            usd_per_copy_hour=cluster.world.usd_per_copy_hour,
+        )
+
+    def _carry_out(self, decision: Decision, now: float) -> int:
+        if decision.transition is Transition.SLEEP:
+            self._phase, self._phase_since = Phase.ASLEEP, now
+            return 0
+        if decision.transition is Transition.WAKE:
+            self._phase, self._phase_since, self._asked_at = Phase.WAKING, now, now
+            day = int(now // 86400)
+            self._wakes[day] = self._wakes.get(day, 0) + 1
+        return decision.copies
