@@ -49,6 +49,7 @@ def windows(draw: st.DrawFn, number: int = 0, max_copies: int = 6) -> dict[str, 
         "min_copies": low,
         "max_copies": draw(st.integers(max(low, 1), max_copies)),
         "keep_alive": draw(st.sampled_from([None, "30s", "20m"])),
+        "deferrable": draw(st.booleans()),
     }
 
 
@@ -98,6 +99,8 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         retry_at=draw(st.sampled_from([None, now - ago(), now + ago()])),
         arrivals_per_second=draw(st.none() | st.floats(0, 50)),
         usd_per_copy_hour=draw(st.sampled_from([None, 0.5, 2.61, 98.0])),
+        deferrable=draw(st.sampled_from([0, 0, 1, 5000])),
+        deferrable_due_at=draw(st.sampled_from([None, now - ago(), now + ago()])),
     )
 
 
@@ -118,13 +121,15 @@ def histories(draw: st.DrawFn, now: datetime) -> History:
 
 @st.composite
 def patterns(draw: st.DrawFn, now: datetime) -> Pattern:
-    """Idle times of a few hours' past, of the second copy too, and wakes that made wait."""
+    """Idle times of a few hours' past, of the second copy too, and bursts that ended them."""
     pattern = Pattern()
     for seconds in draw(st.lists(st.floats(0, 40_000), max_size=12)):
-        pattern = pattern.with_gap(now - timedelta(seconds=seconds), timedelta(seconds=seconds))
+        ended = now - timedelta(seconds=draw(st.integers(0, 90_000)))
+        pattern = pattern.with_gap(ended - timedelta(seconds=seconds), ended)
         pattern = pattern.with_upper_gap(draw(st.integers(2, 5)), timedelta(seconds=seconds))
     for waited in draw(st.lists(st.floats(0, 100_000), max_size=4)):
-        pattern = pattern.with_wake(now, waited, draw(st.floats(0, 600))).with_shortage(waited)
+        age, useful = draw(st.floats(300, 9000)), draw(st.floats(0, 600))
+        pattern = pattern.with_burst(now, age, waited, useful).with_shortage(waited)
     return pattern
 
 

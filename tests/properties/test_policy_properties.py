@@ -143,9 +143,7 @@ def test_what_was_not_seen_is_not_learned(case: Case, seconds: list[int]) -> Non
 def test_a_dearer_start_never_shortens_the_keep_alive(
     pattern: Pattern, usd_per_hour: float, one: float, other: float
 ) -> None:
-    cheap, dear = (
-        cheapest((pattern.all_gaps,), usd_per_hour / 3600, usd) for usd in sorted((one, other))
-    )
+    cheap, dear = (cheapest(pattern.gaps, usd_per_hour / 3600, usd) for usd in sorted((one, other)))
     assert cheap <= dear
 
 

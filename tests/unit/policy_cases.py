@@ -15,6 +15,7 @@ from autoscaler.policy import (
     History,
     Hold,
     Observation,
+    Pattern,
     Phase,
     ReasonCode,
     Recommendation,
@@ -81,6 +82,17 @@ def recommended(*pairs: tuple[float, int], **more: Any) -> History:
     """Recommendations as (minutes before noon, copies)."""
     ones = (Recommendation(NOON - timedelta(minutes=ago), copies) for ago, copies in pairs)
     return History(recommendations=tuple(ones), **more)
+
+
+def days_with_requests_at(hour: int, minute: int, days: int = 14) -> Pattern:
+    """At that time of each of the days before NOON a burst ended an idle time of hours."""
+    pattern = Pattern()
+    for day in range(days, 0, -1):
+        ended = (NOON - timedelta(days=day)).replace(hour=hour, minute=minute)
+        pattern = pattern.with_gap(ended - timedelta(hours=11), ended)
+        pattern = pattern.with_burst(ended, 11 * 3600.0, 9_000.0, 200.0)
+        pattern = pattern.with_gap(ended + timedelta(hours=1), ended + timedelta(hours=13))
+    return pattern
 
 
 def decided(spec: EndpointSpec, observation: Observation, history: History = NOTHING) -> Decision:

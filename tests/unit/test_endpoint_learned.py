@@ -26,8 +26,15 @@ def test_two_busy_weeks_stay_small() -> None:
     for hour in range(14 * 24):
         moment = datetime.fromtimestamp(hour * 3600, UTC)
         for seconds in (40, 80, 200, 800):
-            pattern = pattern.with_gap(moment, timedelta(seconds=seconds))
+            pattern = pattern.with_gap(moment, moment + timedelta(seconds=seconds))
+            pattern = pattern.with_burst(moment, seconds, 1000.0 * seconds, 60.0)
     assert len(StoredPattern.of(pattern).model_dump_json()) < 30_000
+
+
+def test_a_version_with_other_bins_learns_anew() -> None:
+    stored = StoredPattern.of(Pattern().with_gap(NOON, NOON + timedelta(hours=1)))
+    assert stored.pattern() != Pattern()
+    assert stored.model_copy(update={"edges": (60.0, 120.0)}).pattern() == Pattern()
 
 
 def test_a_table_of_before_has_no_pattern() -> None:

@@ -1,27 +1,36 @@
-"""The learned keep-alive: break-even between staying and a cold start, from the idle times seen."""
+"""The learned keep-alive, and starts ahead: what a calculation over the own idle times says."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from autoscaler.policy import History, Pattern, ReasonCode, Transition
+from autoscaler.policy import History, Pattern, Phase, ReasonCode, Transition, decide
 from autoscaler.policy.economy import Economy
-from autoscaler.policy.keep_alive import FALLBACK, cheapest, expected_waiting, stays
-from autoscaler.policy.pattern import EDGES_SECONDS, Gaps
-from tests.unit.policy_cases import MINUTE, NOON, a_spec, codes, decided, seen
+from autoscaler.policy.keep_alive import FALLBACK, cheapest, stays
+from autoscaler.policy.pattern import EDGES_SECONDS
+from autoscaler.policy.resting import look_ahead
+from tests.unit.policy_cases import (
+    MINUTE,
+    NOON,
+    a_spec,
+    codes,
+    days_with_requests_at,
+    decided,
+    seen,
+)
 
 PRICES = Economy(copy_usd=3.6 / 3600, waiting_usd=0.01 / 60, lead_seconds=240)  # start: $0.30
 LEARNED = a_spec(scaling={"keep_alive": "learned", "max_copies": 4})
 
 
-def pattern_of(*minutes: float, times: int = 20, began=NOON) -> Pattern:
+def pattern_of(*minutes: float, times: int = 20, began: datetime = NOON) -> Pattern:
     pattern = Pattern()
     for _ in range(times):
         for length in minutes:
-            pattern = pattern.with_gap(began, timedelta(minutes=length))
+            pattern = pattern.with_gap(began, began + timedelta(minutes=length))
     return pattern
 
 
@@ -29,47 +38,61 @@ def idle(minutes: float, **more: object):
     return replace(seen(last_active_at=NOON - minutes * MINUTE, usd_per_copy_hour=2.61), **more)
 
 
-class TestTheCheapestTime:
-    @pytest.mark.parametrize(
-        ("minutes", "expected_seconds"),
-        [
-            ((4.5,), 300),  # every idle time ends within 5 min: staying is cheaper than a start
-            ((55,), 60),  # none does: the sooner the better
-            ((1.2, 1.2, 1.2, 55), 90),  # just long enough for the short ones
-            ((9, 9, 9, 55), 60),  # staying 10 min would cost $0.60, a start $0.30
-        ],
-    )
-    def test_follows_the_idle_times(self, minutes, expected_seconds) -> None:
-        gaps = pattern_of(*minutes).all_gaps
-        assert cheapest((gaps,), PRICES.copy_usd, PRICES.start_usd) == expected_seconds
+def asleep(minutes: float, **more: object):
+    return replace(idle(minutes), phase=Phase.ASLEEP, desired_copies=0, observed_copies=0, **more)
 
-    def test_a_dear_start_is_avoided_for_longer(self) -> None:
-        gaps = pattern_of(9, 9, 9, 55).all_gaps
-        assert cheapest((gaps,), PRICES.copy_usd, 10 * PRICES.start_usd) >= 600
 
-    def test_of_the_hour_counts_more_than_of_the_day_as_soon_as_it_is_known(self) -> None:
-        day, hour = pattern_of(55, times=40).all_gaps, pattern_of(4.5, times=200).all_gaps
-        assert cheapest((day, hour), PRICES.copy_usd, PRICES.start_usd) == 300
-        assert cheapest((day, Gaps().with_gap(270)), PRICES.copy_usd, PRICES.start_usd) == 60
+class TestTheLookAhead:
+    def test_stays_as_long_as_idle_times_end_soon(self) -> None:
+        outlook = look_ahead(LEARNED, pattern_of(4.5), PRICES, NOON - MINUTE, NOON)
+        assert not outlook.sleep
+        assert outlook.stays_seconds is not None
+        assert 180 <= outlook.stays_seconds <= 360
 
-    def test_only_edges_come_out(self) -> None:
-        assert cheapest((Gaps(),), PRICES.copy_usd, 1000.0) in EDGES_SECONDS
+    def test_sleeps_at_once_where_none_does(self) -> None:
+        assert look_ahead(LEARNED, pattern_of(55), PRICES, NOON - MINUTE, NOON).sleep
+
+    def test_breaks_even_before_anything_is_known(self) -> None:
+        # The chance is 1 / age: staying pays while age < (start + waiting) / price of a second.
+        single = 230 * PRICES.waiting_usd
+        even = (PRICES.start_usd + single) / PRICES.copy_usd
+        outlook = look_ahead(LEARNED, Pattern(), PRICES, NOON, NOON)
+        assert outlook.stays_seconds == pytest.approx(even, abs=150)
+
+    def test_stays_longer_where_starts_make_many_wait(self) -> None:
+        busy = patient = pattern_of(2, 8, 55)
+        for _ in range(10):
+            busy = busy.with_burst(NOON, 600.0, 20_000.0, 0.0)
+        begun = NOON - 4 * MINUTE
+        assert look_ahead(LEARNED, patient, PRICES, begun, NOON).sleep
+        assert not look_ahead(LEARNED, busy, PRICES, begun, NOON).sleep
+
+    def test_a_dear_copy_sleeps_sooner(self) -> None:
+        dear = replace(PRICES, copy_usd=10 * PRICES.copy_usd)
+        busy = pattern_of(2, 8, 25).with_burst(NOON, 600.0, 3_000.0, 0.0)
+        cheap_stays, dear_stays = (
+            look_ahead(LEARNED, busy, prices, NOON, NOON).stays_seconds for prices in (PRICES, dear)
+        )
+        assert cheap_stays is not None
+        assert dear_stays is not None
+        assert dear_stays < cheap_stays
 
 
 class TestAnIdleEndpoint:
     def test_follows_what_it_learned(self) -> None:
         history = History(pattern=pattern_of(4.5))
-        kept = decided(LEARNED, idle(4.9), history)
+        kept = decided(LEARNED, idle(3), history)
         assert codes(kept) == [ReasonCode.KEPT_ALIVE]
-        assert "it sleeps after 5m without one, learned from 20 idle times" in kept.summary
-        assert decided(LEARNED, idle(5.1), history).transition is Transition.SLEEP
+        assert "learned from 20 idle times" in kept.summary
+        gone = decided(LEARNED, idle(9), history)
+        assert gone.transition is Transition.SLEEP
+        assert "No request for 9m" in gone.summary
 
-    def test_takes_a_fixed_time_while_it_knows_too_little(self) -> None:
-        history = History(pattern=pattern_of(55, times=5))
-        decision = decided(LEARNED, idle(9), history)
+    def test_breaks_even_while_it_knows_nothing(self) -> None:
+        decision = decided(LEARNED, idle(3))
         assert decision.transition is None
-        assert "its idle times are not known yet" in decision.summary
-        assert decided(LEARNED, idle(10), history).transition is Transition.SLEEP
+        assert "where a start breaks even" in decision.summary
+        assert decided(LEARNED, idle(12)).transition is Transition.SLEEP
 
     def test_takes_a_fixed_time_where_the_price_is_not_known(self) -> None:
         history = History(pattern=pattern_of(55))
@@ -79,19 +102,15 @@ class TestAnIdleEndpoint:
     def test_obeys_a_person_who_wrote_a_time(self) -> None:
         history = History(pattern=pattern_of(55))
         assert decided(a_spec(), idle(9), history).transition is None
+        # … to the minute, also when the day's wakes run short.
+        spent = idle(10.5, wakes_today=90)
+        assert decided(a_spec(), spent, history).transition is Transition.SLEEP
 
     def test_is_not_moved_by_one_noisy_gap(self) -> None:
         before = pattern_of(4.5)
-        after = before.with_gap(NOON, timedelta(hours=5))
+        after = before.with_gap(NOON - timedelta(hours=5), NOON)
         for pattern in before, after:
-            assert decided(LEARNED, idle(4.9), History(pattern=pattern)).transition is None
-
-    def test_stays_longer_where_its_wakes_made_many_wait(self) -> None:
-        busy = patient = pattern_of(2, 8, 55)
-        for _ in range(10):
-            busy = busy.with_wake(NOON, 20_000.0)
-        assert decided(LEARNED, idle(9.5), History(pattern=patient)).transition is Transition.SLEEP
-        assert decided(LEARNED, idle(9.5), History(pattern=busy)).transition is None
+            assert decided(LEARNED, idle(3), History(pattern=pattern)).transition is None
 
     def test_spreads_the_last_wakes_over_the_day(self) -> None:
         history = History(pattern=pattern_of(55))
@@ -101,22 +120,64 @@ class TestAnIdleEndpoint:
         assert "because 90 of 96 wakes are spent today" in late.summary
 
 
-class TestWhatAWakeCosts:
-    def test_one_request_is_assumed_before_any_was_seen(self) -> None:
-        assert expected_waiting(Pattern(), PRICES, 12) == pytest.approx(230 * 0.01 / 60)
+class TestAStartAhead:
+    """Requests come at 12:10 each day, and it is noon; a start takes five minutes."""
 
-    def test_then_what_was_seen_at_that_hour_counts_most(self) -> None:
-        pattern = Pattern()
-        for _ in range(50):
-            pattern = pattern.with_wake(NOON, 12_000.0)
-        for _ in range(50):
-            pattern = pattern.with_wake(NOON + 6 * 60 * MINUTE, 1_200.0)
-        at_noon, at_six = (expected_waiting(pattern, PRICES, hour) for hour in (12, 18))
-        assert at_six == pytest.approx(0.2, rel=0.15)
-        assert at_noon == pytest.approx(2.0, rel=0.15)
+    HISTORY = History(pattern=days_with_requests_at(12, 10))
+
+    def ahead(self, history: History = HISTORY, minute: float = 5, **more: object):
+        return decide(LEARNED, asleep(11 * 60, **more), history, NOON + minute * MINUTE)
+
+    def test_comes_when_requests_are_near_by_its_own_history(self) -> None:
+        starts = [minute for minute in range(-60, 15) if self.ahead(minute=minute).transition]
+        assert starts, "it never starts ahead"
+        assert 0 <= starts[0] <= 6  # 12:10, less the lead time
+
+    def test_says_so(self) -> None:
+        decision = self.ahead()
+        assert decision.transition is Transition.WAKE
+        assert codes(decision) == [ReasonCode.PATTERN_AHEAD]
+        assert "requests come within" in decision.summary
+
+    def test_stops_when_it_did_not_pay(self) -> None:
+        pattern = self.HISTORY.pattern
+        for day in range(20):  # awake or asleep: nobody came at that time any more
+            began = NOON.replace(hour=1) + timedelta(days=day)
+            pattern = pattern.with_gap(began, began + timedelta(hours=13))
+        assert self.ahead(History(pattern=pattern)).transition is None
+
+    @pytest.mark.parametrize(
+        "reason",
+        [{"wakes_today": 64}, {"usd_per_copy_hour": None}, {"retry_at": NOON + 30 * MINUTE}],
+        ids=["wakes run short", "price unknown", "backing off"],
+    )
+    def test_not_where(self, reason: dict[str, object]) -> None:
+        assert self.ahead(**reason).transition is None
+
+    def test_not_where_a_person_fixed_the_keep_alive_nor_from_few_idle_times(self) -> None:
+        now = NOON + 6 * MINUTE
+        assert decide(a_spec(), asleep(11 * 60), self.HISTORY, now).transition is None
+        young = History(pattern=days_with_requests_at(12, 10, days=2))
+        assert self.ahead(young).transition is None
 
 
 class TestCopiesBeyondTheFirst:
+    @pytest.mark.parametrize(
+        ("minutes", "expected_seconds"),
+        [
+            ((4.5,), 330),  # every pause ends within 5 min: staying is cheaper than a start
+            ((55,), 0),  # none does
+        ],
+    )
+    def test_their_own_pauses_say_how_long_they_stay(self, minutes, expected_seconds) -> None:
+        gaps = pattern_of(*minutes, times=60).gaps
+        assert cheapest(gaps, PRICES.copy_usd, PRICES.start_usd) == expected_seconds
+
+    def test_a_dear_start_is_avoided_for_longer(self) -> None:
+        gaps = pattern_of(9, 9, 9, 55).gaps
+        assert cheapest(gaps, PRICES.copy_usd, 10 * PRICES.start_usd) >= 570
+        assert cheapest(gaps, PRICES.copy_usd, 1000.0) in EDGES_SECONDS
+
     def test_stay_for_what_a_new_start_and_its_queue_would_cost(self) -> None:
         (second,) = stays(LEARNED, History(), PRICES, 2)
         waiting_usd = 16 * 240 / 2 * 0.01 / 60  # half of its slots, for a lead time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,7 +10,17 @@ import pytest
 
 from autoscaler.policy import History, Observation, Phase, ReasonCode
 from autoscaler.spec import EndpointSpec
-from tests.unit.policy_cases import NOON, PEAK, a_hold, a_spec, codes, decided, recommended, seen
+from tests.unit.policy_cases import (
+    NOON,
+    PEAK,
+    a_hold,
+    a_spec,
+    codes,
+    days_with_requests_at,
+    decided,
+    recommended,
+    seen,
+)
 
 BUDGET = {"monthly_usd": 900, "wakes_per_day": 24}
 AFTERNOON = {**PEAK, "name": "afternoon", "start": "12:03", "end": "18:00", "min_copies": 2}
@@ -85,6 +96,31 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         seen(Phase.ASLEEP, hold=a_hold(2)),
         History(),
         "Held at 2 copies or more by anna until 13 May 13:00 UTC: load test.",
+    ),
+    (
+        ReasonCode.PATTERN_AHEAD,
+        a_spec(scaling={"keep_alive": "learned"}),
+        replace(
+            seen(Phase.ASLEEP), usd_per_copy_hour=2.61, last_active_at=NOON - timedelta(hours=11)
+        ),
+        History(pattern=days_with_requests_at(12, 0)),
+        "By 27 idle times of its own, requests come within 15m with a chance of 98%: a start now "
+        "costs less than their wait.",
+    ),
+    (
+        ReasonCode.DEFERRED_DUE,
+        a_spec(),
+        seen(Phase.ASLEEP, deferrable=16, deferrable_due_at=NOON + timedelta(minutes=7)),
+        History(),
+        "The first of 16 requests that may wait is due at 13 May 12:07 UTC; a start and their "
+        "work take 5m10s: it wakes now.",
+    ),
+    (
+        ReasonCode.DEFERRED_WORTH,
+        a_spec(windows=[{**MORNING, "end": "13:00", "min_copies": 0, "deferrable": True}]),
+        seen(Phase.ASLEEP, deferrable=1),
+        History(),
+        "Window morning is kept for 1 request that may wait: it wakes for them.",
     ),
     (
         ReasonCode.IDLE,

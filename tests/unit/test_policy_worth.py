@@ -48,7 +48,7 @@ def test_one_copy_and_this_queue(waiting: float, arriving: float, expected: int)
 
 @given(
     waiting=st.floats(0, 500),
-    arriving=st.floats(0, 8),
+    arriving=st.floats(0, 8).map(lambda rate: round(rate, 3)),
     serving=st.integers(0, 3),
     added=st.integers(0, 4),
 )

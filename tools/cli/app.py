@@ -224,6 +224,47 @@ def verify(
         output.console.print(output.verified_line(proven), soft_wrap=True)
 
 
+@app.command()
+@tells
+def simulate(
+    spec: Annotated[Path, typer.Option(help="The endpoint file.")],
+    trace: Annotated[
+        list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="Beside ours; default: what one could have instead.")
+    ] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Further traces, or policies.", show_default=False)
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Where to put pictures (a page).")] = None,
+    start: Annotated[str | None, typer.Option(help="When the trace begins (UTC).")] = None,
+    lead: Annotated[float | None, typer.Option(min=1, help="Seconds of a cold start.")] = None,
+    billed: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
+    ] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")] = None,
+    token_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds of an output token.")
+    ] = 0.018,
+    as_json: AsJson = False,
+) -> None:
+    """Replays a history under this policy and others; needs no stack."""
+    from tools.cli import simulation
+
+    service = simulation.Service(seconds_per_output_token=token_seconds)
+    begins = simulation.parse_start(start)
+    assumed = simulation.Assumed(lead, billed, price, begins, service)
+    traces, policies = simulation.sorted_out(trace or (), policy or (), more or ())
+    found = simulation.simulate_here(traces, spec, policies, assumed, quiet=as_json)
+    if html:
+        simulation.write_page(found, html)
+    if as_json:
+        typer.echo(simulation.documents(found))
+    else:
+        simulation.show(found)
+
+
 def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:
     """Copies a report's files from S3; returns where they lie now."""
     out.mkdir(parents=True, exist_ok=True)

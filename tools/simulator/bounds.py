@@ -20,14 +20,18 @@ def zero_wait_usd(trace: Trace, world: World) -> float:
     """Dollars of the clairvoyant that lets nobody wait; the fleet is up when the trace begins."""
     restart = world.release_seconds + world.startup_billed * world.lead_seconds
     seconds = 0.0
-    steps = in_service(trace)
+    steps, end = in_service(trace), trace.seconds
     for copy in range(world.max_copies):
-        seconds += _layer(steps, copy * world.concurrency_per_copy, restart, world)
+        below = copy * world.concurrency_per_copy
+        seconds += _layer(steps, below, restart, world.release_seconds, end)
     return seconds / 3600 * world.usd_per_copy_hour
 
 
-def _layer(steps: list[tuple[float, int]], below: int, restart: float, world: World) -> float:
-    """Billed seconds of the copy that is needed while more than `below` are in service."""
+def _layer(
+    steps: list[tuple[float, int]], below: int, restart: float, release: float, end: float
+) -> float:
+    """Billed seconds of the copy that is needed while more than `below` are in service; after the
+    last time it stays until the end, or is released."""
     billed, free_since, busy_since = 0.0, 0.0, None
     for at, count in steps:
         if busy_since is None and count > below:
@@ -36,7 +40,7 @@ def _layer(steps: list[tuple[float, int]], below: int, restart: float, world: Wo
         elif busy_since is not None and count <= below:
             billed += at - busy_since
             free_since, busy_since = at, None
-    return billed + world.release_seconds
+    return billed + min(end - free_since, release)
 
 
 def in_service(trace: Trace) -> list[tuple[float, int]]:

@@ -82,6 +82,11 @@ class Cluster:
         return max(0, self.arrived - self._head) + len(self._again)
 
     @property
+    def longest_wait(self) -> float:
+        """Seconds that the oldest request without a slot waits by now; 0 if none does."""
+        return max(0.0, self.now - self.next_arrival())
+
+    @property
     def in_flight(self) -> int:
         """Requests that a copy works on now."""
         now = self.now

@@ -8,9 +8,10 @@ from typing import Protocol
 from .cluster import NEVER, Cluster
 from .results import Outcome, Point
 from .trace import Trace
-from .world import World
+from .world import FREE_WAIT_SECONDS, World
 
 # After its trace a run goes on until the last request is answered, and this long at most.
+
 _PATIENCE_SECONDS = 48 * 3600.0
 
 
@@ -22,7 +23,7 @@ class Habits:
     release_seconds: float
     wakes_on_arrival: bool = False  # called for a request that finds no copy
     looks_when_ready: bool = False  # called when a copy begins to serve
-    tick_when_waiting: float | None = None  # called so often while requests wait for a slot
+    look_when_waiting: float | None = None  # called so often while requests wait beyond 10 s
     refuses_at_zero: bool = False  # without a queue: a request at zero fails
     retry_seconds: float | None = None  # of a caller whose request failed
 
@@ -45,11 +46,12 @@ def simulate(trace: Trace, world: World, controller: Controller) -> Outcome:
         trace, world, habits.release_seconds, habits.refuses_at_zero, habits.retry_seconds
     )
     points = [Point(0.0, cluster.desired_copies, cluster.serving_copies)]
+    next_glance = habits.look_when_waiting or NEVER
     next_tick, end, limit = 0.0, trace.seconds, trace.seconds + _PATIENCE_SECONDS
     looked_at = -1.0
     while True:
         ready = cluster.next_ready()
-        at = min(next_tick, ready)
+        at = min(next_tick, ready, next_glance)
         arrival = cluster.next_arrival()
         woken = habits.wakes_on_arrival and not cluster.copies and looked_at < arrival < at
         if woken:
@@ -57,16 +59,18 @@ def simulate(trace: Trace, world: World, controller: Controller) -> Outcome:
         if at >= end and (cluster.exhausted or at >= limit):
             break
         cluster.advance(at)
+        if at == next_glance:
+            next_glance += habits.look_when_waiting or NEVER
+            if at != next_tick and cluster.longest_wait <= FREE_WAIT_SECONDS:
+                continue
         if at == next_tick:
             next_tick += habits.tick_seconds
-        elif not (woken or habits.looks_when_ready):
+        elif at == ready and not (woken or habits.looks_when_ready):
             _note(points, cluster)
             continue
         looked_at = at
         cluster.scale(min(controller.look(cluster, at), world.max_copies))
         _note(points, cluster)
-        if habits.tick_when_waiting and cluster.waiting:
-            next_tick = min(next_tick, at + habits.tick_when_waiting)
     finish = max(end, cluster.busy_until())
     cluster.advance(finish)
     return Outcome.of(controller.name, cluster, finish, points)

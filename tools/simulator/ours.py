@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from autoscaler.policy import (
     LONGEST_STAY,
@@ -22,9 +22,8 @@ from autoscaler.spec import EndpointSpec
 
 from .cluster import Cluster
 from .engine import Habits
-from .world import World
+from .world import ORIGIN, World
 
-ORIGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday, at midnight
 TICK_SECONDS = 60.0
 # A message that waits although copies serve asks for a look, at most so often.
 WAITING_TICK_SECONDS = 15.0
@@ -54,7 +53,7 @@ class Ours:
             world.release_seconds,
             wakes_on_arrival=True,
             looks_when_ready=True,
-            tick_when_waiting=WAITING_TICK_SECONDS,
+            look_when_waiting=WAITING_TICK_SECONDS,
         )
 
     def look(self, cluster: Cluster, now: float) -> int:

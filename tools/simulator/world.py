@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 # Dollars of a request that was never answered, in minutes of waiting: its sender has to notice
 # and do it again by hand.
 LOST_MINUTES = 60.0
 # A wait that nobody minds.
 FREE_WAIT_SECONDS = 10.0
+# When a trace begins if nobody says: a Monday, at midnight.
+ORIGIN = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -12,33 +12,33 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from math import ceil
 
 from ..cluster import Cluster
 from ..engine import Habits
-from ..world import World
-from .simple import highest
+from ..world import ORIGIN, World
+from .simple import highest, in_office_hours
 
 _SYNC_SECONDS = 15.0
 _POLL_SECONDS = 30.0
 _COOLDOWN_SECONDS = 300.0
 _STABILIZATION_SECONDS = 300.0
 _TOLERANCE = 0.1
-_DAY = 86400.0
-_WEEKEND = 5
 
 
 @dataclass
 class Keda:
-    """`cron`: a second trigger keeps one copy from 8 to 18 on weekdays."""
+    """`cron`: a second trigger keeps one copy in office hours."""
 
     cron: bool = False
+    origin: datetime = ORIGIN
     _wanted: deque[tuple[float, int]] = field(default_factory=deque)
-    _active_at: float = 0.0
+    _active_at: float = -1.0  # it begins as if it had just been active
 
     @property
     def name(self) -> str:
-        return "KEDA with cron" if self.cron else "KEDA"
+        return "keda-cron" if self.cron else "keda"
 
     def habits(self, world: World) -> Habits:
         return Habits(_SYNC_SECONDS, world.release_seconds)
@@ -47,7 +47,7 @@ class Keda:
         messages = cluster.waiting + cluster.in_flight
         desired = cluster.desired_copies
         polled = now % _POLL_SECONDS < _SYNC_SECONDS
-        if messages or (self.cron and _office(now)):
+        if messages or (self.cron and in_office_hours(self.origin + timedelta(seconds=now))):
             self._active_at = now
         if not desired:
             return 1 if polled and self._active_at == now else 0
@@ -63,8 +63,3 @@ class Keda:
         wanted = desired if abs(ratio - 1) <= _TOLERANCE else max(1, ceil(messages / per_copy))
         stable = highest(self._wanted, now, wanted, _STABILIZATION_SECONDS)
         return min(stable, max(2 * desired, desired + 4)) if stable > desired else stable
-
-
-def _office(now: float) -> bool:
-    weekday = int(now // _DAY) % 7 < _WEEKEND
-    return weekday and 8 <= now % _DAY / 3600 < 18

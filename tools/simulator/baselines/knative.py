@@ -29,7 +29,7 @@ _GRACE_SECONDS = 30.0
 class Knative:
     """The averages are kept as running sums, since a tick costs as much as it looks at."""
 
-    name: str = "Knative"
+    name: str = "knative"
     _stable: deque[int] = field(default_factory=deque)
     _panic: deque[int] = field(default_factory=deque)
     _sums: list[int] = field(default_factory=lambda: [0, 0])

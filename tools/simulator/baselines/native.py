@@ -41,7 +41,7 @@ class Native:
 
     @property
     def name(self) -> str:
-        return "native" if self.retry_seconds else "native, no retries"
+        return "native" if self.retry_seconds else "native-no-retries"
 
     def habits(self, world: World) -> Habits:
         return Habits(

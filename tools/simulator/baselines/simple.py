@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from math import ceil
 
 from ..cluster import Cluster
 from ..engine import Habits
 from ..world import World
 
-_DAY = 86400.0
-_WEEKEND = 5
+_WEEKEND = 5  # Saturday, as datetime counts
+_FIRST_HOUR, _LAST_HOUR = 8, 18
 
 
 def needed(cluster: Cluster) -> int:
@@ -22,15 +23,16 @@ def needed(cluster: Cluster) -> int:
 
 @dataclass(frozen=True)
 class AlwaysOn:
-    """As many copies as are allowed, all the time."""
+    """So many copies, all the time."""
 
+    copies: int
     name: str = "always-on"
 
     def habits(self, world: World) -> Habits:
         return Habits(tick_seconds=3600.0, release_seconds=world.release_seconds)
 
     def look(self, cluster: Cluster, now: float) -> int:
-        return cluster.world.max_copies
+        return self.copies
 
 
 @dataclass
@@ -43,7 +45,7 @@ class KeepAlive:
 
     @property
     def name(self) -> str:
-        return f"keep-alive {self.minutes:g} min"
+        return f"keep-alive-{self.minutes:g}"
 
     def habits(self, world: World) -> Habits:
         return Habits(15.0, world.release_seconds, wakes_on_arrival=True, looks_when_ready=True)
@@ -57,21 +59,23 @@ class KeepAlive:
 
 @dataclass(frozen=True)
 class OfficeHours:
-    """AWS's Instance Scheduler: the fleet runs from 8 to 18 on weekdays, nothing else; requests
-    wait in the queue until then. The trace begins on a Monday at midnight."""
+    """AWS's Instance Scheduler: the fleet runs from 8 to 18 UTC on weekdays, nothing else; requests
+    wait in the queue until then."""
 
-    first_hour: int = 8
-    last_hour: int = 18
+    copies: int
+    origin: datetime
     name: str = "office-hours"
 
     def habits(self, world: World) -> Habits:
         return Habits(60.0, world.release_seconds)
 
     def look(self, cluster: Cluster, now: float) -> int:
-        hour = now % _DAY / 3600
-        weekday = int(now // _DAY) % 7 < _WEEKEND
-        open_ = weekday and self.first_hour <= hour < self.last_hour
-        return cluster.world.max_copies if open_ else 0
+        return self.copies if in_office_hours(self.origin + timedelta(seconds=now)) else 0
+
+
+def in_office_hours(moment: datetime) -> bool:
+    """From 8 to 18, Monday to Friday."""
+    return moment.weekday() < _WEEKEND and _FIRST_HOUR <= moment.hour < _LAST_HOUR
 
 
 def highest(

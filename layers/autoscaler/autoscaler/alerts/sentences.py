@@ -19,6 +19,7 @@ BECAUSE = {
     Cause.MESSAGE: "a request arrived",
     Cause.BACKLOG: "requests are waiting",
     Cause.WINDOW: "its schedule asks for it",
+    Cause.PATTERN: "requests usually come now",
     Cause.IDLE: "nobody used it",
     Cause.HOLD: "a hold asks for copies",
     Cause.PERSON: "a person asked for it",

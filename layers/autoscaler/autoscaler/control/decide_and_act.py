@@ -23,6 +23,9 @@ _CAUSES = {
     ReasonCode.WINDOW_OPEN: Cause.WINDOW,
     ReasonCode.WINDOW_AHEAD: Cause.WINDOW,
     ReasonCode.MINIMUM_KEPT: Cause.WINDOW,
+    ReasonCode.PATTERN_AHEAD: Cause.PATTERN,
+    ReasonCode.DEFERRED_DUE: Cause.BACKLOG,
+    ReasonCode.DEFERRED_WORTH: Cause.BACKLOG,
     ReasonCode.BUDGET_SPENT: Cause.BUDGET,
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..alerts.events import HoldEnded, HoldSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
-from ..policy.foresight import lead_time
+from ..policy.economy import lead_time
 from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Hold, Phase
 from .observe import history

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ..endpoints.status import EndpointRecord
-from ..policy.foresight import lead_time
+from ..policy.economy import lead_time
 from ..policy.types import Phase
 from .observe import history, remaining_lead
 from .wishes import backoff

@@ -20,7 +20,7 @@ from ..endpoints.status import (
     HistoryEntry,
     UsageSegment,
 )
-from ..policy.foresight import lead_time
+from ..policy.economy import lead_time
 from ..policy.types import History, Phase
 from ..ports import Flow
 from .metering import asked, instances_for, metered, running, settled

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     MESSAGE = "message"
     BACKLOG = "backlog"
     WINDOW = "window"
+    PATTERN = "pattern"
     IDLE = "idle"
     HOLD = "hold"
     PERSON = "person"

@@ -1,7 +1,7 @@
 """The policy: a pure function from spec, observation, history and now to a decision."""
 
 from .decide import decide
-from .foresight import DEFAULT_LEAD_TIME, lead_time
+from .economy import DEFAULT_LEAD_TIME, lead_time
 from .keep_alive import LONGEST_STAY
 from .learning import learn
 from .pattern import Pattern

@@ -13,11 +13,12 @@ from typing import assert_never
 from ..spec import EndpointSpec
 from .allowance import Allowance, scheduled
 from .bounds import ZERO, bounds_awake, capped, clamp, floor_awake, with_hold
-from .budget import obstacle_to_wake, within_budget
+from .budget import is_spent, obstacle_to_wake, within_budget
+from .deferral import worth_a_wake
 from .demand import Demand, measure, staffed
-from .economy import Economy, economy
-from .foresight import foreseen, lead_time
-from .keep_alive import judge, stays
+from .economy import Economy, economy, lead_time
+from .foresight import foreseen, pattern_ahead
+from .keep_alive import judge, stays, wakes_run_short
 from .schedule import next_edge
 from .stabilization import steady
 from .types import (
@@ -144,13 +145,29 @@ def _awake(case: _Case) -> Decision:
 
 def _resting(case: _Case) -> Decision:
     wanted = max(case.allowance.min_copies, case.demand.copies)
-    if wanted == 0:
+    ahead = None if wanted else _worth_starting(case)
+    if not (wanted or ahead):
         return _rest(case, _resting_reason(case))
     if obstacle := obstacle_to_wake(case.allowance, case.spec, case.observation, case.now):
         return _rest(case, obstacle)
     copies = clamp(wanted, case.allowance)
+    reasons = (ahead,) if ahead else capped(case.allowance, case.demand)
     bounds = Bounds(copies, case.allowance.max_copies)
-    return case.decided(bounds, copies, Transition.WAKE, capped(case.allowance, case.demand))
+    return case.decided(bounds, copies, Transition.WAKE, reasons)
+
+
+def _worth_starting(case: _Case) -> Reason | None:
+    """Why an endpoint that sleeps, and that nobody asks for, shall start all the same."""
+    spec, seen, history = case.spec, case.observation, case.history
+    if seen.phase is not Phase.ASLEEP:
+        return None
+    if deferred := worth_a_wake(spec, seen, history, case.now):
+        return deferred
+    # A person who fixed the keep-alive decides; what is scarce is kept for requests.
+    fixed = case.allowance.keep_alive is not None
+    if fixed or is_spent(spec, seen) or wakes_run_short(spec, seen):
+        return None
+    return pattern_ahead(spec, seen, history, case.prices, case.now)
 
 
 def _rest(case: _Case, reason: Reason) -> Decision:

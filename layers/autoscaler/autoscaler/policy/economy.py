@@ -1,14 +1,16 @@
-"""What the policy weighs against each other: the price of a copy and the price of waiting."""
+"""What the policy weighs against each other: the prices of a copy, of its start, and of waiting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 
 from ..spec import EndpointSpec
-from .foresight import lead_time
 from .types import History, Observation
 
+DEFAULT_LEAD_TIME = timedelta(seconds=300)
+TICK = timedelta(seconds=60)  # between two looks at the clock
 # From scaling in until SageMaker has given the instance back: FACTS.md, "release".
 RELEASE = timedelta(seconds=60)
 # A wait that nobody minds: the first token of a busy model takes as long.
@@ -28,6 +30,14 @@ class Economy:
     def start_usd(self) -> float:
         """What a start bills without serving anything: until it is ready, and its release."""
         return self.copy_usd * (self.lead_seconds + self.release_seconds)
+
+
+def lead_time(history: History) -> timedelta:
+    """Returns the p90 (nearest rank) of this endpoint's own cold starts, or the default."""
+    measured = sorted(history.lead_times)
+    if not measured:
+        return DEFAULT_LEAD_TIME
+    return measured[ceil(0.9 * len(measured)) - 1]
 
 
 def economy(spec: EndpointSpec, observation: Observation, history: History) -> Economy | None:

@@ -1,27 +1,20 @@
-"""Capacity that serves when a window opens, instead of starting then."""
+"""Capacity that serves when demand comes, instead of starting then: for a window, or by pattern."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import ceil
 
 from ..spec import EndpointSpec, format_duration
 from .allowance import Allowance
+from .economy import TICK, Economy, lead_time
+from .resting import look_ahead
 from .schedule import bounds_at, edges_between
-from .types import History, ReasonCode
+from .types import History, Observation, Reason, ReasonCode
 from .wording import counted
 
-DEFAULT_LEAD_TIME = timedelta(seconds=300)
-TICK = timedelta(seconds=60)  # the look that sees a window near may come so much later
-
-
-def lead_time(history: History) -> timedelta:
-    """Returns the p90 (nearest rank) of this endpoint's own cold starts, or the default."""
-    measured = sorted(history.lead_times)
-    if not measured:
-        return DEFAULT_LEAD_TIME
-    return measured[ceil(0.9 * len(measured)) - 1]
+# Fewer idle times than this are no pattern.
+_LEAST_GAPS = 6.0
 
 
 def foreseen(
@@ -37,7 +30,7 @@ def foreseen(
     An endpoint that is awake keeps one copy for a window twice as far away: going to sleep and
     starting again would take that long, and pay for an instance all the while.
     """
-    lead = lead_time(history) + TICK
+    lead = lead_time(history) + TICK  # the look that sees it near may come a tick later
     raised = _raised(allowance, spec, now, lead, most=None)
     if awake and raised is allowance:
         return _raised(allowance, spec, now, 2 * lead, most=1)
@@ -66,4 +59,30 @@ def _raised(
         ReasonCode.WINDOW_AHEAD,
         f"{source} in {format_duration(edge - now)} and {takes} {format_duration(lead)}: "
         f"at least {counted(copies, 'copy')} already now.",
+    )
+
+
+def pattern_ahead(
+    spec: EndpointSpec,
+    observation: Observation,
+    history: History,
+    prices: Economy | None,
+    now: datetime,
+) -> Reason | None:
+    """Returns why an endpoint that sleeps shall start before anyone asks, or None.
+
+    A start ahead that nobody then needs was an end that was expected and not seen: the pattern is
+    believed less for it, and soon not at all.
+    """
+    pattern, active = history.pattern, observation.last_active_at
+    if prices is None or active is None or pattern.gaps.total < _LEAST_GAPS:
+        return None
+    ahead = look_ahead(spec, pattern, prices, active, now)
+    if not ahead.start:
+        return None
+    within = format_duration(timedelta(seconds=ahead.within_seconds))
+    return Reason(
+        ReasonCode.PATTERN_AHEAD,
+        f"By {counted(round(pattern.gaps.total), 'idle time')} of its own, requests come within "
+        f"{within} with a chance of {ahead.chance:.0%}: a start now costs less than their wait.",
     )

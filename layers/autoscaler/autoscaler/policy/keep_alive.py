@@ -1,25 +1,28 @@
-"""When an idle endpoint goes to sleep: after a fixed time, or after the one that it learned."""
+"""When an idle endpoint goes to sleep: after a fixed time, or when staying costs more."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import exp
 
 from ..spec import EndpointSpec, format_duration
 from .allowance import Allowance
+from .budget import is_spent
 from .demand import Demand
-from .economy import FREE_WAIT, Economy
-from .pattern import BORROWED_GAPS, EDGES_SECONDS, Gaps, Pattern, Waits, hours_of
+from .economy import TICK, Economy
+from .pattern import EDGES_SECONDS, Gaps, Pattern
+from .resting import HORIZON_SECONDS, look_ahead
 from .types import History, Observation, Reason, ReasonCode
 from .wording import counted
 
-# While there is too little history, and where the price of a copy is not known.
+# Where the price of a copy is not known.
 FALLBACK = timedelta(minutes=10)
-# "Never by one noisy gap": fewer than this say nothing.
-LEAST_GAPS = 6.0
-# What a wake is thought to cost in waiting before any was seen: this many wakes with one request.
-_BORROWED_WAKES = 3.0
-_NEVER = float("inf")
+# Fewer idle times of a copy beyond the first than this say nothing.
+_LEAST_GAPS = 6.0
+# What a missing copy is thought to cost in waiting before that was seen: as often as this, half of
+# its slots wait for half a start.
+_BORROWED_SHORTAGES = 3.0
 # The memory of what was asked for must reach so far back.
 LONGEST_STAY = timedelta(hours=1)
 
@@ -54,12 +57,12 @@ def judge(
         return Idleness(sleep=False)
     if observation.backlog or observation.in_flight:
         return _no(ReasonCode.STILL_BUSY, _busy_text(observation))
+    if observation.deferrable and not is_spent(spec, observation):
+        these = counted(observation.deferrable, "request")
+        return _no(ReasonCode.STILL_BUSY, f"It stays awake for {these} that may wait.")
     since = idle_since(observation)
     idle = max(now - since, timedelta(0))
-    keep = KeepAlive(allowance.keep_alive, "") if allowance.keep_alive else _learned(
-        pattern, prices, since
-    )  # fmt: skip
-    keep = _paced(keep, spec, observation, now)
+    keep = _fixed_or_learned(spec, allowance, pattern, prices, observation, now)
     if idle < keep.time:
         after = format_duration(keep.time)
         text = f"No request for {format_duration(idle)}: it sleeps after {after} without one"
@@ -69,13 +72,45 @@ def judge(
     return Idleness(sleep=True, reasons=(reason,))
 
 
+def _fixed_or_learned(
+    spec: EndpointSpec,
+    allowance: Allowance,
+    pattern: Pattern,
+    prices: Economy | None,
+    observation: Observation,
+    now: datetime,
+) -> KeepAlive:
+    if allowance.keep_alive:
+        return KeepAlive(allowance.keep_alive, "")
+    if prices is None:
+        keep = KeepAlive(FALLBACK, " (the price of a copy is not known)")
+    else:
+        keep = _learned(spec, pattern, prices, observation, now)
+    return _paced(keep, spec, observation, now)
+
+
+def _learned(
+    spec: EndpointSpec, pattern: Pattern, prices: Economy, observation: Observation, now: datetime
+) -> KeepAlive:
+    """Until the moment at which sleeping begins to cost less, if nothing comes."""
+    idle = max(now - idle_since(observation), timedelta(0))
+    active = observation.last_active_at or observation.phase_since
+    ahead = look_ahead(spec, pattern, prices, active, now)
+    known = counted(round(pattern.gaps.total), "idle time")
+    source = f", learned from {known}" if pattern.gaps.total >= 1 else ", where a start breaks even"
+    if ahead.sleep:
+        return KeepAlive(min(idle, TICK), source)
+    stays = HORIZON_SECONDS if ahead.stays_seconds is None else ahead.stays_seconds
+    return KeepAlive(idle + max(timedelta(seconds=stays), TICK), source)
+
+
 def _paced(
     keep: KeepAlive, spec: EndpointSpec, observation: Observation, now: datetime
 ) -> KeepAlive:
     """When two thirds of the day's wakes are spent, the others are spread over the rest of the day:
     after the last one requests would have to wait until midnight."""
     most, spent = spec.budget.wakes_per_day, observation.wakes_today
-    if 3 * spent < 2 * most:
+    if not wakes_run_short(spec, observation):
         return keep
     utc = now.astimezone(UTC)
     midnight = (utc + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -83,6 +118,11 @@ def _paced(
     if pace <= keep.time:
         return keep
     return KeepAlive(pace, f", because {spent} of {most} wakes are spent today")
+
+
+def wakes_run_short(spec: EndpointSpec, observation: Observation) -> bool:
+    """True when two thirds of the day's wakes are spent."""
+    return 3 * observation.wakes_today >= 2 * spec.budget.wakes_per_day
 
 
 def idle_since(observation: Observation) -> datetime:
@@ -94,26 +134,11 @@ def idle_since(observation: Observation) -> datetime:
     return max(observation.last_active_at or observation.phase_since, observation.phase_since)
 
 
-def _learned(pattern: Pattern, prices: Economy | None, since: datetime) -> KeepAlive:
-    """The keep-alive of least expected cost for a gap that began at `since`."""
-    if prices is None:
-        return KeepAlive(FALLBACK, " (the price of a copy is not known)")
-    if pattern.all_gaps.total < LEAST_GAPS:
-        return KeepAlive(FALLBACK, " (its idle times are not known yet)")
-    day, week = hours_of(since)
-    sleeps = expected_start(pattern, prices) + expected_waiting(pattern, prices, day)
-    chain = (
-        pattern.all_gaps,
-        pattern.by_hour_of_day.get(day, Gaps()),
-        pattern.by_hour_of_week.get(week, Gaps()),
-    )
-    seconds = cheapest(chain, prices.copy_usd, sleeps)
-    source = f", learned from {pattern.all_gaps.total:.0f} idle times"
-    return KeepAlive(timedelta(seconds=seconds), source)
-
-
 def stays(
-    spec: EndpointSpec, history: History, prices: Economy | None, copies: int
+    spec: EndpointSpec,
+    history: History,
+    prices: Economy | None,
+    copies: int,
 ) -> tuple[timedelta, ...]:
     """How long the second, third … of `copies` stays when it is not needed: the spec's
     stabilization window, or longer where its own pauses say that it will be needed again."""
@@ -121,71 +146,31 @@ def stays(
     if prices is None:
         return (window,) * (copies - 1)
     half = spec.serving.concurrency_per_copy * prices.lead_seconds / 2
-    missing = prices.waiting_usd * _mean(history.pattern.upper_waits, _BORROWED_WAKES, half)
+    waits = history.pattern.shortages.mean_waiting(_BORROWED_SHORTAGES, half)
+    again_usd = prices.start_usd + prices.waiting_usd * waits
     known = history.pattern.upper_gaps
     found: list[timedelta] = []
     for n in range(copies - 1):
         own = known[n] if n < len(known) else Gaps()
-        again_usd = prices.start_usd + missing
-        if own.total < LEAST_GAPS:
+        if own.total < _LEAST_GAPS:
             seconds = again_usd / prices.copy_usd  # at most twice what foresight would pay
         else:
-            seconds = cheapest((own,), prices.copy_usd, again_usd)
+            seconds = cheapest(own, prices.copy_usd, again_usd)
         found.append(max(window, min(timedelta(seconds=seconds), LONGEST_STAY)))
     return tuple(found)
 
 
-def expected_start(pattern: Pattern, prices: Economy) -> float:
-    """Dollars that a wake bills and an endpoint that had stayed awake would not have."""
-    useful = pattern.waits.useful_seconds / (pattern.waits.wakes + _BORROWED_WAKES)
-    return prices.start_usd - prices.copy_usd * min(useful, prices.lead_seconds)
-
-
-def expected_waiting(pattern: Pattern, prices: Economy, hour: int) -> float:
-    """Dollars that the requests of one wake wait, as seen at this hour and at all."""
-    single = max(0.0, prices.lead_seconds - FREE_WAIT.total_seconds())
-    overall = _mean(pattern.waits, _BORROWED_WAKES, single)
-    at_hour = _mean(pattern.waits_by_hour.get(hour, Waits()), _BORROWED_WAKES, overall)
-    return prices.waiting_usd * at_hour
-
-
-def _mean(waits: Waits, borrowed: float, prior: float) -> float:
-    return (waits.request_seconds + borrowed * prior) / (waits.wakes + borrowed)
-
-
-def cheapest(chain: tuple[Gaps, ...], copy_usd: float, sleep_usd: float) -> float:
-    """Returns the keep-alive in seconds, one of the bins' edges, of least expected cost.
-
-    Each histogram of the chain borrows from the one before as long as it has seen little itself.
-    """
-    shares = _shares(chain)
-    longer = sum(share for share, _ in shares)
-    shorter_seconds, best, best_usd = 0.0, EDGES_SECONDS[-1], _NEVER
-    for edge, (share, seconds) in zip(EDGES_SECONDS, shares, strict=False):
-        longer -= share
-        shorter_seconds += seconds
-        usd = copy_usd * (shorter_seconds + edge * longer) + sleep_usd * longer
-        if usd < best_usd:
-            best, best_usd = edge, usd
+def cheapest(gaps: Gaps, copy_usd: float, again_usd: float) -> float:
+    """Returns the time to stay, in seconds, one of the bins' edges, of least expected cost."""
+    best, best_usd, so_far, lasting, lower = 0.0, again_usd, 0.0, 1.0, 0.0
+    for edge, hazard in zip(EDGES_SECONDS, gaps.hazards(), strict=False):
+        ends = 1.0 - exp(-hazard * (edge - lower))
+        so_far += lasting * copy_usd * (edge - lower) * (1.0 - ends / 2)
+        lasting *= 1.0 - ends
+        if so_far + again_usd * lasting < best_usd:
+            best, best_usd = edge, so_far + again_usd * lasting
+        lower = edge
     return best
-
-
-def _shares(chain: tuple[Gaps, ...]) -> list[tuple[float, float]]:
-    """For each bin its share of the gaps and of their seconds, mixed along the chain.
-
-    It begins with one gap longer than any bin: that none was seen yet does not mean that none
-    will come, and an endpoint without long gaps would stay awake for ever in its first.
-    """
-    mixed = [(0.0, 0.0)] * len(EDGES_SECONDS) + [(1.0, 2 * EDGES_SECONDS[-1])]
-    borrowed = 1.0
-    for own in chain:
-        weight = own.total + borrowed
-        mixed = [
-            ((c + borrowed * mc) / weight, (s + borrowed * ms) / weight)
-            for c, s, (mc, ms) in zip(own.counts, own.seconds, mixed, strict=True)
-        ]
-        borrowed = BORROWED_GAPS
-    return mixed
 
 
 def _no(code: ReasonCode, text: str) -> Idleness:

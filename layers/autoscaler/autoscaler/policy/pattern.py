@@ -1,43 +1,69 @@
-"""What an endpoint's own idle times looked like: histograms by hour, and what a keep-alive costs.
+"""What an endpoint's own idle times looked like, by their length and by the clock.
 
-An idle time is a gap between two requests' work. For a keep-alive of T a gap of G costs
-`rate × min(G, T)`, and a cold start if G > T. That is the ski-rental problem; with the gaps'
-distribution known, the T of least expected cost is the best that any rule without foresight of
-the single gap can do (Karlin, Manasse, McGeoch, Owicki: "Competitive randomized algorithms for
-nonuniform problems", 1994). Gaps are kept with exponential forgetting; hours borrow from the whole
-as long as they have seen little themselves (shrinkage towards the pooled mean).
+An idle time is a gap between two requests' work. Three things are kept of them, all fading:
+
+* how long they were (`Gaps`): the chance that one ends now, given for how long it lasts already;
+* at which times of the day and of the week they ended more often, or less, than that says
+  (`Turnout`): seen ÷ expected, a relative risk as in a proportional hazards model (Cox, 1972);
+* what waiting a start would have made of the requests that ended them (`Bursts`).
+
+Each borrows from a prior, and the narrower from the wider, as long as it has seen little itself
+(a gamma prior on a Poisson rate): an hour that does not repeat itself stays at what all hours say.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import exp, log
 
-# Upper edges of the bins, and the keep-alives that are compared: dense where decisions turn.
+# Upper edges of the bins of idle times, between ticks; the last bin is open. A minute each where
+# most decisions fall.
 EDGES_SECONDS = (
-    60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 420.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0,
-    3600.0, 5400.0, 7200.0, 14400.0,
+    90.0, 150.0, 210.0, 270.0, 330.0, 390.0, 450.0, 510.0, 570.0, 630.0, 690.0, 750.0, 810.0,
+    930.0, 1050.0, 1230.0, 1530.0, 1830.0, 2730.0, 3630.0, 5430.0, 7230.0, 14430.0,
 )  # fmt: skip
 # Shorter gaps than a tick say nothing about sleeping.
 LEAST_GAP = timedelta(seconds=30)
-# So many gaps of one hour weigh as much as all others together.
-BORROWED_GAPS = 20.0
+_LOWER_EDGES = (LEAST_GAP.total_seconds(), *EDGES_SECONDS)
+_BINS = len(_LOWER_EDGES)
+# Before anything is known: gaps of every magnitude are as frequent, so the chance that one ends is
+# inversely proportional to its age. Requests of people and of jobs come in bursts of bursts.
+PRIOR_ENDS = 1.0  # × 1 / age
+PRIOR_WEIGHT = 1.0  # in idle times, for each bin
 # Of the pool: one gap more and the earlier ones count 0.2 % less (half after 350).
 FORGETTING = 0.998
 # "Never by one noisy gap", nor by one burst.
 MOST_SURPRISING = 25.0
-HOURS_OF_DAY = 24
+SLOT_SECONDS = 600
+SLOTS_OF_DAY = 86400 // SLOT_SECONDS
 HOURS_OF_WEEK = 168
+# Only from this age on is an idle time laid over the clock, and what ends it a burst: busy hours
+# are full of short ones, which say nothing of how long ones end.
+LAID_FROM = timedelta(seconds=300)
+_LONGEST_LAID = timedelta(days=2)
+# As many ends must be expected of a slot until what was before is forgotten.
+_TURNOUT_MEMORY = 12.0
+# So many expected ends weigh as much as what is borrowed from the wider; an hour of the week comes
+# seldom.
+_SLOT_BORROWS = (0.1, 0.4, 1.6)
+_HOUR_BORROWS = 4.0
+# Of what speaks for and against the clock: half of it is gone after 70 idle times.
+_EVIDENCE_MEMORY = 0.99
+# Bursts are told apart by the idle time before them: up to so long, or longer.
+AGES_SECONDS = (600.0, 1500.0, 3600.0)
+# Of bursts and shortages: half of an old one's weight is gone after 13.
+_BURST_MEMORY = 0.95
 
 
 @dataclass(frozen=True)
 class Gaps:
     """A histogram of idle times: how many in each bin, and their seconds; both decay."""
 
-    counts: tuple[float, ...] = (0.0,) * (len(EDGES_SECONDS) + 1)
-    seconds: tuple[float, ...] = (0.0,) * (len(EDGES_SECONDS) + 1)
+    counts: tuple[float, ...] = (0.0,) * _BINS
+    seconds: tuple[float, ...] = (0.0,) * _BINS
 
     @property
     def total(self) -> float:
@@ -52,52 +78,164 @@ class Gaps:
         lengths[index] += seconds
         return Gaps(tuple(counts), tuple(lengths))
 
+    def hazards(self) -> tuple[float, ...]:
+        """For each bin: ends a second of an idle time that has come so far."""
+        longer = self.total
+        found = []
+        for index, (lower, count, seconds) in enumerate(
+            zip(_LOWER_EDGES, self.counts, self.seconds, strict=True)
+        ):
+            longer -= count
+            width = EDGES_SECONDS[index] - lower if index < _BINS - 1 else 0.0
+            middle = lower + width / 2 if width else 1.5 * lower
+            lived = longer * width + max(0.0, seconds - count * lower)
+            prior = PRIOR_ENDS / middle
+            found.append((count + PRIOR_WEIGHT) / (max(0.0, lived) + PRIOR_WEIGHT / prior))
+        return tuple(found)
+
 
 @dataclass(frozen=True)
-class Waits:
-    """What wakes cost beside the copy: decaying sums. `useful_seconds`: of the lead time, those in
-    which requests kept coming, so that an endpoint that was awake would have been paid as well."""
+class Turnout:
+    """Idle times that ended at some time of the day or week, and how many were expected to."""
 
-    wakes: float = 0.0
+    seen: float = 0.0
+    expected: float = 0.0
+
+    def having(self, seen: float, expected: float) -> Turnout:
+        """More of both; what was before fades by what was expected."""
+        kept = max(0.0, 1.0 - expected / _TURNOUT_MEMORY)
+        return Turnout(self.seen * kept + seen, self.expected * kept + expected)
+
+    def risk(self, borrowed: float) -> float:
+        """How often against what was expected; 1 as long as little is known."""
+        return (self.seen + borrowed) / (self.expected + borrowed)
+
+
+_UNKNOWN = Turnout()
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """What came at the end of idle times: decaying sums.
+
+    `request_seconds`: what the requests would have waited had it slept, beyond the free wait.
+    `useful_seconds`: of the lead time, those in which requests kept coming, so that an endpoint
+    that was awake would have been paid as well.
+    """
+
+    count: float = 0.0
     request_seconds: float = 0.0
     useful_seconds: float = 0.0
 
-    def with_wake(self, request_seconds: float, useful_seconds: float = 0.0) -> Waits:
-        """One wake more; half of an old one's weight is gone after 13. One that was much longer
-        than the others counts as MOST_SURPRISING of them."""
-        if self.wakes >= 1:
-            usual = self.request_seconds / self.wakes
-            request_seconds = min(request_seconds, max(MOST_SURPRISING * usual, 3600.0))
-        return Waits(
-            self.wakes * 0.95 + 1,
-            self.request_seconds * 0.95 + request_seconds,
-            self.useful_seconds * 0.95 + useful_seconds,
+    def having(self, request_seconds: float, useful_seconds: float, usual: float) -> Bursts:
+        """One burst more; one far beyond the usual counts as MOST_SURPRISING of them."""
+        request_seconds = min(request_seconds, max(MOST_SURPRISING * usual, 3600.0))
+        return Bursts(
+            self.count * _BURST_MEMORY + 1,
+            self.request_seconds * _BURST_MEMORY + request_seconds,
+            self.useful_seconds * _BURST_MEMORY + useful_seconds,
         )
+
+    def mean_waiting(self, borrowed: float, prior: float) -> float:
+        """Request-seconds of one."""
+        return (self.request_seconds + borrowed * prior) / (self.count + borrowed)
+
+    def mean_useful(self, borrowed: float, prior: float) -> float:
+        """Seconds of one."""
+        return (self.useful_seconds + borrowed * prior) / (self.count + borrowed)
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Everything that was learned of an endpoint's idle times and wakes."""
+    """Everything that was learned of an endpoint's idle times. Slots and hours are local."""
 
-    all_gaps: Gaps = Gaps()
-    by_hour_of_day: Mapping[int, Gaps] = field(default_factory=dict)
-    by_hour_of_week: Mapping[int, Gaps] = field(default_factory=dict)
-    waits: Waits = Waits()
-    waits_by_hour: Mapping[int, Waits] = field(default_factory=dict)
+    gaps: Gaps = Gaps()
+    by_slot: Mapping[int, Turnout] = field(default_factory=dict)  # ten minutes of the day
+    by_hour: Mapping[int, Turnout] = field(default_factory=dict)  # hours of the week
+    slot_evidence: tuple[float, ...] = (0.0,) * len(_SLOT_BORROWS)
+    hour_evidence: float = 0.0
+    bursts: Bursts = Bursts()
+    bursts_by_age: tuple[Bursts, ...] = (Bursts(),) * (len(AGES_SECONDS) + 1)
+    bursts_by_slot: Mapping[int, Bursts] = field(default_factory=dict)
     upper_gaps: tuple[Gaps, ...] = ()  # times in which the second, third … copy was not needed
-    upper_waits: Waits = Waits()  # of requests that came while such a copy was missing
+    shortages: Bursts = Bursts()  # of requests that came while such a copy was missing
 
-    def with_gap(self, began: datetime, length: timedelta) -> Pattern:
-        """The pattern after one gap more, counted where it began (UTC)."""
-        if length < LEAST_GAP:
+    def with_gap(self, began: datetime, ended: datetime) -> Pattern:
+        """The pattern after one gap more; both moments in the zone whose clock counts."""
+        if ended - began < LEAST_GAP:
             return self
-        seconds = length.total_seconds()
-        day, week = hours_of(began)
+        by_slot, by_hour = dict(self.by_slot), dict(self.by_hour)
+        for_slots, for_hours = list(self.slot_evidence), self.hour_evidence
+        kept = _EVIDENCE_MEMORY
+        for_slots, for_hours = [kept * one for one in for_slots], kept * for_hours
+        for slot, hour, expected in self._laid(began, ended):
+            of_slot, of_hour = self._slot_risks(slot), self._hour_risk(hour)
+            believed = _believed(of_slot, self.slot_evidence)
+            for_slots = [
+                one - expected * (r - 1) for one, r in zip(for_slots, of_slot, strict=True)
+            ]
+            for_hours -= expected * believed * (of_hour - 1)
+            _add(by_slot, slot, 0.0, expected)
+            _add(by_hour, hour, 0.0, expected * believed)
+        if ended - began >= LAID_FROM:
+            slot, hour = clock_of(ended)
+            for_slots = [
+                one + log(r) for one, r in zip(for_slots, self._slot_risks(slot), strict=True)
+            ]
+            for_hours += log(self._hour_risk(hour))
+            _add(by_slot, slot, 1.0, 0.0)
+            _add(by_hour, hour, 1.0, 0.0)
         return replace(
             self,
-            all_gaps=self.all_gaps.with_gap(seconds),
-            by_hour_of_day=_with(self.by_hour_of_day, day, seconds),
-            by_hour_of_week=_with(self.by_hour_of_week, week, seconds),
+            gaps=self.gaps.with_gap((ended - began).total_seconds()),
+            by_slot=by_slot,
+            by_hour=by_hour,
+            slot_evidence=tuple(for_slots),
+            hour_evidence=for_hours,
+        )
+
+    def _laid(self, began: datetime, ended: datetime) -> Iterator[tuple[int, int, float]]:
+        """(slot, hour, ends expected by the gap's age alone) for the time that it lasted."""
+        hazards = self.gaps.hazards()
+        at = began + LAID_FROM
+        stop = min(ended, began + _LONGEST_LAID)
+        while at < stop:
+            past = (at.minute * 60 + at.second) % SLOT_SECONDS + at.microsecond / 1e6
+            until = min(stop, at + timedelta(seconds=SLOT_SECONDS - past))
+            ages = (at - began).total_seconds(), (until - began).total_seconds()
+            expected = expected_ends(hazards, *ages)
+            yield (*clock_of(at), expected)
+            at = until
+
+    def risk(self, slot: int, hour: int) -> float:
+        """How often idle times end at that time, against what their length alone says."""
+        of_slot = _believed(self._slot_risks(slot), self.slot_evidence)
+        return of_slot * _believed((self._hour_risk(hour),), (self.hour_evidence,))
+
+    def _slot_risks(self, slot: int) -> tuple[float, ...]:
+        turnout = self.by_slot.get(slot, _UNKNOWN)
+        return tuple(turnout.risk(borrowed) for borrowed in _SLOT_BORROWS)
+
+    def _hour_risk(self, hour: int) -> float:
+        return self.by_hour.get(hour, _UNKNOWN).risk(_HOUR_BORROWS)
+
+    def with_burst(
+        self, at: datetime, age: float, request_seconds: float, useful_seconds: float
+    ) -> Pattern:
+        """The pattern after a gap's end, with what its requests would have waited for a start."""
+        slot, _ = clock_of(at)
+        usual = self.bursts.mean_waiting(1.0, 0.0)
+        own = self.bursts_by_slot.get(slot, Bursts())
+        local = max(usual, own.mean_waiting(1.0, 0.0))
+        own = own.having(request_seconds, useful_seconds, local)
+        by_age = list(self.bursts_by_age)
+        which = bisect_right(AGES_SECONDS, age)
+        by_age[which] = by_age[which].having(request_seconds, useful_seconds, usual)
+        return replace(
+            self,
+            bursts=self.bursts.having(request_seconds, useful_seconds, usual),
+            bursts_by_age=tuple(by_age),
+            bursts_by_slot={**self.bursts_by_slot, slot: own},
         )
 
     def with_upper_gap(self, copy: int, length: timedelta) -> Pattern:
@@ -110,26 +248,39 @@ class Pattern:
 
     def with_shortage(self, request_seconds: float) -> Pattern:
         """The pattern after requests waited although copies served."""
-        return replace(self, upper_waits=self.upper_waits.with_wake(request_seconds))
-
-    def with_wake(
-        self, asked_at: datetime, request_seconds: float, useful_seconds: float = 0.0
-    ) -> Pattern:
-        """The pattern after one wake more that made its requests wait so long in all."""
-        day, _ = hours_of(asked_at)
-        hour = self.waits_by_hour.get(day, Waits()).with_wake(request_seconds, useful_seconds)
-        return replace(
-            self,
-            waits=self.waits.with_wake(request_seconds, useful_seconds),
-            waits_by_hour={**self.waits_by_hour, day: hour},
-        )
+        usual = self.shortages.mean_waiting(1.0, 0.0)
+        return replace(self, shortages=self.shortages.having(request_seconds, 0.0, usual))
 
 
-def hours_of(moment: datetime) -> tuple[int, int]:
-    """Hour of the day and of the week, UTC; patterns that follow a local clock move by an hour
-    twice a year, and are learned anew then."""
-    return moment.hour, moment.weekday() * 24 + moment.hour
+def clock_of(moment: datetime) -> tuple[int, int]:
+    """Slot of the day and hour of the week by the moment's own clock."""
+    slot = (moment.hour * 3600 + moment.minute * 60) // SLOT_SECONDS
+    return slot, moment.weekday() * 24 + moment.hour
 
 
-def _with(hours: Mapping[int, Gaps], hour: int, seconds: float) -> dict[int, Gaps]:
-    return {**hours, hour: hours.get(hour, Gaps()).with_gap(seconds)}
+def expected_ends(hazards: tuple[float, ...], first: float, last: float) -> float:
+    """Ends expected between two ages, in seconds, of one idle time that does not end."""
+    index = bisect_right(EDGES_SECONDS, first)
+    found, at = 0.0, first
+    while at < last:
+        edge = EDGES_SECONDS[index] if index < _BINS - 1 else last
+        until = min(edge, last)
+        found += hazards[index] * (until - at)
+        at, index = until, index + 1
+    return found
+
+
+def _believed(risks: Sequence[float], evidence: Sequence[float]) -> float:
+    """The risk as far as each way to read the clock has earned belief; 1 is not to believe it.
+
+    `evidence` is the logarithm of how much better a way foretold the ends so far than their lengths
+    alone did (Bayesian model averaging).
+    """
+    best = max(0.0, *evidence)
+    none, weights = exp(-best), [exp(one - best) for one in evidence]
+    total = none + sum(weights)
+    return (none + sum(w * r for w, r in zip(weights, risks, strict=True))) / total
+
+
+def _add(known: dict[int, Turnout], key: int, seen: float, expected: float) -> None:
+    known[key] = known.get(key, Turnout()).having(seen, expected)

@@ -18,7 +18,7 @@ do not exist.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -38,14 +38,11 @@ class WindowBounds:
     min_copies: int
     max_copies: int
     keep_alive: timedelta | None  # None: as learned
+    deferrable: bool = False  # requests that may wait are worked off in it
 
     def same_effect(self, other: WindowBounds) -> bool:
         """True when only the names differ."""
-        return (self.min_copies, self.max_copies, self.keep_alive) == (
-            other.min_copies,
-            other.max_copies,
-            other.keep_alive,
-        )
+        return replace(self, name=None) == replace(other, name=None)
 
 
 def zone_of(spec: EndpointSpec) -> str:
@@ -64,6 +61,7 @@ def bounds_at(spec: EndpointSpec, moment: datetime) -> WindowBounds:
                 window.min_copies,
                 window.max_copies or scaling.max_copies,
                 window.keep_alive or scaling.keep_alive,
+                window.deferrable,
             )
     return WindowBounds(None, scaling.min_copies, scaling.max_copies, scaling.keep_alive)
 

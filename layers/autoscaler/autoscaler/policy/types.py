@@ -39,6 +39,9 @@ class ReasonCode(StrEnum):
     WINDOW_OPEN = "window_open"
     WINDOW_AHEAD = "window_ahead"
     WINDOW_CLOSED = "window_closed"
+    PATTERN_AHEAD = "pattern_ahead"
+    DEFERRED_DUE = "deferred_due"
+    DEFERRED_WORTH = "deferred_worth"
     MINIMUM_KEPT = "minimum_kept"
     HELD = "held"
     IDLE = "idle"
@@ -100,6 +103,8 @@ class Observation:
     retry_at: datetime | None = None  # no wake before this time (after a failed wake)
     arrivals_per_second: float | None = None  # over the last minutes; None: not known
     usd_per_copy_hour: float | None = None  # None: the price is not known
+    deferrable: int = 0  # requests that may wait; not part of `backlog`
+    deferrable_due_at: datetime | None = None  # the earliest deadline among them
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,17 @@ class Recommendation:
 
     at: datetime
     copies: int
+
+
+@dataclass(frozen=True)
+class Burst:
+    """The requests that ended an idle time, for as long as a start would have taken."""
+
+    began_at: datetime
+    came: float
+    last_came_at: datetime
+    waited_seconds: float = 0.0  # request-seconds, had it slept
+    idle_seconds: float = 0.0  # of the idle time that they ended
 
 
 @dataclass(frozen=True)
@@ -120,9 +136,9 @@ class Episode:
     asked_at: datetime | None = None  # the first request that had to wait
     at_zero: bool = False  # it found no copy; else, too few
     waiting: float = 0.0
-    most_waiting: float = 0.0
     waited_seconds: float = 0.0  # request-seconds
-    last_came_at: datetime | None = None  # when the queue was last seen to grow
+    missing: int = 0  # most copies that were asked for and did not serve yet
+    burst: Burst | None = None
 
 
 @dataclass(frozen=True)

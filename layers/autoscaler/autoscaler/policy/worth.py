@@ -16,6 +16,8 @@ from .types import Observation
 
 # For so long a rate of arrivals is believed to last, after the lead time of a copy.
 BELIEVED_SECONDS = 300.0
+# What makes requests wait seldom stops growing at that moment.
+EXPECTED_GROWTH = 1.1
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def flow_of(spec: EndpointSpec, observation: Observation, seconds_per_request: f
     slots = spec.serving.concurrency_per_copy * observation.observed_copies
     return Flow(
         waiting=max(0.0, backlog - max(observation.in_flight or 0.0, min(slots, backlog))),
-        arriving=observation.arrivals_per_second or 0.0,
+        arriving=EXPECTED_GROWTH * (observation.arrivals_per_second or 0.0),
         rate_per_copy=spec.serving.concurrency_per_copy / seconds_per_request,
     )
 

@@ -84,6 +84,7 @@ class Window(BaseModel):
     min_copies: Annotated[int, Field(ge=0, le=100)] = 0
     max_copies: Annotated[int, Field(ge=1, le=100)] | None = None
     keep_alive: PatientDuration | None = None
+    deferrable: bool = False  # requests that may wait are worked off in it
 
     @field_validator("days")
     @classmethod

@@ -1,0 +1,122 @@
+"""`autoscaler simulate`: a history replayed on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.samples import document
+from tools.cli import output
+from tools.cli.app import app
+
+HEADER = "arrival_s,input_tokens,output_tokens\n"
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output.console, "_width", 200)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "llama.yaml"
+    path.write_text(json.dumps(document("llama", scaling={"max_copies": 2})))
+    return path
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """Ten minutes of requests at two and at five o'clock."""
+    rows = [f"{hour * 3600 + 10 * n},300,200" for hour in (2, 5) for n in range(60)]
+    path = tmp_path / "night.csv"
+    path.write_text(HEADER + "\n".join(rows) + "\n")
+    return path
+
+
+def _simulate(*words: object) -> Result:
+    return CliRunner().invoke(app, ["simulate", *map(str, words)])
+
+
+def test_json_tells_every_policy_against_the_clairvoyants(spec: Path, trace: Path) -> None:
+    result = _simulate("--trace", trace, "--spec", spec, "--policy", "keda", "--json")
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.output)
+    assert (one["trace"], one["requests"], one["fleet"]) == ("night", 120, 2)
+    ours, keda = one["policies"]
+    assert (ours["policy"], keda["policy"]) == ("ours", "keda")
+    for row in ours, keda:
+        assert row["total_usd"] == pytest.approx(row["usd"] + row["waiting_usd"], abs=2e-4)
+        assert row["total_usd"] >= one["lowest_total_usd"]
+        assert (row["answered"], row["lost"]) == (120, 0)
+
+
+def test_a_table_names_what_a_user_could_have_instead(spec: Path, trace: Path) -> None:
+    shown = _simulate("--trace", trace, "--spec", spec).output
+    for name in ("ours", "always-on", "native", "keda", "keda-cron", "knative", "office-hours"):
+        assert f"\n{name} " in shown
+    assert "In hindsight: $" in shown
+    assert "a minute of waiting beyond 10 s is worth $0.01" in shown
+
+
+def test_pages_and_more_traces_behind_one_option(spec: Path, trace: Path, tmp_path: Path) -> None:
+    other, page = tmp_path / "other.csv", tmp_path / "page.html"
+    other.write_text(HEADER + "0,1,1\n")
+    result = _simulate(
+        "--spec", spec, "--html", page, "--trace", trace, other, "keep-alive-5", "--json"
+    )
+    assert [one["trace"] for one in json.loads(result.output)] == ["night", "other"]
+    text = page.read_text()
+    assert text.count("<svg") == 2 * (1 + 2)
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_what_the_world_is_taken_for_changes_the_bill(spec: Path, trace: Path) -> None:
+    def ours(*words: object) -> float:
+        shown = _simulate("--trace", trace, "--spec", spec, "--policy", "keda", "--json", *words)
+        return json.loads(shown.output)[0]["policies"][0]["usd"]
+
+    assert ours("--price", 20) > 5 * ours("--price", 2)
+    assert ours("--billed", 0) < ours()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a,b\n1,2\n", "its first line must be arrival_s,input_tokens,output_tokens"),
+        (HEADER, "no request in it"),
+        (HEADER + "1,2,3\n0,2,3\n", "line 3: ['0', '2', '3']: arrivals must not go back"),
+        (HEADER + "1,two,3\n", "line 2: ['1', 'two', '3'] are not three numbers"),
+    ],
+)
+def test_a_trace_that_is_none_is_refused_by_line(
+    spec: Path, trace: Path, content: str, words: str
+) -> None:
+    trace.write_text(content)
+    result = _simulate("--trace", trace, "--spec", spec)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--policy", "magic"], "--policy: 'magic' is no policy: there are ours, always-on"),
+        (["--start", "tomorrow"], "--start: 'tomorrow' is no moment"),
+        (["--html", "/nowhere/page.html"], "--html: /nowhere/page.html: cannot be written"),
+    ],
+)
+def test_a_wrong_option_is_named(spec: Path, trace: Path, more: list[str], words: str) -> None:
+    result = _simulate("--trace", trace, "--spec", spec, *more)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+
+
+def test_a_file_that_is_not_there_and_none_at_all(spec: Path, trace: Path) -> None:
+    missing = _simulate("--trace", trace, "nothing.csv", "--spec", spec)
+    assert (missing.exit_code, "nothing.csv: cannot be read" in missing.output) == (2, True)
+    none = _simulate("--spec", spec)
+    assert "--trace: name one file at least" in none.output

@@ -1,0 +1,68 @@
+"""A comparison in the words and columns of a table."""
+
+from __future__ import annotations
+
+from .compare import Comparison
+from .results import Outcome
+from .world import World
+
+_HOUR = 3600.0
+
+MONEY = (
+    "policy", "total", "of bound", "dollars", "of always-on", "waiting", "wakes", "idle h",
+)  # fmt: skip
+WAITING = ("policy", "p50", "p95", "p99", "over 10 s", "over 60 s", "lost")
+HEADINGS = (*MONEY, *WAITING[1:])
+
+
+def cells(comparison: Comparison, outcome: Outcome) -> dict[str, str]:
+    """One policy's line: a text for each heading."""
+    always = always_on_usd(comparison)
+    return {
+        "policy": outcome.policy,
+        "total": f"${outcome.total_usd:,.2f}",
+        "of bound": f"{outcome.total_usd / comparison.zero_wait_usd:.2f}",
+        "dollars": f"${outcome.usd:,.2f}",
+        "of always-on": f"{outcome.usd / always:.0%}" if always else "–",
+        "waiting": f"${outcome.waiting_usd:,.2f}",
+        "wakes": f"{outcome.wakes:,}",
+        "idle h": f"{outcome.idle_hours:,.1f}",
+        "p50": _seconds(outcome.p50_seconds),
+        "p95": _seconds(outcome.p95_seconds),
+        "p99": _seconds(outcome.p99_seconds),
+        "over 10 s": f"{outcome.over_10s:.1%}",
+        "over 60 s": f"{outcome.over_60s:.1%}",
+        "lost": f"{outcome.lost:,}",
+    }
+
+
+def bounds_sentence(comparison: Comparison) -> str:
+    """What the clairvoyants would have paid."""
+    return (
+        f"In hindsight: ${comparison.zero_wait_usd:,.2f} if nobody waits (the bound of the "
+        f"table), ${comparison.lowest_total_usd:,.2f} at the lowest total."
+    )
+
+
+def always_on_usd(comparison: Comparison) -> float:
+    """Dollars of the fleet that never scales, over the whole trace."""
+    world = comparison.world
+    return world.initial_copies * comparison.trace.seconds / 3600 * world.usd_per_copy_hour
+
+
+def world_sentence(world: World) -> str:
+    """What the comparison takes for granted."""
+    billed = f"{world.startup_billed:.0%} of it billed"
+    return (
+        f"A copy costs ${world.usd_per_copy_hour:.3f} an hour and works on "
+        f"{world.concurrency_per_copy} requests at a time; from a request to serving "
+        f"{world.lead_seconds:.0f} s ({billed}), release {world.release_seconds:.0f} s; at most "
+        f"{world.max_copies} copies; a minute of waiting beyond 10 s is worth "
+        f"${world.waiting_usd_per_request_minute:g}."
+    )
+
+
+def _seconds(value: float) -> str:
+    if value >= _HOUR:
+        return f"{value / _HOUR:,.1f} h"
+    return f"{value:,.0f} s" if value >= 10 or value == 0 else f"{value:.1f} s"
