@@ -127,6 +127,7 @@ class MemoryStore:
 @dataclass
 class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
     def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]:
         quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
@@ -134,6 +135,9 @@ class MemoryLoad:
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0
+
+    def dead_letters(self, name: str) -> int:
+        return self.refused.get(name, 0)
 
 
 @dataclass

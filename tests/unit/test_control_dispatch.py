@@ -254,6 +254,15 @@ def test_a_message_for_an_endpoint_that_is_gone_is_refused_not_lost(desk) -> Non
     assert "any more" in desk.results.stored[f"{NAME}/r-1"]["error"]
 
 
+def test_while_it_is_retired_every_message_is_answered_with_a_stored_refusal(desk) -> None:
+    put(desk.world, asleep(NAME, phase=Phase.RETIRING))
+    assert dispatch(desk, NAME, [message(1), message(2)]) == []
+    for number in (1, 2):
+        assert desk.results.stored[f"{NAME}/r-{number}"]["error"] == "'llama' is being removed"
+    assert desk.world.announcer.kinds() == ["RequestRefused"] * 2
+    assert desk.world.flows.started == []
+
+
 def test_a_message_without_id_is_named_by_its_message_id() -> None:
     request_id, body = parse(message(3, {"prompt": "x"}))
     assert (request_id, body) == ("m-3", {"prompt": "x"})

@@ -100,6 +100,9 @@ class LoadReader(Protocol):
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
 
+    def dead_letters(self, name: str) -> int:
+        """Messages in its dead-letter queue, from SQS itself."""
+
 
 @dataclass(frozen=True)
 class Capacity:

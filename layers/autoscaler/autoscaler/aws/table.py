@@ -3,7 +3,7 @@
 | pk               | sk                    | what                                        |
 |------------------|-----------------------|---------------------------------------------|
 | FLEET            | <name>#SPEC           | the spec                                    |
-| FLEET            | <name>#STATUS         | the status; `version`, `generation` as numbers |
+| FLEET            | <name>#STATUS         | the status; what conditions and machines need, beside |
 | FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
@@ -210,6 +210,7 @@ def _status_item(status: EndpointStatus) -> Item:
         "version": {"N": str(status.version)},
         "generation": {"N": str(status.generation)},
         "phase": {"S": status.phase},
+        "discard_requests": {"BOOL": status.discard_requests},
         "body": {"S": status.model_dump_json()},
     }
 

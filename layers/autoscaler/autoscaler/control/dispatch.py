@@ -150,7 +150,8 @@ def _handle(desk: Desk, name: str, record: EndpointRecord | None, message: Messa
         event = _answered(name, record, message, request_id, uri, now)
         return Outcome(message, Fate.REPEATED, event)
     if record is None or record.status.phase in (Phase.RETIRING, Phase.RETIRED):
-        why = f"there is no endpoint {name!r} any more"
+        gone = record is None or record.status.phase is Phase.RETIRED
+        why = f"there is no endpoint {name!r} any more" if gone else f"{name!r} is being removed"
         return _refuse(desk, name, record, message, why, request_id)
     if record.status.phase not in _SERVING:
         wait = time_until_ready(record, message.sent_at, now)

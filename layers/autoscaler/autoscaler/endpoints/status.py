@@ -117,6 +117,7 @@ class EndpointStatus(Stored):
     last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last
     last_awake_at: AwareDatetime | None = None
     hold: Hold | None = None
+    discard_requests: bool = False  # its retirement need not wait for the last of its requests
     cold_starts: tuple[ColdStart, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     episode: Episode = Episode()  # the idle time or the wait that is under way
