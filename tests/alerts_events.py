@@ -36,6 +36,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.EndpointRetired(**WHO),
     e.SleepStuck(**WHO, instances=2, since_seconds=1440),
     e.RequestAnswered(**WHO, request_id="r1", result_uri="s3://b/results/r1", waited_seconds=3),
+    e.RequestWaited(**WHO, waited_seconds=12),
     e.RequestRefused(**WHO, request_id="r2", reason="the message is not JSON"),
     e.SignalMissing(**WHO, signal="ConcurrentRequestsPerCopy"),
     e.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),

@@ -60,6 +60,10 @@ SENTENCES = {
         "llama answered a request",
         "Request r1 waited 3 s: s3://b/results/r1",
     ),
+    "RequestWaited": (
+        "llama has requests waiting",
+        "One waited 12 s although it is awake: it is looked at now.",
+    ),
     "RequestRefused": (
         "llama cannot answer a request",
         "Request r2: the message is not JSON. It lies in the dead-letter queue.",

@@ -157,6 +157,15 @@ class RequestAnswered(Event):
     waited_seconds: Seconds
 
 
+class RequestWaited(Event):
+    """A request waited although its endpoint is awake: the controller shall look now."""
+
+    told = False
+    salient = ("at",)
+
+    waited_seconds: Seconds
+
+
 class RequestRefused(Event):
     salient = ("request_id",)
 

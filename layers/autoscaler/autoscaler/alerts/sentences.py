@@ -163,6 +163,12 @@ def _(event: events.RequestAnswered) -> Sentence:
 
 
 @told.register
+def _(event: events.RequestWaited) -> Sentence:
+    body = f"One waited {spoken(event.waited_seconds)} although it is awake: it is looked at now."
+    return Sentence(f"{event.endpoint} has requests waiting", body)
+
+
+@told.register
 def _(event: events.RequestRefused) -> Sentence:
     reason = event.reason.rstrip(".")
     body = f"Request {event.request_id}: {reason}. It lies in the dead-letter queue."

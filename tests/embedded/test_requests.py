@@ -1,4 +1,4 @@
-"""An endpoint that is removed answers what it was sent before; nothing vanishes with its queue."""
+"""What becomes of requests: looked at when they wait, answered when their endpoint goes."""
 
 from __future__ import annotations
 
@@ -45,6 +45,22 @@ def out_of_sight(stack: Stack, request_id: str, seconds: int) -> None:
 def received(stack: Stack) -> list[dict[str, Any]]:
     found = stack.account.boto("sqs").receive_message(QueueUrl=url(stack), WaitTimeSeconds=0)
     return list(found.get("Messages", []))
+
+
+def test_a_request_that_waits_though_it_is_awake_calls_the_tick(stack: Stack) -> None:
+    """The rule on the stack's bus calls reconcile: it looks between two ticks."""
+    logged: list[str] = []
+    stack.account.runtime.on_invocation.append(lambda name, *_: logged.append(name))
+    scheduler = stack.account.boto("scheduler")
+    tick = scheduler.get_schedule(Name="autoscaler-tick")
+    kept = {k: tick[k] for k in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
+    scheduler.update_schedule(**kept, State="DISABLED")
+    stack.account.clock.jump(60)  # the last look is old now
+    logged.clear()
+    out_of_sight(stack, "slow", 30)
+    assert "answer" in stack.result(NAME, "slow")
+    wait_for(lambda: logged, lambda names: "autoscaler-reconcile" in names, "the look")
+    scheduler.update_schedule(**kept, State="ENABLED")
 
 
 def test_a_request_that_is_out_of_sight_is_answered_before_its_queue_goes(stack: Stack) -> None:
