@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ..endpoints.status import Cause
-from ..policy.types import Bounds, Phase
+from ..policy.types import Bounds, Phase, ReasonCode
 
 Seconds = Annotated[float, Field(ge=0)]
 _DAY = 86_400
@@ -116,6 +116,25 @@ class CapacityMissing(Event):
     def severity(self) -> Severity:
         many = self.attempt >= _CAPACITY_TRIES_UNTIL_CRITICAL
         return Severity.CRITICAL if many else Severity.WARNING
+
+
+class WakeDelayed(Event):
+    """A wake is wanted and has to wait: the day's wakes are spent, or the last one failed."""
+
+    salient = ("day", "reason")
+
+    reason: Literal[ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF]
+    waiting: int | None  # requests; None: the signal is missing
+    until: AwareDatetime
+    wakes_today: int
+
+    @property
+    def day(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
 
 
 class EndpointFailed(Event):

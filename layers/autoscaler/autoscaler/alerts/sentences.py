@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from ..endpoints.status import Cause
+from ..policy.types import ReasonCode
 from ..policy.wording import at_utc, counted, spanned
 from . import events
 from .events import Event, Severity
@@ -130,6 +131,20 @@ def _(event: events.CapacityMissing) -> Sentence:
     again = f" The next try is at {at_utc(event.retry_at)}." if event.retry_at else ""
     body = f"Try {event.attempt} on {types} brought no answer{why}. Its requests wait.{again}"
     return Sentence(f"{event.endpoint} could not be woken", body)
+
+
+@told.register
+def _(event: events.WakeDelayed) -> Sentence:
+    waiting = NOT_KNOWN if event.waiting is None else counted(event.waiting, "request")
+    until = at_utc(event.until)
+    if event.reason is ReasonCode.WAKES_SPENT:
+        body = (
+            f"Its {counted(event.wakes_today, 'wake')} of the day are spent. It wakes again after "
+            f"{until}; a hold wakes it now, and budget.wakes_per_day in its file sets the limit."
+        )
+    else:
+        body = f"Its last wake failed: it is tried again at {until}, and later each time."
+    return Sentence(f"{event.endpoint} has to wait before it wakes", body, (("Waiting", waiting),))
 
 
 @told.register

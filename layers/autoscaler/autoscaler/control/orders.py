@@ -143,7 +143,8 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
     kept = {
         "name", "phase", "phase_since", "generation", "desired_copies", "observed_copies",
         "observed_instances", "instance_type", "bounds", "last_active_at", "hold", "failure",
-        "failed_in", "retry_at", "wakes_today", "commit", "weights_uri", "cause", "wished_at",
+        "failed_in", "retry_at", "last_reason", "last_reason_at", "wakes_today", "commit",
+        "weights_uri", "cause", "wished_at",
     }  # fmt: skip
     backlog = world.load.read([status.name], now)[status.name].backlog
     return {
