@@ -71,13 +71,13 @@ class EndpointStore(Protocol):
         """Newest first."""
 
     def count_traffic(self, traffic: Traffic) -> None:
-        """Adds to the day's counters."""
+        """Adds to the counters of a UTC hour."""
 
     def count_failure(self, name: str, message_id: str, now: datetime) -> int:
         """Counts one failed try of a message; returns how many there were."""
 
     def traffic(self, start: date, end: date) -> list[Traffic]:
-        """Counters of all endpoints for the days start..end, both included."""
+        """Counters of all endpoints for the UTC days start..end, both included."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..alerts.events import RequestAnswered, RequestRefused
-from ..endpoints.status import EndpointRecord, Traffic
+from ..endpoints.status import EndpointRecord, Traffic, utc_hour
 from ..ports import Answer
 from .desk import Desk, Fate, Outcome
 from .messages import Message
@@ -146,7 +146,7 @@ def count(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
     desk.world.store.count_traffic(
         Traffic(
             endpoint=name,
-            day=desk.world.clock.now().date(),
+            start=utc_hour(desk.world.clock.now()),
             requests=len(answered),
             refused=refused,
             input_tokens=sum(answer.input_tokens for answer in answers),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -151,15 +151,20 @@ class HistoryEntry(Stored):
 
 
 class Traffic(Stored):
-    """Requests answered for one endpoint on one UTC day."""
+    """Requests answered for one endpoint in one UTC hour; what is older was counted by UTC day."""
 
     endpoint: str
-    day: date
+    start: AwareDatetime
+    hours: Literal[1, 24] = 1
     requests: int = 0
     refused: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     waited_seconds: float = 0.0
+
+    @property
+    def end(self) -> datetime:
+        return self.start + timedelta(hours=self.hours)
 
 
 class EndpointRecord(Stored):
@@ -174,6 +179,6 @@ class EndpointRecord(Stored):
         return self.model_copy(update={"status": status})
 
 
-def utc_day(moment: datetime) -> date:
-    """The UTC calendar day of a moment."""
-    return moment.date()
+def utc_hour(moment: datetime) -> datetime:
+    """The start of the UTC hour of a moment."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

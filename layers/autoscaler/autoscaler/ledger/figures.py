@@ -85,7 +85,7 @@ class Wakes(Figure):
 
 
 class Served(Figure):
-    """Requests answered, from the counters of UTC days."""
+    """Requests answered, from the counters of UTC hours."""
 
     requests: int = 0
     refused: int = 0
