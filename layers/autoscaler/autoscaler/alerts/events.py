@@ -7,7 +7,6 @@ when a second one says nothing new.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from ..endpoints.status import Cause
 from ..policy.types import Bounds, Phase, ReasonCode
+from .money import Money
 
 Seconds = Annotated[float, Field(ge=0)]
 _DAY = 86_400
@@ -83,7 +83,7 @@ class EndpointSlept(Event):
 
     awake_seconds: Seconds
     reason: Cause
-    cost_usd: Decimal | None = None  # from its wake to that zero; None: a price is unknown
+    cost_usd: Money | None = None  # from its wake to that zero; None: a price is unknown
 
 
 class CopiesChanged(Event):
@@ -215,8 +215,8 @@ class BudgetReached(Event):
     salient = ("month", "step")
     repeat_seconds = 31 * _DAY
 
-    spent_usd: Decimal
-    monthly_usd: Decimal
+    spent_usd: Money
+    monthly_usd: Money
     share: Annotated[float, Field(ge=0)]
 
     @property
@@ -256,8 +256,8 @@ class ReportLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     endpoint: str
-    cost_usd: Decimal
-    saved_usd: Decimal | None
+    cost_usd: Money
+    saved_usd: Money | None
     wakes: int
     requests: int
 
@@ -271,9 +271,9 @@ class ReportWritten(Event):
     generation: int = 0
     uri: str
     period: str
-    cost_usd: Decimal
-    baseline_usd: Decimal | None
-    saved_usd: Decimal | None
+    cost_usd: Money
+    baseline_usd: Money | None
+    saved_usd: Money | None
     lines: tuple[ReportLine, ...] = ()
 
 

@@ -43,6 +43,7 @@ class UsageKind(StrEnum):
     PROVISIONING = "provisioning"
     SERVING = "serving"
     IDLE_TAIL = "idle_tail"
+    KEPT_WARM = "kept_warm"  # idle, because a window, a hold or min_copies asks for it
 
 
 class Meter(Stored):

@@ -30,6 +30,11 @@ def _sentences(report: CostReport) -> Iterator[str]:
         "period's start or the endpoint's first instance. Peaks that need more are left out, so "
         "it is a low estimate."
     )
+    if total.cost.kept_warm:
+        yield (
+            "Kept warm: awake for five minutes or longer without a request, because a window, a "
+            "hold or min_copies asks for it. Idle tail: awake without work until it was asleep."
+        )
     for item in total.unpriced:
         yield (
             f"The price of {item.instance_type} is unknown: its {item.instance_hours:.2f} "
