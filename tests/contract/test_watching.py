@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Any
 
@@ -40,6 +41,17 @@ def test_the_errors_of_what_never_stops_are_watched(function: str) -> None:
         and alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function}]
     ]
     assert len(watched) == 1
+
+
+def test_the_report_knows_every_function_and_alarm_of_the_stack() -> None:
+    told = of_type("AWS::Serverless::Function")["ReportCostsFunction"]["Environment"]["Variables"]
+    default = template()["Globals"]["Function"]["MemorySize"]
+    there = {
+        f["FunctionName"].removeprefix("${AWS::StackName}-"): f.get("MemorySize", default)
+        for f in of_type("AWS::Serverless::Function").values()
+    }
+    assert json.loads(told["FUNCTION_MEMORY_MB"]) == there
+    assert int(told["STACK_ALARMS"]) == len(of_type("AWS::CloudWatch::Alarm"))
 
 
 def holds(condition: Any, parameters: dict[str, str]) -> bool:

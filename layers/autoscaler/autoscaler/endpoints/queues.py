@@ -16,6 +16,7 @@ VISIBILITY_SECONDS = 960
 # message up; the dispatcher counts real failures. 1,000 is the most that SQS allows.
 MOST_RECEIVES = 1000
 OLDEST_REQUEST_SECONDS = 900
+ALARMS_PER_ENDPOINT = 2  # `queue_alarm` and `capacity_alarm` below
 _DIMENSION = "InferenceComponentName"
 
 
