@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from autoscaler.alerts.events import EVENTS
+from autoscaler.aws.events import SOURCE
 from tests.contract.test_statemachines import ROOT, template
 
 STACK_TAG = [{"Key": "autoscaler:stack", "Value": "AWS::StackName"}]
@@ -41,6 +43,23 @@ def test_the_errors_of_what_never_stops_are_watched(function: str) -> None:
         and alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function}]
     ]
     assert len(watched) == 1
+
+
+def test_people_are_not_told_what_is_not_for_them_and_a_wait_calls_the_tick() -> None:
+    rules = of_type("AWS::Events::Rule")
+    ((excluded,),) = [rules["AlertRule"]["EventPattern"]["detail-type"]]
+    untold = {name for name, event in EVENTS.items() if not event.told}
+    assert set(excluded["anything-but"]) == untold
+    wait = rules["RequestWaitedRule"]
+    assert wait["EventPattern"] == {"source": [SOURCE], "detail-type": ["RequestWaited"]}
+    assert wait["EventBusName"] == "Bus"
+    assert [target["Arn"] for target in wait["Targets"]] == ["ReconcileFunction.Arn"]
+    assert of_type("AWS::Lambda::Permission")["RequestWaitedPermission"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": "ReconcileFunction",
+        "Principal": "events.amazonaws.com",
+        "SourceArn": "RequestWaitedRule.Arn",
+    }
 
 
 def test_the_report_knows_every_function_and_alarm_of_the_stack() -> None:

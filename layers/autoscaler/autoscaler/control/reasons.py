@@ -26,8 +26,8 @@ def keep_reasons(
 
     Raises ConflictError; the next tick finds the same reasons again.
     """
-    codes = tuple(reason.code for reason in decision.reasons)
-    delay = next((code for code in codes if code in _DELAYS), None)
+    codes = tuple(reason.code.value for reason in decision.reasons)
+    delay = next((r.code for r in decision.reasons if r.code in _DELAYS), None)
     told = f"{now.date()}#{delay}" if delay else record.status.delay_told
     if codes == record.status.reasons and told == record.status.delay_told:
         return

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from ..policy.types import Bounds, Episode, Hold, Phase, ReasonCode, Recommendation
+from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
 
@@ -124,7 +124,7 @@ class EndpointStatus(Stored):
     episode: Episode = Episode()  # the idle time or the wait that is under way
     wakes_on: date | None = None
     wakes_today: int = 0
-    reasons: tuple[ReasonCode, ...] = ()  # of the last decision
+    reasons: tuple[str, ...] = ()  # codes of the last decision; free, so that an old one is read
     last_reason: str = ""  # their sentences, as they were when the reasons became these
     last_reason_at: AwareDatetime | None = None
     delay_told: str = ""  # the day and the reason why a wake waits that were announced last
