@@ -9,7 +9,7 @@ from typing import Any
 from autoscaler.alerts import events as e
 from autoscaler.alerts.events import Event
 from autoscaler.endpoints.status import Cause
-from autoscaler.policy.types import Bounds, Phase
+from autoscaler.policy.types import Bounds, Phase, ReasonCode
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = AT + timedelta(minutes=4)
@@ -36,8 +36,10 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.EndpointRetired(**WHO),
     e.SleepStuck(**WHO, instances=2, since_seconds=1440),
     e.RequestAnswered(**WHO, request_id="r1", result_uri="s3://b/results/r1", waited_seconds=3),
+    e.RequestWaited(**WHO, waited_seconds=12),
     e.RequestRefused(**WHO, request_id="r2", reason="the message is not JSON"),
     e.SignalMissing(**WHO, signal="ConcurrentRequestsPerCopy"),
+    e.WakeDelayed(**WHO, reason=ReasonCode.WAKES_SPENT, waiting=12, until=LATER, wakes_today=96),
     e.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
     e.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     e.HoldEnded(**WHO, author=None),

@@ -143,7 +143,7 @@ def _traffic(random: Random, name: str, per_day: int, day: int) -> Traffic:
     requests = int(random.uniform(60, 140) * per_day * (1 if day % 7 < 5 else 0.3))
     return Traffic(
         endpoint=name,
-        day=(MONDAY + timedelta(days=day)).date(),
+        start=MONDAY + timedelta(days=day, hours=12),
         requests=requests,
         refused=requests // 400,
         input_tokens=requests * 1155,

@@ -51,7 +51,7 @@ class MemoryStore:
     records: dict[str, EndpointRecord] = field(default_factory=dict)
     segments: list[UsageSegment] = field(default_factory=list)
     entries: list[HistoryEntry] = field(default_factory=list)
-    counters: dict[tuple[str, date], Traffic] = field(default_factory=dict)
+    counters: dict[tuple[str, datetime], Traffic] = field(default_factory=dict)
     failures: dict[tuple[str, str], int] = field(default_factory=dict)
     forgotten: dict[str, int] = field(default_factory=dict)
     conflicts_to_come: int = 0
@@ -102,8 +102,8 @@ class MemoryStore:
         return sorted(lines, key=lambda entry: entry.at, reverse=True)[:limit]
 
     def count_traffic(self, traffic: Traffic) -> None:
-        key = (traffic.endpoint, traffic.day)
-        before = self.counters.get(key, Traffic(endpoint=traffic.endpoint, day=traffic.day))
+        key = (traffic.endpoint, traffic.start)
+        before = self.counters.get(key, Traffic(endpoint=traffic.endpoint, start=traffic.start))
         names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds")
         sums = {name: getattr(before, name) + getattr(traffic, name) for name in names}
         self.counters[key] = before.model_copy(update=sums)
@@ -113,7 +113,7 @@ class MemoryStore:
         return self.failures[name, message_id]
 
     def traffic(self, start: date, end: date) -> list[Traffic]:
-        return [t for (_, day), t in self.counters.items() if start <= day <= end]
+        return [t for t in self.counters.values() if start <= t.start.date() <= end]
 
     def _check(self, status: EndpointStatus) -> None:
         if self.conflicts_to_come:
@@ -127,6 +127,7 @@ class MemoryStore:
 @dataclass
 class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
     def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]:
         quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
@@ -134,6 +135,9 @@ class MemoryLoad:
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0
+
+    def dead_letters(self, name: str) -> int:
+        return self.refused.get(name, 0)
 
 
 @dataclass

@@ -177,6 +177,24 @@ def test_capacity_is_removed_from_what_depends_to_what_is_depended_on() -> None:
     ]
 
 
+def test_a_queue_is_closed_first_and_is_read_until_it_is_seen_empty() -> None:
+    """What was sent before is answered: its reader goes last, just before the queue."""
+    path = ROOT / "statemachines" / "retire_endpoint.asl.yaml"
+    definition, order = machine(path), []
+    name = definition["StartAt"]
+    while name:
+        order.append(name)
+        state = definition["States"][name]
+        choices = {rule["Next"] for rule in state.get("Choices", ())}
+        onward = {"IsThereAQueue": "LookAtQueue", "MayDeleteQueue": "DeleteQueue"}
+        name = onward.get(name) or next(iter(choices - {"LookAtWish"}), state.get("Next"))
+    wanted = ["CloseQueue", "RemoveCapacity", "LookAtQueue", "IsEmpty", "DeleteMapping"]
+    assert [one for one in order if one in {*wanted, "DeleteQueue"}] == [*wanted, "DeleteQueue"]
+    empty = definition["States"]["IsEmpty"]["Choices"][0]["Condition"]
+    assert "$waiting = 0" in empty
+    assert definition["States"]["IsEmpty"]["Default"] == "WaitForAnswers"
+
+
 def test_the_template_has_one_machine_for_every_file() -> None:
     uris = {
         Path(resource["Properties"]["DefinitionUri"]).name

@@ -131,15 +131,40 @@ def test_a_forgotten_endpoint_keeps_its_usage(store: EndpointStore) -> None:
     assert store.usage(NOON, NOON + timedelta(hours=1)) == [segment("llama", 0, 5)]
 
 
-def test_traffic_adds_up_by_day(store: EndpointStore) -> None:
+def test_traffic_adds_up_by_hour(store: EndpointStore) -> None:
     day = NOON.date()
-    for waited in (1.5, 2.0):
+    for hour, waited in ((0, 1.5), (0, 2.0), (11, 4.0)):
         store.count_traffic(
-            Traffic(endpoint="llama", day=day, requests=2, output_tokens=7, waited_seconds=waited)
+            Traffic(
+                endpoint="llama",
+                start=NOON + timedelta(hours=hour),
+                requests=2,
+                output_tokens=7,
+                waited_seconds=waited,
+            )
         )
-    (found,) = store.traffic(day, day)
-    assert (found.requests, found.output_tokens, found.waited_seconds) == (4, 14, 3.5)
+    noon, late = sorted(store.traffic(day, day), key=lambda t: t.start)
+    assert (noon.requests, noon.output_tokens, noon.waited_seconds) == (4, 14, 3.5)
+    assert (late.start, late.end) == (NOON + timedelta(hours=11), NOON + timedelta(hours=12))
     assert store.traffic(day + timedelta(days=1), day + timedelta(days=40)) == []
+    assert store.traffic(day - timedelta(days=40), day - timedelta(days=1)) == []
+
+
+def test_traffic_that_was_counted_by_day_is_still_read(store: EndpointStore) -> None:
+    if not isinstance(store, TableStore):
+        pytest.skip("memory has no past")
+    item = {
+        "pk": {"S": "TRAFFIC#2026-11"},
+        "sk": {"S": "2026-11-24#llama"},
+        "endpoint": {"S": "llama"},
+        "traffic_day": {"S": "2026-11-24"},
+        "requests": {"N": "9"},
+    }
+    store._db.put_item(TableName="table", Item=item)
+    store.count_traffic(Traffic(endpoint="llama", start=NOON, requests=1))
+    old, new = sorted(store.traffic(NOON.date(), NOON.date()), key=lambda t: t.start)
+    assert (old.start, old.hours, old.requests) == (NOON - timedelta(hours=12), 24, 9)
+    assert (new.start, new.hours, new.requests) == (NOON, 1, 1)
 
 
 def test_failures_of_a_message_are_counted_apart_from_others(store: EndpointStore) -> None:

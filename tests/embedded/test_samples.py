@@ -19,6 +19,7 @@ REPLAYED = {
     "tick": "reconcile",
     "alarm": "reconcile",
     "endpoint_changed": "reconcile",
+    "request_waited": "reconcile",
     "request": "dispatch-requests",
     "command": "accept-command",
     "notify": "notify",
@@ -55,7 +56,7 @@ def test_no_sample_is_left_out() -> None:
     assert there == set(REPLAYED) | NOT_REPLAYED
 
 
-@pytest.mark.parametrize("name", ["tick", "alarm", "endpoint_changed"])
+@pytest.mark.parametrize("name", ["tick", "alarm", "endpoint_changed", "request_waited"])
 def test_whatever_calls_it_reconcile_looks_at_every_endpoint(stack: Stack, name: str) -> None:
     assert replay(stack, name)["endpoints"] == 1
 

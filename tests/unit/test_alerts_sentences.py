@@ -56,9 +56,18 @@ SENTENCES = {
         "2 instances seen 24 min after it was put to sleep: what is there is billed, and nobody "
         "wants it. It is tried again; look at the endpoint in the SageMaker console.",
     ),
+    "WakeDelayed": (
+        "llama has to wait before it wakes",
+        "Its 96 wakes of the day are spent. It wakes again after 24 Nov 12:04 UTC; a hold wakes "
+        "it now, and budget.wakes_per_day in its file sets the limit.",
+    ),
     "RequestAnswered": (
         "llama answered a request",
         "Request r1 waited 3 s: s3://b/results/r1",
+    ),
+    "RequestWaited": (
+        "llama has requests waiting",
+        "One waited 12 s although it is awake: it is looked at now.",
     ),
     "RequestRefused": (
         "llama cannot answer a request",

@@ -19,6 +19,8 @@ HELD = {
     },
     "failure": "the wake failed: [no capacity]",
     "retry_at": "2026-11-24T08:00:00Z",
+    "last_reason": "96 of 96 wakes are spent [today].",
+    "last_reason_at": "2026-11-24T07:10:00Z",
     "history": [{"at": "2026-11-24T06:00:00Z", "phase": "ASLEEP", "text": "Zero [seen]."}],
 }  # fmt: skip
 
@@ -35,6 +37,7 @@ def test_the_page_of_one_endpoint_shows_all_of_it() -> None:
         "held at 1 or more by ada until 2026-11-24 18:00:00 UTC: [b]launch[/b]",
         "the wake failed: [no capacity]",
         "tried again at 2026-11-24 08:00:00 UTC",
+        "since 2026-11-24 07:10:00 UTC: 96 of 96 wakes are spent [today].",
         "woken 2 times today (UTC); a start takes about 6m44s, bounds change next at",
         "2026-11-24 06:00:00 UTC ASLEEP Zero [seen].",
         "1h",

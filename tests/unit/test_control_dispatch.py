@@ -2,93 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from autoscaler.control.dispatch import Desk, Dispatched
+from autoscaler.control.desk import Dispatched
 from autoscaler.control.dispatch import dispatch as dispatch_batch
-from autoscaler.control.messages import BadRequestError, Message, endpoint_of, parse
+from autoscaler.control.messages import endpoint_of, parse
 from autoscaler.control.patience import TRIES
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Answer, BusyError, Flow, ModelError, NoCapacityError
-from tests.memory import NOON, MemoryWorld, memory_world
+from autoscaler.ports import BusyError, Flow, ModelError, NoCapacityError
+from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
 from tests.samples import asleep, awake, put, spec
-
-NAME = "llama"
-
-
-@dataclass
-class ScriptedModel:
-    """Answers, or raises what the test put into `errors`."""
-
-    errors: list[Exception] = field(default_factory=list)
-    asked: list[Mapping[str, Any]] = field(default_factory=list)
-
-    def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
-        self.asked.append(body)
-        if self.errors:
-            raise self.errors.pop(0)
-        return Answer({"choices": [{"message": {"content": "because"}}]}, 7, 3)
-
-
-@dataclass
-class MemoryResults:
-    stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    broken_for: set[str] = field(default_factory=set)
-
-    def find(self, endpoint: str, request_id: str) -> str | None:
-        found = self.stored.get(f"{endpoint}/{request_id}")
-        return f"s3://results/{endpoint}/{request_id}" if found and "answer" in found else None
-
-    def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
-        if request_id in self.broken_for:
-            raise ConnectionError("S3 does not answer, as the test ordered")
-        self.stored[f"{endpoint}/{request_id}"] = result
-        return f"s3://results/{endpoint}/{request_id}"
-
-
-@dataclass
-class MemoryRequests:
-    postponed: list[timedelta] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-
-    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None:
-        self.postponed.append(delay)
-
-    def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
-        self.refused.append(reason)
-
-
-class TestDesk(Desk):
-    __test__ = False
-    world: MemoryWorld
-    models: ScriptedModel
-    results: MemoryResults
-    requests: MemoryRequests
 
 
 @pytest.fixture
 def desk() -> TestDesk:
-    return TestDesk(memory_world(), ScriptedModel(), MemoryResults(), MemoryRequests())
-
-
-def message(number: int = 1, body: Any = None) -> Message:
-    if body is None:
-        body = {"id": f"r-{number}", "messages": [{"role": "user", "content": "why?"}]}
-    text = body if isinstance(body, str) else json.dumps(body)
-    return Message(f"m-{number}", f"h-{number}", text, NOON - timedelta(seconds=4))
-
-
-def dispatch(desk: TestDesk, name: str, messages: list[Message]) -> list[str]:
-    """The ids of the messages that stay; nothing may have gone wrong besides."""
-    done = dispatch_batch(desk, name, messages)
-    assert done.troubles == []
-    return done.stay
+    return memory_desk()
 
 
 def test_awake_the_answer_is_stored_announced_counted_and_the_message_let_go(desk) -> None:
@@ -161,24 +91,6 @@ def test_a_message_does_not_wake_what_may_not_be_woken_now(desk, spent) -> None:
     put(desk.world, asleep(NAME, **changes), spec(NAME))
     assert dispatch(desk, NAME, [message()]) == ["m-1"]
     assert desk.world.flows.started == []
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ("not json", "is not JSON"),
-        ('"text"', "must be a JSON object"),
-        ({"input": "x"}, "neither `messages` (chat) nor `prompt`"),
-        ({"id": "../other", "prompt": "x"}, "cannot name a result"),
-        ({"id": 7, "prompt": "x"}, "cannot name a result"),
-    ],
-)
-def test_a_message_that_no_model_could_answer_is_refused_with_its_reason(desk, body, words) -> None:
-    put(desk.world, awake(NAME))
-    assert dispatch(desk, NAME, [message(1, body), message(2)]) == []
-    assert words in desk.requests.refused[0]
-    assert f"{NAME}/r-2" in desk.results.stored, "its neighbour is answered"
-    assert "RequestRefused" in desk.world.announcer.kinds()
 
 
 def test_what_the_model_refuses_goes_to_the_dead_letters_at_once(desk) -> None:
@@ -255,7 +167,7 @@ def test_a_message_for_an_endpoint_that_is_gone_is_refused_not_lost(desk) -> Non
 
 
 def test_a_message_without_id_is_named_by_its_message_id() -> None:
-    request_id, body = parse(message(3, {"prompt": "x"}))
+    request_id, body = parse(message(3, {"prompt": "x"}), NAME)
     assert (request_id, body) == ("m-3", {"prompt": "x"})
 
 
@@ -263,8 +175,3 @@ def test_an_endpoint_is_known_by_its_queue() -> None:
     assert endpoint_of("arn:aws:sqs:eu-west-1:1:stack-llama-8b", "stack") == "llama-8b"
     with pytest.raises(ValueError, match="not one of stack"):
         endpoint_of("arn:aws:sqs:eu-west-1:1:other-llama", "stack")
-
-
-def test_a_deeply_nested_message_is_refused() -> None:
-    with pytest.raises(BadRequestError):
-        parse(message(1, "[" * 100_000))

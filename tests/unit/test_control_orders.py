@@ -130,3 +130,21 @@ def test_deleting_twice_starts_one_retirement(world) -> None:
     orders.delete(world, NAME, discard_requests=False)
     orders.delete(world, NAME, discard_requests=False)
     assert world.flows.started == [(Flow.RETIRE, NAME, 2)]
+
+
+def test_refused_requests_keep_it_from_being_deleted_and_both_counts_are_told(world) -> None:
+    put(world, asleep(NAME))
+    world.load.refused[NAME] = 2
+    with pytest.raises(OrderError, match=r"0 requests are waiting .* 2 refused .* --discard"):
+        orders.delete(world, NAME, discard_requests=False)
+    assert world.flows.started == []
+    assert orders.delete(world, NAME, discard_requests=True).discard_requests
+
+
+def test_a_retirement_that_waits_for_requests_may_be_told_to_discard_them(world) -> None:
+    put(world, awake(NAME))
+    assert not orders.delete(world, NAME, discard_requests=False).discard_requests
+    told = orders.delete(world, NAME, discard_requests=True)
+    assert (told.discard_requests, told.generation) == (True, 2)
+    assert world.store.records[NAME].status.discard_requests
+    assert world.flows.started == [(Flow.RETIRE, NAME, 2)], "the same retirement goes on"

@@ -284,7 +284,7 @@ def test_a_creation_is_given_up_after_three_executions_and_its_capacity_removed(
 
 def test_retired_is_recorded_only_when_nothing_is_left_and_then_forgotten(world) -> None:
     record = put(world, awake(NAME))
-    request_retirement(world, record, Cause.PERSON)
+    request_retirement(world, record, Cause.PERSON, discard_requests=False)
     world.scaler.settle(NAME, 1)
     with pytest.raises(NotYetError):
         record_retired(world, NAME, 2)

@@ -36,18 +36,24 @@ def test_bounds_and_copies_are_moved_by_requests_that_aws_takes(
     check(service, operation, request_)
 
 
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:prod-alarms"
+
+
 def test_names_agree_with_the_queue_and_its_alarms() -> None:
     made = queue_requests(
         spec(),
         NAMES,
         account_arn_prefix="arn:aws:sqs:eu-central-1:123456789012:",
         dispatcher_arn="arn:aws:lambda:eu-central-1:123456789012:function:dispatch",
+        alarm_topic_arn=TOPIC,
     )
 
     assert made["queue"]["QueueName"] == NAMES.queue == "prod-llama"
     assert made["dead_letter_queue"]["QueueName"] == NAMES.dead_letter_queue == "prod-llama-dlq"
     assert made["queue_alarm"]["AlarmName"] == NAMES.queue_alarm
     assert made["capacity_alarm"]["AlarmName"] == NAMES.capacity_alarm
+    for alarm in ("queue_alarm", "capacity_alarm"):
+        assert made[alarm]["AlarmActions"] == [TOPIC]
     check("sqs", "CreateQueue", made["queue"])
     check("sqs", "CreateQueue", made["dead_letter_queue"])
     check("lambda", "CreateEventSourceMapping", made["mapping"])

@@ -144,7 +144,7 @@ def test_requests_tokens_and_waits() -> None:
     traffic = [
         Traffic(
             endpoint="llama",
-            day=(MONDAY + timedelta(days=n)).date(),
+            start=MONDAY + timedelta(days=n, hours=23),
             requests=500,
             input_tokens=1_500_000,
             output_tokens=500_000,
@@ -156,6 +156,25 @@ def test_requests_tokens_and_waits() -> None:
     assert total.served.requests == 500 and total.served.mean_wait_seconds == 2
     assert total.usd_per_1000_requests == 2 * PRICE
     assert total.usd_per_million_tokens == PRICE / 2
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_requests_of_a_local_day_cover_its_own_hours_as_dollars_do(zone: str) -> None:
+    day = Period.day((MONDAY + timedelta(days=1)).date(), zone)
+    hours = [MONDAY + timedelta(hours=n) for n in range(72)]
+    traffic = [Traffic(endpoint="llama", start=hour, requests=1) for hour in hours]
+    segments = [segment(hour, 60) for hour in hours]
+    total = summary(Books([record()], segments, traffic), hours[-1], day).total
+    assert total.served.requests == total.instance_hours == 24
+    first = next(hour for hour in hours if day.holds(hour, hour + timedelta(hours=1)))
+    assert abs(first - day.start) <= timedelta(minutes=30)
+
+
+def test_what_was_counted_by_day_belongs_where_its_noon_lies() -> None:
+    old = [Traffic(endpoint="llama", start=MONDAY, hours=24, requests=7)]
+    assert summary(Books([record()], [], old)).total.served.requests == 7
+    sunday = Period.day((MONDAY - timedelta(days=1)).date(), "America/New_York")
+    assert summary(Books([record()], [], old), period=sunday).total.served.requests == 0
 
 
 def test_without_requests_nothing_is_divided() -> None:

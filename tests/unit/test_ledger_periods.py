@@ -47,18 +47,24 @@ def test_the_last_one_that_is_over(kind: PeriodKind, first: date) -> None:
     assert Period.last(kind, now, "Europe/Berlin").first_day == first
 
 
-def test_every_utc_day_belongs_to_exactly_one_local_day() -> None:
-    for zone in ("Asia/Kolkata", "America/Sao_Paulo", "Australia/Lord_Howe", "UTC"):
-        days = [Period.day(date(2026, 11, 1) + timedelta(days=n), zone) for n in range(10)]
-        for n in range(2, 8):
-            utc_day = date(2026, 11, 1) + timedelta(days=n)
-            assert sum(day.holds_utc_day(utc_day) for day in days) == 1
+ZONES = ["Asia/Kolkata", "Asia/Kathmandu", "America/Sao_Paulo", "Australia/Lord_Howe", "UTC"]
 
 
-def test_everything_since_holds_the_days_that_it_touches() -> None:
-    start = datetime(2026, 11, 24, 22, tzinfo=UTC)
+@pytest.mark.parametrize("length", [1, 24])
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_count_belongs_to_exactly_one_local_day(zone: str, length: int) -> None:
+    days = [Period.day(date(2026, 11, 1) + timedelta(days=n), zone) for n in range(10)]
+    for n in range(2 * 24, 8 * 24, length):
+        start = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=n)
+        assert sum(day.holds(start, start + timedelta(hours=length)) for day in days) == 1
+
+
+def test_everything_since_holds_the_hours_that_it_touches() -> None:
+    start = datetime(2026, 11, 24, 22, 20, tzinfo=UTC)
     period = Period.since(start, start + timedelta(hours=3))
-    assert period.holds_utc_day(date(2026, 11, 24)) and period.holds_utc_day(date(2026, 11, 25))
+    hours = [datetime(2026, 11, 24, 20, tzinfo=UTC) + timedelta(hours=n) for n in range(8)]
+    held = [hour.hour for hour in hours if period.holds(hour, hour + timedelta(hours=1))]
+    assert held == [22, 23, 0, 1]
 
 
 @pytest.mark.parametrize("minutes", [0, 2, 90, 600, 2000, 5 * 1440, 90 * 1440])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from html.parser import HTMLParser
 import pytest
 
 from autoscaler.alerts.events import ReportWritten
+from autoscaler.alerts.money import millionths
 from autoscaler.ledger.charts import nice_top
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.csv import render_csv
@@ -24,6 +26,7 @@ from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
 from tests.memory import MemoryWorld, memory_world
 
 WEEK = Period.week(MONDAY.date(), "Europe/Berlin")
+UNTOUCHED = {"period", "until", "written_at", "notes"}
 LATER = MONDAY + timedelta(days=7, hours=6)
 
 
@@ -132,7 +135,7 @@ def test_the_table_has_a_line_per_endpoint_and_one_for_all() -> None:
     report = weekly()
     rows = list(csv.DictReader(io.StringIO(render_csv(report))))
     assert [row["endpoint"] for row in rows] == [*(e.name for e in report.endpoints), "(all)"]
-    assert Decimal(rows[-1]["cost_usd"]) == report.total.cost.total
+    assert Decimal(rows[-1]["cost_usd"]) == millionths(report.total.cost.total)
     assert rows[0]["basis"] == "estimated"
 
 
@@ -165,10 +168,36 @@ def test_a_report_is_three_files_and_one_announcement() -> None:
 def test_the_document_reads_back_as_the_report() -> None:
     report = weekly()
     body = report.model_dump_json()
-    assert CostReport.model_validate_json(body) == report
+    again = CostReport.model_validate_json(body)
+    assert again.model_dump(include=UNTOUCHED) == report.model_dump(include=UNTOUCHED)
+    assert again.total.cost.total == pytest.approx(report.total.cost.total, abs=Decimal("1e-5"))
+    assert [e.name for e in again.endpoints] == [e.name for e in report.endpoints]
     document = json.loads(body)
-    assert Decimal(document["total"]["savings_usd"]) == report.total.savings_usd
+    assert Decimal(document["total"]["savings_usd"]) == millionths(
+        report.total.savings_usd or Decimal(0)
+    )
     assert document["total"]["wakes"]["lead_p50_seconds"] > 0
+
+
+def test_no_file_has_money_with_more_than_six_decimals() -> None:
+    report = weekly()
+    files = report.model_dump_json(), render_csv(report)
+    assert len(str(report.total.cost.total)) > 20, "exact inside"
+    for text in files:
+        assert not re.search(r"usd[a-z_0-9]*\W+-?\d+\.\d{7}", text)
+    row = next(csv.DictReader(io.StringIO(files[1])))
+    for name in (name for name in row if name.endswith("_usd") or name.startswith("usd_")):
+        assert not row[name] or len(row[name].partition(".")[2]) == 6, name
+
+
+def test_the_announcement_has_money_with_six_decimals() -> None:
+    there = world()
+    written = write_report(
+        there.store, MemoryReports(), there.clock, there.announcer, WEEK, prices=PRICES.get
+    )
+    told = json.loads(written.model_dump_json())
+    assert len(told["cost_usd"].partition(".")[2]) == 6
+    assert len(told["lines"][0]["cost_usd"].partition(".")[2]) == 6
 
 
 def test_everything_begins_with_the_oldest_endpoint() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,9 @@ from autoscaler.runtime import reports as reporting
 from tests.ledger_books import fleet_books
 
 ENV = {
+    "STACK_NAME": "stack",
+    "FUNCTION_MEMORY_MB": '{"reconcile": 512, "dispatch-requests": 1024}',
+    "STACK_ALARMS": "4",
     "TABLE_NAME": "table",
     "BUS_NAME": "bus",
     "REPORTS_BUCKET": "reports",
@@ -95,6 +99,45 @@ def test_the_reply_has_the_totals(s3: Any) -> None:
     saved = float(reply["baseline_usd"]) - float(reply["cost_usd"])
     assert float(reply["saved_usd"]) == pytest.approx(saved)
     assert reply["period"] == "week 16 November – 22 November 2026"
+
+
+def used(
+    metric: str, namespace: str, dimension: str, owner: str, at: datetime, value: float
+) -> None:
+    boto3.client("cloudwatch").put_metric_data(
+        Namespace=namespace,
+        MetricData=[
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": dimension, "Value": owner}],
+                "Timestamp": at,
+                "Value": value,
+            }
+        ],
+    )
+
+
+def test_the_controllers_own_usage_of_the_period_is_counted(s3: Any) -> None:
+    fill()
+    inside = datetime(2026, 11, 23, 10, 20, tzinfo=UTC)
+    outside = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
+    for at in (inside, outside):
+        for name, ms in (("reconcile", 4_000), ("dispatch-requests", 10_000)):
+            used("Invocations", "AWS/Lambda", "FunctionName", f"stack-{name}", at, 20)
+            used("Duration", "AWS/Lambda", "FunctionName", f"stack-{name}", at, ms)
+        used("ConsumedWriteCapacityUnits", "AWS/DynamoDB", "TableName", "table", at, 7)
+    used("Invocations", "AWS/Lambda", "FunctionName", "other-reconcile", inside, 999)
+    reply = reporting.report({"period": "day"})
+    key = reply["uris"]["json"].removeprefix("s3://reports/")
+    document = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())
+    counts = {line["item"]: line["count"] for line in document["controller"]["lines"]}
+    assert float(counts["Lambda requests"]) == 40
+    assert float(counts["Lambda GB-seconds"]) == 4 * 0.5 + 10
+    assert float(counts["DynamoDB write units"]) == 7
+    assert float(counts["CloudWatch alarms"]) == 4 + 2 * len(fleet_books().records)
+    assert "Step Functions transitions" in document["controller"]["unknown"]
+    assert float(document["controller"]["total_usd"]) > 0
+    assert not any("usage was not counted" in note for note in document["notes"])
 
 
 @pytest.mark.parametrize("order", [{}, {"period": "year"}, {"period": "day", "colour": "red"}])

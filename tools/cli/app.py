@@ -153,7 +153,10 @@ def delete(
     endpoint: Endpoint,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     discard_requests: Annotated[
-        bool, typer.Option("--discard-requests", help="Even if requests wait: they are lost.")
+        bool,
+        typer.Option(
+            "--discard-requests", help="Even if requests wait, or lie in its dead-letter queue."
+        ),
     ] = False,
 ) -> None:
     """Removes an endpoint, its queue and all that bills; staged weights stay."""

@@ -64,6 +64,8 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
 def _details(one: Mapping[str, Any]) -> Iterator[str]:
     if one.get("failure"):
         yield f"\n[red]{escape(one['failure'])}[/]"
+    if one.get("last_reason"):
+        yield f"since {_moment(one['last_reason_at'])}: {escape(one['last_reason'])}"
     if one.get("retry_at"):
         yield f"tried again at {_moment(one['retry_at'])}"
     if hold := one.get("hold"):

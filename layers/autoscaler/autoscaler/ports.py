@@ -71,13 +71,13 @@ class EndpointStore(Protocol):
         """Newest first."""
 
     def count_traffic(self, traffic: Traffic) -> None:
-        """Adds to the day's counters."""
+        """Adds to the counters of a UTC hour."""
 
     def count_failure(self, name: str, message_id: str, now: datetime) -> int:
         """Counts one failed try of a message; returns how many there were."""
 
     def traffic(self, start: date, end: date) -> list[Traffic]:
-        """Counters of all endpoints for the days start..end, both included."""
+        """Counters of all endpoints for the UTC days start..end, both included."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,9 @@ class LoadReader(Protocol):
 
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
+
+    def dead_letters(self, name: str) -> int:
+        """Messages in its dead-letter queue, from SQS itself."""
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ when a second one says nothing new.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ..endpoints.status import Cause
-from ..policy.types import Bounds, Phase
+from ..policy.types import Bounds, Phase, ReasonCode
+from .money import Money
 
 Seconds = Annotated[float, Field(ge=0)]
 _DAY = 86_400
@@ -83,7 +83,7 @@ class EndpointSlept(Event):
 
     awake_seconds: Seconds
     reason: Cause
-    cost_usd: Decimal | None = None  # from its wake to that zero; None: a price is unknown
+    cost_usd: Money | None = None  # from its wake to that zero; None: a price is unknown
 
 
 class CopiesChanged(Event):
@@ -116,6 +116,25 @@ class CapacityMissing(Event):
     def severity(self) -> Severity:
         many = self.attempt >= _CAPACITY_TRIES_UNTIL_CRITICAL
         return Severity.CRITICAL if many else Severity.WARNING
+
+
+class WakeDelayed(Event):
+    """A wake is wanted and has to wait: the day's wakes are spent, or the last one failed."""
+
+    salient = ("day", "reason")
+
+    reason: Literal[ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF]
+    waiting: int | None  # requests; None: the signal is missing
+    until: AwareDatetime
+    wakes_today: int
+
+    @property
+    def day(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
 
 
 class EndpointFailed(Event):
@@ -157,6 +176,15 @@ class RequestAnswered(Event):
     waited_seconds: Seconds
 
 
+class RequestWaited(Event):
+    """A request waited although its endpoint is awake: the controller shall look now."""
+
+    told = False
+    salient = ("at",)
+
+    waited_seconds: Seconds
+
+
 class RequestRefused(Event):
     salient = ("request_id",)
 
@@ -187,8 +215,8 @@ class BudgetReached(Event):
     salient = ("month", "step")
     repeat_seconds = 31 * _DAY
 
-    spent_usd: Decimal
-    monthly_usd: Decimal
+    spent_usd: Money
+    monthly_usd: Money
     share: Annotated[float, Field(ge=0)]
 
     @property
@@ -228,8 +256,8 @@ class ReportLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     endpoint: str
-    cost_usd: Decimal
-    saved_usd: Decimal | None
+    cost_usd: Money
+    saved_usd: Money | None
     wakes: int
     requests: int
 
@@ -243,9 +271,9 @@ class ReportWritten(Event):
     generation: int = 0
     uri: str
     period: str
-    cost_usd: Decimal
-    baseline_usd: Decimal | None
-    saved_usd: Decimal | None
+    cost_usd: Money
+    baseline_usd: Money | None
+    saved_usd: Money | None
     lines: tuple[ReportLine, ...] = ()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from ..endpoints.status import Cause
+from ..policy.types import ReasonCode
 from ..policy.wording import at_utc, counted, spanned
 from . import events
 from .events import Event, Severity
@@ -134,6 +135,20 @@ def _(event: events.CapacityMissing) -> Sentence:
 
 
 @told.register
+def _(event: events.WakeDelayed) -> Sentence:
+    waiting = NOT_KNOWN if event.waiting is None else counted(event.waiting, "request")
+    until = at_utc(event.until)
+    if event.reason is ReasonCode.WAKES_SPENT:
+        body = (
+            f"Its {counted(event.wakes_today, 'wake')} of the day are spent. It wakes again after "
+            f"{until}; a hold wakes it now, and budget.wakes_per_day in its file sets the limit."
+        )
+    else:
+        body = f"Its last wake failed: it is tried again at {until}, and later each time."
+    return Sentence(f"{event.endpoint} has to wait before it wakes", body, (("Waiting", waiting),))
+
+
+@told.register
 def _(event: events.EndpointFailed) -> Sentence:
     body = f"{event.failure.rstrip('.')}. Apply its file again when the cause is gone."
     facts = (("Execution", event.execution),) if event.execution else ()
@@ -161,6 +176,12 @@ def _(event: events.SleepStuck) -> Sentence:
 def _(event: events.RequestAnswered) -> Sentence:
     body = f"Request {event.request_id} waited {spoken(event.waited_seconds)}: {event.result_uri}"
     return Sentence(f"{event.endpoint} answered a request", body)
+
+
+@told.register
+def _(event: events.RequestWaited) -> Sentence:
+    body = f"One waited {spoken(event.waited_seconds)} although it is awake: it is looked at now."
+    return Sentence(f"{event.endpoint} has requests waiting", body)
 
 
 @told.register

@@ -1,4 +1,4 @@
-"""Money, durations and counts as people read them. The only place where dollars are rounded."""
+"""Money, durations and counts as people read them. Here alone dollars are rounded for them."""
 
 from __future__ import annotations
 

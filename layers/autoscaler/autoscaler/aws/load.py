@@ -60,9 +60,25 @@ class AwsLoadReader:
         """A queue that does not exist (yet, or any more) holds nothing."""
         return self._backlog_or_none(name) or 0
 
-    def _count(self, name: str) -> int:
+    def dead_letters(self, name: str) -> int:
+        """As `backlog`, of the dead-letter queue."""
+        return self._count_or_none(ResourceNames(self._prefix, name).dead_letter_queue) or 0
+
+    def _backlog_or_none(self, name: str) -> int | None:
+        return self._count_or_none(ResourceNames(self._prefix, name).queue)
+
+    def _count_or_none(self, queue: str) -> int | None:
+        try:
+            return self._count(queue)
+        except ClientError as error:
+            # A queue that is not there yet has no backlog to tell; every other error is loud.
+            if error_code(error) in _NO_QUEUE:
+                return None
+            raise
+
+    def _count(self, queue: str) -> int:
         attributes = self._sqs.get_queue_attributes(
-            QueueUrl=self.queue_url(name),
+            QueueUrl=self._url(queue),
             AttributeNames=[
                 "ApproximateNumberOfMessages",
                 "ApproximateNumberOfMessagesNotVisible",
@@ -71,21 +87,10 @@ class AwsLoadReader:
         )["Attributes"]
         return sum(int(value) for value in attributes.values())
 
-    def queue_url(self, name: str) -> str:
-        """The URL of an endpoint's queue; raises botocore's QueueDoesNotExist."""
-        if name not in self._urls:
-            queue = ResourceNames(self._prefix, name).queue
-            self._urls[name] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        return self._urls[name]
-
-    def _backlog_or_none(self, name: str) -> int | None:
-        try:
-            return self._count(name)
-        except ClientError as error:
-            # A queue that is not there yet has no backlog to tell; every other error is loud.
-            if error_code(error) in _NO_QUEUE:
-                return None
-            raise
+    def _url(self, queue: str) -> str:
+        if queue not in self._urls:
+            self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        return self._urls[queue]
 
     def _metrics(self, names: Sequence[str], now: datetime) -> dict[str, _Series]:
         found = {name: _Series() for name in names}

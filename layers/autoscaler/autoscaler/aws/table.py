@@ -3,12 +3,12 @@
 | pk               | sk                    | what                                        |
 |------------------|-----------------------|---------------------------------------------|
 | FLEET            | <name>#SPEC           | the spec                                    |
-| FLEET            | <name>#STATUS         | the status; `version`, `generation` as numbers |
+| FLEET            | <name>#STATUS         | the status; what conditions and machines need, beside |
 | FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
 | USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
-| TRAFFIC#<yyyy-mm>| <day>#<name>          | counters of a day                           |
+| TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
 All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
@@ -113,15 +113,15 @@ class TableStore:
         return [HistoryEntry.model_validate_json(item["body"]["S"]) for item in reply["Items"]]
 
     def count_traffic(self, traffic: Traffic) -> None:
-        counters = traffic.model_dump(exclude={"endpoint", "day"})
+        counters = traffic.model_dump(exclude={"endpoint", "start", "hours"})
         self._db.update_item(
             TableName=self._table,
-            Key=_key(f"TRAFFIC#{traffic.day:%Y-%m}", f"{traffic.day}#{traffic.endpoint}"),
-            UpdateExpression="SET endpoint = :endpoint, traffic_day = :day ADD "
+            Key=_traffic_key(traffic),
+            UpdateExpression="SET endpoint = :endpoint, traffic_hour = :hour ADD "
             + ", ".join(f"{name} :{name}" for name in counters),
             ExpressionAttributeValues={
                 ":endpoint": {"S": traffic.endpoint},
-                ":day": {"S": traffic.day.isoformat()},
+                ":hour": {"S": traffic.start.isoformat()},
                 **{f":{name}": {"N": str(value)} for name, value in counters.items()},
             },
         )
@@ -131,7 +131,7 @@ class TableStore:
             _traffic(item)
             for month in _months(start, end)
             for item in self._query(
-                f"TRAFFIC#{month}", between=(start.isoformat(), f"{end.isoformat()}$")
+                f"TRAFFIC#{month}", between=(start.isoformat(), f"{end.isoformat()}~")
             )
         ]
 
@@ -210,6 +210,7 @@ def _status_item(status: EndpointStatus) -> Item:
         "version": {"N": str(status.version)},
         "generation": {"N": str(status.generation)},
         "phase": {"S": status.phase},
+        "discard_requests": {"BOOL": status.discard_requests},
         "body": {"S": status.model_dump_json()},
     }
 
@@ -250,11 +251,20 @@ def _history_item(entry: HistoryEntry) -> Item:
     }
 
 
+def _traffic_key(traffic: Traffic) -> Item:
+    if traffic.hours != 1:
+        raise ValueError("traffic is counted by the hour; days are only read")
+    start = traffic.start
+    return _key(f"TRAFFIC#{start:%Y-%m}", f"{start:%Y-%m-%dT%H}#{traffic.endpoint}")
+
+
 def _traffic(item: Item) -> Traffic:
     counters = {name: field["N"] for name, field in item.items() if "N" in field}
-    return Traffic.model_validate(
-        {"endpoint": item["endpoint"]["S"], "day": item["traffic_day"]["S"], **counters}
-    )
+    if "traffic_day" in item:  # counted before there were hours
+        span = {"start": f"{item['traffic_day']['S']}T00:00:00Z", "hours": 24}
+    else:
+        span = {"start": item["traffic_hour"]["S"]}
+    return Traffic.model_validate({"endpoint": item["endpoint"]["S"], **span, **counters})
 
 
 def _records(items: Iterator[Item]) -> list[EndpointRecord]:

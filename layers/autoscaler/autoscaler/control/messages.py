@@ -23,23 +23,41 @@ class Message:
 
 
 class BadRequestError(ValueError):
-    """A message that no model could answer; says what is wrong with it."""
+    """A message that no model could answer; says what is wrong with it.
+
+    `request_id`: the one that it gives, if that can name a result.
+    """
+
+    def __init__(self, reason: str, request_id: str | None = None) -> None:
+        self.request_id = request_id
+        super().__init__(reason)
 
 
-def parse(message: Message) -> tuple[str, dict[str, Any]]:
-    """Returns the request's id and the body for the model; raises BadRequestError."""
+def parse(message: Message, endpoint: str) -> tuple[str, dict[str, Any]]:
+    """Returns the request's id and the body for the model; raises BadRequestError.
+
+    A body may name its endpoint; it must then be the one whose queue it came through.
+    """
     try:
         body = json.loads(message.body)
     except (ValueError, RecursionError) as bad:
         raise BadRequestError(f"the message is not JSON: {bad}") from bad
     if not isinstance(body, dict):
         raise BadRequestError("the message must be a JSON object, an OpenAI-style request body")
-    if not (isinstance(body.get("messages"), list) or isinstance(body.get("prompt"), str)):
-        raise BadRequestError("the message has neither `messages` (chat) nor `prompt` (completion)")
     request_id = body.pop("id", message.message_id)
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
         raise BadRequestError(
             f"id {request_id!r} cannot name a result: 1 to 128 of letters, digits and _ . : -"
+        )
+    named = body.pop("endpoint", endpoint)
+    if named != endpoint:
+        raise BadRequestError(
+            f"the message names endpoint {named!r}, and this is the queue of {endpoint!r}",
+            request_id,
+        )
+    if not (isinstance(body.get("messages"), list) or isinstance(body.get("prompt"), str)):
+        raise BadRequestError(
+            "the message has neither `messages` (chat) nor `prompt` (completion)", request_id
         )
     return request_id, body
 

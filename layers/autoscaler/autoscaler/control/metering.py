@@ -7,12 +7,14 @@ then takes back what was asked for and never came, and puts each instance under 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..catalog.prices import usd_per_hour
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind, UsageSegment
+from ..ledger.billed import hours, usd
 from ..ledger.meter import advance, split_idle
+from ..policy.schedule import bounds_at
 from ..policy.types import Phase
 
 _KINDS = {
@@ -24,7 +26,8 @@ _KINDS = {
 }
 # Phases in which instances were asked for and may still come.
 ASKING = frozenset({Phase.CREATING, Phase.WAKING})
-_HOUR = 3600
+# Shorter pauses between requests are part of serving; else each would be a segment of its own.
+WARM_AFTER = timedelta(minutes=5)
 
 ByType = Mapping[str, int]  # instances of each instance type
 
@@ -34,9 +37,11 @@ def metered(
 ) -> tuple[EndpointStatus, tuple[UsageSegment, ...]]:
     """Returns the status with its meters at `now` and the segments that this closes.
 
-    Outside the phases that serve or get ready to, an instance that is there is an idle tail.
+    Outside the phases that serve or get ready to, an instance that is there is an idle tail. One
+    that serves nothing because the schedule or a hold asks for it is kept warm.
     """
     status = record.status
+    kind = _kind(record, phase, now)
     meters: list[Meter] = []
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
@@ -46,7 +51,7 @@ def metered(
             now,
             instances=instances.get(instance_type, 0),
             instance_type=instance_type,
-            kind=_KINDS.get(phase, UsageKind.IDLE_TAIL),
+            kind=kind,
             endpoint=status.name,
             team=record.spec.team,
             usd_per_hour=usd_per_hour(instance_type),
@@ -55,7 +60,27 @@ def metered(
         closed += segments
     if phase is Phase.SLEEPING and status.last_active_at:
         closed = list(split_idle(closed, status.last_active_at))
+    if kind is UsageKind.KEPT_WARM and (idle_from := status.last_active_at):
+        kept = _is_kept(record, idle_from)
+        gap = UsageKind.KEPT_WARM if kept else UsageKind.IDLE_TAIL
+        closed = list(split_idle(closed, idle_from, gap))
     return _spent(status, now, closed, tuple(meters)), tuple(closed)
+
+
+def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:
+    """What instances are for from now on."""
+    idle_from = record.status.last_active_at
+    idle = idle_from is not None and now - idle_from >= WARM_AFTER
+    if phase is Phase.AWAKE and idle and _is_kept(record, now):
+        return UsageKind.KEPT_WARM
+    return _KINDS.get(phase, UsageKind.IDLE_TAIL)
+
+
+def _is_kept(record: EndpointRecord, moment: datetime) -> bool:
+    hold = record.status.hold
+    return bounds_at(record.spec, moment).min_copies > 0 or (
+        hold is not None and hold.min_copies > 0 and moment < hold.until
+    )
 
 
 def _spent(
@@ -63,7 +88,7 @@ def _spent(
 ) -> EndpointStatus:
     month = f"{now:%Y-%m}"
     before = status.spent_usd if status.spent_in == month else Decimal(0)
-    more = sum((_usd(s) for s in closed if f"{s.start:%Y-%m}" == month), Decimal(0))
+    more = sum((usd(s) for s in closed if f"{s.start:%Y-%m}" == month), Decimal(0))
     return status.model_copy(
         update={"meters": meters, "spent_in": month, "spent_usd": before + more}
     )
@@ -113,7 +138,7 @@ def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
     """Dollars of the segments; None when the price of any of them is unknown."""
     if any(segment.usd_per_hour is None for segment in segments):
         return None
-    return sum((_usd(segment) for segment in segments), Decimal(0))
+    return sum((usd(segment) for segment in segments), Decimal(0))
 
 
 def spent_this_month(status: EndpointStatus, now: datetime) -> Decimal:
@@ -125,15 +150,10 @@ def spent_this_month(status: EndpointStatus, now: datetime) -> Decimal:
 
 
 def _open_usd(meter: Meter, first: datetime, now: datetime) -> Decimal:
-    hours = Decimal(max(0.0, (now - max(meter.since, first)).total_seconds())) / _HOUR
-    return (usd_per_hour(meter.instance_type) or Decimal(0)) * meter.instances * hours
+    ran = max(timedelta(0), now - max(meter.since, first))
+    return (usd_per_hour(meter.instance_type) or Decimal(0)) * meter.instances * hours(ran)
 
 
 def instances_for(copies: int, copies_per_instance: int) -> int:
     """Instances that hold so many copies."""
     return -(-copies // copies_per_instance)
-
-
-def _usd(segment: UsageSegment) -> Decimal:
-    hours = Decimal(segment.instance_seconds) / _HOUR
-    return (segment.usd_per_hour or Decimal(0)) * hours

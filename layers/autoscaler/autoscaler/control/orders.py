@@ -113,18 +113,27 @@ def release(world: World, name: str, author: str) -> EndpointStatus:
 
 
 def delete(world: World, name: str, discard_requests: bool) -> EndpointStatus:
-    """Retires an endpoint; refuses while requests wait, unless they shall be discarded."""
+    """Retires an endpoint; refuses while its queue or its dead-letter queue holds requests, unless
+    they shall be discarded. That may also be said of a retirement that waits for them already."""
     record = find(world, name)
-    if record.status.phase is Phase.RETIRING:
-        return record.status
+    status = record.status
+    if status.phase is Phase.RETIRING:
+        if status.discard_requests or not discard_requests:
+            return status
+        return world.store.save(status.model_copy(update={"discard_requests": True}))
     if not discard_requests:
-        backlog = world.load.backlog(name)
-        if backlog:
-            raise OrderError(
-                f"{backlog} requests are waiting in {name}'s queue and would be lost: let them be "
-                "answered, or add --discard-requests"
-            )
-    return request_retirement(world, record, Cause.PERSON).status
+        _refuse_to_lose(world, name)
+    return request_retirement(world, record, Cause.PERSON, discard_requests=discard_requests).status
+
+
+def _refuse_to_lose(world: World, name: str) -> None:
+    waiting, refused = world.load.backlog(name), world.load.dead_letters(name)
+    if waiting or refused:
+        raise OrderError(
+            f"{waiting} requests are waiting in {name}'s queue and {refused} refused ones lie in "
+            "its dead-letter queue; both would be lost: let the first be answered and take the "
+            "others out, or add --discard-requests"
+        )
 
 
 def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[str, Any]:
@@ -134,7 +143,8 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
     kept = {
         "name", "phase", "phase_since", "generation", "desired_copies", "observed_copies",
         "observed_instances", "instance_type", "bounds", "last_active_at", "hold", "failure",
-        "failed_in", "retry_at", "wakes_today", "commit", "weights_uri", "cause", "wished_at",
+        "failed_in", "retry_at", "last_reason", "last_reason_at", "wakes_today", "commit",
+        "weights_uri", "cause", "wished_at",
     }  # fmt: skip
     backlog = world.load.read([status.name], now)[status.name].backlog
     return {

@@ -20,6 +20,7 @@ from .drift import mend_drift
 from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, learned
+from .reasons import keep_reasons
 from .tend import remove_leftovers, tend_flow
 from .world import World
 
@@ -81,7 +82,9 @@ def reconcile_endpoint(
         capacity = _look(world, record, now)
         if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
             record = observed(world, record, load, now, capacity)
-        decide_and_act(world, record, load, capacity, now)
+        decision = decide_and_act(world, record, load, capacity, now)
+        if decision is not None:
+            keep_reasons(world, record, decision, load, now)
     elif _is_stale(record, now):
         record = observed(world, record, load, now, world.scaler.look(status.name))
         if record.status.observed_instances:

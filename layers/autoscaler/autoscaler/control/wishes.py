@@ -146,12 +146,20 @@ def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str)
     return carry_out(world, record, status, segments, text)
 
 
-def request_retirement(world: World, record: EndpointRecord, cause: Cause) -> EndpointRecord:
-    """Wishes the endpoint gone and starts `retire_endpoint`."""
+def request_retirement(
+    world: World, record: EndpointRecord, cause: Cause, *, discard_requests: bool
+) -> EndpointRecord:
+    """Wishes the endpoint gone and starts `retire_endpoint`.
+
+    That one answers what is still in the queue. What cannot be answered in a bounded time keeps
+    the queue, unless it may be discarded.
+    """
     now = world.clock.now()
     record = settled(record)
     counted, segments = metered(record, now, running(record.status), Phase.RETIRING)
-    status = wished(counted, Phase.RETIRING, cause, now, wish_copies=0)
+    status = wished(
+        counted, Phase.RETIRING, cause, now, wish_copies=0, discard_requests=discard_requests
+    )
     return carry_out(world, record, status, segments, "Retirement was asked for.")
 
 

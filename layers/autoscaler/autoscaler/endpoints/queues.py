@@ -16,14 +16,23 @@ VISIBILITY_SECONDS = 960
 # message up; the dispatcher counts real failures. 1,000 is the most that SQS allows.
 MOST_RECEIVES = 1000
 OLDEST_REQUEST_SECONDS = 900
+ALARMS_PER_ENDPOINT = 2  # `queue_alarm` and `capacity_alarm` below
 _DIMENSION = "InferenceComponentName"
 
 
 def queue_requests(
-    spec: EndpointSpec, names: ResourceNames, *, account_arn_prefix: str, dispatcher_arn: str
+    spec: EndpointSpec,
+    names: ResourceNames,
+    *,
+    account_arn_prefix: str,
+    dispatcher_arn: str,
+    alarm_topic_arn: str,
 ) -> dict[str, Any]:
     """Returns the API requests `dead_letter_queue`, `queue`, `mapping`, `queue_alarm`,
-    `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`."""
+    `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
+
+    A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
+    """
     redrive = {
         "deadLetterTargetArn": account_arn_prefix + names.dead_letter_queue,
         "maxReceiveCount": MOST_RECEIVES,
@@ -48,11 +57,12 @@ def queue_requests(
         },
         "queue_alarm": _alarm(
             names.component + "-oldest-request",
-            "Requests have waited for long: the controller shall look now.",
+            "Requests have waited for a quarter of an hour: the controller looks now.",
             "AWS/SQS",
             "ApproximateAgeOfOldestMessage",
             {"Name": "QueueName", "Value": names.queue},
             OLDEST_REQUEST_SECONDS,
+            alarm_topic_arn,
         ),
         "capacity_alarm": _alarm(
             names.component + "-no-capacity",
@@ -61,6 +71,7 @@ def queue_requests(
             "NoCapacityInvocationFailures",
             {"Name": _DIMENSION, "Value": names.component},
             0,
+            alarm_topic_arn,
         ),
     }
 
@@ -72,7 +83,13 @@ def _readers(spec: EndpointSpec) -> int:
 
 
 def _alarm(
-    name: str, description: str, namespace: str, metric: str, dimension: Any, threshold: int
+    name: str,
+    description: str,
+    namespace: str,
+    metric: str,
+    dimension: Any,
+    threshold: int,
+    topic_arn: str,
 ) -> dict[str, Any]:
     return {
         "AlarmName": name,
@@ -86,4 +103,5 @@ def _alarm(
         "Threshold": threshold,
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
+        "AlarmActions": [topic_arn],
     }

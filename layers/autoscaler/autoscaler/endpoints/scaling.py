@@ -14,6 +14,8 @@ from .names import ResourceNames
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 HIGH_RESOLUTION = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+# The alarms that target tracking makes: one to grow and one to shrink, at 10 s.
+TRACKING_ALARMS_PER_ENDPOINT = 2
 
 Request = dict[str, Any]
 

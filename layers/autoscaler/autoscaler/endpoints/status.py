@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -44,6 +44,7 @@ class UsageKind(StrEnum):
     PROVISIONING = "provisioning"
     SERVING = "serving"
     IDLE_TAIL = "idle_tail"
+    KEPT_WARM = "kept_warm"  # idle, because a window, a hold or min_copies asks for it
 
 
 class Meter(Stored):
@@ -118,11 +119,16 @@ class EndpointStatus(Stored):
     last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last
     last_awake_at: AwareDatetime | None = None
     hold: Hold | None = None
+    discard_requests: bool = False  # its retirement need not wait for the last of its requests
     cold_starts: tuple[ColdStart, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     episode: Episode = Episode()  # the idle time or the wait that is under way
     wakes_on: date | None = None
     wakes_today: int = 0
+    reasons: tuple[str, ...] = ()  # codes of the last decision; free, so that an old one is read
+    last_reason: str = ""  # their sentences, as they were when the reasons became these
+    last_reason_at: AwareDatetime | None = None
+    delay_told: str = ""  # the day and the reason why a wake waits that were announced last
     missing_since: AwareDatetime | None = None  # a signal does not come since then
     missing_told: bool = False
     budget_told: str = ""  # the month and the percentage that were announced last
@@ -147,15 +153,20 @@ class HistoryEntry(Stored):
 
 
 class Traffic(Stored):
-    """Requests answered for one endpoint on one UTC day."""
+    """Requests answered for one endpoint in one UTC hour; what is older was counted by UTC day."""
 
     endpoint: str
-    day: date
+    start: AwareDatetime
+    hours: Literal[1, 24] = 1
     requests: int = 0
     refused: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     waited_seconds: float = 0.0
+
+    @property
+    def end(self) -> datetime:
+        return self.start + timedelta(hours=self.hours)
 
 
 class EndpointRecord(Stored):
@@ -170,6 +181,6 @@ class EndpointRecord(Stored):
         return self.model_copy(update={"status": status})
 
 
-def utc_day(moment: datetime) -> date:
-    """The UTC calendar day of a moment."""
-    return moment.date()
+def utc_hour(moment: datetime) -> datetime:
+    """The start of the UTC hour of a moment."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

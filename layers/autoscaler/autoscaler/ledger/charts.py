@@ -25,6 +25,7 @@ _GAP = 0.22  # of a slot's width
 _THINNEST = 1.5  # a wake of seconds must still be seen in a month
 KIND_TITLES = {
     UsageKind.SERVING: "Serving",
+    UsageKind.KEPT_WARM: "Kept warm",
     UsageKind.IDLE_TAIL: "Idle tail",
     UsageKind.PROVISIONING: "Provisioning",
 }

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..alerts.money import Money
+
 Count = Annotated[Decimal, Field(ge=0)] | None
 
 
@@ -66,8 +68,8 @@ class ControllerLine(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     item: str
-    count: Decimal | None
-    usd: Decimal | None
+    count: Money | None
+    usd: Money | None
 
 
 class ControllerCost(BaseModel):
@@ -76,7 +78,7 @@ class ControllerCost(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     lines: tuple[ControllerLine, ...]
-    total_usd: Decimal
+    total_usd: Money
     unknown: tuple[str, ...]
 
 

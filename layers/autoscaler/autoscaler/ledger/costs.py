@@ -92,7 +92,7 @@ def _accounts(
     prices: Prices,
 ) -> list[_Account]:
     records = {r.spec.name: r for r in books.records if r.status.created_at < until}
-    counted = [t for t in books.traffic if period.holds_utc_day(t.day)]
+    counted = [t for t in books.traffic if period.holds(t.start, t.end)]
     names = records.keys() | {s.endpoint for s in billed} | {t.endpoint for t in counted}
     accounts = []
     for name in sorted(names):

@@ -1,6 +1,6 @@
 """The report as a table for spreadsheets: one line per endpoint and one for all of it.
 
-Dollars are exact, not rounded; what is not known is an empty cell, never a zero.
+Dollars have six decimals; what is not known is an empty cell, never a zero.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping
 from decimal import Decimal
 
+from ..alerts.money import millionths
 from .figures import CostReport, Costs
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -48,6 +49,7 @@ def _figures(costs: Costs) -> Mapping[str, str]:
         "cost_usd": _plain(costs.cost.total),
         "provisioning_usd": _plain(costs.cost.provisioning),
         "serving_usd": _plain(costs.cost.serving),
+        "kept_warm_usd": _plain(costs.cost.kept_warm),
         "idle_tail_usd": _plain(costs.cost.idle_tail),
         "unpriced_instance_hours": str(sum(item.instance_hours for item in costs.unpriced)),
         "baseline_usd": _plain(costs.baseline_usd),
@@ -69,7 +71,7 @@ def _figures(costs: Costs) -> Mapping[str, str]:
 
 def _plain(value: Decimal | float | None) -> str:
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return f"{millionths(value):f}"
     return "" if value is None else str(value)
 
 

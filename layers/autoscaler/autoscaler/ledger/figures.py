@@ -1,4 +1,4 @@
-"""The figures of a cost report. Dollars are exact Decimals; only what shows them rounds.
+"""The figures of a cost report. Dollars are exact Decimals; what shows or stores them rounds.
 
 None is "not known", never zero: a price that the catalogue lacks, a share of nothing.
 """
@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, computed_field
 
+from ..alerts.money import Money
 from ..endpoints.status import UsageKind
 from .controller import ControllerCost
 from .periods import Period, Slot
@@ -27,14 +28,15 @@ class Figure(BaseModel):
 class KindCosts(Figure):
     """Dollars by what the instance-seconds were spent on."""
 
-    provisioning: Decimal = ZERO
-    serving: Decimal = ZERO
-    idle_tail: Decimal = ZERO
+    provisioning: Money = ZERO
+    serving: Money = ZERO
+    kept_warm: Money = ZERO
+    idle_tail: Money = ZERO
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def total(self) -> Decimal:
-        return self.provisioning + self.serving + self.idle_tail
+    def total(self) -> Money:
+        return self.provisioning + self.serving + self.kept_warm + self.idle_tail
 
 
 class Unpriced(Figure):
@@ -48,8 +50,8 @@ class BudgetUse(Figure):
     """Dollars of a UTC month against the endpoint's limit."""
 
     month: str
-    monthly_usd: Decimal
-    spent_usd: Decimal
+    monthly_usd: Money
+    spent_usd: Money
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -85,7 +87,7 @@ class Wakes(Figure):
 
 
 class Served(Figure):
-    """Requests answered, from the counters of UTC days."""
+    """Requests answered, from the counters of UTC hours."""
 
     requests: int = 0
     refused: int = 0
@@ -109,30 +111,30 @@ class Costs(Figure):
     cost: KindCosts
     awake_hours: float
     instance_hours: float
-    baseline_usd: Decimal | None
+    baseline_usd: Money | None
     unpriced: tuple[Unpriced, ...] = ()
     wakes: Wakes = Wakes()
     served: Served = Served()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def savings_usd(self) -> Decimal | None:
+    def savings_usd(self) -> Money | None:
         if self.baseline_usd is None or self.unpriced:
             return None
         return self.baseline_usd - self.cost.total
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def usd_per_1000_requests(self) -> Decimal | None:
+    def usd_per_1000_requests(self) -> Money | None:
         return self._usd_per(self.served.requests, 1_000)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def usd_per_million_tokens(self) -> Decimal | None:
+    def usd_per_million_tokens(self) -> Money | None:
         tokens = self.served.input_tokens + self.served.output_tokens
         return self._usd_per(tokens, 1_000_000)
 
-    def _usd_per(self, count: int, unit: int) -> Decimal | None:
+    def _usd_per(self, count: int, unit: int) -> Money | None:
         return self.cost.total * unit / count if count and not self.unpriced else None
 
 
@@ -155,7 +157,7 @@ class SlotCosts(Figure):
 
     slot: Slot
     cost: KindCosts
-    baseline_usd: Decimal | None
+    baseline_usd: Money | None
 
 
 class CostReport(Figure):
@@ -175,7 +177,7 @@ class CostReport(Figure):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def net_savings_usd(self) -> Decimal | None:
+    def net_savings_usd(self) -> Money | None:
         """Savings minus the controller's own cost; None while either is not known in full."""
         if self.total.savings_usd is None or self.controller is None or self.controller.unknown:
             return None

@@ -178,6 +178,7 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
     causes = ", ".join(f"{cause} {count}" for cause, count in wakes.causes.items())
     facts = [
         ("Serving", usd(cost.serving)),
+        ("Kept warm", usd(cost.kept_warm)),
         ("Idle tail", usd(cost.idle_tail)),
         ("Provisioning", usd(cost.provisioning)),
         ("Instance-hours", f"{endpoint.instance_hours:,.2f}"),

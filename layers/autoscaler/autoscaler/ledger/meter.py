@@ -50,12 +50,14 @@ def advance(
 
 
 def split_idle(
-    segments: Sequence[UsageSegment], last_active_at: datetime
+    segments: Sequence[UsageSegment],
+    last_active_at: datetime,
+    kind: UsageKind = UsageKind.IDLE_TAIL,
 ) -> tuple[UsageSegment, ...]:
-    """Marks what SERVING segments ran after the last activity as IDLE_TAIL; the sum is unchanged.
+    """Marks what SERVING segments ran after the last activity as idle; the sum is unchanged.
 
-    Called for the segments that going to sleep closes. Days closed before stay as they are: at
-    their midnight nobody knew yet that the endpoint would not be used again.
+    Called for the segments that going to sleep, or being kept without work, closes. Days closed
+    before stay as they are: at their midnight nobody knew yet that it would not be used again.
     """
     split: list[UsageSegment] = []
     for segment in segments:
@@ -65,7 +67,7 @@ def split_idle(
         cut = max(segment.start, last_active_at)
         if segment.start < cut:
             split.append(segment.model_copy(update={"end": cut}))
-        split.append(segment.model_copy(update={"start": cut, "kind": UsageKind.IDLE_TAIL}))
+        split.append(segment.model_copy(update={"start": cut, "kind": kind}))
     return tuple(split)
 
 

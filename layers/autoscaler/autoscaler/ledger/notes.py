@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..endpoints.status import utc_hour
 from .figures import CostReport
-from .periods import PeriodKind
+from .periods import Period
 
 
 def notes(report: CostReport) -> tuple[str, ...]:
     """The sentences that apply to this report."""
     return tuple(_sentences(report))
+
+
+def _cuts_an_hour(period: Period) -> bool:
+    return any(edge != utc_hour(edge) for edge in (period.start, period.end))
 
 
 def _sentences(report: CostReport) -> Iterator[str]:
@@ -25,6 +30,11 @@ def _sentences(report: CostReport) -> Iterator[str]:
         "period's start or the endpoint's first instance. Peaks that need more are left out, so "
         "it is a low estimate."
     )
+    if total.cost.kept_warm:
+        yield (
+            "Kept warm: awake for five minutes or longer without a request, because a window, a "
+            "hold or min_copies asks for it. Idle tail: awake without work until it was asleep."
+        )
     for item in total.unpriced:
         yield (
             f"The price of {item.instance_type} is unknown: its {item.instance_hours:.2f} "
@@ -32,10 +42,11 @@ def _sentences(report: CostReport) -> Iterator[str]:
         )
     if total.savings_usd is not None and total.savings_usd < 0:
         yield "Savings are negative: this cost more than one instance that is always on."
-    if report.period.time_zone != "UTC" or report.period.kind is PeriodKind.ALL:
+    if _cuts_an_hour(report.period):
         yield (
-            "Requests and tokens are counted by UTC day; a day belongs to the period that holds "
-            "its noon (to an open-ended report if it touches it)."
+            "Requests and tokens are counted by UTC hour. The period begins or ends within one; "
+            "such an hour belongs to the period that holds its middle (to an open-ended report if "
+            "it touches it). Dollars are cut exactly."
         )
     if total.wakes.count > len(total.wakes.lead_seconds):
         unmeasured = total.wakes.count - len(total.wakes.lead_seconds)

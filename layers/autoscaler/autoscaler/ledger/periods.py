@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-_NOON = timedelta(hours=12)
-
 
 class PeriodKind(StrEnum):
     """How long a report's period is; `all` is everything since the first endpoint."""
@@ -104,12 +102,13 @@ class Period(BaseModel):
             return f"week {first.day} {first:%B} – {last.day} {last:%B %Y}"
         return f"{first.day} {first:%b %Y %H:%M} – {last.day} {last:%b %Y %H:%M}"
 
-    def holds_utc_day(self, day: date) -> bool:
-        """Whether a UTC day's counters belong here: by its noon, so that no day counts twice."""
+    def holds(self, start: datetime, end: datetime) -> bool:
+        """Whether what was counted in [start, end) belongs here: by its middle, so that nothing
+        counts twice. A UTC hour lies within one local day, except where midnight is at half past
+        or a quarter to: there the whole hour goes to the day that holds its middle."""
         if self.kind is PeriodKind.ALL:
-            return self.start.date() <= day <= self.end.date()
-        noon = datetime.combine(day, time(), tzinfo=UTC) + _NOON
-        return self.start <= noon < self.end
+            return start < self.end and end > self.start
+        return self.start <= start + (end - start) / 2 < self.end
 
     def slots(self) -> tuple[Slot, ...]:
         """The bars of a chart: local days; shorter for a day, longer for a long time."""

@@ -2,7 +2,7 @@
 
 CSS = """
 :root{--ink:#1c2530;--soft:#5c6876;--line:#e3e6ea;--paper:#fff;--ground:#f6f7f8;
---serving:#1f7a6d;--idle_tail:#b9c3c9;--provisioning:#e0a63c;--always:#4a5568;--good:#166a4f;
+--serving:#1f7a6d;--kept_warm:#7fb8ad;--idle_tail:#b9c3c9;--provisioning:#e0a63c;--always:#4a5568;--good:#166a4f;
 --bad:#a33b2e}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);line-height:1.5;
@@ -30,7 +30,7 @@ color:var(--soft);font-size:12px;line-height:1;margin:-5px 0}
 .bars svg{height:200px}.line svg{height:40px}
 .labels{grid-column:2;position:relative;height:20px;font-size:12px;color:var(--soft);margin-top:5px}
 .labels span{position:absolute;white-space:nowrap}
-.serving{fill:var(--serving)}.idle_tail{fill:var(--idle_tail)}.provisioning{fill:var(--provisioning)}
+.serving{fill:var(--serving)}.kept_warm{fill:var(--kept_warm)}.idle_tail{fill:var(--idle_tail)}.provisioning{fill:var(--provisioning)}
 path{fill:none;vector-effect:non-scaling-stroke}
 .grid{stroke:var(--line)}.axis{stroke:#b6bec7}
 .baseline{stroke:var(--always);stroke-width:1.6;stroke-dasharray:5 4}
@@ -39,6 +39,7 @@ font-size:13px;color:var(--soft)}
 .legend li::before,dt[class]:not([class=""])::before{content:"";display:inline-block;width:11px;
 height:11px;border-radius:2px;margin-right:7px;vertical-align:-1px}
 .legend .serving::before,dt.serving::before,i.serving{background:var(--serving)}
+.legend .kept_warm::before,dt.kept_warm::before,i.kept_warm{background:var(--kept_warm)}
 .legend .idle_tail::before,dt.idle_tail::before,i.idle_tail{background:var(--idle_tail)}
 .legend .provisioning::before,dt.provisioning::before,i.provisioning{background:var(--provisioning)}
 .legend .always::before{height:0;border-top:2px dashed var(--always);border-radius:0;width:18px;

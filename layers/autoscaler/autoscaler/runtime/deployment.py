@@ -72,6 +72,7 @@ def _requests(record: EndpointRecord, weights_uri: str, passport_key: str) -> di
         names,
         account_arn_prefix=f"arn:{arn[1]}:sqs:{arn[3]}:{arn[4]}:",
         dispatcher_arn=env.dispatch_function_arn,
+        alarm_topic_arn=env.alarm_topic_arn,
     )
     return {**created.as_dict(), **queues}
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date as Date
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Json
 
 from ..aws.clock import SystemClock
 from ..aws.events import BusAnnouncer
+from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
 from ..aws.table import TableStore
 from ..catalog.prices import usd_per_hour
+from ..endpoints.queues import ALARMS_PER_ENDPOINT
+from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
+from ..ledger.controller import ControllerUsage
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import period_since_first, write_report
 from ..spec.schedule import TimeZoneName
@@ -26,9 +33,12 @@ class ReportSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    stack_name: str = Field(alias="STACK_NAME")
     table_name: str = Field(alias="TABLE_NAME")
     bus_name: str = Field(alias="BUS_NAME")
     reports_bucket: str = Field(alias="REPORTS_BUCKET")
+    function_memory_mb: Json[dict[str, int]] = Field(alias="FUNCTION_MEMORY_MB")
+    stack_alarms: int = Field(alias="STACK_ALARMS")
     default_time_zone: TimeZoneName = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
 
 
@@ -45,6 +55,21 @@ class ReportOrder(BaseModel):
 @cache
 def _settings() -> ReportSettings:
     return ReportSettings.model_validate(dict(os.environ))
+
+
+def _own_usage(
+    env: ReportSettings, store: TableStore, period: Period, now: datetime
+) -> ControllerUsage:
+    """What is counted by AWS, and the alarms as they stand: two of each endpoint, and two fine
+    ones of its target tracking."""
+    until = max(period.start, min(period.end, now))
+    metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
+    endpoints = len(store.load_all())
+    return ControllerUsage(
+        **asdict(metrics.read(period.start, until)),
+        alarms=Decimal(env.stack_alarms + ALARMS_PER_ENDPOINT * endpoints),
+        high_resolution_alarms=Decimal(TRACKING_ALARMS_PER_ENDPOINT * endpoints),
+    )
 
 
 def report(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +89,7 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         BusAnnouncer(env.bus_name),
         period,
         prices=usd_per_hour,
+        usage=_own_usage(env, store, period, clock.now()),
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]

@@ -28,6 +28,7 @@ class Settings(BaseModel):
     weights_bucket: str = Field(default="", alias="WEIGHTS_BUCKET")
     endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")
     dispatch_function_arn: str = Field(default="", alias="DISPATCH_FUNCTION_ARN")
+    alarm_topic_arn: str = Field(default="", alias="ALARM_TOPIC_ARN")
     default_time_zone: str = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
 
     def machines(self) -> dict[Flow, str]:

@@ -12,8 +12,9 @@ from ..aws.model import SageMakerModels
 from ..aws.requests import QueueRequests
 from ..aws.results import S3Results
 from ..aws.scaler import SageMakerScaler
+from ..aws.seen import TableSeen
 from ..aws.table import TableStore
-from ..control.dispatch import Desk
+from ..control.desk import Desk
 from ..control.world import World
 from .settings import settings
 
@@ -47,4 +48,5 @@ def desk() -> Desk:
         models=models(),
         results=S3Results(env.results_bucket),
         requests=QueueRequests(env.stack_name),
+        asked=TableSeen(env.table_name),
     )

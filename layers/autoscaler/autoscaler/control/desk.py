@@ -1,0 +1,52 @@
+"""What the dispatcher works with and what becomes of a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ..alerts.notify import SeenStore
+from ..ports import Answer, ModelInvoker, Requests, ResultStore
+from .messages import Message
+from .world import World
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The world and what the dispatcher needs besides. `asked` holds what was asked for lately."""
+
+    world: World
+    models: ModelInvoker
+    results: ResultStore
+    requests: Requests
+    asked: SeenStore
+
+
+class Fate(StrEnum):
+    """What became of one message."""
+
+    ANSWERED = "answered"
+    REPEATED = "repeated"  # the answer was stored before; it is announced once more
+    REFUSED = "refused"  # in the dead-letter queue, with its reason
+    POSTPONED = "postponed"  # back in the queue
+    TROUBLED = "troubled"  # AWS refused something; back in the queue
+
+
+@dataclass(frozen=True)
+class Outcome:
+    message: Message
+    fate: Fate
+    event: Any = None
+    answer: Answer | None = None
+    waited_seconds: float = 0.0
+    trouble: Exception | None = None
+
+
+@dataclass
+class Dispatched:
+    """What became of a batch: which messages stay, and what AWS refused."""
+
+    stay: list[str] = field(default_factory=list)
+    troubles: list[Exception] = field(default_factory=list)
+    all_troubled: bool = False

@@ -1,0 +1,61 @@
+"""Why an endpoint is as it is: the last decision's reasons, stored when they change.
+
+Their codes are compared, not their sentences: those carry figures that move with every look, and
+an endpoint at rest shall cost no write a minute.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..alerts.events import WakeDelayed
+from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..policy.types import Decision, ReasonCode
+from ..ports import Load
+from .wishes import entry
+from .world import World
+
+_DELAYS = (ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF)
+
+
+def keep_reasons(
+    world: World, record: EndpointRecord, decision: Decision, load: Load, now: datetime
+) -> None:
+    """Stores the reasons if they are others than before, and tells once a day that a wake which
+    is wanted has to wait. `record` is as it was before the decision was carried out.
+
+    Raises ConflictError; the next tick finds the same reasons again.
+    """
+    codes = tuple(reason.code.value for reason in decision.reasons)
+    delay = next((r.code for r in decision.reasons if r.code in _DELAYS), None)
+    told = f"{now.date()}#{delay}" if delay else record.status.delay_told
+    if codes == record.status.reasons and told == record.status.delay_told:
+        return
+    newest = world.store.load(record.status.name)
+    if newest is None:
+        return
+    status = newest.status.model_copy(
+        update={
+            "reasons": codes,
+            "last_reason": decision.summary,
+            "last_reason_at": now,
+            "delay_told": told,
+        }
+    )
+    news = delay is not None and told != newest.status.delay_told
+    saved = world.store.save(status, entries=[entry(status, now, decision.summary)] if news else [])
+    if delay is not None and news:
+        world.announcer.announce(_delayed(saved, delay, load, now))
+
+
+def _delayed(status: EndpointStatus, code: ReasonCode, load: Load, now: datetime) -> WakeDelayed:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return WakeDelayed(
+        endpoint=status.name,
+        generation=status.generation,
+        at=now,
+        reason=code,
+        waiting=load.backlog,
+        until=midnight if code is ReasonCode.WAKES_SPENT else status.retry_at or midnight,
+        wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
+    )

@@ -1,0 +1,90 @@
+"""How long the state machines wait, in seconds of their clock."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from jsonata import Jsonata
+
+from autoscaler.control.patience import paced
+from tests.contract.test_statemachines import _SUBSTITUTION, ROOT, machine, template
+from tests.memory import NOON
+
+START = "2026-11-24T12:00:00.000Z"
+DEADLINES = [
+    # machine, the state that sets the deadline, the one that keeps to it
+    ("wake_endpoint", "SizeWake", "LookAtComponent", "WakeSeconds"),
+    ("sleep_endpoint", "Guard", "IsZero", "SleepSeconds"),
+    ("remove_capacity", "Begin", "IsPatient", "RemoveSeconds"),
+    ("retire_stack", "ListEndpoints", "AreAnyLeft", "RemoveSeconds"),
+]
+
+
+def evaluated(expression: str, substitutions: dict[str, int], **variables: Any) -> Any:
+    text = _SUBSTITUTION.sub(lambda found: str(substitutions[found[1]]), expression)
+    bound = "".join(f"${name} := {json.dumps(value)};" for name, value in variables.items())
+    return Jsonata.jsonata(f"({bound}{text.removeprefix('{%').removesuffix('%}')})").evaluate(None)
+
+
+def context(seconds: float) -> dict[str, Any]:
+    entered = datetime.fromisoformat(START) + timedelta(seconds=seconds)
+    return {
+        "context": {
+            "Execution": {"StartTime": START},
+            "State": {"EnteredTime": entered.isoformat()},
+        }
+    }
+
+
+@pytest.mark.parametrize(("stem", "sets", "keeps", "limit"), DEADLINES)
+def test_patience_is_counted_in_seconds_whatever_the_time_between_two_looks(
+    stem: str, sets: str, keeps: str, limit: str
+) -> None:
+    path = ROOT / "statemachines" / f"{stem}.asl.yaml"
+    states, most = machine(path)["States"], {limit: 3600}
+    deadline = evaluated(states[sets]["Assign"]["deadline"], most, states=context(0))
+    state = states[keeps]
+    (judged,) = {
+        one
+        for one in [state.get("Assign", {}).get("late"), *map(condition, state.get("Choices", ()))]
+        if one and "$deadline" in one
+    }
+    for seconds, late in ((2700, False), (3599, False), (3600, True)):
+        now = context(seconds)
+        assert evaluated(judged, most, states=now, deadline=deadline, instances=1) is late
+
+
+def condition(rule: dict[str, Any]) -> str:
+    return str(rule["Condition"])
+
+
+def test_a_creation_has_three_times_the_patience_of_a_wake_for_its_component() -> None:
+    states = machine(ROOT / "statemachines" / "create_capacity.asl.yaml")["States"]
+    most = {"WakeSeconds": 3600}
+    started = evaluated(states["Begin"]["Assign"]["started"], most, states=context(0))
+    seconds = states["LookAtComponent"]["Assign"]["seconds"]
+    judged = states["JudgeComponent"]["Choices"][1]["Condition"]
+    for elapsed, late in ((10_700, False), (10_800, True)):
+        found = evaluated(seconds, most, states=context(elapsed), started=started)
+        assert found == elapsed
+        assert evaluated(judged, most, seconds=found, status="Creating") is late
+
+
+def test_a_wake_may_take_as_long_as_the_largest_model_needs_and_its_machine_longer() -> None:
+    parameter = template()["Parameters"]["WakeSeconds"]
+    assert parameter["Default"] >= 45 * 60
+    for stem, times in (("wake_endpoint", 1), ("create_capacity", 3)):
+        path = ROOT / "statemachines" / f"{stem}.asl.yaml"
+        assert machine(path)["TimeoutSeconds"] >= times * parameter["MaxValue"] + 600
+        assert not re.search(r"[pP]olls", path.read_text())
+
+
+def test_a_queue_is_waited_for_longer_than_a_message_stays_out_of_sight() -> None:
+    retire = template()["Resources"]["RetireEndpointMachine"]["Properties"]
+    longest = paced(timedelta(days=1), NOON, NOON).total_seconds()
+    assert longest == 1800
+    assert int(retire["DefinitionSubstitutions"]["DrainSeconds"]) >= longest + 60

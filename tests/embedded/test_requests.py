@@ -1,0 +1,74 @@
+"""What becomes of requests: looked at when they wait, answered when their endpoint goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.embedded.stack import Stack, deployed, wait_for
+
+NAME = "llama"
+QUEUE = f"autoscaler-{NAME}"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(tmp_path_factory.mktemp("account")) as found:
+        assert found.apply(NAME)["ok"]
+        found.until(NAME, "AWAKE")
+        yield found
+
+
+def url(stack: Stack) -> str:
+    return stack.account.boto("sqs").get_queue_url(QueueName=QUEUE)["QueueUrl"]
+
+
+def out_of_sight(stack: Stack, request_id: str, seconds: int) -> None:
+    """A request as a dispatcher leaves it that put it back: invisible for some time."""
+    sqs = stack.account.boto("sqs")
+    mappings = stack.account.boto("lambda").list_event_source_mappings()["EventSourceMappings"]
+    (mapping,) = [m["UUID"] for m in mappings if m["EventSourceArn"].endswith(QUEUE)]
+    stack.account.boto("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+    sqs.send_message(
+        QueueUrl=url(stack), MessageBody=json.dumps({"id": request_id, "prompt": "late"})
+    )
+    (message,) = wait_for(lambda: received(stack), bool, "the message")
+    sqs.change_message_visibility(
+        QueueUrl=url(stack), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds
+    )
+    stack.account.boto("lambda").update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def received(stack: Stack) -> list[dict[str, Any]]:
+    found = stack.account.boto("sqs").receive_message(QueueUrl=url(stack), WaitTimeSeconds=0)
+    return list(found.get("Messages", []))
+
+
+def test_a_request_that_waits_though_it_is_awake_calls_the_tick(stack: Stack) -> None:
+    """The rule on the stack's bus calls reconcile: it looks between two ticks."""
+    logged: list[str] = []
+    stack.account.runtime.on_invocation.append(lambda name, *_: logged.append(name))
+    scheduler = stack.account.boto("scheduler")
+    tick = scheduler.get_schedule(Name="autoscaler-tick")
+    kept = {k: tick[k] for k in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
+    scheduler.update_schedule(**kept, State="DISABLED")
+    stack.account.clock.jump(60)  # the last look is old now
+    logged.clear()
+    out_of_sight(stack, "slow", 30)
+    assert "answer" in stack.result(NAME, "slow")
+    wait_for(lambda: logged, lambda names: "autoscaler-reconcile" in names, "the look")
+    scheduler.update_schedule(**kept, State="ENABLED")
+
+
+def test_a_request_that_is_out_of_sight_is_answered_before_its_queue_goes(stack: Stack) -> None:
+    out_of_sight(stack, "late", 1500)
+    refused = stack.command("delete", endpoint=NAME)
+    assert "1 requests are waiting" in refused["problems"][0]
+    assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
+    assert stack.result(NAME, "late")["error"] == f"{NAME!r} is being removed"
+    stack.until(NAME, None)
+    queues = stack.account.boto("sqs").list_queues(QueueNamePrefix=QUEUE)
+    assert queues.get("QueueUrls", []) == []

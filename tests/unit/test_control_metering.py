@@ -1,0 +1,116 @@
+"""What the hours of a day are booked as, from the tick to the report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.control.reconcile import reconcile
+from autoscaler.control.wishes import request_sleep
+from autoscaler.endpoints.status import Cause, UsageKind
+from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.csv import render_csv
+from autoscaler.ledger.periods import Period
+from autoscaler.ledger.report import read_books
+from autoscaler.policy.types import Hold
+from autoscaler.ports import Load
+from tests.memory import NOON, MemoryWorld, memory_world
+from tests.samples import awake, put, spec
+
+NAME = "llama"
+IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
+BUSY = Load(backlog=0, concurrency_per_copy=2.0, invocations=9.0)
+PEAK = {"name": "peak", "days": ["tue"], "start": "11:00", "end": "21:00", "min_copies": 1}
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    world = memory_world()
+    world.scaler.settle(NAME, 1)
+    return world
+
+
+def ticks(world: MemoryWorld, minutes: int, load: Load) -> None:
+    world.load.loads[NAME] = load
+    for _ in range(minutes):
+        reconcile(world)
+        world.clock.forward(minutes=1)
+
+
+def booked(world: MemoryWorld) -> dict[UsageKind, float]:
+    """Minutes by kind after the endpoint went to sleep now."""
+    request_sleep(world, world.store.records[NAME], Cause.PERSON, "over")
+    minutes: Counter[UsageKind] = Counter()
+    for segment in world.store.segments:
+        minutes[segment.kind] += segment.instance_seconds / 60
+    return dict(minutes)
+
+
+def fresh(**changes: Any) -> Any:
+    """Awake since noon, at work until then."""
+    status = awake(NAME, last_active_at=NOON, **changes)
+    (meter,) = status.meters
+    return status.model_copy(update={"meters": (meter.model_copy(update={"since": NOON}),)})
+
+
+def test_the_idle_hours_of_a_peak_window_are_kept_warm_and_not_an_idle_tail(world) -> None:
+    put(world, fresh(), spec(NAME, schedule={"windows": [PEAK]}))
+    ticks(world, 60, BUSY)
+    ticks(world, 8 * 60, IDLE)  # until 21:00, when the window closes
+    assert booked(world) == {UsageKind.SERVING: 59, UsageKind.KEPT_WARM: 8 * 60 + 1}
+    assert world.store.records[NAME].status.meters[0].kind is UsageKind.IDLE_TAIL, "from here on"
+
+
+def test_what_a_hold_keeps_is_kept_warm(world) -> None:
+    hold = Hold(NOON + timedelta(hours=3), 1, "demo", "ada")
+    put(world, fresh(hold=hold))
+    ticks(world, 180, IDLE)
+    assert booked(world) == {UsageKind.KEPT_WARM: 180}
+
+
+def test_idle_time_before_the_window_opens_is_its_own(world) -> None:
+    late = {**PEAK, "start": "13:00"}
+    put(world, fresh(), spec(NAME, scaling={"keep_alive": "3h"}, schedule={"windows": [late]}))
+    ticks(world, 120, IDLE)
+    assert booked(world) == {UsageKind.IDLE_TAIL: 60, UsageKind.KEPT_WARM: 60}
+
+
+def test_short_pauses_in_a_window_are_part_of_serving(world) -> None:
+    put(world, fresh(), spec(NAME, schedule={"windows": [PEAK]}))
+    for _ in range(20):
+        ticks(world, 4, IDLE)
+        ticks(world, 1, BUSY)
+    minutes = booked(world)
+    assert minutes[UsageKind.SERVING] >= 99
+    assert UsageKind.KEPT_WARM not in minutes
+
+
+def test_without_a_minimum_idle_time_is_an_idle_tail(world) -> None:
+    put(world, fresh(), spec(NAME, scaling={"keep_alive": "3h"}))
+    ticks(world, 120, IDLE)
+    assert booked(world) == {UsageKind.IDLE_TAIL: 120}
+
+
+def test_the_budget_of_a_month_agrees_with_its_cost(world) -> None:
+    put(world, fresh(), spec(NAME, budget={"monthly_usd": 500}, schedule={"windows": [PEAK]}))
+    for _ in range(40):
+        world.clock.forward(seconds=1.234567)
+        ticks(world, 7, BUSY)
+        ticks(world, 6, IDLE)
+    now = world.clock.now()
+    month = Period.month(now.date())
+    report = summarize(read_books(world.store, month), month, now, usd_per_hour)
+    assert report.endpoints[0].cost.kept_warm > 0
+    row = next(csv.DictReader(io.StringIO(render_csv(report))))
+    assert row["budget_spent_usd"] == row["cost_usd"]
+    assert Decimal(row["cost_usd"]) > 0
+    budget = report.endpoints[0].budget
+    assert budget is not None
+    assert abs(budget.spent_usd - report.endpoints[0].cost.total) < Decimal("1e-20")
