@@ -77,6 +77,11 @@ class Stack:
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages", [])
 
+    def mappings(self, name: str) -> list[str]:
+        """The ids of what reads an endpoint's queue."""
+        found = self.account.boto("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return [m["UUID"] for m in found if m["EventSourceArn"].endswith(f":autoscaler-{name}")]
+
     def instances(self) -> int:
         billed = self.account.sagemaker.billed()
         return sum(gone is None for *_, gone in billed)

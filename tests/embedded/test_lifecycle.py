@@ -69,6 +69,7 @@ def test_an_applied_endpoint_is_staged_created_and_proved_by_an_answer(stack) ->
 def test_applying_it_again_changes_nothing(stack) -> None:
     result = stack.apply(NAME)["result"]
     assert (result["created"], result["changes"]) == (False, [])
+    assert len(stack.mappings(NAME)) == 1
 
 
 def test_what_is_built_in_is_refused_and_what_is_not_takes_effect(stack) -> None:
@@ -77,6 +78,7 @@ def test_what_is_built_in_is_refused_and_what_is_not_takes_effect(stack) -> None
     assert "instances.types" in answer["problems"][0]
     changed = stack.apply(NAME, scaling={"max_copies": 2, "keep_alive": "5m"})
     assert [c["field"] for c in changed["result"]["changes"]] == ["scaling.keep_alive"]
+    assert len(stack.mappings(NAME)) == 1
 
 
 def test_a_hold_keeps_it_awake_and_a_release_lets_it_sleep(stack) -> None:
@@ -162,14 +164,18 @@ def test_a_deleted_endpoint_leaves_nothing_behind(stack) -> None:
     assert sagemaker.list_inference_components()["InferenceComponents"] == []
     queues = stack.account.boto("sqs").list_queues(QueueNamePrefix=f"autoscaler-{NAME}")
     assert queues.get("QueueUrls", []) == []
+    assert stack.mappings(NAME) == []
+    alarms = stack.account.boto("cloudwatch").describe_alarms(AlarmNamePrefix=f"autoscaler-{NAME}-")
+    assert alarms["MetricAlarms"] == []
     answer = stack.command("wake", endpoint=NAME)
     assert "there is no endpoint 'llama'" in answer["problems"][0]
 
 
 def test_deleting_the_stack_removes_an_endpoint_that_is_awake_first(stack) -> None:
-    assert stack.apply("second")["ok"]
-    stack.until("second", "AWAKE")
+    assert stack.apply(NAME)["ok"]
+    stack.until(NAME, "AWAKE")
     assert stack.instances() == 1
+    assert len(stack.mappings(NAME)) == 1, "the first life's is not there any more"
     stack.account.boto("cloudformation").delete_stack(StackName="autoscaler")
 
     def status() -> str:
