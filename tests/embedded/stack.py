@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ MODEL = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
 GATED = "meta-llama/Llama-3.1-8B"
 TUESDAY_NIGHT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 SPEED = 90.0
+TICK_SECONDS = 60.0
 PATIENCE_SECONDS = 90
 
 
@@ -33,6 +35,20 @@ class Stack:
     hub: HubServer
     slack: SlackReceiver
     outputs: dict[str, str]
+    looks: list[float] = field(default_factory=list)  # of the wall, when a reconcile was over
+
+    def __post_init__(self) -> None:
+        self.account.runtime.on_invocation.append(self._invoked)
+
+    def _invoked(self, function: str, _milliseconds: float, _failed: bool) -> None:
+        if function == "autoscaler-reconcile":
+            self.looks.append(time.monotonic())
+
+    @property
+    def longest_tick(self) -> float:
+        """Simulated seconds between two looks of the controller: a minute, more on a busy machine."""
+        gaps = (later - earlier for earlier, later in pairwise(self.looks))
+        return max(TICK_SECONDS, max(gaps) * SPEED)
 
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
         body = json.dumps({"command": command, **arguments}).encode()
