@@ -46,7 +46,7 @@ class Stack:
 
     @property
     def longest_tick(self) -> float:
-        """Simulated seconds between two looks of the controller: a minute, more on a busy machine."""
+        """Simulated seconds between two looks of the controller: more on a busy machine."""
         gaps = (later - earlier for earlier, later in pairwise(self.looks))
         return max(TICK_SECONDS, max(gaps) * SPEED)
 

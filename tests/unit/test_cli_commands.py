@@ -292,4 +292,5 @@ def test_without_credentials_or_region_it_says_so(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     ran = bare.run("get")
     assert "no Region is set" in ran.stderr
+    assert 'eval "$(bin/autoscaler local up)"' in ran.stderr
     assert ran.exit_code == 1

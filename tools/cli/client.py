@@ -42,7 +42,8 @@ class StackClient:
 
     def __init__(self, stack: str, region: str | None = None, endpoint_url: str | None = None):
         self.stack = stack
-        self._region = region
+        # Lambda and the other SDKs go by AWS_REGION; boto3 alone knows only AWS_DEFAULT_REGION.
+        self._region = region or os.environ.get("AWS_REGION") or None
         self._endpoint_url = endpoint_url
 
     def boto(self, service: str) -> Any:

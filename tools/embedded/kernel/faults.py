@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -15,6 +17,41 @@ from tools.embedded.types import Clock, Fault
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/(invocations|invocations-response-stream)$")
 _STREAM = {"invocations": "InvokeEndpoint"}
+
+
+_KINDS: dict[str, tuple[type, str]] = {
+    "operation": (str, "a text such as sqs:SendMessage"),
+    "error_code": (str, "a text such as ThrottlingException"),
+    "message": (str, "a text"),
+    "status": (int, "a whole number from 400 to 599"),
+    "times": (int, "a whole number from 1"),
+    "matching": (dict, "an object"),
+}
+
+
+class ControlError(ValueError):
+    """An order to the account that it does not understand; names the field."""
+
+
+def fault_of(body: Mapping[str, Any]) -> Fault:
+    """The fault that a document orders. Raises ControlError."""
+    known = [field.name for field in fields(Fault)]
+    for name, value in body.items():
+        if name not in known:
+            raise ControlError(f"{name}: unknown; a fault has {', '.join(known)}")
+        kind, wanted = _KINDS[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ControlError(f"{name}: {value!r} is not {wanted}")
+    for name in ("operation", "error_code"):
+        if not body.get(name):
+            raise ControlError(f"{name}: is needed")
+    if ":" not in body["operation"]:
+        raise ControlError(f"operation: {body['operation']!r} is not {_KINDS['operation'][1]}")
+    if not 400 <= body.get("status", 400) < 600:
+        raise ControlError(f"status: {body['status']} is not {_KINDS['status'][1]}")
+    if body.get("times", 1) < 1:
+        raise ControlError(f"times: {body['times']} is not {_KINDS['times'][1]}")
+    return Fault(**body)
 
 
 class Faults:

@@ -1,4 +1,4 @@
-"""A Lambda function's names: alone, in a partial ARN or a whole one, with or without a qualifier."""
+"""A Lambda function's names: alone, in a partial ARN or a whole one, qualified or not."""
 
 from __future__ import annotations
 
