@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tests.embedded.inventory import inventory
 from tests.samples import document
 from tools.embedded.kernel.account import Account
 from tools.hub.repository import make_repository
@@ -35,6 +36,7 @@ class Stack:
     hub: HubServer
     slack: SlackReceiver
     outputs: dict[str, str]
+    before: dict[str, list[str]]  # what was in the account before the stack
     looks: list[float] = field(default_factory=list)  # of the wall, when a reconcile was over
 
     def __post_init__(self) -> None:
@@ -126,10 +128,11 @@ def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
         SlackReceiver() as slack,
         Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
     ):
+        before = inventory(account)
         outputs = account.deploy(
             ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
         )
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=slack.url
         )
-        yield Stack(account, hub, slack, outputs)
+        yield Stack(account, hub, slack, outputs, before)

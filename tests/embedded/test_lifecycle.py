@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.embedded.inventory import inventory, left
 from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tests.samples import document
 
@@ -188,8 +189,9 @@ def test_deleting_the_stack_removes_an_endpoint_that_is_awake_first(stack) -> No
     wait_for(status, lambda s: s != "DELETE_IN_PROGRESS", "the deletion")
     assert status() == "DELETE_COMPLETE", stack.account.engine.stacks["autoscaler"].reason
     assert stack.instances() == 0
-    left = stack.account.boto("sagemaker").list_endpoints()["Endpoints"]
-    assert left == []
+    after = left(stack.before, inventory(stack.account))
+    kept = [stack.outputs[f"{what}BucketName"] for what in ("Reports", "Results", "Weights")]
+    assert after == {"buckets": sorted(kept)}, "they hold what is the user's"
 
 
 def test_the_story_took_place_in_the_accounts_time(stack) -> None:

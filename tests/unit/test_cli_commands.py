@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaBackend
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
@@ -41,6 +42,7 @@ class Stub:
 
     answer: Any = field(default_factory=lambda: {"ok": True, "result": {}})
     fails: bool = False
+    vanishes: Callable[[], Any] | None = None  # what happens before its functions are gone
     sent: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self, *args: str, stdin: str = "") -> Result:
@@ -74,6 +76,9 @@ def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
 
     def invoke(_self: Any, name: str, _q: Any, body: bytes, _h: Any, headers: Any) -> bytes:
         stub.sent.append({"function": name, **json.loads(body)})
+        if stub.vanishes:
+            stub.vanishes()
+            raise UnknownFunctionException(name)
         if stub.fails:
             headers["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorType": "KeyError", "errorMessage": "'pk'"}).encode()
@@ -88,8 +93,8 @@ def stack(bare: Stub) -> Iterator[Stub]:
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(StackName="autoscaler", TemplateBody=json.dumps(TEMPLATE))
     yield bare
-    bucket = boto3.resource("s3").Bucket("reports")
-    bucket.objects.all().delete()
+    for bucket in boto3.resource("s3").buckets.all():  # none, if the stack has gone
+        bucket.objects.all().delete()
     cloudformation.delete_stack(StackName="autoscaler")
 
 
@@ -276,6 +281,25 @@ def test_a_wrong_environment_is_named(
     assert ran.exit_code == 1
     assert said in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
+
+
+def test_without_a_stack_it_says_where_it_looked(bare: Stub) -> None:
+    ran = bare.run("get")
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("there is no stack 'autoscaler' in us-east-1: `sam deploy")
+
+
+def test_a_stack_that_is_deleted_meanwhile_is_not_there(stack: Stub) -> None:
+    formation = boto3.client("cloudformation")
+    stack.vanishes = lambda: formation.delete_stack(StackName="autoscaler")
+    assert stack.run("get").stderr.startswith("there is no stack 'autoscaler' in us-east-1: ")
+
+
+def test_a_stack_without_its_functions_is_told_by_its_status(stack: Stub) -> None:
+    stack.vanishes = lambda: None
+    assert stack.run("get").stderr == (
+        "the stack 'autoscaler' has no function accept-command: it is CREATE_COMPLETE\n"
+    )
 
 
 def test_without_credentials_or_region_it_says_so(

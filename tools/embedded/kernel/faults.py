@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
+from tools.embedded.kernel.errors import error_reply
 from tools.embedded.types import Clock, Fault
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/(invocations|invocations-response-stream)$")
@@ -81,7 +81,9 @@ class Faults:
                     left = replace(fault, times=fault.times - 1)
                     self._waiting[index : index + 1] = [left] if left.times else []
                     self.fired.append((self._clock.time(), fault))
-                    return _error(fault, request)
+                    return error_reply(
+                        request, fault.error_code, fault.message, fault.status, service=service
+                    )
         return None
 
 
@@ -107,20 +109,3 @@ def _matches(fault: Fault, body: bytes) -> bool:
     except ValueError:
         return False
     return all(members.get(name) == value for name, value in fault.matching.items())
-
-
-def _error(fault: Fault, request: Request) -> Response:
-    if (
-        request.content_type and "json" in request.content_type
-    ) or "X-Amz-Target" in request.headers:
-        return Response(
-            json.dumps({"__type": fault.error_code, "message": fault.message}),
-            status=fault.status,
-            content_type="application/x-amz-json-1.1",
-            headers={"x-amzn-errortype": fault.error_code},
-        )
-    code, message = escape(fault.error_code), escape(fault.message)
-    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Response(
-        f"<ErrorResponse>{error}</ErrorResponse>", status=fault.status, content_type="text/xml"
-    )

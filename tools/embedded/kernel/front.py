@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import socket
@@ -19,11 +20,14 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import ControlError, Faults, fault_of
 from tools.embedded.types import Fault, FaultTaker, Service
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
+
+log = logging.getLogger(__name__)
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/")
 _CONTROL = "/_embedded/"
@@ -132,7 +136,24 @@ class Front:
         service = self._services.get(name)
         if service is not None:
             return service.handle(Request(environ))(environ, start)
-        return self._moto(environ, start)
+        return self._by_moto(name, environ, start)
+
+    def _by_moto(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """moto's answer; for what moto does not have, an error as an SDK reads it."""
+        try:
+            return self._moto(environ, start)
+        except Exception as wrong:
+            code, status, why = "UnknownOperationException", 400, str(wrong)
+            if self._is_unknown(environ):
+                why = f"the embedded account has no service {name or 'for this request'}"
+            elif not isinstance(wrong, NotImplementedError):
+                log.exception("moto could not answer a request for %s", name)
+                code, status, why = "InternalFailure", 500, f"{type(wrong).__name__}: {wrong}"
+        return error_reply(Request(environ), code, why, status, service=name)(environ, start)
+
+    def _is_unknown(self, environ: dict[str, Any]) -> bool:
+        host = self._moto.infer_service_region_host(environ, environ["PATH_INFO"])
+        return host is not None and self._moto.get_backend_for_host(host) is None
 
     def _control(self, request: Request) -> Response:
         what, _, key = request.path.removeprefix(_CONTROL).partition("/")
