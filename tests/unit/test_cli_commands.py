@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -226,16 +227,36 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     for kind in ("html", "csv", "json"):
         s3.put_object(Bucket="reports", Key=f"all/costs.{kind}", Body=kind.encode())
         uris[kind] = f"s3://reports/all/costs.{kind}"
-    stack.answer = {"cost_usd": "28.62", "baseline_usd": "59.65", "uris": uris}
+    stack.answer = {
+        "cost_usd": "28.62", "baseline_usd": "59.65", "period": "week 23 – 29 November",
+        "uris": uris,
+    }  # fmt: skip
     out = tmp_path / "deep" / "report"
     ran = stack.run("report", "--period", "all", "--out", str(out))
     assert ran.exit_code == 0, ran.output
-    assert "cost $28.62, always on $59.65" in ran.stdout
+    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62, always on $59.65\n")
     assert (out / "costs.csv").read_text() == "csv"
     assert stack.sent == [{"function": "report-costs", "period": "all"}]
     shown = json.loads(stack.run("report", "--json", "--out", str(out)).stdout)
     assert shown["files"] == [str(out / f"costs.{kind}") for kind in ("html", "csv", "json")]
     assert stack.run("report", "--period", "year").exit_code == 2
+    assert stack.run("report", "--period", "all", "--last").exit_code == 2
+    stack.sent.clear()
+    ran = stack.run("report", "--out", str(out))
+    assert ran.stdout.startswith("week 23 – 29 November so far: cost $28.62")
+    ran = stack.run("report", "--period", "day", "--last", "--out", str(out))
+    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62")
+    running, over = stack.sent
+    assert date.fromisoformat(running["date"]) - datetime.now(UTC).date() <= timedelta(days=1)
+    assert running["period"] == "week"
+    assert over == {"function": "report-costs", "period": "day"}
+
+
+@pytest.mark.parametrize("command", [[], ["get"], ["local"], ["local", "up"]])
+def test_help_is_given_by_its_short_name_too(command: list[str]) -> None:
+    short, long = (CliRunner().invoke(app, [*command, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.stdout == long.stdout
 
 
 def test_a_report_that_is_not_there_is_one_line(stack: Stub, tmp_path: Path) -> None:
