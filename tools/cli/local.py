@@ -26,9 +26,9 @@ def up(
 ) -> None:
     """Starts an AWS account on this machine, with this stack deployed.
 
-    Prints what to export: eval "$(autoscaler local up)" does it. If it runs already, it prints
-    that again. Models come from a stand-in of the Hub that serves small repositories under the
-    names of the catalogue.
+    Prints what to export, also if it runs already: eval "$(autoscaler local up)"
+
+    Models come from a stand-in of the Hub with small repositories of their names.
     """
     from tools.embedded.daemon import DaemonError, start
 
