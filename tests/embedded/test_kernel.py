@@ -135,6 +135,29 @@ def test_a_fault_fires_as_often_as_ordered(account: Account) -> None:
     account.boto("sqs").list_queues()
 
 
+@pytest.mark.parametrize(
+    ("service", "signed_as", "operation", "arguments"),
+    [
+        ("dynamodb", "dynamodb", "ListTables", {}),  # JSON
+        ("sns", "sns", "ListTopics", {}),  # Query
+        ("cloudwatch", "monitoring", "ListMetrics", {}),  # CBOR
+        ("s3", "s3", "GetObject", {"Bucket": "b", "Key": "k"}),  # REST with XML
+    ],
+)
+def test_a_fault_is_told_in_the_protocol_of_its_service(
+    account: Account, service: str, signed_as: str, operation: str, arguments: dict[str, str]
+) -> None:
+    message = "too fast: " + "wait for a while & ask again <later>, " * 3
+    account.front.inject(Fault(f"{signed_as}:{operation}", "Throttling", message=message))
+    client = account.boto(service)
+    method = next(m for m, o in client.meta.method_to_api_mapping.items() if o == operation)
+    with pytest.raises(ClientError) as caught:
+        getattr(client, method)(**arguments)
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["Message"]) == ("Throttling", message)
+    assert not account.front.faults.armed, "it fired"
+
+
 def test_a_fault_waits_for_the_request_that_it_is_for(account: Account) -> None:
     sagemaker = account.boto("sagemaker")
     matching = {"EndpointName": "b"}
