@@ -34,6 +34,11 @@ def tell(event, context):
 def sleep(event, context):
     time.sleep(60)
 
+def nap(event, context):
+    kept = bytearray(event["mib"] * 2**20)
+    kept[::4096] = b"x" * len(kept[::4096])
+    time.sleep(event["seconds"])
+
 def fail(event, context):
     raise KeyError("nothing here")
 
@@ -71,6 +76,7 @@ FUNCTIONS = {
     ),
     "Two": function("app.tell", FunctionName="two"),
     "Sleeper": function("app.sleep", FunctionName="sleeper", Timeout=1),
+    "Napper": function("app.nap", FunctionName="napper", Timeout=1, MemorySize=512),
     "Failing": function("app.fail", FunctionName="failing"),
     "Leaving": function("app.leave", FunctionName="leaving"),
     "Growing": function("app.grow", FunctionName="growing", MemorySize=128),

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tests.embedded.inventory import inventory
 from tests.samples import document
 from tools.embedded.kernel.account import Account
 from tools.hub.repository import make_repository
@@ -22,6 +24,7 @@ MODEL = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
 GATED = "meta-llama/Llama-3.1-8B"
 TUESDAY_NIGHT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 SPEED = 90.0
+TICK_SECONDS = 60.0
 PATIENCE_SECONDS = 90
 
 
@@ -33,6 +36,21 @@ class Stack:
     hub: HubServer
     slack: SlackReceiver
     outputs: dict[str, str]
+    before: dict[str, list[str]]  # what was in the account before the stack
+    looks: list[float] = field(default_factory=list)  # of the wall, when a reconcile was over
+
+    def __post_init__(self) -> None:
+        self.account.runtime.on_invocation.append(self._invoked)
+
+    def _invoked(self, function: str, _milliseconds: float, _failed: bool) -> None:
+        if function == "autoscaler-reconcile":
+            self.looks.append(time.monotonic())
+
+    @property
+    def longest_tick(self) -> float:
+        """Simulated seconds between two looks of the controller: more on a busy machine."""
+        gaps = (later - earlier for earlier, later in pairwise(self.looks))
+        return max(TICK_SECONDS, max(gaps) * SPEED)
 
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
         body = json.dumps({"command": command, **arguments}).encode()
@@ -77,6 +95,11 @@ class Stack:
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages", [])
 
+    def mappings(self, name: str) -> list[str]:
+        """The ids of what reads an endpoint's queue."""
+        found = self.account.boto("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return [m["UUID"] for m in found if m["EventSourceArn"].endswith(f":autoscaler-{name}")]
+
     def instances(self) -> int:
         billed = self.account.sagemaker.billed()
         return sum(gone is None for *_, gone in billed)
@@ -105,10 +128,11 @@ def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
         SlackReceiver() as slack,
         Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
     ):
+        before = inventory(account)
         outputs = account.deploy(
             ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
         )
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=slack.url
         )
-        yield Stack(account, hub, slack, outputs)
+        yield Stack(account, hub, slack, outputs, before)

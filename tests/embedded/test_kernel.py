@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +135,29 @@ def test_a_fault_fires_as_often_as_ordered(account: Account) -> None:
     account.boto("sqs").list_queues()
 
 
+@pytest.mark.parametrize(
+    ("service", "signed_as", "operation", "arguments"),
+    [
+        ("dynamodb", "dynamodb", "ListTables", {}),  # JSON
+        ("sns", "sns", "ListTopics", {}),  # Query
+        ("cloudwatch", "monitoring", "ListMetrics", {}),  # CBOR
+        ("s3", "s3", "GetObject", {"Bucket": "b", "Key": "k"}),  # REST with XML
+    ],
+)
+def test_a_fault_is_told_in_the_protocol_of_its_service(
+    account: Account, service: str, signed_as: str, operation: str, arguments: dict[str, str]
+) -> None:
+    message = "too fast: " + "wait for a while & ask again <later>, " * 3
+    account.front.inject(Fault(f"{signed_as}:{operation}", "Throttling", message=message))
+    client = account.boto(service)
+    method = next(m for m, o in client.meta.method_to_api_mapping.items() if o == operation)
+    with pytest.raises(ClientError) as caught:
+        getattr(client, method)(**arguments)
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["Message"]) == ("Throttling", message)
+    assert not account.front.faults.armed, "it fired"
+
+
 def test_a_fault_waits_for_the_request_that_it_is_for(account: Account) -> None:
     sagemaker = account.boto("sagemaker")
     matching = {"EndpointName": "b"}
@@ -195,3 +220,56 @@ def test_a_good_template_gives_its_outputs(account: Account, tmp_path: Path) -> 
     found = account.deploy(path, "good", {"Zone": "CET"})
     assert found["Zone"] == "CET"
     assert found["Url"] in account.boto("sqs").list_queues(QueueNamePrefix="good")["QueueUrls"]
+
+
+# Orders over HTTP
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "says"),
+    [
+        ("faults", b'{"nonsense": 1}', "nonsense: unknown; a fault has operation, error_code"),
+        ("faults", b'{"operation": "sqs:ListQueues"}', "error_code: is needed"),
+        ("faults", b'{"operation": "ListQueues", "error_code": "X"}', "operation: 'ListQueues' is"),
+        (
+            "faults",
+            b'{"operation": "sqs:ListQueues", "error_code": "X", "times": "2"}',
+            "times: '2' is not a whole number from 1",
+        ),
+        (
+            "faults",
+            b'{"operation": "sqs:ListQueues", "error_code": "X", "times": 0}',
+            "times: 0 is not a whole number from 1",
+        ),
+        (
+            "faults",
+            b'{"operation": "sqs:ListQueues", "error_code": "X", "status": 200}',
+            "status: 200 is not a whole number from 400 to 599",
+        ),
+        ("faults", b"[1]", "the body is to be an object, not [1]"),
+        ("faults", b"{", "the body is not JSON"),
+        ("clock", b'{"speed": 0}', "speed: speed 0.0 must be above 0"),
+        ("clock", b'{"jump_seconds": "soon"}', "jump_seconds: could not convert"),
+    ],
+)
+def test_an_order_that_is_none_is_refused_with_its_reason(
+    account: Account, what: str, body: bytes, says: str
+) -> None:
+    request = urllib.request.Request(
+        f"{account.endpoint_url}/_embedded/{what}", data=body, method="POST"
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 400
+    assert refused.value.read().decode().startswith(f"/_embedded/{what}: {says}")
+    assert not account.front.faults.armed
+
+
+def test_a_fault_is_ordered_over_http(account: Account) -> None:
+    body = b'{"operation": "sqs:ListQueues", "error_code": "ServiceUnavailable", "status": 503}'
+    request = urllib.request.Request(f"{account.endpoint_url}/_embedded/faults", data=body)
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        assert reply.status == 200
+    with pytest.raises(ClientError, match="ServiceUnavailable"):
+        account.boto("sqs").list_queues()
+    assert account.front.fired[-1][1].operation == "sqs:ListQueues"

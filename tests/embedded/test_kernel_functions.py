@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,18 @@ def test_a_function_that_takes_too_long_is_ended_and_starts_anew(account: Accoun
         assert error == "Unhandled"
         assert "Task timed out after 1.00 seconds" in answer["errorMessage"]
         assert time.monotonic() - began < 10
+
+
+def test_an_environment_that_was_ended_is_not_handed_out_again(account: Account) -> None:
+    """A killed process stays listed for a moment, the longer the more memory it has to free."""
+
+    def twice(_number: int) -> tuple[str, Any]:
+        ended = invoke(account, "napper", {"mib": 300, "seconds": 5})[0]["errorType"]
+        return ended, invoke(account, "napper", {"mib": 1, "seconds": 0})
+
+    with ThreadPoolExecutor(3) as pool:
+        rounds = list(pool.map(twice, range(12)))
+    assert rounds == [("Sandbox.Timedout", (None, None))] * 12
 
 
 def test_an_exception_is_told_by_type_and_message(account: Account) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.embedded.test_pump_world import World, eventually, world
 
@@ -64,6 +65,43 @@ def test_a_message_reaches_its_function_in_the_shape_that_lambda_gives_it():
         }
         assert record["messageAttributes"]["raw"]["binaryValue"] == "AP8="
         eventually(lambda: waiting(at, url) == (0, 0))
+
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:work"
+NAMES = ["work", "123456789012:function:work", ARN, f"{ARN}:$LATEST", "work:$LATEST"]
+
+
+@pytest.mark.parametrize("made_with", NAMES)
+def test_a_mapping_is_found_by_every_name_of_its_function(made_with: str) -> None:
+    with world() as at:
+        for name in ("work", "other"):
+            at.function(name)
+        _, arn = at.queue("jobs")
+        uuid = mapping(at, arn, made_with)
+        client = at.boto("lambda")
+
+        def listed(name: str, source: str = arn) -> list[str]:
+            found = client.list_event_source_mappings(EventSourceArn=source, FunctionName=name)
+            return [one["UUID"] for one in found["EventSourceMappings"]]
+
+        assert [listed(name) for name in NAMES] == [[uuid]] * len(NAMES)
+        assert listed("other") == listed("wor") == listed("work:live") == []
+        assert listed("work", arn + "-2") == []
+
+
+def test_a_second_mapping_of_the_same_pair_is_refused() -> None:
+    with world() as at:
+        for name in ("work", "other"):
+            at.function(name)
+        _, arn = at.queue("jobs")
+        uuid = mapping(at, arn, ARN)
+        with pytest.raises(ClientError, match=f"already exists.*{uuid}") as refused:
+            mapping(at, arn, "work")
+        assert refused.value.response["Error"]["Code"] == "ResourceConflictException"
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+        mapping(at, arn, "other")
+        at.boto("lambda").delete_event_source_mapping(UUID=uuid)
+        mapping(at, arn, "work")
 
 
 def test_the_function_is_invoked_within_30_milliseconds_of_the_send():

@@ -6,6 +6,9 @@ import json
 import time
 from datetime import timedelta
 
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.embedded.test_pump_world import START, World, eventually, world
 from tools.embedded.types import ACCOUNT_ID
 
@@ -225,10 +228,10 @@ def test_a_scheduled_rule_fires_its_targets_each_period():
         assert len(at.functions.calls) == count
 
 
-def test_a_schedule_that_cannot_be_read_does_not_stop_the_others():
+def test_a_rule_that_cannot_be_read_does_not_stop_the_others():
     with world(speed=120) as at:
         arn = at.function("tick")
-        schedule(at, "cron(nonsense)", arn, name="bad")
+        at.boto("events").put_rule(Name="bad", ScheduleExpression="cron(nonsense)")
         schedule(at, "rate(1 minute)", arn, name="good")
         eventually(lambda: at.functions.calls)
 
@@ -245,3 +248,38 @@ def test_a_schedule_starts_a_state_machine():
         found = eventually(lambda: states.list_executions(stateMachineArn=machine)["executions"])
         described = states.describe_execution(executionArn=found[0]["executionArn"])
         assert json.loads(described["input"]) == {"n": 1}
+
+
+NEVER = [
+    ("foo", "UTC", "Invalid Schedule Expression foo. "),
+    ("rate(0 minutes)", "UTC", "Invalid Schedule Expression rate(0 minutes). "),
+    ("rate(5 seconds)", "UTC", "Invalid Schedule Expression rate(5 seconds). "),
+    ("cron(99 0 * * ? *)", "UTC", "minutes: '99' is not between 0 and 59"),
+    ("cron(0 0 * * *)", "UTC", "cron has six fields, this one 5"),
+    ("cron(0 0 1 * MON *)", "UTC", "one of day-of-month and day-of-week must be '?'"),
+    ("at(2026-13-01T00:00:00)", "UTC", "is not a time such as"),
+    ("at(2026-12-01)", "UTC", "is not a time such as"),
+    ("rate(1 day)", "Mars/Base", "Invalid ScheduleExpressionTimezone: 'Mars/Base' is not a"),
+    ("rate(1 day)", "Europe", "Invalid ScheduleExpressionTimezone: 'Europe' is not a"),
+]
+
+
+@pytest.mark.parametrize(("expression", "zone", "says"), NEVER)
+def test_a_schedule_that_could_never_fire_is_refused(expression: str, zone: str, says: str) -> None:
+    with world() as at:
+        arn, client = at.function("tick"), at.boto("scheduler")
+        with pytest.raises(ClientError) as refused:
+            schedule(at, expression, arn, ScheduleExpressionTimezone=zone)
+        assert refused.value.response["Error"]["Code"] == "ValidationException"
+        assert says in refused.value.response["Error"]["Message"]
+        assert client.list_schedules()["Schedules"] == []
+        schedule(at, "rate(1 day)", arn)
+        with pytest.raises(ClientError, match="ValidationException"):
+            client.update_schedule(
+                Name="s",
+                ScheduleExpression=expression,
+                ScheduleExpressionTimezone=zone,
+                FlexibleTimeWindow=OFF,
+                Target={"Arn": arn, "RoleArn": ROLE},
+            )
+        assert client.get_schedule(Name="s")["ScheduleExpression"] == "rate(1 day)"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaBackend
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
@@ -41,6 +43,7 @@ class Stub:
 
     answer: Any = field(default_factory=lambda: {"ok": True, "result": {}})
     fails: bool = False
+    vanishes: Callable[[], Any] | None = None  # what happens before its functions are gone
     sent: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self, *args: str, stdin: str = "") -> Result:
@@ -74,6 +77,9 @@ def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
 
     def invoke(_self: Any, name: str, _q: Any, body: bytes, _h: Any, headers: Any) -> bytes:
         stub.sent.append({"function": name, **json.loads(body)})
+        if stub.vanishes:
+            stub.vanishes()
+            raise UnknownFunctionException(name)
         if stub.fails:
             headers["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorType": "KeyError", "errorMessage": "'pk'"}).encode()
@@ -88,8 +94,8 @@ def stack(bare: Stub) -> Iterator[Stub]:
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(StackName="autoscaler", TemplateBody=json.dumps(TEMPLATE))
     yield bare
-    bucket = boto3.resource("s3").Bucket("reports")
-    bucket.objects.all().delete()
+    for bucket in boto3.resource("s3").buckets.all():  # none, if the stack has gone
+        bucket.objects.all().delete()
     cloudformation.delete_stack(StackName="autoscaler")
 
 
@@ -221,16 +227,36 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     for kind in ("html", "csv", "json"):
         s3.put_object(Bucket="reports", Key=f"all/costs.{kind}", Body=kind.encode())
         uris[kind] = f"s3://reports/all/costs.{kind}"
-    stack.answer = {"cost_usd": "28.62", "baseline_usd": "59.65", "uris": uris}
+    stack.answer = {
+        "cost_usd": "28.62", "baseline_usd": "59.65", "period": "week 23 – 29 November",
+        "uris": uris,
+    }  # fmt: skip
     out = tmp_path / "deep" / "report"
     ran = stack.run("report", "--period", "all", "--out", str(out))
     assert ran.exit_code == 0, ran.output
-    assert "cost $28.62, always on $59.65" in ran.stdout
+    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62, always on $59.65\n")
     assert (out / "costs.csv").read_text() == "csv"
     assert stack.sent == [{"function": "report-costs", "period": "all"}]
     shown = json.loads(stack.run("report", "--json", "--out", str(out)).stdout)
     assert shown["files"] == [str(out / f"costs.{kind}") for kind in ("html", "csv", "json")]
     assert stack.run("report", "--period", "year").exit_code == 2
+    assert stack.run("report", "--period", "all", "--last").exit_code == 2
+    stack.sent.clear()
+    ran = stack.run("report", "--out", str(out))
+    assert ran.stdout.startswith("week 23 – 29 November so far: cost $28.62")
+    ran = stack.run("report", "--period", "day", "--last", "--out", str(out))
+    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62")
+    running, over = stack.sent
+    assert date.fromisoformat(running["date"]) - datetime.now(UTC).date() <= timedelta(days=1)
+    assert running["period"] == "week"
+    assert over == {"function": "report-costs", "period": "day"}
+
+
+@pytest.mark.parametrize("command", [[], ["get"], ["local"], ["local", "up"]])
+def test_help_is_given_by_its_short_name_too(command: list[str]) -> None:
+    short, long = (CliRunner().invoke(app, [*command, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.stdout == long.stdout
 
 
 def test_a_report_that_is_not_there_is_one_line(stack: Stub, tmp_path: Path) -> None:
@@ -278,6 +304,25 @@ def test_a_wrong_environment_is_named(
     assert len(ran.stderr.splitlines()) == 1
 
 
+def test_without_a_stack_it_says_where_it_looked(bare: Stub) -> None:
+    ran = bare.run("get")
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("there is no stack 'autoscaler' in us-east-1: `sam deploy")
+
+
+def test_a_stack_that_is_deleted_meanwhile_is_not_there(stack: Stub) -> None:
+    formation = boto3.client("cloudformation")
+    stack.vanishes = lambda: formation.delete_stack(StackName="autoscaler")
+    assert stack.run("get").stderr.startswith("there is no stack 'autoscaler' in us-east-1: ")
+
+
+def test_a_stack_without_its_functions_is_told_by_its_status(stack: Stub) -> None:
+    stack.vanishes = lambda: None
+    assert stack.run("get").stderr == (
+        "the stack 'autoscaler' has no function accept-command: it is CREATE_COMPLETE\n"
+    )
+
+
 def test_without_credentials_or_region_it_says_so(
     bare: Stub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -292,4 +337,5 @@ def test_without_credentials_or_region_it_says_so(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     ran = bare.run("get")
     assert "no Region is set" in ran.stderr
+    assert 'eval "$(bin/autoscaler local up)"' in ran.stderr
     assert ran.exit_code == 1

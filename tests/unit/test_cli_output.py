@@ -6,6 +6,7 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from tests.unit.test_cli_commands import ENDPOINT
@@ -43,6 +44,38 @@ def test_the_page_of_one_endpoint_shows_all_of_it() -> None:
         "1h",
     ):
         assert shown in page
+
+
+LONG = {
+    "at": "2026-11-24T06:00:00Z",
+    "phase": "SLEEPING",
+    "text": "Idle for 10m and one copy costs more in an hour than waiting for the next start does.",
+}
+
+
+def test_a_long_sentence_of_the_history_goes_on_below_its_beginning() -> None:
+    lines = _shown({**HELD, "history": [LONG, LONG]}, width=80).splitlines()
+    first = next(i for i, line in enumerate(lines) if "Idle for" in line)
+    column = lines[first].index("Idle for")
+    assert lines[first + 1].strip()
+    assert lines[first + 1][:column].strip() == ""
+    assert lines[first][:column] == "2026-11-24 06:00:00 UTC SLEEPING "
+
+
+def test_in_a_pipe_a_sentence_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(output, "console", Console(file=file, width=80))
+    output.print_page([{**HELD, "history": [LONG]}], NOW, whole=True)
+    assert f"2026-11-24 06:00:00 UTC SLEEPING {LONG['text']}" in file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("phase", "copies"), [("ASLEEP", "0"), ("SLEEPING", "0"), ("AWAKE", "0 of 1-2")]
+)
+def test_bounds_are_shown_where_they_are_in_force(phase: str, copies: str) -> None:
+    one = {**ENDPOINT, "phase": phase, "bounds": {"min_copies": 1, "max_copies": 2}}
+    row = _shown(one, whole=False).splitlines()[1]
+    assert row.split("1h")[1].split("  ")[1:][0].strip() == copies
 
 
 def test_the_list_shows_a_line_each_and_no_more() -> None:

@@ -23,13 +23,15 @@ from tools.cli.demo.trace import Arrival, Trace
 from tools.hub import REAL_SHA256
 
 SPEC = Path("endpoints/deepseek-r1-distill-llama-8b.yaml")
-TRACE = Trace("mine", (Arrival(0.0, 10, 5), Arrival(1.0, 10, 7)))
+TRACE = Trace("mine", (Arrival(0.0, 10, 5), Arrival(1.0, 10, 7)), needs=2)
 TITLES = ["x is ready", "x is waking", "x is awake", "x is asleep", "Cost of 24 Nov: $1"]
 ROWS = ["staged", "answered", "woken", "zero", "peak", "demand", "ledger", "saved", "slack"]
 
 
-def seen(at: datetime, phase: str = "AWAKE", copies: int = 1, instances: int = 1) -> Seen:
-    return Seen(at, phase, copies, instances, 0, None)
+def seen(
+    at: datetime, phase: str = "AWAKE", copies: int = 1, instances: int = 1, backlog: int = 0
+) -> Seen:
+    return Seen(at, phase, copies, instances, backlog, None)
 
 
 def result(tokens: int, finish: str | None = "length") -> dict[str, Any]:
@@ -40,10 +42,14 @@ def result(tokens: int, finish: str | None = "length") -> dict[str, Any]:
 def good() -> Any:
     """A demo in which everything went well: 24 hours, of which 10 were billed."""
     asleep = [seen(START + timedelta(minutes=m), "ASLEEP", 0, 0) for m in (20, 21)]
+    burst = [
+        seen(START + timedelta(minutes=m), copies=copies, backlog=backlog)
+        for m, copies, backlog in ((35, 1, 40), (42, 2, 60), (50, 1, 0))
+    ]
     night = seen(PEAK_CLOSES + timedelta(minutes=9), "ASLEEP", 0, 0)
     peak = [seen(PEAK_OPENS + timedelta(minutes=m), copies=2) for m in (1, 60)]
     stage = SimpleNamespace(
-        seen=[*asleep, *peak, night],
+        seen=[*asleep, *burst, *peak, night],
         answers={"request-00000": result(5), "request-00001": result(7)},
         invocations=4,
         dead=0,
@@ -68,7 +74,7 @@ def good() -> Any:
     replay = Replay(stage, TRACE)
     replay.sent = 2
     document = yaml.safe_load(SPEC.read_text())
-    return SimpleNamespace(stage=stage, replay=replay, facts=facts, document=document)
+    return SimpleNamespace(stage=stage, replay=replay, trace=TRACE, facts=facts, document=document)
 
 
 def broken(acts: Any) -> list[str]:
@@ -95,6 +101,10 @@ def _see(one: Seen, place: int) -> Callable[[Any], None]:
     return lambda acts: acts.stage.seen.insert(place, one)
 
 
+def _change(acts: Any, place: int, **changes: Any) -> None:
+    acts.stage.seen[place] = replace(acts.stage.seen[place], **changes)
+
+
 LATE = seen(PEAK_OPENS + timedelta(minutes=6), copies=2)
 EVENING = PEAK_CLOSES + timedelta(minutes=8)
 BREAKS: list[tuple[str, str, Callable[[Any], None]]] = [
@@ -118,9 +128,13 @@ BREAKS: list[tuple[str, str, Callable[[Any], None]]] = [
     ("asleep and billed", "zero", _see(seen(START, "ASLEEP", 0, 1), 0)),
     ("cold in the peak", "peak", lambda acts: acts.facts.peak.append(seen(PEAK_CLOSES, copies=0))),
     ("late for the peak", "peak", lambda acts: acts.facts.peak.insert(0, LATE)),
-    ("five in the peak", "demand", _see(seen(PEAK_OPENS, copies=5), 2)),
-    ("three in the evening", "demand", _see(seen(EVENING, copies=3), 4)),
-    ("still up", "demand", _see(seen(EVENING), 5)),
+    ("five in the peak", "demand", _see(seen(PEAK_OPENS, copies=5), 5)),
+    ("three in the evening", "demand", _see(seen(EVENING, copies=3), 7)),
+    ("still up", "demand", _see(seen(EVENING), 8)),
+    ("never grown", "demand", lambda acts: _change(acts, 3, copies=1)),
+    ("grown for nothing", "demand", lambda acts: _change(acts, 2, backlog=16)),
+    ("never shrunk", "demand", lambda acts: _change(acts, 4, copies=2)),
+    ("shrunk only to sleep", "demand", lambda acts: _change(acts, 4, phase="SLEEPING")),
     ("ledger too low", "ledger", _set("stage.usd", 28.0)),
     ("nothing billed", "ledger", _set("stage.usd", 0.0)),
     ("invented baseline", "saved", lambda acts: acts.facts.report.update(baseline_usd="90.00")),
@@ -136,6 +150,15 @@ def test_a_broken_promise_is_the_only_one(row: str, change: Callable[[Any], None
     acts = good()
     change(acts)
     assert broken(acts) == [row]
+
+
+def test_a_trace_of_ones_own_may_need_one_copy_and_no_more() -> None:
+    acts = good()
+    acts.trace = replace(TRACE, needs=1)
+    _change(acts, 3, copies=1)
+    assert broken(acts) == []
+    acts.stage.seen = [replace(one, copies=0) for one in acts.stage.seen]
+    assert broken(acts) == ["demand"]
 
 
 def test_a_woken_endpoint_between_two_looks_is_no_lie() -> None:

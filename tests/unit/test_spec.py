@@ -51,14 +51,15 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
             "budget: {zzz: 1}",
             "budget.zzz: unknown key; known keys: monthly_usd, wakes_per_day",
         ),
-        ("1: 2", "1: 1: keys should be strings"),
+        ("1: 2", "endpoint: 1 is not a key: keys are texts"),
         (
             f"name: {'x' * 41}",
-            f"name: '{'x' * 41}': string should have at most 40 characters",
+            f"name: '{'x' * 41}' is longer than 40 characters",
         ),
         (
             "name: My_Llama",
-            "name: 'My_Llama': string should match pattern '^[a-z][a-z0-9]*(-[a-z0-9]+)*$'",
+            "name: 'My_Llama' is not a name: small letters, digits and single hyphens, "
+            "the first of them a letter",
         ),
         ("model: {id: a/b..c}", "model.id: '..' is not allowed"),
         ("model: {}", "model.id: this key is required"),
@@ -68,8 +69,7 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
         ),
         (
             "instances: {types: [g6e.xlarge]}",
-            "instances.types.0: 'g6e.xlarge': "
-            "string should match pattern '^ml\\.[a-z0-9-]+\\.[a-z0-9]+$'",
+            "instances.types: 'g6e.xlarge' is not an instance type such as ml.g6e.xlarge",
         ),
         (
             "scaling: {min_copies: 3, max_copies: 2}",
@@ -77,7 +77,7 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
         ),
         (
             "scaling: {max_copies: 0}",
-            "scaling.max_copies: 0: input should be greater than or equal to 1",
+            "scaling.max_copies: 0 is below 1",
         ),
         (
             "scaling: {keep_alive: 600}",
@@ -104,7 +104,7 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
         ),
         (
             "budget: {monthly_usd: .nan}",
-            "budget.monthly_usd: nan: input should be a finite number",
+            "budget.monthly_usd: nan is not a finite number",
         ),
         (
             "schedule: {time_zone: Mars/Base}",
@@ -127,36 +127,39 @@ def test_a_bad_field(text: str, problem: str) -> None:
     [
         (
             "end: '08:00'",
-            "schedule.windows.0: window 'peak' starts and ends at 08:00: it would be empty; "
+            "schedule.windows.peak: window 'peak' starts and ends at 08:00: it would be empty; "
             "give it two different times (two windows make a whole day)",
         ),
         (
             "start: '24:00'",
-            "schedule.windows.0.start: '24:00' is not a time of day: "
+            "schedule.windows.peak.start: '24:00' is not a time of day: "
             'write it as "08:00", up to "23:59"',
         ),
         (
             "start: 8",
-            'schedule.windows.0.start: 8 is not a time of day: write it as "08:00", up to "23:59"',
+            "schedule.windows.peak.start: 8 is not a time of day: "
+            'write it as "08:00", up to "23:59"',
         ),
         (
             "start: 8.30",
-            "schedule.windows.0.start: 8.3 is not a time of day: "
+            "schedule.windows.peak.start: 8.3 is not a time of day: "
             'write it as "08:00", up to "23:59"',
         ),
-        ("min_copiez: 1", "schedule.windows.0.min_copiez: unknown key; did you mean `min_copies`?"),
-        ("days: [mon, mon]", "schedule.windows.0.days: a day is listed twice"),
+        (
+            "min_copiez: 1",
+            "schedule.windows.peak.min_copiez: unknown key; did you mean `min_copies`?",
+        ),
+        ("days: [mon, mon]", "schedule.windows.peak.days: a day is listed twice"),
         (
             "days: [Mon]",
-            "schedule.windows.0.days.0: 'Mon': "
-            "input should be 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'",
+            "schedule.windows.peak.days: 'Mon' is not one of "
+            "'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'",
         ),
         (
             "days: []",
-            "schedule.windows.0.days: []: "
-            "tuple should have at least 1 item after validation, not 0",
+            "schedule.windows.peak.days: at least 1 is needed here",
         ),
-        ("keep_alive: 0s", "schedule.windows.0.keep_alive: 0s is too short: at least 30s"),
+        ("keep_alive: 0s", "schedule.windows.peak.keep_alive: 0s is too short: at least 30s"),
         (
             "min_copies: 2",
             "endpoint: window 'peak': min_copies 2 is above max_copies 1; "
@@ -168,10 +171,57 @@ def test_a_bad_window(line: str, problem: str) -> None:
     assert in_window(line) == [problem]
 
 
+SWITCHES = [
+    ("scaling", "min_copies"),
+    ("scaling", "max_copies"),
+    ("scaling", "target_concurrency"),
+    ("serving", "context_tokens"),
+    ("serving", "concurrency_per_copy"),
+    ("instances", "accelerators_per_copy"),
+    ("budget", "wakes_per_day"),
+]
+
+
+@pytest.mark.parametrize(("part", "key"), SWITCHES)
+@pytest.mark.parametrize("switch", ["true", "no"])
+def test_a_switch_is_not_a_number(part: str, key: str, switch: str) -> None:
+    """YAML reads `no` as false, and Python takes false for 0."""
+    document = yaml.safe_load(WHOLE)
+    document.setdefault(part, {})[key] = yaml.safe_load(switch)
+    with pytest.raises(SpecError) as refused:
+        parse_spec(document)
+    value = "true" if switch == "true" else "false"
+    assert f"{part}.{key}: {value} is not a number" in refused.value.problems
+
+
+@pytest.mark.parametrize("key", ["min_copies", "max_copies"])
+def test_a_switch_is_not_a_number_of_copies_in_a_window(key: str) -> None:
+    assert in_window(f"{key}: yes") == [f"schedule.windows.peak.{key}: true is not a number"]
+
+
+@pytest.mark.parametrize(
+    ("window", "problem"),
+    [
+        ("days: [mon]", "schedule.windows.number 2.name: this key is required"),
+        ("name: 5", "schedule.windows.number 2.name: 5 is not a text: put it in quotes"),
+        (
+            "name: Night",
+            "schedule.windows.Night.name: 'Night' is not a window's name: small letters, digits "
+            "and hyphens, up to 32, the first of them a letter",
+        ),
+    ],
+)
+def test_a_window_without_a_name_goes_by_its_number(window: str, problem: str) -> None:
+    rest = 'days: [mon], start: "18:00", end: "19:00"'
+    second = f"{{{window}, {rest}}}" if "name" in window else f"{{{rest}}}"
+    first = '{name: peak, days: [mon], start: "08:00", end: "18:00"}'
+    assert problems(f"schedule: {{windows: [{first}, {second}]}}") == [problem]
+
+
 def test_two_windows_of_the_same_name() -> None:
     window = '{name: peak, days: [mon], start: "08:00", end: "18:00"}'
     text = f"schedule: {{windows: [{window}, {window}]}}"
-    assert problems(text) == ["schedule: two windows have the same name"]
+    assert problems(text) == ["schedule: two windows are named peak"]
 
 
 def test_every_bad_field_is_named_at_once() -> None:

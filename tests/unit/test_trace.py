@@ -7,9 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
+from autoscaler.spec import parse_spec
 from tools.cli.client import RefusedError
 from tools.cli.demo.trace import Arrival, Trace, first_of, generated
+from tools.embedded.sagemaker.settings import SimSettings
+
+SPEC = Path("endpoints/deepseek-r1-distill-llama-8b.yaml")
 
 HEADER = "arrival_s,input_tokens,output_tokens\n"
 ROWS = "3.0,374,44\n4.5,396,109\n70.0,10,5\n"
@@ -19,15 +24,35 @@ def test_the_generated_trace_is_always_the_same() -> None:
     assert generated() == generated()
 
 
-def test_the_generated_trace_is_small_and_has_a_burst() -> None:
+def test_the_generated_trace_is_small_and_begins_with_a_trickle() -> None:
     trace = generated().arrivals
-    assert len(trace) == 150
+    assert len(trace) <= 300
     assert trace[0].seconds == 0
-    assert 7 * 60 < trace[-1].seconds <= 8 * 60
+    assert trace[-1].seconds <= 12 * 60
     assert all(a.seconds <= b.seconds for a, b in pairwise(trace))
-    assert all(one.input_tokens >= 1 and 1 <= one.output_tokens <= 1500 for one in trace)
-    minutes = [sum(int(one.seconds // 60) == minute for one in trace) for minute in range(8)]
-    assert max(minutes) > 3 * sorted(minutes)[len(minutes) // 2]
+    assert all(one.input_tokens >= 1 and 1 <= one.output_tokens <= 2500 for one in trace)
+    assert sum(one.seconds < 5 * 60 for one in trace) < 30
+
+
+def test_the_burst_of_the_generated_trace_needs_the_copies_that_it_says() -> None:
+    """Its work is more than one copy fewer takes at once, for longer than a copy takes to come."""
+    trace, spec = generated(), parse_spec(yaml.safe_load(SPEC.read_text()))
+    at_once = (trace.needs - 1) * spec.serving.concurrency_per_copy
+    cold_start = SimSettings().instance + SimSettings().container + SimSettings().weights
+    work: dict[int, float] = {}  # copy-slot seconds that arrive in each minute
+    for one in trace.arrivals:
+        minute = int(one.seconds // 60)
+        work[minute] = work.get(minute, 0.0) + _seconds(one)
+    busy = [minute for minute, seconds in work.items() if seconds / 60 > at_once]
+    assert trace.needs == 2 <= spec.scaling.max_copies
+    assert len(busy) * 60 > cold_start + 60
+    assert max(work.values()) / 60 <= 2 * at_once, "and no more than they take"
+
+
+def _seconds(one: Arrival) -> float:
+    settings = SimSettings()
+    first = settings.first_token + one.input_tokens / settings.prefill_rate
+    return first + one.output_tokens * settings.token
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Keeps open-weights LLMs on SageMaker at the lowest cost their traffic allows.",
 )
 app.add_typer(local, name="local", help="The embedded account: an AWS account on this machine.")
@@ -104,7 +105,7 @@ def get(
     if as_json:
         typer.echo(json.dumps(endpoints, indent=2))
     else:
-        output.console.print(output.page(endpoints, context.obj.now(), whole=bool(endpoint)))
+        output.print_page(endpoints, context.obj.now(), whole=bool(endpoint))
 
 
 @app.command()
@@ -170,18 +171,26 @@ def delete(
 def report(
     context: typer.Context,
     period: Annotated[str, typer.Option(help="day, week, month or all.")] = "week",
+    last: Annotated[
+        bool, typer.Option("--last", help="The last one that is over, not the running one.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where to put the files.")] = Path("report"),
     as_json: AsJson = False,
 ) -> None:
     """Writes the cost report now and fetches it."""
     if period not in ("day", "week", "month", "all"):
         raise RefusedError([f"--period: {period!r} is none of day, week, month, all"])
-    written = context.obj.invoke("ReportFunctionName", {"period": period})
+    if period == "all" and last:
+        raise RefusedError(["--last: `all` is everything until now, there is no other"])
+    order = {"period": period}
+    if running := period != "all" and not last:
+        order["date"] = context.obj.now().date().isoformat()
+    written = context.obj.invoke("ReportFunctionName", order)
     paths = fetch_report(context.obj, written, out)
     if as_json:
         typer.echo(json.dumps({**written, "files": [str(path) for path in paths]}, indent=2))
     else:
-        output.console.print(output.report_page(written, paths), soft_wrap=True)
+        output.console.print(output.report_page(written, paths, running=running), soft_wrap=True)
 
 
 @app.command()

@@ -30,11 +30,14 @@ def explained(error: BotoCoreError | ClientError) -> str:
     match error:
         case NoCredentialsError() | PartialCredentialsError():
             return (
-                "no AWS credentials were found: configure them, or export what "
-                "`autoscaler local up` printed"
+                "no AWS credentials were found: configure them; for the account on this machine: "
+                'eval "$(bin/autoscaler local up)"'
             )
         case NoRegionError():
-            return "no Region is set: give --region or export AWS_REGION"
+            return (
+                "no Region is set: give --region or export AWS_REGION; for the account on this "
+                'machine: eval "$(bin/autoscaler local up)"'
+            )
         case ProfileNotFound():
             return f"{error}: check AWS_PROFILE"
         case EndpointConnectionError() | ConnectTimeoutError():

@@ -42,7 +42,8 @@ class StackClient:
 
     def __init__(self, stack: str, region: str | None = None, endpoint_url: str | None = None):
         self.stack = stack
-        self._region = region
+        # Lambda and the other SDKs go by AWS_REGION; boto3 alone knows only AWS_DEFAULT_REGION.
+        self._region = region or os.environ.get("AWS_REGION") or None
         self._endpoint_url = endpoint_url
 
     def boto(self, service: str) -> Any:
@@ -61,12 +62,7 @@ class StackClient:
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs; raises CliError when there is no such stack."""
-        try:
-            found = self.boto("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
-        except ClientError as error:
-            raise CliError(self._no_stack(error)) from None
-        except BotoCoreError as error:
-            raise CliError(explained(error)) from None
+        found = self._found()
         outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())}
         if not outputs:
             raise CliError(
@@ -94,7 +90,7 @@ class StackClient:
                 FunctionName=self.outputs[output], Payload=json.dumps(body).encode()
             )
         except (BotoCoreError, ClientError) as error:
-            raise CliError(f"{self.outputs[output]} was not called: {explained(error)}") from None
+            raise CliError(self._not_called(self.outputs[output], error)) from None
         payload = json.loads(reply["Payload"].read() or b"null") or {}
         if reply.get("FunctionError"):
             raise CliError(
@@ -115,13 +111,30 @@ class StackClient:
         except (OSError, ValueError, KeyError):
             return datetime.now(UTC)
 
+    def _found(self) -> dict[str, Any]:
+        try:
+            stacks = self.boto("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        except ClientError as error:
+            raise CliError(self._no_stack(error)) from None
+        except BotoCoreError as error:
+            raise CliError(explained(error)) from None
+        return dict(stacks[0])
+
     def _no_stack(self, error: ClientError) -> str:
         if "does not exist" in str(error):
+            region = self.boto("cloudformation").meta.region_name
             return (
-                f"there is no stack {self.stack!r} here: `sam deploy --guided` makes one, "
+                f"there is no stack {self.stack!r} in {region}: `sam deploy --guided` makes one, "
                 "`autoscaler local up` starts one on this machine; --stack names another"
             )
         return explained(error)
+
+    def _not_called(self, function: str, error: BotoCoreError | ClientError) -> str:
+        gone = isinstance(error, ClientError) and "ResourceNotFoundException" in str(error)
+        if not gone:
+            return f"{function} was not called: {explained(error)}"
+        stack = self._found()  # again: it may have gone meanwhile
+        return f"the stack {self.stack!r} has no function {function}: it is {stack['StackStatus']}"
 
 
 def _author() -> str:

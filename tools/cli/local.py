@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -13,38 +16,51 @@ from tools.cli import ROOT, output
 
 local = typer.Typer(no_args_is_help=True)
 STATE = ROOT / ".embedded"
+_INTERRUPTED = 130  # as a shell says of SIGINT
 
 
 @local.command()
 def up(
-    speed: Annotated[float, typer.Option(help="Simulated seconds per second.")] = 1.0,
-    port: Annotated[int, typer.Option(help="0: any free one.")] = 0,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per second, above 0.")] = 1.0,
+    port: Annotated[int, typer.Option(help="0: any free one.", min=0, max=65535)] = 0,
 ) -> None:
     """Starts an AWS account on this machine, with this stack deployed.
 
-    Models come from a stand-in of the Hub that serves small repositories under the names of
-    the catalogue.
+    Prints what to export, also if it runs already: eval "$(autoscaler local up)"
+
+    Models come from a stand-in of the Hub with small repositories of their names.
     """
     from tools.embedded.daemon import DaemonError, start
 
+    if not 0 < speed < math.inf:
+        _refuse(f"--speed: {speed:g} is not a number above 0: 1 is as fast as the wall's clock", 2)
     try:
-        running = start(
+        started = start(
             STATE, ROOT / "template.yaml", speed=speed, port=port, models=sorted(known_models())
         )
     except DaemonError as error:
-        output.errors.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
-    output.errors.print(f"The account answers at {running['AWS_ENDPOINT_URL']}. To talk to it:")
-    for name, value in running.items():
-        typer.echo(f"export {name}={value}")
+        _refuse(f"the account did not start: {error}", 1)
+    except KeyboardInterrupt:
+        _refuse("interrupted; nothing runs", _INTERRUPTED)
+    address = started.environment["AWS_ENDPOINT_URL"]
+    how = "answers" if started.fresh else "runs already, as it was started: it answers"
+    output.errors.print(f"The account {how} at {address}.", highlight=False, soft_wrap=True)
+    if sys.stdout.isatty():  # who evaluates this has not typed the commands
+        output.errors.print('To talk to it (or: eval "$(bin/autoscaler local up)"):')
+    for name, value in started.environment.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @local.command()
 def down() -> None:
     """Stops it; nothing stays behind."""
-    from tools.embedded.daemon import stop
+    from tools.embedded.daemon import DaemonError, stop
 
-    output.console.print("stopped" if stop(STATE) else "nothing was running")
+    try:
+        stopped = stop(STATE)
+    except DaemonError as error:
+        _refuse(str(error), 1)
+    output.console.print("stopped" if stopped else "nothing was running")
 
 
 @local.command()
@@ -74,3 +90,8 @@ def demo(
     from tools.cli.demo.run import run_demo
 
     raise typer.Exit(run_demo(trace, keep=keep))
+
+
+def _refuse(why: str, status: int) -> NoReturn:
+    output.errors.print(why, style="red", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(status) from None

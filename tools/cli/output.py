@@ -16,6 +16,7 @@ from autoscaler.spec import format_duration
 
 console = Console()
 errors = Console(stderr=True)
+_WIDEST = 10_000
 
 _COLOURS = {
     "AWAKE": "green",
@@ -29,6 +30,10 @@ _COLOURS = {
 }
 
 
+# Bounds are in force only where there is, or is to be, something to bound.
+_BOUNDED = frozenset({"AWAKE", "UPDATING", "WAKING", "CREATING"})
+
+
 def phase(name: str) -> str:
     """A phase in its colour."""
     return f"[{_COLOURS.get(name, 'white')}]{name}[/]"
@@ -40,17 +45,23 @@ def endpoints_table(endpoints: Sequence[Mapping[str, Any]], now: datetime) -> Ta
     for heading in ("endpoint", "phase", "for", "copies", "instances", "waiting"):
         table.add_column(heading, no_wrap=True, overflow="fold")
     for one in endpoints:
-        bounds = one["bounds"]
         kind = one["instance_type"].removeprefix("ml.") if one["observed_instances"] else ""
         table.add_row(
             escape(one["name"]),
             phase(one["phase"]),
             _ago(one["phase_since"], now),
-            f"{one['observed_copies']} of {bounds['min_copies']}-{bounds['max_copies']}",
+            _copies(one),
             f"{one['observed_instances']} {kind}".strip(),
             "?" if one["backlog"] is None else str(one["backlog"]),
         )
     return table
+
+
+def _copies(one: Mapping[str, Any]) -> str:
+    if one["phase"] not in _BOUNDED:
+        return str(one["observed_copies"])
+    bounds = one["bounds"]
+    return f"{one['observed_copies']} of {bounds['min_copies']}-{bounds['max_copies']}"
 
 
 def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> Group:
@@ -58,7 +69,34 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
     if not endpoints:
         return Group("no endpoints yet: autoscaler apply endpoints/<file>.yaml")
     lines = [line for one in endpoints for line in _details(one)] if whole else []
-    return Group(endpoints_table(endpoints, now), *(Text.from_markup(line) for line in lines))
+    told = [_history(one.get("history", ())) for one in endpoints] if whole else []
+    table = endpoints_table(endpoints, now)
+    return Group(table, *(Text.from_markup(line) for line in lines), *told)
+
+
+def print_page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> None:
+    """Prints a page. What is not a terminal has no width: there an entry of the history is a
+    line, however long."""
+    if console.is_terminal:
+        console.print(page(endpoints, now, whole=whole))
+        return
+    unlimited = Console(file=console.file, width=_WIDEST)
+    with unlimited.capture() as captured:
+        unlimited.print(page(endpoints, now, whole=whole))
+    lines = captured.get().splitlines()
+    console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
+
+
+def _history(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """An entry a row; a sentence that is longer than its column goes on below its beginning."""
+    table = Table.grid(padding=(0, 1))
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in entries:
+        moment, text = _moment(line["at"]), escape(line["text"])
+        table.add_row(f"[dim]{moment}[/]", phase(line["phase"]), text)
+    return table
 
 
 def _details(one: Mapping[str, Any]) -> Iterator[str]:
@@ -79,14 +117,16 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
     window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"
     yield f"\nteam {escape(one['team'])}, {window}"
     yield f"{wakes}; a start takes about {lead}{edge}"
-    for line in one.get("history", ()):
-        yield f"[dim]{_moment(line['at'])}[/] {phase(line['phase'])} {escape(line['text'])}"
 
 
-def report_page(written: Mapping[str, Any], paths: Sequence[Path]) -> Text:
-    """What a report came to, and where its files lie."""
+def report_page(
+    written: Mapping[str, Any], paths: Sequence[Path], *, running: bool = False
+) -> Text:
+    """What a report came to, in which time, and where its files lie."""
     cost, baseline = _usd(written.get("cost_usd")), _usd(written.get("baseline_usd"))
-    lines = [f"cost {cost}, always on {baseline}", *map(str, paths)]
+    period = written.get("period", "the period")
+    lines = [f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline}"]
+    lines += map(str, paths)
     return Text("\n".join(lines))
 
 

@@ -6,13 +6,15 @@ See `daemon.start`, which starts this in the background.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
+from tools.embedded import process_file
 from tools.embedded.kernel.account import Account
+from tools.embedded.kernel.front import PortError
+from tools.embedded.kernel.intrinsics import TemplateError
 from tools.hub.repository import make_repository
 from tools.hub.server import HubServer
 
@@ -23,7 +25,7 @@ def main() -> None:
     state, template, stack, speed, port = sys.argv[1:6]
     folder = Path(state)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "pid").write_text(str(os.getpid()))
+    process_file.record(folder / "pid")
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
@@ -35,11 +37,20 @@ def main() -> None:
         ):
             parameters = {"HubEndpoint": hub.endpoint} if repositories else {}
             account.deploy(Path(template), stack, parameters)
-            (folder / "ready.json").write_text(json.dumps(account.environment()))
+            _write_whole(folder / "ready.json", json.dumps(account.environment()))
             over.wait()
+    except (PortError, TemplateError) as wrong:
+        sys.exit(str(wrong))
     finally:
-        (folder / "pid").unlink(missing_ok=True)
         (folder / "ready.json").unlink(missing_ok=True)
+        process_file.forget(folder / "pid")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Who waits for the file never reads half of it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 main()

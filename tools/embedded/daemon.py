@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
+
+from tools.embedded import process_file
 
 _START_SECONDS = 90
 _STOP_SECONDS = 20
 
 
 class DaemonError(RuntimeError):
-    """The account could not be started; says why."""
+    """The account could not be started or stopped; says why."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """`environment` is what to export; `fresh` is false for an account that ran already."""
+
+    environment: dict[str, str]
+    fresh: bool
 
 
 def start(
@@ -30,17 +42,16 @@ def start(
     port: int,
     stack: str = "autoscaler",
     models: Sequence[str] = (),
-) -> dict[str, str]:
-    """Returns the environment to export once the stack is deployed.
+) -> Started:
+    """Returns once the stack is deployed; an account that runs already is left as it is.
 
     `models` are repository ids that a stand-in of the Hub serves; the template then gets its
     address as parameter HubEndpoint.
     """
-    if status(state):
-        raise DaemonError("an account is running already: `autoscaler local down` stops it")
     state.mkdir(parents=True, exist_ok=True)
-    ready = state / "ready.json"
-    ready.unlink(missing_ok=True)
+    if (running := process_file.running(state / "pid")) is not None:
+        return Started(_ready(state, running.is_running), fresh=False)
+    (state / "ready.json").unlink(missing_ok=True)
     arguments = [str(state), str(template), stack, str(speed), str(port), *models]
     with (state / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -51,37 +62,33 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        if ready.exists():
-            return dict(json.loads(ready.read_text()))
-        if process.poll() is not None:
-            raise DaemonError((state / "log").read_text()[-2000:] or "it ended without a word")
-        time.sleep(0.1)
-    process.kill()
-    raise DaemonError(f"it was not ready after {_START_SECONDS} s; see {state / 'log'}")
+    try:
+        return Started(_ready(state, lambda: process.poll() is None), fresh=True)
+    except BaseException:  # Ctrl-C as well: what is not ready has no other owner
+        if process.poll() is None:
+            _end(psutil.Process(process.pid))
+        raise
 
 
 def stop(state: Path) -> bool:
-    """Stops it; False when nothing was running."""
-    pid = _pid(state)
-    if pid is None:
-        return False
-    os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + _STOP_SECONDS
-    while _pid(state) is not None and time.monotonic() < end:
-        time.sleep(0.05)
-    if _pid(state) is not None:
-        os.kill(pid, signal.SIGKILL)
-    (state / "pid").unlink(missing_ok=True)
-    (state / "ready.json").unlink(missing_ok=True)
-    return True
+    """Stops it; False when nothing was running. Raises DaemonError if it belongs to another."""
+    running = process_file.running(state / "pid")
+    if running is not None:
+        try:
+            _end(running)
+        except psutil.AccessDenied:
+            raise DaemonError(
+                f"the account runs as another user (process {running.pid}): only they can stop it"
+            ) from None
+    for name in ("pid", "ready.json"):
+        (state / name).unlink(missing_ok=True)
+    return running is not None
 
 
 def status(state: Path) -> dict[str, Any] | None:
     """What the running account says of itself, or None."""
     ready = state / "ready.json"
-    if _pid(state) is None or not ready.exists():
+    if process_file.running(state / "pid") is None or not ready.exists():
         return None
     url = json.loads(ready.read_text())["AWS_ENDPOINT_URL"]
     try:
@@ -91,10 +98,25 @@ def status(state: Path) -> dict[str, Any] | None:
         return None
 
 
-def _pid(state: Path) -> int | None:
-    try:
-        pid = int((state / "pid").read_text())
-        os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return None
-    return pid
+def _ready(state: Path, lives: Callable[[], bool]) -> dict[str, str]:
+    """The environment that the account writes when it is ready."""
+    ready = state / "ready.json"
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        alive = lives()
+        if ready.exists():
+            return dict(json.loads(ready.read_text()))
+        if not alive:
+            raise DaemonError((state / "log").read_text()[-2000:].strip() or "it said nothing")
+        time.sleep(0.1)
+    raise DaemonError(f"it was not ready after {_START_SECONDS} s; see {state / 'log'}")
+
+
+def _end(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(_STOP_SECONDS)

@@ -121,16 +121,42 @@ def _peak(acts: Acts) -> Promise:
 
 
 def _demand(acts: Acts) -> Promise:
-    """Up for requests, never above what the file allows, down to nothing."""
-    spec, seen = parse_spec(acts.document), acts.stage.seen
+    """Up when more comes than the copies take at once, down when it has passed; never above what
+    the file allows."""
+    spec, seen, needs = parse_spec(acts.document), acts.stage.seen, acts.trace.needs
     most = max(one.copies for one in seen)
     above = [one for one in seen if one.copies > _allowed(spec, one)]
+    way = _up_and_down(seen, needs, spec.serving.concurrency_per_copy)
     return Promise(
-        "copies follow demand, within the bounds of the file",
+        "copies follow demand, within the bounds of the file"
+        + (f": {counted(needs, 'copy')} for the burst, fewer after it" if needs > 1 else ""),
         f"{sparkline([one.copies for one in seen], 40)} most {most}"
-        + (f"; {above[0].copies} at {local(above[0].at)}" if above else ""),
-        most >= 1 and not above and seen[-1].copies == 0,
+        + "".join(f"; {_told(one)}" for one in way)
+        + (f"; {above[0].copies} at {local(above[0].at)}, above the bounds" if above else ""),
+        most >= needs and len(way) == (3 if needs > 1 else 0) and not above and not seen[-1].copies,
     )
+
+
+def _up_and_down(seen: Sequence[Seen], needs: int, concurrency: int) -> list[Seen]:
+    """The first looks at more waiting than one copy fewer takes at once, at so many copies after
+    that, and at fewer of them while it was still awake; as many of the three as there were."""
+    if needs == 1:
+        return []
+    steps: list[Callable[[Seen], bool]] = [
+        lambda one: one.phase == "AWAKE" and one.backlog > (needs - 1) * concurrency,
+        lambda one: one.copies >= needs,
+        lambda one: one.phase == "AWAKE" and one.copies < needs,
+    ]
+    found: list[Seen] = []
+    for one in seen:
+        if len(found) < len(steps) and steps[len(found)](one):
+            found.append(one)
+    return found
+
+
+def _told(seen: Seen) -> str:
+    """One look, in a few words."""
+    return f"{local(seen.at)} {counted(seen.copies, 'copy')}, {seen.backlog} waiting"
 
 
 def _allowed(spec: EndpointSpec, seen: Seen) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import threading
@@ -23,6 +22,7 @@ from tools.cli.demo.display import Display
 from tools.cli.demo.promises import promises, show
 from tools.cli.demo.stage import Stage
 from tools.cli.demo.trace import Trace, first_of, generated
+from tools.embedded import process_file
 from tools.embedded.kernel.account import Account
 from tools.embedded.kernel.intrinsics import TemplateError
 from tools.hub.real import real_repository
@@ -44,12 +44,13 @@ def run_demo(path: Path | None, *, keep: bool = False) -> int:
     except RefusedError as refused:
         output.errors.print(str(refused), style="red", markup=False, soft_wrap=True)
         return refused.exit_code
-    if (running := _running()) is not None:
-        output.errors.print(f"a demo is running already (process {running})", style="red")
+    # Two in this folder would pull the clock from each other.
+    if (running := process_file.running(FOLDER / "pid")) is not None:
+        output.errors.print(f"a demo is running already (process {running.pid})", style="red")
         return 1
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
-    (FOLDER / "pid").write_text(str(os.getpid()))
+    process_file.record(FOLDER / "pid")
     try:
         with _interrupted_by(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             return _in_an_account(trace, keep)
@@ -57,7 +58,7 @@ def run_demo(path: Path | None, *, keep: bool = False) -> int:
         output.errors.print("interrupted; everything is stopped")
         return _INTERRUPTED
     finally:
-        (FOLDER / "pid").unlink(missing_ok=True)
+        process_file.forget(FOLDER / "pid")
 
 
 def _in_an_account(trace: Trace, keep: bool) -> int:
@@ -141,13 +142,3 @@ def _undisturbed_end() -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-
-
-def _running() -> int | None:
-    """The process of another demo in this folder; two would pull the clock from each other."""
-    try:
-        pid = int((FOLDER / "pid").read_text())
-        os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return None
-    return pid

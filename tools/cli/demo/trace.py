@@ -16,6 +16,9 @@ from tools.cli.client import RefusedError
 
 COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
 _SEED = 20261124
+_SPAN_SECONDS, _CALM = 12 * 60.0, 40
+_BURST_FROM, _BURST = 5.5 * 60.0, 200
+_LONG_ANSWER = (1500, 2500)  # tokens: R1 thinks before it answers
 _GZIP = b"\x1f\x8b"
 
 
@@ -30,33 +33,42 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Trace:
-    """Requests to replay; `cut_to` says which beginning of a longer file they are."""
+    """Requests to replay; `cut_to` says which beginning of a longer file they are.
+
+    `needs`: the copies that its busiest minutes are known to need, 1 where nothing is known.
+    """
 
     name: str
     arrivals: tuple[Arrival, ...]
     cut_to: str | None = None
+    needs: int = 1
 
     def __str__(self) -> str:
         cut = f", only its first {self.cut_to}" if self.cut_to else ""
         return f"{len(self.arrivals)} requests of {self.name}{cut}"
 
 
-def generated(requests: int = 150, minutes: float = 8.0) -> Trace:
-    """A small trace, always the same: a trickle with a burst of half of it in the middle."""
+def generated() -> Trace:
+    """A small trace, always the same: a trickle of short answers, and after some minutes, when the
+    endpoint is awake, a burst of long ones: more than one copy takes at once, for longer than a
+    second one needs to come."""
     dice = random.Random(_SEED)
-    span = minutes * 60
-    calm = [dice.uniform(0, span) for _ in range(requests // 2)]
-    burst = [dice.gauss(span * 0.6, span * 0.04) for _ in range(requests - len(calm))]
-    moments = sorted(min(max(moment, 0.0), span) for moment in calm + burst)
-    arrivals = tuple(
-        Arrival(
-            moment - moments[0],
-            int(dice.lognormvariate(5.5, 0.8)) + 10,
-            min(int(dice.lognormvariate(4.6, 0.7)) + 5, 1500),
-        )
-        for moment in moments
-    )
-    return Trace("a generated trace", arrivals)
+    calm = [dice.uniform(0, _SPAN_SECONDS) for _ in range(_CALM)]
+    burst = [dice.uniform(_BURST_FROM, _SPAN_SECONDS) for _ in range(_BURST)]
+    start = min(calm)
+    arrivals = [
+        Arrival(at - start, _tokens(dice, 5.5, 0.8), min(_tokens(dice, 4.6, 0.7), 1500))
+        for at in calm
+    ]
+    arrivals += [
+        Arrival(at - start, _tokens(dice, 5.5, 0.8), dice.randint(*_LONG_ANSWER)) for at in burst
+    ]
+    in_order = tuple(sorted(arrivals, key=lambda arrival: arrival.seconds))
+    return Trace("a generated trace", in_order, needs=2)
+
+
+def _tokens(dice: random.Random, mean: float, deviation: float) -> int:
+    return int(dice.lognormvariate(mean, deviation)) + 5
 
 
 def first_of(path: Path, minutes: float, most: int) -> Trace:

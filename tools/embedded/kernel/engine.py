@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from tools.embedded.kernel.intrinsics import Resolver, TemplateError, references
-from tools.embedded.kernel.resources import MAKERS, REMOVERS, Context, Made
+from tools.embedded.kernel.removers import REMOVERS
+from tools.embedded.kernel.resources import MAKERS, Context, Made
 from tools.embedded.kernel.runtime import empty_zip
+from tools.embedded.kernel.stack import Stack, checked_parameters, load
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
@@ -25,77 +21,7 @@ if TYPE_CHECKING:
 _FUNCTION = "AWS::Lambda::Function"
 _LAYER = "AWS::Lambda::LayerVersion"
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
-_CODE = {
-    "AWS::Serverless::Function": "CodeUri",
-    "AWS::Serverless::LayerVersion": "ContentUri",
-}
 _ANSWER_SECONDS = 3600
-
-
-@dataclass
-class Stack:
-    """A deployed stack and what was made for it, in the order in which it was made."""
-
-    name: str
-    stack_id: str
-    template: dict[str, Any]
-    folder: Path
-    parameters: dict[str, Any]
-    created: datetime
-    status: str = "CREATE_IN_PROGRESS"
-    reason: str = ""
-    made: dict[str, Made] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    outputs: dict[str, str] = field(default_factory=dict)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The template after the SAM transform; code stays a local path, definitions are inlined."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    from samtranslator.translator.transform import transform
-    from samtranslator.yaml_helper import yaml_parse
-
-    template = yaml_parse(path.read_text())
-    for logical, resource in template["Resources"].items():
-        properties = resource.get("Properties", {})
-        if place := _CODE.get(resource["Type"]):
-            properties[place] = {"Bucket": "local", "Key": properties[place]}
-        elif resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
-            file = path.parent / properties.pop("DefinitionUri")
-            if not file.exists():
-                raise TemplateError(f"{logical}: {file} does not exist")
-            properties["Definition"] = yaml.safe_load(file.read_text())
-    return transform(template, {}, _NoManagedPolicies())
-
-
-class _NoManagedPolicies:
-    """Roles here are written out; the names of AWS's managed policies are not needed."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
-def checked_parameters(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with their defaults; raises TemplateError naming the wrong one."""
-    known = template.get("Parameters", {})
-    for name in given:
-        if name not in known:
-            raise TemplateError(f"parameter {name}: unknown; there are {', '.join(sorted(known))}")
-    return {name: _parameter(name, spec, given.get(name)) for name, spec in known.items()}
-
-
-def _parameter(name: str, spec: Mapping[str, Any], given: Any) -> Any:
-    value = spec.get("Default") if given is None else given
-    if value is None:
-        raise TemplateError(f"parameter {name}: a value is needed: {spec.get('Description', '')}")
-    pattern = spec.get("AllowedPattern")
-    if pattern and not re.search(pattern, str(value)):
-        raise TemplateError(f"parameter {name}: {value!r} does not match {pattern}")
-    allowed = spec.get("AllowedValues")
-    if allowed and str(value) not in map(str, allowed):
-        raise TemplateError(f"parameter {name}: {value!r} is none of {allowed}")
-    return value
 
 
 class Engine:
@@ -112,6 +38,7 @@ class Engine:
             name=name,
             stack_id=f"arn:aws:cloudformation:{account.region}:{account.account_id}"
             f":stack/{name}/{uuid.uuid4()}",
+            body=path.read_text(),
             template=template,
             folder=path.parent.resolve(),
             parameters=checked_parameters(template, given),
@@ -124,29 +51,35 @@ class Engine:
             if "Condition" not in resource or resolver.condition(resource["Condition"])
         }
         _check_types(wanted)
+        order = in_order(wanted)
         self.stacks[name] = stack
-        for logical in in_order(wanted):
+        stack.becomes("CREATE_IN_PROGRESS", account.clock.now())
+        for logical in order:
             self._make(stack, resolver, logical, wanted[logical])
         for key, output in template.get("Outputs", {}).items():
             if "Condition" not in output or resolver.condition(output["Condition"]):
                 stack.outputs[key] = str(resolver.value(output["Value"]))
-        stack.status = "CREATE_COMPLETE"
+        stack.becomes("CREATE_COMPLETE", account.clock.now())
         return stack
 
     def delete(self, name: str) -> None:
         """Removes a stack in reverse order; raises TemplateError and leaves DELETE_FAILED."""
-        stack = self.stacks[name]
-        stack.status = "DELETE_IN_PROGRESS"
+        stack, clock = self.stacks[name], self._account.clock
+        stack.becomes("DELETE_IN_PROGRESS", clock.now())
         for logical in reversed(list(stack.order)):
             if stack.template["Resources"][logical].get("DeletionPolicy") == "Retain":
+                stack.notes(logical, "DELETE_SKIPPED", clock.now())
                 continue
+            stack.notes(logical, "DELETE_IN_PROGRESS", clock.now())
             try:
                 self._remove(stack, logical)
             except Exception as wrong:
-                stack.status, stack.reason = "DELETE_FAILED", f"{logical}: {wrong}"
+                stack.notes(logical, "DELETE_FAILED", clock.now(), str(wrong))
+                stack.becomes("DELETE_FAILED", clock.now(), f"{logical}: {wrong}")
                 raise TemplateError(stack.reason) from wrong
+            stack.notes(logical, "DELETE_COMPLETE", clock.now())
             stack.order.remove(logical)
-        stack.status = "DELETE_COMPLETE"
+        stack.becomes("DELETE_COMPLETE", clock.now())
 
     def delete_in_background(self, name: str) -> threading.Thread:
         """Starts a deletion; its outcome is the stack's status."""
@@ -165,16 +98,19 @@ class Engine:
     def _make(
         self, stack: Stack, resolver: Resolver, logical: str, resource: Mapping[str, Any]
     ) -> None:
-        kind = resource["Type"]
+        kind, clock = resource["Type"], self._account.clock
+        stack.notes(logical, "CREATE_IN_PROGRESS", clock.now())
         try:
             properties = resolver.value(resource.get("Properties", {}))
             made = self._made(stack, logical, kind, properties)
         except Exception as wrong:
-            stack.status, stack.reason = "CREATE_FAILED", f"{logical} ({kind}): {wrong}"
+            stack.notes(logical, "CREATE_FAILED", clock.now(), str(wrong))
+            stack.becomes("CREATE_FAILED", clock.now(), f"{logical} ({kind}): {wrong}")
             raise TemplateError(stack.reason) from wrong
         stack.made[logical] = made
         stack.types[logical] = kind
         stack.order.append(logical)
+        stack.notes(logical, "CREATE_COMPLETE", clock.now())
 
     def _made(self, stack: Stack, logical: str, kind: str, properties: dict[str, Any]) -> Made:
         context = self._context(stack)
@@ -242,7 +178,9 @@ class Engine:
             self._account.boto("lambda").delete_function(FunctionName=made.physical_id)
         elif kind.startswith(_CUSTOM):
             self._custom(stack, logical, "Delete", made.properties, made.physical_id)
-        elif kind in REMOVERS:
+        elif kind == _LAYER:
+            self._account.runtime.layers.pop(made.physical_id, None)
+        else:
             REMOVERS[kind](self._context(stack), made)
 
     def _context(self, stack: Stack) -> Context:

@@ -119,6 +119,7 @@ class Environment:
         self.jobs: queue.Queue[Job | None] = queue.Queue()
         self.current: Job | None = None
         self.init_error: bytes | None = None
+        self._closed = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _RuntimeApi)
         self._server.environment = self
         threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True).start()
@@ -127,7 +128,9 @@ class Environment:
 
     @property
     def alive(self) -> bool:
-        return self._process.alive
+        """Whether it can take another invocation. One that was ended cannot, though the system
+        may go on listing its process for a moment."""
+        return not self._closed.is_set() and self._process.alive
 
     def invoke(self, payload: bytes) -> Job:
         """Runs one invocation; the timeout counts wall seconds, since code is not accelerated."""
@@ -153,6 +156,10 @@ class Environment:
         return job
 
     def close(self) -> None:
+        """Ends its process; once is enough."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
         self.jobs.put(None)
         self._process.kill()
         self._server.shutdown()

@@ -5,16 +5,53 @@ from __future__ import annotations
 import json
 import re
 import threading
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
 from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
+from tools.embedded.kernel.errors import error_reply
 from tools.embedded.types import Clock, Fault
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/(invocations|invocations-response-stream)$")
 _STREAM = {"invocations": "InvokeEndpoint"}
+
+
+_KINDS: dict[str, tuple[type, str]] = {
+    "operation": (str, "a text such as sqs:SendMessage"),
+    "error_code": (str, "a text such as ThrottlingException"),
+    "message": (str, "a text"),
+    "status": (int, "a whole number from 400 to 599"),
+    "times": (int, "a whole number from 1"),
+    "matching": (dict, "an object"),
+}
+
+
+class ControlError(ValueError):
+    """An order to the account that it does not understand; names the field."""
+
+
+def fault_of(body: Mapping[str, Any]) -> Fault:
+    """The fault that a document orders. Raises ControlError."""
+    known = [field.name for field in fields(Fault)]
+    for name, value in body.items():
+        if name not in known:
+            raise ControlError(f"{name}: unknown; a fault has {', '.join(known)}")
+        kind, wanted = _KINDS[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ControlError(f"{name}: {value!r} is not {wanted}")
+    for name in ("operation", "error_code"):
+        if not body.get(name):
+            raise ControlError(f"{name}: is needed")
+    if ":" not in body["operation"]:
+        raise ControlError(f"operation: {body['operation']!r} is not {_KINDS['operation'][1]}")
+    if not 400 <= body.get("status", 400) < 600:
+        raise ControlError(f"status: {body['status']} is not {_KINDS['status'][1]}")
+    if body.get("times", 1) < 1:
+        raise ControlError(f"times: {body['times']} is not {_KINDS['times'][1]}")
+    return Fault(**body)
 
 
 class Faults:
@@ -44,7 +81,9 @@ class Faults:
                     left = replace(fault, times=fault.times - 1)
                     self._waiting[index : index + 1] = [left] if left.times else []
                     self.fired.append((self._clock.time(), fault))
-                    return _error(fault, request)
+                    return error_reply(
+                        request, fault.error_code, fault.message, fault.status, service=service
+                    )
         return None
 
 
@@ -70,20 +109,3 @@ def _matches(fault: Fault, body: bytes) -> bool:
     except ValueError:
         return False
     return all(members.get(name) == value for name, value in fault.matching.items())
-
-
-def _error(fault: Fault, request: Request) -> Response:
-    if (
-        request.content_type and "json" in request.content_type
-    ) or "X-Amz-Target" in request.headers:
-        return Response(
-            json.dumps({"__type": fault.error_code, "message": fault.message}),
-            status=fault.status,
-            content_type="application/x-amz-json-1.1",
-            headers={"x-amzn-errortype": fault.error_code},
-        )
-    code, message = escape(fault.error_code), escape(fault.message)
-    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Response(
-        f"<ErrorResponse>{error}</ErrorResponse>", status=fault.status, content_type="text/xml"
-    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import socket
 import threading
@@ -18,15 +20,23 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from tools.embedded.kernel.faults import Faults
+from tools.embedded.kernel.errors import error_reply
+from tools.embedded.kernel.faults import ControlError, Faults, fault_of
 from tools.embedded.types import Fault, FaultTaker, Service
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
 
+log = logging.getLogger(__name__)
+
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/")
 _CONTROL = "/_embedded/"
+_CALLERS_WAITING = 128
 Wait = Callable[[float], "dict[str, Any] | None"]
+
+
+class PortError(RuntimeError):
+    """The account cannot answer at this port; says why."""
 
 
 class _Handler(MotoRequestHandler):
@@ -58,11 +68,17 @@ class Front:
         self._services: dict[str, Service] = {}
         self._answers: dict[str, tuple[threading.Event, list[dict[str, Any]]]] = {}
         self.faults = Faults(account.clock)
-        self._server = make_server(
-            "127.0.0.1", port, self._serve, threaded=True, request_handler=_Handler
-        )
+        with _bound(port) as place:
+            self._server = make_server(
+                "127.0.0.1",
+                port,
+                self._serve,
+                threaded=True,
+                request_handler=_Handler,
+                fd=place.fileno(),
+            )
         self._server.daemon_threads = True
-        self.port = self._server.server_port
+        self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.stopped = threading.Event()
         self._thread = threading.Thread(
@@ -120,7 +136,24 @@ class Front:
         service = self._services.get(name)
         if service is not None:
             return service.handle(Request(environ))(environ, start)
-        return self._moto(environ, start)
+        return self._by_moto(name, environ, start)
+
+    def _by_moto(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """moto's answer; for what moto does not have, an error as an SDK reads it."""
+        try:
+            return self._moto(environ, start)
+        except Exception as wrong:
+            code, status, why = "UnknownOperationException", 400, str(wrong)
+            if self._is_unknown(environ):
+                why = f"the embedded account has no service {name or 'for this request'}"
+            elif not isinstance(wrong, NotImplementedError):
+                log.exception("moto could not answer a request for %s", name)
+                code, status, why = "InternalFailure", 500, f"{type(wrong).__name__}: {wrong}"
+        return error_reply(Request(environ), code, why, status, service=name)(environ, start)
+
+    def _is_unknown(self, environ: dict[str, Any]) -> bool:
+        host = self._moto.infer_service_region_host(environ, environ["PATH_INFO"])
+        return host is not None and self._moto.get_backend_for_host(host) is None
 
     def _control(self, request: Request) -> Response:
         what, _, key = request.path.removeprefix(_CONTROL).partition("/")
@@ -132,8 +165,11 @@ class Front:
         handler = {"status": self._status, "clock": self._clock, "faults": self._faults}.get(what)
         if handler is None:
             return Response(f"the embedded account has no {request.path}\n", status=404)
-        body = json.loads(request.get_data() or b"{}") if request.method == "POST" else {}
-        return Response(json.dumps(handler(body)), content_type="application/json")
+        try:
+            answer = handler(_document(request))
+        except ControlError as wrong:
+            return Response(f"{request.path}: {wrong}\n", status=400)
+        return Response(json.dumps(answer), content_type="application/json")
 
     def _status(self, _body: dict[str, Any]) -> dict[str, Any]:
         stacks = self._account.engine.stacks.values()
@@ -144,15 +180,19 @@ class Front:
         }
 
     def _clock(self, body: dict[str, Any]) -> dict[str, Any]:
-        if "speed" in body:
-            self._account.clock.set_speed(float(body["speed"]))
-        if "jump_seconds" in body:
-            self._account.clock.jump(float(body["jump_seconds"]))
+        clock = self._account.clock
+        for name, change in (("speed", clock.set_speed), ("jump_seconds", clock.jump)):
+            if name not in body:
+                continue
+            try:
+                change(float(body[name]))
+            except (ValueError, TypeError) as wrong:
+                raise ControlError(f"{name}: {wrong}") from None
         return self._status({})
 
     def _faults(self, body: dict[str, Any]) -> dict[str, Any]:
         if body:
-            self.inject(Fault(**body))
+            self.inject(fault_of(body))
         return {"fired": [[when, fault.operation] for when, fault in self.fired]}
 
     def _request(self, method: str, path: str) -> None:
@@ -162,3 +202,29 @@ class Front:
         connection.request(method, path)
         connection.getresponse().read()
         connection.close()
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket at the port; werkzeug itself ends the process if it cannot have one."""
+    place = socket.socket()
+    try:
+        if os.name == "posix":  # elsewhere it would let two listen at one port
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind(("127.0.0.1", port))
+        place.listen(_CALLERS_WAITING)
+    except OSError as wrong:
+        place.close()
+        raise PortError(f"port {port} cannot be used: {wrong.strerror}") from None
+    return place
+
+
+def _document(request: Request) -> dict[str, Any]:
+    if request.method != "POST":
+        return {}
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except ValueError as wrong:
+        raise ControlError(f"the body is not JSON: {wrong}") from None
+    if not isinstance(body, dict):
+        raise ControlError(f"the body is to be an object, not {body!r:.80}")
+    return body

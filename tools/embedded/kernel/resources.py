@@ -1,4 +1,4 @@
-"""How each CloudFormation type is made and removed, through the service's own API."""
+"""How each CloudFormation type is made, through the service's own API; see `removers`."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def queue_policy(c, logical, p):
         c.boto("sqs").set_queue_attributes(
             QueueUrl=q, Attributes={"Policy": json.dumps(p["PolicyDocument"])}
         )
-    return Made(logical, logical)
+    return Made(logical, logical, properties={"Queues": p["Queues"]})
 
 
 def rule(c, logical, p):
@@ -138,7 +138,7 @@ def rule(c, logical, p):
             Targets=p["Targets"],
             **({"EventBusName": p["EventBusName"]} if "EventBusName" in p else {}),
         )
-    return Made(name, name, {"Arn": arn})
+    return Made(name, name, {"Arn": arn}, {"EventBusName": p.get("EventBusName", "default")})
 
 
 def role(c, logical, p):
@@ -253,29 +253,4 @@ MAKERS = {
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::Dashboard": dashboard,
     "AWS::StepFunctions::StateMachine": machine,
-}
-REMOVERS = {
-    "AWS::DynamoDB::Table": lambda c, m: c.boto("dynamodb").delete_table(TableName=m.physical_id),
-    "AWS::SecretsManager::Secret": lambda c, m: c.boto("secretsmanager").delete_secret(
-        SecretId=m.physical_id, ForceDeleteWithoutRecovery=True
-    ),
-    "AWS::Events::EventBus": lambda c, m: c.boto("events").delete_event_bus(Name=m.physical_id),
-    "AWS::SQS::Queue": lambda c, m: c.boto("sqs").delete_queue(QueueUrl=m.physical_id),
-    "AWS::Lambda::EventSourceMapping": lambda c, m: c.boto("lambda").delete_event_source_mapping(
-        UUID=m.physical_id
-    ),
-    "AWS::Scheduler::Schedule": lambda c, m: c.boto("scheduler").delete_schedule(
-        Name=m.physical_id
-    ),
-    "AWS::SNS::Topic": lambda c, m: c.boto("sns").delete_topic(TopicArn=m.physical_id),
-    "AWS::CloudWatch::Alarm": lambda c, m: c.boto("cloudwatch").delete_alarms(
-        AlarmNames=[m.physical_id]
-    ),
-    "AWS::CloudWatch::Dashboard": lambda c, m: c.boto("cloudwatch").delete_dashboards(
-        DashboardNames=[m.physical_id]
-    ),
-    "AWS::StepFunctions::StateMachine": lambda c, m: c.boto("stepfunctions").delete_state_machine(
-        stateMachineArn=m.physical_id
-    ),
-    "AWS::Logs::LogGroup": lambda c, m: c.boto("logs").delete_log_group(logGroupName=m.physical_id),
 }

@@ -52,10 +52,7 @@ class Timetable:
 @lru_cache(maxsize=1024)
 def parse_expression(expression: str, zone_name: str = "UTC") -> Timetable:
     """Parses rate(), cron() or at(). Raises CronError for what AWS would refuse."""
-    try:
-        zone = ZoneInfo(zone_name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise CronError(f"{zone_name!r} is not a time zone") from error
+    zone = parse_zone(zone_name)
     kind, _, rest = expression.strip().partition("(")
     if not rest.endswith(")"):
         raise CronError(f"{expression!r} is not a schedule expression")
@@ -69,6 +66,14 @@ def parse_expression(expression: str, zone_name: str = "UTC") -> Timetable:
     raise CronError(f"{expression!r} is not a schedule expression")
 
 
+def parse_zone(name: str | None) -> ZoneInfo:
+    """An IANA time zone; UTC, unless one is named. Raises CronError."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones
+        raise CronError(f"{name!r} is not a time zone") from error
+
+
 def _rate(body: str) -> float:
     found = re.fullmatch(r"(\d+)\s+(minute|hour|day)(s?)", body)
     if not found or int(found[1]) < 1:
@@ -78,6 +83,6 @@ def _rate(body: str) -> float:
 
 def _at(body: str, zone: ZoneInfo) -> float:
     try:
-        return datetime.fromisoformat(body).replace(tzinfo=zone).timestamp()
+        return datetime.strptime(body, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=zone).timestamp()
     except ValueError as error:
-        raise CronError(f"at({body}) is not a time") from error
+        raise CronError(f"at({body}) is not a time such as at(2026-11-24T08:00:00)") from error

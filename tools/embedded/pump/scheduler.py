@@ -18,7 +18,7 @@ from typing import Any
 from tools.embedded.pump.buses import Buses
 from tools.embedded.pump.cron import CronError
 from tools.embedded.pump.delivery import Deliveries, Delivery, as_text, retry_limits
-from tools.embedded.pump.expressions import Timetable, parse_expression
+from tools.embedded.pump.expressions import Timetable, parse_expression, parse_zone
 from tools.embedded.pump.patches import Patches
 from tools.embedded.pump.signals import Signal, wall_seconds_until
 from tools.embedded.pump.targets import Targets
@@ -76,6 +76,9 @@ class Scheduler:
         from moto.scheduler import models
 
         self._patches.set_time(models, self._account.clock)
+        for name in ("create_schedule", "update_schedule"):
+            backend = models.EventBridgeSchedulerBackend
+            setattr(backend, name, _checked(self._patches.set(backend, name, None)))
         for owner, name in (
             (models.EventBridgeSchedulerBackend, "create_schedule"),
             (models.EventBridgeSchedulerBackend, "update_schedule"),
@@ -217,6 +220,27 @@ class Scheduler:
                 **retry_limits(target),
             )
         )
+
+
+def _checked(original: Any) -> Any:
+    """Creates or updates a schedule, if EventBridge Scheduler could ever fire it."""
+    from moto.scheduler.exceptions import ValidationException
+
+    def change(*args: Any, **kwargs: Any) -> Any:
+        expression = kwargs["schedule_expression"]
+        try:
+            parse_zone(kwargs.get("schedule_expression_timezone"))
+        except CronError as wrong:
+            raise ValidationException(f"Invalid ScheduleExpressionTimezone: {wrong}") from None
+        try:
+            parse_expression(expression)
+        except CronError as wrong:
+            raise ValidationException(
+                f"Invalid Schedule Expression {expression}. {wrong}"
+            ) from None
+        return original(*args, **kwargs)
+
+    return change
 
 
 def _with_context(text: str, schedule_arn: str, scheduled: float) -> str:

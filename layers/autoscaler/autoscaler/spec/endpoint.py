@@ -17,10 +17,11 @@ from pydantic import (
 )
 
 from .durations import Duration, KeepAlive, PatientDuration
+from .numbers import Real, Whole
 from .schedule import Schedule
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-Copies = Annotated[int, Field(ge=0, le=100)]
+Copies = Annotated[Whole, Field(ge=0, le=100)]
 
 
 def _one_value(value: Any) -> Any:
@@ -66,8 +67,8 @@ class Serving(_Part):
 
     engine: Engine = Engine.VLLM
     image: str | None = None
-    context_tokens: Annotated[int, Field(ge=256, le=1_048_576)] = 8192
-    concurrency_per_copy: Annotated[int, Field(ge=1, le=1024)] = 16
+    context_tokens: Annotated[Whole, Field(ge=256, le=1_048_576)] = 8192
+    concurrency_per_copy: Annotated[Whole, Field(ge=1, le=1024)] = 16
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
@@ -75,7 +76,7 @@ class Instances(_Part):
     """Which machines, in order of preference, and how many accelerators a copy takes."""
 
     types: Annotated[tuple[InstanceType, ...], Field(min_length=1, max_length=5)]
-    accelerators_per_copy: Annotated[int, Field(ge=1, le=16)] | None = None
+    accelerators_per_copy: Annotated[Whole, Field(ge=1, le=16)] | None = None
 
     @field_validator("types")
     @classmethod
@@ -89,8 +90,8 @@ class Scaling(_Part):
     """Bounds outside every window, and how demand and idleness are judged."""
 
     min_copies: Copies = 0
-    max_copies: Annotated[int, Field(ge=1, le=100)] = 1
-    target_concurrency: Annotated[float, Field(gt=0, le=1024)] | None = None
+    max_copies: Annotated[Whole, Field(ge=1, le=100)] = 1
+    target_concurrency: Annotated[Real, Field(gt=0, le=1024)] | None = None
     drain_target: PatientDuration = timedelta(minutes=2)
     keep_alive: KeepAlive = None
     stabilization_window: Duration = timedelta(minutes=5)
@@ -112,7 +113,7 @@ class Budget(_Part):
     """What the endpoint may spend; None means no limit."""
 
     monthly_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=2)] | None = None
-    wakes_per_day: Annotated[int, Field(ge=1, le=1440)] = 96
+    wakes_per_day: Annotated[Whole, Field(ge=1, le=1440)] = 96
 
 
 class EndpointSpec(_Part):

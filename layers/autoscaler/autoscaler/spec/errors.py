@@ -9,6 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .endpoint import EndpointSpec
+from .sentences import sentence
+
+_LONGEST_NAME = 40
 
 
 class SpecError(ValueError):
@@ -27,7 +30,8 @@ def parse_spec(document: Any) -> EndpointSpec:
     try:
         return EndpointSpec.model_validate(document)
     except ValidationError as invalid:
-        raise SpecError([_sentence(error) for error in _causes(invalid)]) from invalid
+        problems = [_sentence(error, document) for error in _causes(invalid)]
+        raise SpecError(problems) from invalid
 
 
 def _causes(invalid: ValidationError) -> list[Any]:
@@ -37,16 +41,40 @@ def _causes(invalid: ValidationError) -> list[Any]:
     return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inner]
 
 
-def _sentence(error: Any) -> str:
-    path = ".".join(str(part) for part in error["loc"]) or "endpoint"
+def _sentence(error: Any, document: Any) -> str:
+    path = _path(error["loc"], document)
     if error["type"] == "extra_forbidden":
         return f"{path}: unknown key{_suggestion(error['loc'])}"
     if error["type"] == "missing":
         return f"{path}: this key is required"
-    message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return f"{path}: {message}"
-    return f"{path}: {error['input']!r}: {message[0].lower()}{message[1:]}"
+        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    place = tuple(part for part in error["loc"] if isinstance(part, str))
+    said = sentence(error["type"], place, error["input"], error.get("ctx", {}), error["msg"])
+    return f"{path}: {said}"
+
+
+def _path(loc: tuple[str | int, ...], document: Any) -> str:
+    """Where in the file. A window goes by its name, or by its number from 1 if it has none; any
+    other part of a list by its value, which the sentence tells."""
+    parts: list[str] = []
+    here = document
+    for part in loc:
+        here = _below(here, part)
+        if isinstance(part, str):
+            parts.append(part)
+        elif parts and parts[-1] == "windows":
+            name = here.get("name") if isinstance(here, Mapping) else None
+            known = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME
+            parts.append(str(name) if known else f"number {part + 1}")
+    return ".".join(parts) or "endpoint"
+
+
+def _below(value: Any, part: str | int) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _suggestion(loc: tuple[str | int, ...]) -> str:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from .durations import PatientDuration
+from .numbers import Whole
 
 
 class Day(StrEnum):
@@ -81,8 +82,8 @@ class Window(BaseModel):
     days: Annotated[tuple[Day, ...], Field(min_length=1)]
     start: TimeOfDay
     end: TimeOfDay
-    min_copies: Annotated[int, Field(ge=0, le=100)] = 0
-    max_copies: Annotated[int, Field(ge=1, le=100)] | None = None
+    min_copies: Annotated[Whole, Field(ge=0, le=100)] = 0
+    max_copies: Annotated[Whole, Field(ge=1, le=100)] | None = None
     keep_alive: PatientDuration | None = None
     deferrable: bool = False  # requests that may wait are worked off in it
 
@@ -119,6 +120,6 @@ class Schedule(BaseModel):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [window.name for window in self.windows]
-        if len(set(names)) != len(names):
-            raise ValueError("two windows have the same name")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two windows are named {', '.join(twice)}")
         return self

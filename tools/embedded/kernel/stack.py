@@ -1,0 +1,122 @@
+"""A stack: its template, its parameters, what was made for it, and what happened to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools.embedded.kernel.intrinsics import TemplateError
+from tools.embedded.kernel.resources import Made
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+_CODE = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a resource, or to the stack itself."""
+
+    at: datetime
+    logical_id: str
+    physical_id: str
+    kind: str
+    status: str
+    reason: str = ""
+    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@dataclass
+class Stack:
+    """A deployed stack and what was made for it, in the order in which it was made."""
+
+    name: str
+    stack_id: str
+    body: str  # the template as it was given
+    template: dict[str, Any]
+    folder: Path
+    parameters: dict[str, Any]
+    created: datetime
+    status: str = "CREATE_IN_PROGRESS"
+    reason: str = ""
+    made: dict[str, Made] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)  # oldest first
+
+    def becomes(self, status: str, at: datetime, reason: str = "") -> None:
+        """Notes the stack's own status."""
+        self.status, self.reason = status, reason
+        self.events.append(Event(at, self.name, self.stack_id, STACK_TYPE, status, reason))
+
+    def notes(self, logical: str, status: str, at: datetime, reason: str = "") -> None:
+        """Notes what happened to a resource."""
+        made = self.made.get(logical)
+        kind = self.template["Resources"][logical]["Type"]
+        self.events.append(
+            Event(at, logical, made.physical_id if made else "", kind, status, reason)
+        )
+
+    def latest(self) -> list[Event]:
+        """The newest event of each resource, in the order in which they were begun."""
+        found = {event.logical_id: event for event in self.events if event.kind != STACK_TYPE}
+        return list(found.values())
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The template after the SAM transform; code stays a local path, definitions are inlined."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    from samtranslator.translator.transform import transform
+    from samtranslator.yaml_helper import yaml_parse
+
+    template = yaml_parse(path.read_text())
+    for logical, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if place := _CODE.get(resource["Type"]):
+            properties[place] = {"Bucket": "local", "Key": properties[place]}
+        elif resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
+            file = path.parent / properties.pop("DefinitionUri")
+            if not file.exists():
+                raise TemplateError(f"{logical}: {file} does not exist")
+            properties["Definition"] = yaml.safe_load(file.read_text())
+    return transform(template, {}, _NoManagedPolicies())
+
+
+class _NoManagedPolicies:
+    """Roles here are written out; the names of AWS's managed policies are not needed."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def checked_parameters(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with their defaults; raises TemplateError naming the wrong one."""
+    known = template.get("Parameters", {})
+    for name in given:
+        if name not in known:
+            raise TemplateError(f"parameter {name}: unknown; there are {', '.join(sorted(known))}")
+    return {name: _parameter(name, spec, given.get(name)) for name, spec in known.items()}
+
+
+def _parameter(name: str, spec: Mapping[str, Any], given: Any) -> Any:
+    value = spec.get("Default") if given is None else given
+    if value is None:
+        raise TemplateError(f"parameter {name}: a value is needed: {spec.get('Description', '')}")
+    pattern = spec.get("AllowedPattern")
+    if pattern and not re.search(pattern, str(value)):
+        raise TemplateError(f"parameter {name}: {value!r} does not match {pattern}")
+    allowed = spec.get("AllowedValues")
+    if allowed and str(value) not in map(str, allowed):
+        raise TemplateError(f"parameter {name}: {value!r} is none of {allowed}")
+    return value
