@@ -5,6 +5,7 @@ moto accepts a wrong declared checksum, so what is refused here is refused by ou
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from autoscaler.aws.weights import S3WeightStore
+from autoscaler.runtime import staging as runtime
+from autoscaler.runtime.deployment import require_release
 from autoscaler.staging.errors import (
     GatedModelError,
     HubReplyError,
@@ -27,12 +30,14 @@ from autoscaler.staging.errors import (
     StagingError,
     StoreUnavailableError,
     UnsafeFormatError,
+    UnsafeNameError,
 )
 from autoscaler.staging.hub import HubClient
 from autoscaler.staging.job import Source, StagedFile
 from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
 from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
-from autoscaler.staging.retry import RetryPolicy
+from autoscaler.staging.retry import RetryPolicy, TransientError
+from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
 from tools.hub import Fault, HubServer, Repository, make_repository
 
@@ -160,6 +165,13 @@ PASSING: list[tuple[Fault, dict[str, Any]]] = [
     (Fault.RATE_LIMIT, {"seconds": 0.2}),
     (Fault.SERVER_ERROR, {"times": 2}),
     (Fault.EXPIRED, {}),
+    (Fault.UNAUTHORIZED, {}),
+    (Fault.HTML, {}),
+    (Fault.MOVED, {}),
+    (Fault.ENCODED, {}),
+    (Fault.CHUNKED, {}),
+    (Fault.WRONG_SIZE, {}),
+    (Fault.DRIP_HEADERS, {"seconds": 9}),
     (Fault.RESET, {"after_bytes": 700_000}),
     (Fault.RESET, {"after_bytes": 0, "times": 2}),
     (Fault.TRUNCATE, {"after_bytes": 1_500_000}),
@@ -248,7 +260,47 @@ def test_a_wait_beyond_the_budget_is_reported_at_once(server: HubServer) -> None
     assert server.fired[Fault.THROTTLE] == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RESET, Fault.STALL])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.DRIP, Fault.DRIP_HEADERS, Fault.HTML, Fault.ENCODED, Fault.WRONG_SIZE, Fault.STALL],
+)
+def test_passing_trouble_of_a_small_file_is_survived(
+    server: HubServer, store: S3WeightStore, fault: Fault
+) -> None:
+    plan = planned(server)
+    server.inject(fault, "tokenizer.json", after_bytes=100, seconds=9)
+    began = time.monotonic()
+    file = one(plan, "tokenizer.json")
+    staged = stage_file(file, Source.of(plan), client(server), store)
+    assert time.monotonic() - began < 5, "the deadline is 0.5 s"
+    assert server.fired[fault] == 1
+    assert staged.sha256 == REPOSITORY.files["tokenizer.json"].sha256
+
+
+def test_a_web_page_in_the_place_of_the_api_is_asked_again(server: HubServer) -> None:
+    hub, pages = client(server), [0]
+    original = hub._follow
+
+    class Page:
+        status, headers = 200, {"content-type": "text/html"}
+        chunks = [b"<html>", b""]
+
+        def receive(self) -> bytes:
+            return self.chunks.pop(0)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    def once(*args: Any) -> Any:
+        pages[0] += 1
+        return Page() if pages[0] == 1 else original(*args)
+
+    hub._follow = once  # type: ignore[method-assign]
+    assert hub.resolve(MODEL, "main").commit == REPOSITORY.commit
+    assert pages == [2]
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RESET, Fault.STALL, Fault.HTML])
 def test_lasting_trouble_leaves_nothing(
     server: HubServer, store: S3WeightStore, fault: Fault
 ) -> None:
@@ -264,8 +316,6 @@ def test_lasting_trouble_leaves_nothing(
 
 REFUSED: list[tuple[Fault, type[StagingError], str]] = [
     (Fault.WRONG_BYTES, IntegrityError, "its bytes have the SHA-256"),
-    (Fault.WRONG_SIZE, IntegrityError, "bytes offered, but"),
-    (Fault.HTML, HubReplyError, "a web page came instead"),
     (Fault.WRONG_COMMIT, IntegrityError, "answers for commit ffff"),
     (Fault.FOREIGN_REDIRECT, HubReplyError, "hub.example.invalid, which is not an allowed host"),
 ]
@@ -327,6 +377,49 @@ def test_gated_models_need_a_token_with_access(server: HubServer, store: S3Weigh
     assert seal(plan, store).gated
 
 
+@pytest.mark.parametrize("path", [SHARD, "config.json"])
+def test_the_token_does_not_follow_a_redirect(server: HubServer, path: str) -> None:
+    """`open` follows redirects by itself, to the CDN for a shard as the Hub does by default."""
+    server.tokens = {"hf_secret": frozenset()}
+    if path != SHARD:
+        server.inject(Fault.ALLOWED_REDIRECT, path)
+    hub = client(server, token="hf_secret")
+    try:
+        hub.open(MODEL, REPOSITORY.commit, path).close()
+    except TransientError:
+        assert path != SHARD, "the CDN knows no such path"
+    assert [(s.place, s.has_authorization) for s in server.seen] == [("hub", True), ("cdn", False)]
+
+
+def test_a_file_is_resolved_once_for_all_its_windows(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan = planned(server)
+    server.seen.clear()
+    sizes = Sizes(connections=3, window_bytes=200_000)
+    stage_file(one(plan), Source.of(plan), client(server), store, sizes=sizes)
+    assert sum("/resolve/" in seen.path for seen in server.seen) == 1
+    assert sum(seen.place == "cdn" for seen in server.seen) >= 10
+
+
+def test_the_next_page_must_be_of_the_same_hub_and_commit(server: HubServer) -> None:
+    server.inject(Fault.FOREIGN_PAGE, "page")
+    with pytest.raises(HubReplyError, match="on another host"):
+        planned(server)
+    assert server.fired[Fault.FOREIGN_PAGE] == 1
+    server.page_entries = 3
+    hub = client(server)
+    pages = hub.tree(MODEL, REPOSITORY.commit)
+    next(pages)
+    server.inject(Fault.WRONG_COMMIT, "tree")
+    with pytest.raises(IntegrityError, match="answers for commit ffff"):
+        list(pages)
+    assert server.fired[Fault.WRONG_COMMIT] == 1
+    link = {"link": '</api/models/acme/tiny-llama/tree/main?cursor=3>; rel="next"'}
+    with pytest.raises(IntegrityError, match="of another model or commit"):
+        hub._next_page(f"{server.endpoint}/api/models/{MODEL}/tree/{REPOSITORY.commit}", link)
+
+
 def test_the_token_stays_with_the_hub(server: HubServer, store: S3WeightStore) -> None:
     server.tokens = {"hf_secret": frozenset()}
     hub = client(server, token="hf_secret")
@@ -346,6 +439,7 @@ def test_code_needs_trust_and_then_lies_apart(server: HubServer, store: S3Weight
     contents = {path: b"".join(file.blocks()) for path, file in REPOSITORY.files.items()}
     contents["config.json"] = b'{"auto_map": {"AutoModel": "modeling.Model"}}'
     contents["modeling.py"] = b"print('hello')\n"
+    contents["sub/generation_config.json"] = b'{"auto_map": {"AutoTokenizer": ["t.T", null]}}'
     coded = Repository.of("acme/coded", contents)
     server.add(coded)
 
@@ -356,6 +450,10 @@ def test_code_needs_trust_and_then_lies_apart(server: HubServer, store: S3Weight
     stage_all(plan, client(server), store)
     passport = seal(plan, store)
     assert passport.trust_remote_code
+    assert [(e.path, e.name, e.reference) for e in read_passport(store, passport.key).code] == [
+        ("config.json", "AutoModel", "modeling.Model"),
+        ("sub/generation_config.json", "AutoTokenizer", "t.T"),
+    ]
     assert "modeling.py" in {file.path for file in passport.files}
     assert passport.prefix.endswith("-with-code/")
     assert standing_passport(store, "acme/coded", plan.commit) is None
@@ -414,6 +512,143 @@ def test_discard_clears_a_refused_staging_but_no_sealed_one(
     seal(plan, store)
     assert discard(plan, store) == 0
     assert standing_passport(store, MODEL, plan.commit) is not None
+
+
+def test_a_header_is_checked_whatever_the_same_bytes_were_before(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    """A large text of the same SHA-256 was sealed: as a text, nobody had looked at its header."""
+    malformed = (2**40).to_bytes(8, "little") + b"x" * 11_000_000
+    shard = b"".join(REPOSITORY.files[SHARD].blocks())
+    server.add(Repository.of("acme/text", {"notes.txt": malformed, "m.safetensors": shard}))
+    plan = planned(server, "acme/text")
+    stage_all(plan, client(server), store)
+    seal(plan, store)
+    text = Repository.of("acme/text-again", {"other.txt": malformed, "m.safetensors": shard})
+    server.add(text)
+    again = stage_all(planned(server, "acme/text-again"), client(server), store)
+    assert [file.copied for file in again] == [True, True], "as a text it may be copied"
+
+    server.add(Repository.of("evil/model", {"model.safetensors": malformed}))
+    plan = planned(server, "evil/model")
+    with pytest.raises(IntegrityError, match="claims 1099511627776 bytes"):
+        stage_file(plan.files[0], Source.of(plan), client(server), store)
+    assert [key for key in keys(store) if "evil--model" in key] == []
+
+
+def test_another_prefix_of_the_bucket_is_copied_from_and_small_files_too(
+    s3: Any, server: HubServer, store: S3WeightStore
+) -> None:
+    plan, hub = planned(server), client(server)
+    team_a, team_b = (S3WeightStore(s3, store._bucket, f"team/{name}/") for name in "ab")
+    stage_all(plan, hub, team_a)
+    seal(plan, team_a)
+    asked = len(server.seen)
+    staged = stage_all(plan, hub, team_b)
+    assert {(file.copied, file.moved_bytes) for file in staged} == {(True, 0)}
+    assert len(server.seen) == asked, "the Hub was not asked for a byte"
+    passport = seal(plan, team_b)
+    assert {f.path: f.sha256 for f in passport.files} == {
+        f.path: REPOSITORY.files[f.path].sha256 for f in plan.files
+    }
+
+
+def test_a_changed_small_file_is_not_copied(server: HubServer, store: S3WeightStore) -> None:
+    plan, hub = planned(server), client(server)
+    stage_all(plan, hub, store)
+    seal(plan, store)
+    key = f"{plan.prefix}config.json"
+    store.put_bytes(key, b"!" * one(plan, "config.json").size_bytes)
+    elsewhere = dataclasses.replace(Source.of(plan), prefix="models/elsewhere/")
+    staged = stage_file(one(plan, "config.json"), elsewhere, hub, store)
+    assert (staged.copied, staged.sha256) == (False, REPOSITORY.files["config.json"].sha256)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("../up.safetensors", UnsafeNameError),
+        ("a%2F..%2F..%2Fb.json", UnsafeNameError),
+        ("model.bin", UnsafeFormatError),
+        ("modeling.py", UnsafeFormatError),
+    ],
+)
+def test_the_gates_stand_before_every_step(
+    server: HubServer, store: S3WeightStore, path: str, error: type[StagingError]
+) -> None:
+    plan = planned(server)
+    file = one(plan).model_copy(update={"path": path})
+    asked = len(server.seen)
+    with pytest.raises(error):
+        stage_file(file, Source.of(plan), client(server), store)
+    assert (keys(store), len(server.seen)) == ([], asked)
+    stage_all(plan, client(server), store)
+    with pytest.raises(error):
+        seal(plan.model_copy(update={"files": (*plan.files, file)}), store)
+    assert not [key for key in keys(store) if key.startswith("passports/")]
+
+
+def test_sealing_ends_what_a_killed_worker_left(
+    s3: Any, server: HubServer, store: S3WeightStore
+) -> None:
+    plan = planned(server)
+    store.uploads.begin(f"{plan.prefix}{SHARD}", "0" * 64)  # killed before its checkpoint
+    stage_all(plan, client(server), store)
+    assert len(s3.list_multipart_uploads(Bucket=store._bucket)["Uploads"]) == 1
+    seal(plan, store)
+    assert s3.list_multipart_uploads(Bucket=store._bucket).get("Uploads", []) == []
+
+
+def test_with_a_scanner_only_what_it_has_seen_stands(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan, scanner = planned(server), "arn:aws:lambda:us-east-1:123456789012:function:scan"
+    stage_all(plan, client(server), store)
+    seal(plan, store)
+    assert standing_passport(store, MODEL, plan.commit) is not None
+    assert standing_passport(store, MODEL, plan.commit, scanner=scanner) is None
+    seal(plan, store, scanned_by="another")
+    assert standing_passport(store, MODEL, plan.commit, scanner=scanner) is None
+    released = seal(plan, store, scanned_by=scanner)
+    assert standing_passport(store, MODEL, plan.commit, scanner=scanner) == released
+    assert discard(plan, store, scanner) == 0
+    assert discard(plan, store, "a new scanner") == len(plan.files), "it said no"
+
+
+def test_an_endpoint_gets_only_the_weights_that_its_passport_proves(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan = planned(server)
+    stage_all(plan, client(server), store)
+    passport = seal(plan, store)
+    proven = f"s3://bucket/{passport.prefix}"
+    require_release(passport, MODEL, proven, "bucket", "")
+    for model_id, uri, scanner in (
+        (MODEL, f"s3://bucket/models/acme--other/{plan.commit}/", ""),
+        (MODEL, f"s3://other/{passport.prefix}", ""),
+        ("acme/other", proven, ""),
+        (MODEL, proven, "arn:scanner"),
+    ):
+        with pytest.raises(PassportInvalidError):
+            require_release(passport, model_id, uri, "bucket", scanner)
+
+
+def test_a_gated_model_without_a_configuration_is_resolved(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add(Repository.of("acme/gguf", {"m.gguf": b"GGUF" + b"x" * 99}, gated=True))
+    server.tokens = {"hf_good": frozenset({"acme/gguf"})}
+    monkeypatch.setattr(runtime, "hub", lambda: client(server, token="hf_good"))
+    server.inject(Fault.SERVER_ERROR, "m.gguf")
+    commit = server.by_id["acme/gguf"].commit
+    assert runtime.resolve_commit("acme/gguf", "main") == commit
+    assert server.fired[Fault.SERVER_ERROR] == 1
+    server.inject(Fault.SERVER_ERROR, "m.gguf", times=99)
+    with pytest.raises(HubUnavailableError, match="acme/gguf"):
+        runtime.resolve_commit("acme/gguf", "main")
+    monkeypatch.setattr(runtime, "hub", lambda: client(server))
+    with pytest.raises(GatedModelError):
+        runtime.resolve_commit("acme/gguf", "main")
 
 
 def test_a_bucket_that_is_not_there(s3: Any, server: HubServer) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import struct
 import subprocess
 import sys
 import time
@@ -19,9 +21,10 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from autoscaler.aws.weights import S3WeightStore
+from autoscaler.staging.content_index import pointer_key
 from autoscaler.staging.digests import ResumableSha256, crc64nvme, crc64nvme_text
 from autoscaler.staging.errors import (
-    HubReplyError,
+    HubError,
     HubUnavailableError,
     IntegrityError,
     StoreUnavailableError,
@@ -31,11 +34,12 @@ from autoscaler.staging.job import Source, StagedFile
 from autoscaler.staging.large import checkpoint_key
 from autoscaler.staging.passport import discard, seal
 from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
+from autoscaler.staging.proof import prove
 from autoscaler.staging.retry import RetryPolicy
 from autoscaler.staging.sizes import Sizes
-from autoscaler.staging.transfer import prove, stage_file
+from autoscaler.staging.transfer import stage_file
 from tools.embedded import s3_integrity
-from tools.hub import Fault, HubServer, make_repository
+from tools.hub import Fault, HubServer, Repository, make_repository
 
 MODEL = "acme/huge"
 PART = 5 * 1024 * 1024
@@ -180,8 +184,6 @@ t.stage(plan, hub, t.S3WeightStore(s3, sys.argv[3]))
 
 
 def _parts(store: S3WeightStore, key: str) -> int:
-    import json
-
     try:
         return int(json.loads(store.get(key))["parts"])
     except Exception:  # noqa: BLE001 - not there yet
@@ -204,6 +206,10 @@ PASSING = [
     (Fault.THROTTLE, {"seconds": 0.2}),
     (Fault.WRONG_RANGE, {}),
     (Fault.IGNORE_RANGE, {}),
+    (Fault.HTML, {}),
+    (Fault.WRONG_SIZE, {}),
+    (Fault.MOVED, {}),
+    (Fault.UNAUTHORIZED, {}),
 ]
 
 
@@ -215,15 +221,55 @@ def test_passing_trouble_is_survived(server, store, hub, plan, fault, order) -> 
     assert prove(shard(plan), plan.prefix + SHARD, store) == shard(plan).sha256
 
 
-@pytest.mark.parametrize("fault", [Fault.WRONG_BYTES, Fault.WRONG_SIZE, Fault.HTML])
 def test_wrong_content_leaves_no_object_no_upload_and_no_checkpoint(
-    s3, server, store, hub, plan, fault
+    s3, server, store, hub, plan
 ) -> None:
-    server.inject(fault, SHARD)
-    with pytest.raises((IntegrityError, HubReplyError)):
+    server.inject(Fault.WRONG_BYTES, SHARD)
+    with pytest.raises(IntegrityError):
         stage(plan, hub, store)
-    assert server.fired[fault] == 1
+    assert server.fired[Fault.WRONG_BYTES] == 1
     assert (keys(store), uploads(s3, store)) == ([], [])
+
+
+def test_a_hostile_header_is_refused_with_the_first_part(s3, server, store, hub) -> None:
+    hostile = (2**40).to_bytes(8, "little") + b"x" * 12_000_000
+    server.add(Repository.of("evil/huge", {SHARD: hostile}))
+    plan = plan_staging(hub, hub.resolve("evil/huge", "main"), "main")
+    with pytest.raises(IntegrityError, match="claims 1099511627776 bytes"):
+        stage(plan, hub, store)
+    assert (keys(store), uploads(s3, store)) == ([], [])
+
+
+@pytest.mark.parametrize("fault", [Fault.FOREIGN_REDIRECT, Fault.UNAUTHORIZED])
+def test_odd_replies_cost_nothing_of_what_came(s3, server, store, hub, plan, fault) -> None:
+    stage(plan, hub, store, parts=2)
+    server.inject(fault, SHARD, times=50)
+    with pytest.raises(HubError):
+        stage(plan, hub, store)
+    assert server.fired[fault] >= 1
+    assert _parts(store, checkpoint_key(plan.prefix + SHARD)) == 2
+
+
+BROKEN_CHECKPOINTS = {
+    "no state": {"sha256_state": "AAAA"},
+    "a state of other bytes": {"sha256_state": ResumableSha256().state},
+    "another content": {"sha256": "0" * 64},
+    "parts of another size": {"part_bytes": PART * 2},
+    "an upload of nobody": {"parts": 9},
+}
+
+
+@pytest.mark.parametrize("change", BROKEN_CHECKPOINTS.values(), ids=BROKEN_CHECKPOINTS)
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_begun_anew(
+    s3, store, hub, plan, change
+) -> None:
+    stage(plan, hub, store, parts=2)
+    mark = checkpoint_key(plan.prefix + SHARD)
+    store.put_bytes(mark, json.dumps({**json.loads(store.get(mark)), **change}).encode())
+    staged = stage(plan, hub, store)
+    assert staged.done
+    assert staged.moved_bytes == shard(plan).size_bytes
+    assert uploads(s3, store) == [], "the upload of the old one is ended"
 
 
 def test_lasting_trouble_keeps_what_came(s3, server, store, hub, plan) -> None:
@@ -285,7 +331,7 @@ def test_a_revision_with_the_same_bytes_is_copied_inside_s3(server, store, hub, 
 def test_a_pointer_that_lies_is_not_believed(store, hub, plan) -> None:
     file = shard(plan)
     store.put_bytes("models/other", b"something else")
-    store.put_bytes(f"contents/{file.sha256}", b"models/other")
+    store.put_bytes(pointer_key(file), b"models/other")
     assert not stage(plan, hub, store).copied
     assert prove(file, plan.prefix + SHARD, store) == file.sha256
 
@@ -299,6 +345,14 @@ def test_the_sha256_is_taken_up_where_it_was_laid_down() -> None:
         second.update(memoryview(content)[cut:]) if cut < len(content) else None
         assert second.hexdigest() == hashlib.sha256(content).hexdigest()
         assert second.hexdigest() == second.hexdigest(), "asking does not change it"
+
+
+@pytest.mark.parametrize(("held", "digest_bytes"), [(4000, 32), (64, 32), (0, 31), (7, 32)])
+def test_a_state_that_would_write_past_its_block_is_refused(held: int, digest_bytes: int) -> None:
+    content = bytearray(base64.b64decode(ResumableSha256().state))
+    content[104:112] = struct.pack("=II", held, digest_bytes)
+    with pytest.raises(ValueError, match="SHA-256 state"):
+        ResumableSha256.resume(base64.b64encode(content).decode())
 
 
 def test_a_state_that_is_none_is_refused() -> None:

@@ -11,7 +11,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..staging.errors import IntegrityError, ObjectMissingError, StoreUnavailableError
-from ..staging.store import SINGLE_PUT_BYTES, SMALL_BYTES, PartUploads, StoredObject
+from ..staging.store import (
+    SINGLE_PUT_BYTES,
+    SMALL_BYTES,
+    PartUploads,
+    StoredObject,
+    WeightStore,
+)
 from .clients import error_code, error_message
 from .multipart import SHA256_METADATA, S3PartUploads
 from .uploads import put_windows
@@ -27,6 +33,14 @@ class S3WeightStore:
     def __init__(self, s3: Any, bucket: str, base: str = "") -> None:
         self._s3, self._bucket, self._base = s3, bucket, base
         self._uploads = S3PartUploads(s3, bucket, base)
+
+    @property
+    def base(self) -> str:
+        return self._base
+
+    @property
+    def whole(self) -> WeightStore:
+        return S3WeightStore(self._s3, self._bucket)
 
     @property
     def uploads(self) -> PartUploads:

@@ -47,14 +47,16 @@ class Source:
     model_id: str
     commit: str
     prefix: str
+    trust_remote_code: bool
 
     @classmethod
     def of(cls, plan: StagingPlan) -> Source:
-        return cls(plan.model_id, plan.commit, plan.prefix)
+        return cls.at(plan.model_id, plan.commit, plan.trust_remote_code)
 
     @classmethod
     def at(cls, model_id: str, commit: str, trust_remote_code: bool) -> Source:
-        return cls(model_id, commit, weights_prefix(model_id, commit, trust_remote_code))
+        prefix = weights_prefix(model_id, commit, trust_remote_code)
+        return cls(model_id, commit, prefix, trust_remote_code)
 
 
 @dataclass(frozen=True)

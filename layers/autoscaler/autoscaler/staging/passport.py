@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -18,11 +19,14 @@ from .errors import (
     ObjectMissingError,
     PassportInvalidError,
     PassportMissingError,
+    StoreUnavailableError,
 )
+from .gates import check_files
 from .large import CHECKPOINTS
 from .plan import Commit, ModelId, Sha256, StagingPlan, passport_key, weights_prefix
+from .proof import prove
+from .remote_code import CodeEntry
 from .store import SMALL_BYTES, WeightStore
-from .transfer import prove
 
 
 class PassportFile(BaseModel):
@@ -49,6 +53,7 @@ class Passport(BaseModel):
     formats: tuple[str, ...]
     licence: str | None
     gated: bool
+    code: tuple[CodeEntry, ...] = ()  # what a trusted repository says to run
     scanned_by: str | None = None  # the user's own scanner, if there is one
     created_at: datetime
     tool_version: str
@@ -73,6 +78,7 @@ def seal(
 
     Raises IntegrityError otherwise. Sealing again gives the same proof with a new time.
     """
+    check_files(plan.files, plan.trust_remote_code)
     sizes = {file.path: file.size_bytes for file in plan.files}
     check_listing(plan.prefix, sizes, store)
     files = []
@@ -84,8 +90,9 @@ def seal(
     passport = _passport(plan, files, now or datetime.now(UTC), scanned_by)
     store.put_bytes(passport.key, passport.model_dump_json(indent=2).encode())
     for file in plan.files:
-        if file.sha256 is not None:
-            remember(store, file.sha256, plan.prefix + file.path)
+        remember(store, file, plan.prefix + file.path)
+    with suppress(StoreUnavailableError):  # the bucket's own rule ends them after two days
+        store.uploads.abort_all(plan.prefix)
     return passport
 
 
@@ -107,26 +114,40 @@ def read_passport(store: WeightStore, key: str) -> Passport:
 
 
 def standing_passport(
-    store: WeightStore, model_id: str, commit: str, trust_remote_code: bool = False
+    store: WeightStore,
+    model_id: str,
+    commit: str,
+    trust_remote_code: bool = False,
+    scanner: str = "",
 ) -> Passport | None:
     """The passport if its files still lie there by name and size; None: stage (again).
 
-    Checksums are not looked up: one list call a thousand files keeps a wake cheap.
+    With a `scanner` only one that names it counts: what was sealed elsewhere, or before there
+    was a scanner, has yet to be shown to it. Checksums are not looked up: one list call a
+    thousand files keeps a wake cheap.
     """
     try:
         passport = read_passport(store, passport_key(model_id, commit, trust_remote_code))
+        require_scan(passport, scanner)
         check_listing(passport.prefix, {f.path: f.size_bytes for f in passport.files}, store)
     except (PassportMissingError, PassportInvalidError, IntegrityError):
         return None
     return passport
 
 
-def discard(plan: StagingPlan, store: WeightStore) -> int:
+def require_scan(passport: Passport, scanner: str) -> None:
+    """Raises PassportInvalidError when there is a scanner and it did not see these weights."""
+    if scanner and passport.scanned_by != scanner:
+        raise PassportInvalidError(f"{passport.key} was sealed without asking {scanner}")
+
+
+def discard(plan: StagingPlan, store: WeightStore, scanner: str = "") -> int:
     """After a refusal: removes what was staged of the plan. Returns how many objects.
 
-    Weights that have a passport stay: they were proven by an earlier staging.
+    Weights that have a passport stay: they were proven by an earlier staging. With a `scanner`
+    only if it is the one that released them.
     """
-    if standing_passport(store, plan.model_id, plan.commit, plan.trust_remote_code):
+    if standing_passport(store, plan.model_id, plan.commit, plan.trust_remote_code, scanner):
         return 0
     store.delete(plan.passport_key)
     store.uploads.abort_all(plan.prefix)
@@ -158,6 +179,7 @@ def _passport(
         files=proven,
         total_bytes=sum(file.size_bytes for file in proven),
         formats=tuple(sorted({PurePosixPath(file.path).suffix for file in proven})),
+        code=plan.code,
         licence=plan.licence,
         gated=plan.gated,
         scanned_by=scanned_by,

@@ -53,6 +53,14 @@ class WeightStore(Protocol):
     @property
     def uploads(self) -> PartUploads: ...
 
+    @property
+    def base(self) -> str:
+        """What stands before every key in the bucket; ends in a slash, or is empty."""
+
+    @property
+    def whole(self) -> WeightStore:
+        """The same bucket with nothing before its keys."""
+
     def head(self, key: str) -> StoredObject | None:
         """None only when the store answered that there is no such object."""
 
