@@ -38,6 +38,7 @@ from autoscaler.staging.proof import prove
 from autoscaler.staging.retry import RetryPolicy
 from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
+from autoscaler.staging.verify import verify
 from tools.embedded import s3_integrity
 from tools.hub import Fault, HubServer, Repository, make_repository
 
@@ -326,6 +327,35 @@ def test_a_revision_with_the_same_bytes_is_copied_inside_s3(server, store, hub, 
     assert (staged.copied, staged.moved_bytes) == (True, 0)
     assert len(server.seen) == asked, "the Hub was not asked for a byte"
     assert prove(shard(again), again.prefix + SHARD, store) == shard(again).sha256
+
+
+def test_bytes_exchanged_behind_the_same_declaration_are_found(store, hub, plan) -> None:
+    """The SHA-256 of a large object is what somebody declared; S3's own CRC64NVME is not."""
+    for file in plan.files:
+        stage_file(file, Source.of(plan), hub, store, sizes=SIZES)
+    passport = seal(plan, store)
+    whole = next(file for file in passport.files if file.path == SHARD)
+    stored = store.head(plan.prefix + SHARD)
+    assert whole.crc64nvme
+    assert whole.crc64nvme == stored.crc64nvme
+    assert verify(store, passport.prefix) == passport
+    assert [f.path for f in passport.files if f.crc64nvme] == [SHARD], "S3 has the others' SHA-256"
+
+    upload = store.uploads.begin(plan.prefix + SHARD, whole.sha256)
+    crc, other = 0, memoryview(bytearray(b"E" * whole.size_bytes))
+    numbers = range(1, -(-whole.size_bytes // PART) + 1)
+    for number in numbers:
+        part = other[(number - 1) * PART : number * PART]
+        store.uploads.put(
+            plan.prefix + SHARD, upload, number, part, crc64nvme_text(crc64nvme(part))
+        )
+        crc = crc64nvme(part, crc)
+    store.uploads.complete(plan.prefix + SHARD, upload, len(numbers), crc64nvme_text(crc))
+    assert store.head(plan.prefix + SHARD).sha256 == whole.sha256, "it still says so"
+    with pytest.raises(IntegrityError, match="S3 has another checksum"):
+        verify(store, passport.prefix)
+    with pytest.raises(IntegrityError, match="S3 has another checksum"):
+        seal(plan, store)
 
 
 def test_a_pointer_that_lies_is_not_believed(store, hub, plan) -> None:

@@ -55,7 +55,7 @@ class S3WeightStore:
             raise _unavailable(error, key) from error
         except BotoCoreError as error:
             raise _unavailable(error, key) from error
-        return StoredObject(key, found["ContentLength"], _sha256(found))
+        return StoredObject(key, found["ContentLength"], _sha256(found), _crc64nvme(found))
 
     def put_windows(
         self, key: str, windows: Iterable[memoryview], size_bytes: int, sha256: str
@@ -130,6 +130,13 @@ def _sha256(found: dict[str, Any]) -> str | None:
         return None if "-" in checksum else base64.b64decode(checksum).hex()
     declared = found.get("Metadata", {}).get(SHA256_METADATA)
     return str(declared) if declared else None
+
+
+def _crc64nvme(found: dict[str, Any]) -> str | None:
+    """Of an object that has no SHA-256 of S3's own."""
+    whole = found.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    checksum = found.get("ChecksumCRC64NVME") if whole and "ChecksumSHA256" not in found else None
+    return str(checksum) if checksum else None
 
 
 @contextmanager

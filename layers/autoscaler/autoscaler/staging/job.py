@@ -88,7 +88,7 @@ def check_for(file: PlannedFile) -> Check | None:
         case ".safetensors":
             return SafetensorsCheck(file.path, file.size_bytes)
         case ".gguf":
-            return GgufCheck(file.path)
+            return GgufCheck(file.path, file.size_bytes)
     return None
 
 

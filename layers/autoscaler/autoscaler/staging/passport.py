@@ -17,13 +17,22 @@ from .content_index import remember
 from .errors import (
     IntegrityError,
     ObjectMissingError,
+    PassportError,
     PassportInvalidError,
     PassportMissingError,
     StoreUnavailableError,
 )
 from .gates import check_files
 from .large import CHECKPOINTS
-from .plan import Commit, ModelId, Sha256, StagingPlan, passport_key, weights_prefix
+from .plan import (
+    Commit,
+    ModelId,
+    PlannedFile,
+    Sha256,
+    StagingPlan,
+    passport_key,
+    weights_prefix,
+)
 from .proof import prove
 from .remote_code import CodeEntry
 from .store import SMALL_BYTES, WeightStore
@@ -37,6 +46,8 @@ class PassportFile(BaseModel):
     path: str
     size_bytes: Annotated[int, Field(gt=0)]
     sha256: Sha256
+    # Of a file that S3 keeps no SHA-256 of: S3's own checksum when it was sealed.
+    crc64nvme: str | None = None
 
 
 class Passport(BaseModel):
@@ -81,12 +92,8 @@ def seal(
     check_files(plan.files, plan.trust_remote_code)
     sizes = {file.path: file.size_bytes for file in plan.files}
     check_listing(plan.prefix, sizes, store)
-    files = []
-    for file in plan.files:
-        sha256 = prove(file, plan.prefix + file.path, store)
-        if sha256 is None:
-            raise IntegrityError(f"{plan.prefix}{file.path} is not what the Hub lists")
-        files.append(PassportFile(path=file.path, size_bytes=file.size_bytes, sha256=sha256))
+    sealed = _sealed_before(plan, store)
+    files = [_proven(plan.prefix, file, store, sealed.get(file.path)) for file in plan.files]
     passport = _passport(plan, files, now or datetime.now(UTC), scanned_by)
     store.put_bytes(passport.key, passport.model_dump_json(indent=2).encode())
     for file in plan.files:
@@ -94,6 +101,34 @@ def seal(
     with suppress(StoreUnavailableError):  # the bucket's own rule ends them after two days
         store.uploads.abort_all(plan.prefix)
     return passport
+
+
+def _sealed_before(plan: StagingPlan, store: WeightStore) -> dict[str, PassportFile]:
+    try:
+        passport = read_passport(store, plan.passport_key)
+    except PassportError:
+        return {}
+    return {file.path: file for file in passport.files}
+
+
+def _proven(
+    prefix: str, file: PlannedFile, store: WeightStore, before: PassportFile | None
+) -> PassportFile:
+    """What the passport says of a file; raises IntegrityError unless it is the planned one.
+
+    The SHA-256 of a large file is what staging wrote beside it: bytes that were exchanged since
+    an earlier seal show in S3's own checksum.
+    """
+    key = prefix + file.path
+    sha256 = prove(file, key, store)
+    stored = store.head(key)
+    if sha256 is None or stored is None:
+        raise IntegrityError(f"{key} is not what the Hub lists")
+    if before and before.crc64nvme and before.crc64nvme != stored.crc64nvme:
+        raise IntegrityError(f"{key} is not what was sealed before: S3 has another checksum of it")
+    return PassportFile(
+        path=file.path, size_bytes=file.size_bytes, sha256=sha256, crc64nvme=stored.crc64nvme
+    )
 
 
 def read_passport(store: WeightStore, key: str) -> Passport:
@@ -108,7 +143,9 @@ def read_passport(store: WeightStore, key: str) -> Passport:
         passport = Passport.model_validate_json(content)
     except ValidationError as wrong:
         raise PassportInvalidError(f"{key} is not a passport: {wrong}") from wrong
-    if passport.digest != digest_of(passport) or passport.key != key:
+    # Over the document as it was written: a later version may know of more fields.
+    unsigned = {name: said for name, said in json.loads(content).items() if name != "digest"}
+    if passport.digest != _digest(unsigned) or passport.key != key:
         raise PassportInvalidError(f"{key} was changed after it was sealed")
     return passport
 

@@ -17,12 +17,13 @@ class StoredObject:
     """What the store says about an object; `sha256` (hex) is None when it keeps none.
 
     Up to 5 GiB S3 has computed it itself; above, it is what staging proved before it completed
-    the upload.
+    the upload. Then `crc64nvme` (base64) is what S3 has computed itself of the whole.
     """
 
     key: str
     size_bytes: int
     sha256: str | None
+    crc64nvme: str | None = None
 
 
 class PartUploads(Protocol):
