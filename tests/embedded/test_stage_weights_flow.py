@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 import time
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.hub import Fault, Repository, make_repository
@@ -187,6 +190,43 @@ def test_a_worker_that_is_killed_is_followed_by_another(stack: Stack, run: Run) 
     assert killed, "no worker was there to be killed"
     assert status == "SUCCEEDED", told
     assert uploads(stack) == []
+
+
+def test_the_accounts_s3_checks_what_it_is_told(stack: Stack) -> None:
+    """Without this, every test of integrity here would prove nothing."""
+    bucket, body = stack.outputs["WeightsBucketName"], b"weights"
+    s3 = stack.account.boto("s3")
+    declared = base64.b64encode(hashlib.sha256(b"other weights").digest()).decode()
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.put_object(Bucket=bucket, Key="acme--digest", Body=body, ChecksumSHA256=declared)
+    assert stored(stack, "digest") == []
+
+
+def test_an_endpoint_refuses_weights_without_their_own_passport(stack: Stack, run: Run) -> None:
+    published(stack, "proof")
+    status, proof = run(model_id="acme/proof", revision="main")
+    assert status == "SUCCEEDED", proof
+    stack.hub.bytes_per_second = 1_000  # the endpoint stays in STAGING meanwhile
+    try:
+        applied = stack.apply("proofless")
+        assert applied["ok"], applied
+        asked = {"endpoint": "proofless", "generation": applied["result"]["generation"]}
+        bucket = stack.outputs["WeightsBucketName"]
+        lies = {"weights_s3_uri": f"s3://{bucket}/models/a--b/c/", "passport_key": "passports/no"}
+        proven = {name: proof[name] for name in ("weights_s3_uri", "passport_key")}
+        for told, error in (
+            (lies, "PassportMissingError"),
+            (proven, "PassportInvalidError"),  # of another model
+            ({**proven, "weights_s3_uri": lies["weights_s3_uri"]}, "PassportInvalidError"),
+        ):
+            reply = stack.account.boto("lambda").invoke(
+                FunctionName="autoscaler-plan-deployment", Payload=json.dumps({**asked, **told})
+            )
+            answer = json.loads(reply["Payload"].read())
+            assert answer.get("errorType") == error, answer
+    finally:
+        stack.hub.bytes_per_second = None
+    stack.command("delete", endpoint="proofless")
 
 
 REFUSED = [

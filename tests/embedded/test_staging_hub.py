@@ -643,6 +643,7 @@ def test_a_gated_model_without_a_configuration_is_resolved(
     commit = server.by_id["acme/gguf"].commit
     assert runtime.resolve_commit("acme/gguf", "main") == commit
     assert server.fired[Fault.SERVER_ERROR] == 1
+    monkeypatch.setattr(runtime, "_WHILE_SOMEBODY_WAITS", FAST)
     server.inject(Fault.SERVER_ERROR, "m.gguf", times=99)
     with pytest.raises(HubUnavailableError, match="acme/gguf"):
         runtime.resolve_commit("acme/gguf", "main")

@@ -29,6 +29,7 @@ from autoscaler.staging.job import Source, StagedFile
 from autoscaler.staging.passport import Passport, discard, seal, standing_passport
 from autoscaler.staging.plan import StagingPlan, plan_staging
 from autoscaler.staging.retry import RetryPolicy
+from autoscaler.staging.ring import Ring
 from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
 from autoscaler.staging.verify import verify
@@ -230,7 +231,7 @@ def _move(
         disable=quiet,
     ) as progress:
         whole = progress.add_task(plan.model_id, total=plan.total_bytes)
-        stop = threading.Event()
+        stop, ring = threading.Event(), Ring()
 
         def move(index: int) -> StagedFile:
             file, told = plan.files[index], 0
@@ -243,7 +244,14 @@ def _move(
                 progress.advance(whole, count)
 
             staged = stage_file(
-                file, Source.of(plan), hub, store, sizes=sizes, tell=tell, time_is_up=stop.is_set
+                file,
+                Source.of(plan),
+                hub,
+                store,
+                sizes=sizes,
+                ring=ring,
+                tell=tell,
+                time_is_up=stop.is_set,
             )
             progress.advance(whole, file.size_bytes - told)  # what lay there already
             return staged

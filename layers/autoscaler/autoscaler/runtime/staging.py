@@ -29,6 +29,8 @@ _NO_TOKEN = {"", "unset"}
 _TOKEN_SECONDS = 300
 # A worker that waits is paid for: what takes longer than this is left to the state machine.
 _WAIT_BUDGET_SECONDS = 60.0
+# A person looks at a command line, and its function has a minute.
+_WHILE_SOMEBODY_WAITS = RetryPolicy(attempts=3, wait_budget_seconds=15.0)
 # For the attempt after the last wait: the deadline of a receive, and some.
 _LAST_ATTEMPT_SECONDS = 45.0
 # Longer than any window of the Hub's limits; who is told more had better hear of it.
@@ -155,9 +157,10 @@ def resolve_commit(model_id: str, revision: str) -> str:
 
     Anybody may see a gated repository, but not read it: so one of its files is asked for as well.
     """
-    pinned = hub().resolve(model_id, revision)
+    source = hub().within(_WHILE_SOMEBODY_WAITS)
+    pinned = source.resolve(model_id, revision)
     if pinned.gated:
-        hub().check_access(model_id, pinned.commit)
+        source.check_access(model_id, pinned.commit)
     return pinned.commit
 
 

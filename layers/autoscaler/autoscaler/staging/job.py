@@ -11,6 +11,7 @@ from .errors import IntegrityError
 from .gguf_header import GgufCheck
 from .hub import HubClient
 from .plan import PlannedFile, StagingPlan, weights_prefix
+from .ring import Ring
 from .safetensors_header import SafetensorsCheck
 from .sizes import Sizes
 from .store import WeightStore
@@ -68,6 +69,7 @@ class Job:
     hub: HubClient
     store: WeightStore
     sizes: Sizes
+    ring: Ring
     tell: Callable[[int], None]  # bytes that have passed
     time_is_up: Callable[[], bool]
 

@@ -149,6 +149,7 @@ def _parts(job: Job, mark: Checkpoint) -> Windows | None:
         start=mark.position,
         connections=job.sizes.connections,
         window_bytes=mark.part_bytes,
+        ring=job.ring,
     )
 
 

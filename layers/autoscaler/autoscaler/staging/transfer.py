@@ -18,6 +18,7 @@ from .large import stage_large
 from .plan import PlannedFile
 from .proof import prove
 from .retry import Retrier, TransientError
+from .ring import Ring
 from .sizes import Sizes
 from .store import SMALL_BYTES, WeightStore
 from .stream import read_small
@@ -35,18 +36,28 @@ def stage_file(
     store: WeightStore,
     *,
     sizes: Sizes | None = None,
+    ring: Ring | None = None,
     tell: Callable[[int], None] = _silent,
     time_is_up: Callable[[], bool] = lambda: False,
 ) -> StagedFile:
     """Puts a file into the store unless it lies there already, under this key or another.
 
-    `time_is_up` is asked between the parts of a large file; the next call goes on where this one
-    stopped. Raises RefusedError for a name or format that no plan would have, and for wrong
-    content, and then nothing of it is stored;
-    HubUnavailableError or StoreUnavailableError when another attempt may succeed.
+    `ring` is the memory that files under way at the same time share. `time_is_up` is asked between
+    the parts of a large file; the next call goes on where this one stopped. Raises RefusedError
+    for a name or format that no plan would have, and for wrong content, and then nothing of it is
+    stored; HubUnavailableError or StoreUnavailableError when another attempt may succeed.
     """
     check_file(file, source.trust_remote_code)
-    job = Job(file, source, hub, store, sizes or Sizes.from_environment(), tell, time_is_up)
+    job = Job(
+        file,
+        source,
+        hub,
+        store,
+        sizes or Sizes.from_environment(),
+        ring or Ring(),
+        tell,
+        time_is_up,
+    )
     present = prove(file, job.key, store)
     if present is not None:
         return StagedFile(file.path, file.size_bytes, present, moved_bytes=0)
@@ -90,6 +101,7 @@ def _stage_whole(job: Job, sha256: str) -> StagedFile:
         job.at,
         connections=job.sizes.connections,
         window_bytes=job.sizes.window_bytes,
+        ring=job.ring,
     )
     try:
         proven = _proven(job, windows, sha256)
