@@ -5,97 +5,43 @@ moto accepts a wrong declared checksum, so what is refused here is refused by ou
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from autoscaler.aws.weights import S3WeightStore
-from autoscaler.runtime import staging as runtime
-from autoscaler.runtime.deployment import require_release
 from autoscaler.staging.errors import (
     GatedModelError,
     HubReplyError,
     HubUnavailableError,
     IntegrityError,
     ModelNotFoundError,
-    PassportInvalidError,
-    PassportMissingError,
     RevisionNotFoundError,
     StagingError,
-    StoreUnavailableError,
     UnsafeFormatError,
-    UnsafeNameError,
 )
-from autoscaler.staging.hub import HubClient
-from autoscaler.staging.job import Source, StagedFile
-from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
-from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
+from autoscaler.staging.job import Source
+from autoscaler.staging.passport import read_passport, seal, standing_passport
+from autoscaler.staging.plan import plan_staging
 from autoscaler.staging.retry import RetryPolicy, TransientError
 from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
+from tests.embedded.staging_lab import (
+    MODEL,
+    REPOSITORY,
+    SHARD,
+    client,
+    keys,
+    one,
+    planned,
+    stage_all,
+)
+from tests.embedded.staging_lab import s3 as s3
+from tests.embedded.staging_lab import server as server
+from tests.embedded.staging_lab import store as store
 from tools.hub import Fault, HubServer, Repository, make_repository
-
-MODEL = "acme/tiny-llama"
-FAST = RetryPolicy(attempts=4, base_seconds=0.001, cap_seconds=0.01, wait_budget_seconds=5)
-REPOSITORY = make_repository(MODEL, shards=2, shard_bytes=2 * 1024 * 1024)
-SHARD = "model-00001-of-00002.safetensors"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(signature_version="s3v4"),
-    )
-    server.stop()
-
-
-@pytest.fixture
-def store(s3: Any, request: pytest.FixtureRequest) -> S3WeightStore:
-    bucket = f"weights-{abs(hash(request.node.name)) % 10**9}"
-    s3.create_bucket(Bucket=bucket)
-    return S3WeightStore(s3, bucket)
-
-
-@pytest.fixture
-def server() -> Iterator[HubServer]:
-    with HubServer([REPOSITORY]) as running:
-        yield running
-
-
-def client(server: HubServer, **options: Any) -> HubClient:
-    return HubClient(server.endpoint, policy=FAST, **{"deadline_seconds": 0.5, **options})
-
-
-def planned(server: HubServer, model_id: str = MODEL, **options: Any) -> StagingPlan:
-    hub = client(server)
-    return plan_staging(hub, hub.resolve(model_id, "main"), "main", **options)
-
-
-def keys(store: S3WeightStore) -> list[str]:
-    return [stored.key for stored in store.list("")]
-
-
-def stage_all(plan: StagingPlan, hub: HubClient, store: S3WeightStore) -> list[StagedFile]:
-    return [stage_file(file, Source.of(plan), hub, store) for file in plan.files]
-
-
-def one(plan: StagingPlan, path: str = SHARD) -> PlannedFile:
-    return next(file for file in plan.files if file.path == path)
-
 
 # ------------------------------------------------------------------------- the whole way
 
@@ -457,215 +403,3 @@ def test_code_needs_trust_and_then_lies_apart(server: HubServer, store: S3Weight
     assert "modeling.py" in {file.path for file in passport.files}
     assert passport.prefix.endswith("-with-code/")
     assert standing_passport(store, "acme/coded", plan.commit) is None
-
-
-# ------------------------------------------------------------------------- the seal
-
-
-def test_the_seal_refuses_what_is_missing_changed_or_strange(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan, hub = planned(server), client(server)
-    with pytest.raises(IntegrityError, match="is missing"):
-        seal(plan, store)
-    stage_all(plan, hub, store)
-
-    store.put_bytes(f"{plan.prefix}extra.json", b"{}")
-    with pytest.raises(IntegrityError, match=r"extra\.json is not part of the model"):
-        seal(plan, store)
-    store.delete(f"{plan.prefix}extra.json")
-
-    for path in (SHARD, "config.json"):
-        store.put_bytes(plan.prefix + path, b"!" * one(plan, path).size_bytes)
-        with pytest.raises(IntegrityError, match="is not what the Hub lists"):
-            seal(plan, store)
-        stage_file(one(plan, path), Source.of(plan), hub, store)
-
-    with pytest.raises(PassportMissingError, match="never staged completely"):
-        read_passport(store, plan.passport_key)
-    seal(plan, store)
-
-
-def test_a_changed_passport_is_not_one(server: HubServer, store: S3WeightStore) -> None:
-    plan = planned(server)
-    stage_all(plan, client(server), store)
-    passport = seal(plan, store)
-    for change in ({"licence": "apache-2.0"}, {"digest": "0" * 64}):
-        forged = passport.model_copy(update=change)
-        store.put_bytes(passport.key, forged.model_dump_json().encode())
-        with pytest.raises(PassportInvalidError, match="changed after it was sealed"):
-            read_passport(store, passport.key)
-    store.put_bytes(passport.key, b"[]")
-    with pytest.raises(PassportInvalidError, match="is not a passport"):
-        read_passport(store, passport.key)
-
-
-def test_discard_clears_a_refused_staging_but_no_sealed_one(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan = planned(server)
-    stage_file(plan.files[0], Source.of(plan), client(server), store)
-    assert discard(plan, store) == 1
-    assert keys(store) == []
-
-    stage_all(plan, client(server), store)
-    seal(plan, store)
-    assert discard(plan, store) == 0
-    assert standing_passport(store, MODEL, plan.commit) is not None
-
-
-def test_a_header_is_checked_whatever_the_same_bytes_were_before(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    """A large text of the same SHA-256 was sealed: as a text, nobody had looked at its header."""
-    malformed = (2**40).to_bytes(8, "little") + b"x" * 11_000_000
-    shard = b"".join(REPOSITORY.files[SHARD].blocks())
-    server.add(Repository.of("acme/text", {"notes.txt": malformed, "m.safetensors": shard}))
-    plan = planned(server, "acme/text")
-    stage_all(plan, client(server), store)
-    seal(plan, store)
-    text = Repository.of("acme/text-again", {"other.txt": malformed, "m.safetensors": shard})
-    server.add(text)
-    again = stage_all(planned(server, "acme/text-again"), client(server), store)
-    assert [file.copied for file in again] == [True, True], "as a text it may be copied"
-
-    server.add(Repository.of("evil/model", {"model.safetensors": malformed}))
-    plan = planned(server, "evil/model")
-    with pytest.raises(IntegrityError, match="claims 1099511627776 bytes"):
-        stage_file(plan.files[0], Source.of(plan), client(server), store)
-    assert [key for key in keys(store) if "evil--model" in key] == []
-
-
-def test_another_prefix_of_the_bucket_is_copied_from_and_small_files_too(
-    s3: Any, server: HubServer, store: S3WeightStore
-) -> None:
-    plan, hub = planned(server), client(server)
-    team_a, team_b = (S3WeightStore(s3, store._bucket, f"team/{name}/") for name in "ab")
-    stage_all(plan, hub, team_a)
-    seal(plan, team_a)
-    asked = len(server.seen)
-    staged = stage_all(plan, hub, team_b)
-    assert {(file.copied, file.moved_bytes) for file in staged} == {(True, 0)}
-    assert len(server.seen) == asked, "the Hub was not asked for a byte"
-    passport = seal(plan, team_b)
-    assert {f.path: f.sha256 for f in passport.files} == {
-        f.path: REPOSITORY.files[f.path].sha256 for f in plan.files
-    }
-
-
-def test_a_changed_small_file_is_not_copied(server: HubServer, store: S3WeightStore) -> None:
-    plan, hub = planned(server), client(server)
-    stage_all(plan, hub, store)
-    seal(plan, store)
-    key = f"{plan.prefix}config.json"
-    store.put_bytes(key, b"!" * one(plan, "config.json").size_bytes)
-    elsewhere = dataclasses.replace(Source.of(plan), prefix="models/elsewhere/")
-    staged = stage_file(one(plan, "config.json"), elsewhere, hub, store)
-    assert (staged.copied, staged.sha256) == (False, REPOSITORY.files["config.json"].sha256)
-
-
-@pytest.mark.parametrize(
-    ("path", "error"),
-    [
-        ("../up.safetensors", UnsafeNameError),
-        ("a%2F..%2F..%2Fb.json", UnsafeNameError),
-        ("model.bin", UnsafeFormatError),
-        ("modeling.py", UnsafeFormatError),
-    ],
-)
-def test_the_gates_stand_before_every_step(
-    server: HubServer, store: S3WeightStore, path: str, error: type[StagingError]
-) -> None:
-    plan = planned(server)
-    file = one(plan).model_copy(update={"path": path})
-    asked = len(server.seen)
-    with pytest.raises(error):
-        stage_file(file, Source.of(plan), client(server), store)
-    assert (keys(store), len(server.seen)) == ([], asked)
-    stage_all(plan, client(server), store)
-    with pytest.raises(error):
-        seal(plan.model_copy(update={"files": (*plan.files, file)}), store)
-    assert not [key for key in keys(store) if key.startswith("passports/")]
-
-
-def test_sealing_ends_what_a_killed_worker_left(
-    s3: Any, server: HubServer, store: S3WeightStore
-) -> None:
-    plan = planned(server)
-    store.uploads.begin(f"{plan.prefix}{SHARD}", "0" * 64)  # killed before its checkpoint
-    stage_all(plan, client(server), store)
-    assert len(s3.list_multipart_uploads(Bucket=store._bucket)["Uploads"]) == 1
-    seal(plan, store)
-    assert s3.list_multipart_uploads(Bucket=store._bucket).get("Uploads", []) == []
-
-
-def test_with_a_scanner_only_what_it_has_seen_stands(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan, scanner = planned(server), "arn:aws:lambda:us-east-1:123456789012:function:scan"
-    stage_all(plan, client(server), store)
-    seal(plan, store)
-    assert standing_passport(store, MODEL, plan.commit) is not None
-    assert standing_passport(store, MODEL, plan.commit, scanner=scanner) is None
-    seal(plan, store, scanned_by="another")
-    assert standing_passport(store, MODEL, plan.commit, scanner=scanner) is None
-    released = seal(plan, store, scanned_by=scanner)
-    assert standing_passport(store, MODEL, plan.commit, scanner=scanner) == released
-    assert discard(plan, store, scanner) == 0
-    assert discard(plan, store, "a new scanner") == len(plan.files), "it said no"
-
-
-def test_an_endpoint_gets_only_the_weights_that_its_passport_proves(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan = planned(server)
-    stage_all(plan, client(server), store)
-    passport = seal(plan, store)
-    proven = f"s3://bucket/{passport.prefix}"
-    require_release(passport, MODEL, proven, "bucket", "")
-    for model_id, uri, scanner in (
-        (MODEL, f"s3://bucket/models/acme--other/{plan.commit}/", ""),
-        (MODEL, f"s3://other/{passport.prefix}", ""),
-        ("acme/other", proven, ""),
-        (MODEL, proven, "arn:scanner"),
-    ):
-        with pytest.raises(PassportInvalidError):
-            require_release(passport, model_id, uri, "bucket", scanner)
-
-
-def test_a_gated_model_without_a_configuration_is_resolved(
-    server: HubServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.add(Repository.of("acme/gguf", {"m.gguf": b"GGUF" + b"x" * 99}, gated=True))
-    server.tokens = {"hf_good": frozenset({"acme/gguf"})}
-    monkeypatch.setattr(runtime, "hub", lambda: client(server, token="hf_good"))
-    server.inject(Fault.SERVER_ERROR, "m.gguf")
-    commit = server.by_id["acme/gguf"].commit
-    assert runtime.resolve_commit("acme/gguf", "main") == commit
-    assert server.fired[Fault.SERVER_ERROR] == 1
-    monkeypatch.setattr(runtime, "_WHILE_SOMEBODY_WAITS", FAST)
-    server.inject(Fault.SERVER_ERROR, "m.gguf", times=99)
-    with pytest.raises(HubUnavailableError, match="acme/gguf"):
-        runtime.resolve_commit("acme/gguf", "main")
-    monkeypatch.setattr(runtime, "hub", lambda: client(server))
-    with pytest.raises(GatedModelError):
-        runtime.resolve_commit("acme/gguf", "main")
-
-
-def test_a_bucket_that_is_not_there(s3: Any, server: HubServer) -> None:
-    missing = S3WeightStore(s3, "no-such-bucket-anywhere")
-    plan = planned(server)
-    with pytest.raises(StoreUnavailableError):
-        stage_file(one(plan), Source.of(plan), client(server), missing)
-
-
-def test_a_copy_inside_the_store_keeps_its_checksum(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan = planned(server)
-    staged = stage_file(one(plan), Source.of(plan), client(server), store)
-    elsewhere = "models/elsewhere/x.safetensors"
-    store.copy(plan.prefix + SHARD, elsewhere, staged.size_bytes, staged.sha256)
-    copied = store.head("models/elsewhere/x.safetensors")
-    assert copied is not None
-    assert (copied.size_bytes, copied.sha256) == (staged.size_bytes, staged.sha256)

@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = _RANGE.fullmatch(self.headers.get("Range", ""))
         trouble = self.hub.faults.take(file.path, at_the_hub=False, has_range=bool(asked))
         fault = trouble.fault if trouble else None
-        if trouble and self._other_answer(trouble):
+        if trouble and self._other_answer(file, trouble):
             return
         start = int(asked[1]) if asked and fault is not Fault.IGNORE_RANGE else 0
         if start >= file.size_bytes and start:
@@ -84,13 +84,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self._body(file, (start, end), trouble)
 
-    def _other_answer(self, trouble: Injection) -> bool:
+    def _other_answer(self, file: RepositoryFile, trouble: Injection) -> bool:
         """Answers without the file, if that is what was ordered."""
         match trouble.fault:
             case Fault.EXPIRED:
                 self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             case Fault.HTML:
-                self.answer(200, b"<html>Sign in</html>", Content_Type="text/html; charset=utf-8")
+                page = b"<html>Sign in</html>".ljust(file.size_bytes)  # its length is no help
+                self.answer(200, page, Content_Type="text/html; charset=utf-8")
             case Fault.MOVED:
                 self.answer(302, Location="http://hub.example.invalid/elsewhere")
             case Fault.DRIP_HEADERS:
@@ -137,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         if trouble is None and not self.hub.bytes_per_second and isinstance(file.content, Path):
             self.wfile.flush()
             with file.content.open("rb") as content:  # the kernel sends it: for benchmarks
-                self.connection.sendfile(content, start, end - start)
+                self.hub.count(self.connection.sendfile(content, start, end - start) or 0)
             return
         fault = trouble.fault if trouble else None
         cut = fault in {Fault.RESET, Fault.TRUNCATE, Fault.STALL, Fault.DRIP}
@@ -150,6 +151,7 @@ class Handler(BaseHTTPRequestHandler):
             if fault is Fault.CHUNKED:
                 block = b"%x\r\n%s\r\n" % (len(block), block)
             self.wfile.write(block)
+            self.hub.count(len(block))
             self._throttle(position - start, began)
         if fault in _ENDINGS:
             self.wfile.write(_ENDINGS[fault])
