@@ -96,6 +96,15 @@ def test_from_a_model_id_to_a_passport_and_then_nothing_moves(stack: Stack, run:
     assert again["digest"] == told["digest"]
 
 
+def test_what_is_left_out_because_it_runs_code_is_named(stack: Stack, run: Run) -> None:
+    contents = {p: b"".join(f.blocks()) for p, f in published(stack, "mixed").files.items()}
+    contents |= {"pytorch_model.bin": b"x", "modeling.py": b"x", "logo.png": b"x"}
+    stack.hub.add(Repository.of("acme/mixed", contents))
+    status, told = run(model_id="acme/mixed", revision="main")
+    assert status == "SUCCEEDED", told
+    assert told["left_out"] == ["modeling.py", "pytorch_model.bin"]
+
+
 def test_trouble_that_passes_is_retried_by_the_machine(stack: Stack, run: Run) -> None:
     published(stack, "shaky")
     stack.hub.inject(Fault.SERVER_ERROR, SHARD, times=6)  # one worker's attempts

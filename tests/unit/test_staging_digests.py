@@ -8,7 +8,9 @@ import struct
 
 import pytest
 
+from autoscaler.staging import digests
 from autoscaler.staging.digests import ResumableSha256, crc64nvme
+from autoscaler.staging.errors import StagingError
 from autoscaler.staging.sizes import Sizes
 
 
@@ -34,6 +36,17 @@ def test_a_state_that_would_write_past_its_block_is_refused(held: int, digest_by
 def test_a_state_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="112 bytes"):
         ResumableSha256.resume(base64.b64encode(b"short").decode())
+
+
+def test_a_machine_without_openssl_is_told_in_one_sentence(monkeypatch) -> None:
+    monkeypatch.setattr(digests, "_loaded", lambda: None)
+    monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
+    digests._openssl.cache_clear()
+    try:
+        with pytest.raises(StagingError, match="files above 5 GiB cannot be staged"):
+            ResumableSha256()
+    finally:
+        digests._openssl.cache_clear()
 
 
 def test_the_crc_is_the_one_of_the_catalogue() -> None:

@@ -35,8 +35,8 @@ _MAX_PLAN_BYTES = 200_000
 _NAMED_SKIPS = 50
 # The largest vocabularies are 35 MB.
 _JSON_BYTES = 64 * 1024 * 1024
-# For an estimate: what the Hub's CDN gave a single connection when it was asked (a download of
-# several gives that much more), what one worker can take, and its start-up.
+# For an estimate, and assumed: what the Hub's CDN gives one connection, what one worker can hash
+# and send, and its start-up.
 _CONNECTION_BYTES_PER_SECOND = 20_000_000
 _WORKER_BYTES_PER_SECOND = 300_000_000
 _START_SECONDS = 5.0

@@ -18,7 +18,7 @@ from .large import stage_large
 from .plan import PlannedFile
 from .proof import prove
 from .retry import Retrier, TransientError
-from .ring import Ring
+from .ring import RING_BYTES, Ring
 from .sizes import Sizes
 from .store import SMALL_BYTES, WeightStore
 from .stream import read_small
@@ -48,16 +48,10 @@ def stage_file(
     stored; HubUnavailableError or StoreUnavailableError when another attempt may succeed.
     """
     check_file(file, source.trust_remote_code)
-    job = Job(
-        file,
-        source,
-        hub,
-        store,
-        sizes or Sizes.from_environment(),
-        ring or Ring(),
-        tell,
-        time_is_up,
-    )
+    sizes = sizes or Sizes.from_environment()
+    if ring is None:  # alone: room for the two parts of a very large file
+        ring = Ring(max(RING_BYTES, 2 * sizes.part_bytes_of(file.size_bytes)))
+    job = Job(file, source, hub, store, sizes, ring, tell, time_is_up)
     present = prove(file, job.key, store)
     if present is not None:
         return StagedFile(file.path, file.size_bytes, present, moved_bytes=0)
