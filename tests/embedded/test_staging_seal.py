@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from autoscaler.staging.errors import (
     UnsafeNameError,
 )
 from autoscaler.staging.job import Source
+from autoscaler.staging.leftovers import sweep_abandoned
 from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
 from autoscaler.staging.transfer import stage_file
 from tests.embedded.staging_lab import (
@@ -124,6 +126,30 @@ def test_sealing_ends_what_a_killed_worker_left(
     assert len(s3.list_multipart_uploads(Bucket=store._bucket)["Uploads"]) == 1
     seal(plan, store)
     assert s3.list_multipart_uploads(Bucket=store._bucket).get("Uploads", []) == []
+
+
+def test_what_nobody_took_up_again_is_swept_after_a_week(
+    s3: Any, server: HubServer, store: S3WeightStore
+) -> None:
+    sealed = planned(server)
+    stage_all(sealed, client(server), store)
+    seal(sealed, store)
+    abandoned = f"models/acme--tiny-llama/{'a' * 40}/"
+    store.put_bytes(f"{abandoned}config.json", b"{}")
+    store.put_bytes(f"checkpoints/{abandoned}{SHARD}.json", b"{}")
+    store.put_bytes(f"models/acme--other/{'a' * 40}/config.json", b"{}")
+    store.uploads.begin(f"{abandoned}{SHARD}", "0" * 64)
+    before = keys(store)
+    soon, later = (datetime.now(UTC) + timedelta(days=days) for days in (6, 8))
+    assert sweep_abandoned(store, MODEL, soon) == 0
+    assert keys(store) == before
+    assert sweep_abandoned(store, MODEL, later) == 2
+    assert sorted(set(before) - set(keys(store))) == [
+        f"checkpoints/{abandoned}{SHARD}.json",
+        f"{abandoned}config.json",
+    ]
+    assert s3.list_multipart_uploads(Bucket=store._bucket).get("Uploads", []) == []
+    assert standing_passport(store, MODEL, sealed.commit) is not None
 
 
 def test_with_a_scanner_only_what_it_has_seen_stands(

@@ -87,7 +87,9 @@ class S3WeightStore:
             for page in pages:
                 for found in page.get("Contents", ()):
                     key = found["Key"].removeprefix(self._base)
-                    yield StoredObject(key, found["Size"], None)
+                    yield StoredObject(
+                        key, found["Size"], None, modified_at=found.get("LastModified")
+                    )
 
     def delete(self, key: str) -> None:
         with _translated(key):

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
@@ -14,10 +15,12 @@ from botocore.exceptions import ClientError
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from ..aws.clients import client, error_code
+from ..aws.clock import SystemClock
 from ..aws.weights import S3WeightStore
-from ..staging.errors import HubBusyError
+from ..staging.errors import HubBusyError, StoreUnavailableError
 from ..staging.hub import DEFAULT_ENDPOINT, DEFAULT_REDIRECT_HOSTS, HubClient
 from ..staging.job import Source
+from ..staging.leftovers import sweep_abandoned
 from ..staging.passport import Passport, discard, seal, standing_passport
 from ..staging.plan import Commit, ModelId, PlannedFile, StagingPlan, plan_staging
 from ..staging.retry import RetryPolicy
@@ -135,7 +138,10 @@ def answer_seal(event: Any) -> dict[str, Any]:
     step = SealRequest.model_validate(event)
     if step.step == "discard":
         return {"discarded": discard(step.plan, store(), step.scanner)}
-    return describe(seal(step.plan, store(), scanned_by=step.scanner or None))
+    told = describe(seal(step.plan, store(), scanned_by=step.scanner or None))
+    with suppress(StoreUnavailableError):  # the next seal of this model tries again
+        sweep_abandoned(store(), step.plan.model_id, SystemClock().now())
+    return told
 
 
 def describe(passport: Passport) -> dict[str, Any]:

@@ -104,7 +104,17 @@ class StagingPlan(BaseModel):
 
 def weights_prefix(model_id: str, commit: str, trust_remote_code: bool = False) -> str:
     """Ends in a slash. Weights with code lie apart: a spec without trust must not get them."""
-    return f"models/{_folder(model_id)}/{_variant(commit, trust_remote_code)}/"
+    return f"{model_prefix(model_id)}{_variant(commit, trust_remote_code)}/"
+
+
+def model_prefix(model_id: str) -> str:
+    """Below which all commits of a model lie."""
+    return f"models/{_folder(model_id)}/"
+
+
+def passport_key_of(prefix: str) -> str:
+    """Of `models/<model>/<commit>/`."""
+    return f"passports/{prefix.removeprefix('models/').rstrip('/')}.json"
 
 
 def passport_key(model_id: str, commit: str, trust_remote_code: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 # What may be held in memory. The Hub takes no file above 10 MB outside LFS.
@@ -24,6 +25,7 @@ class StoredObject:
     size_bytes: int
     sha256: str | None
     crc64nvme: str | None = None
+    modified_at: datetime | None = None
 
 
 class PartUploads(Protocol):

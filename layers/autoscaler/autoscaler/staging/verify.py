@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .errors import IntegrityError
 from .passport import Passport, check_listing, read_passport
+from .plan import passport_key_of
 from .store import WeightStore
 
 
@@ -27,8 +28,3 @@ def verify(store: WeightStore, prefix: str, *, deep: bool = False) -> Passport:
         if found != file.sha256:
             raise IntegrityError(f"{key} has the SHA-256 {found}, but was sealed as {file.sha256}")
     return passport
-
-
-def passport_key_of(prefix: str) -> str:
-    """Of `models/<model>/<commit>/`."""
-    return f"passports/{prefix.removeprefix('models/').rstrip('/')}.json"
