@@ -15,14 +15,26 @@ class Figure:
 
     what: str
     measured: str
-    asked: str
+    asked: str = ""
+    is_met: bool = True
 
 
-def show(figures: Sequence[Figure], cores: int | None) -> None:
-    """Prints them."""
+def at_least(what: str, found: float, asked: float, form: str) -> Figure:
+    """`form` writes both, e.g. "{:.1f}x"."""
+    return Figure(what, form.format(found), f"{form.format(asked)} or more", found >= asked)
+
+
+def at_most(what: str, found: float, asked: float, form: str) -> Figure:
+    return Figure(what, form.format(found), f"{form.format(asked)} or less", found <= asked)
+
+
+def show(figures: Sequence[Figure], cores: int | None) -> bool:
+    """Prints them, with a mark at what misses; returns whether nothing does."""
     table = Table(title=f"Staging, on loopback, {cores} cores", title_justify="left")
-    for heading in ("what", "measured", "asked"):
+    for heading in ("what", "measured", "asked", ""):
         table.add_column(heading)
     for figure in figures:
-        table.add_row(figure.what, figure.measured, figure.asked)
+        mark = "" if figure.is_met else "[bold red]missed"
+        table.add_row(figure.what, figure.measured, figure.asked, mark)
     Console().print(table)
+    return all(figure.is_met for figure in figures)

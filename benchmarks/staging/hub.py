@@ -28,7 +28,8 @@ def make_files(folder: Path, files: int, size_bytes: int) -> dict[str, Path]:
 
 
 def main() -> None:
-    """`hub FOLDER FILES SIZE [BYTES_PER_SECOND]`: serves until its standard input closes."""
+    """`hub FOLDER FILES SIZE [BYTES_PER_SECOND]`: serves until its standard input closes; for each
+    line of it, tells how many bytes of files it has sent."""
     folder, files, size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     contents: dict[str, bytes | Path] = dict(make_files(folder, files, size))
     contents["config.json"] = b'{"architectures": ["LlamaForCausalLM"]}'
@@ -38,7 +39,8 @@ def main() -> None:
         for file in server.repositories[0].files.values():
             _ = file.sha256  # before the clock starts
         print(server.endpoint, flush=True)
-        sys.stdin.read()
+        for _ in sys.stdin:
+            print(server.sent_bytes, flush=True)
 
 
 if __name__ == "__main__":

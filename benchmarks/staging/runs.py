@@ -27,6 +27,7 @@ _ROOT = Path(__file__).parents[2]
 _LOOK_SECONDS = 0.02
 _PART_BYTES = 32 * 2**20
 _THROTTLED = 40_000_000
+_LARGE = {"STAGING_SINGLE_PUT_BYTES": "1", "STAGING_PART_BYTES": str(_PART_BYTES)}
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,29 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Again:
+    """What a killed worker costs, in parts."""
+
+    to_s3: float
+    from_hub: float
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server's process, and the line that it printed first."""
+
+    process: subprocess.Popen[str]
+    told: str
+
+    def ask(self) -> str:
+        """What it answers to a line."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+
+@dataclass(frozen=True)
 class Bench:
     """Files in memory, and servers that are started anew for each run."""
 
@@ -53,7 +77,13 @@ class Bench:
     def ours(self) -> Usage:
         """`autoscaler stage`, as a person runs it."""
         with self._hub() as hub, _s3() as s3:
-            return _watched(_stage(), _environment(hub, s3), self.files * self.size_bytes)
+            return _watched(_stage(), _environment(hub.told, s3), self.files * self.size_bytes)
+
+    def in_parts(self) -> Usage:
+        """The same, as if no file fitted into one PutObject."""
+        with self._hub() as hub, _s3() as s3:
+            environ = {**_environment(hub.told, s3), **_LARGE}
+            return _watched(_stage(), environ, self.files * self.size_bytes)
 
     def usual(self) -> Usage:
         """huggingface_hub to a folder (in memory too), then boto3's upload_file of each file."""
@@ -61,7 +91,7 @@ class Bench:
         with self._hub() as hub, _s3() as s3:
             command = [sys.executable, "-m", "benchmarks.staging.usual", str(target)]
             try:
-                return _watched(command, _environment(hub, s3), self.files * self.size_bytes)
+                return _watched(command, _environment(hub.told, s3), self.files * self.size_bytes)
             finally:
                 shutil.rmtree(target, ignore_errors=True)
 
@@ -69,13 +99,12 @@ class Bench:
         """Bytes a second of one file, each connection held to 40 MB/s."""
         with self._hub(files=1, bytes_per_second=_THROTTLED) as hub, _s3() as s3:
             command = _stage("--connections", str(connections))
-            return _watched(command, _environment(hub, s3), self.size_bytes).rate
+            return _watched(command, _environment(hub.told, s3), self.size_bytes).rate
 
-    def killed(self) -> tuple[int, int]:
-        """Bytes that S3 received twice after `kill -9` in the middle of a large file; a part."""
-        large = {"STAGING_SINGLE_PUT_BYTES": "1", "STAGING_PART_BYTES": str(_PART_BYTES)}
+    def killed(self) -> Again:
+        """`kill -9` in the middle of a large file, and the same command again."""
         with self._hub(files=1, bytes_per_second=_THROTTLED) as hub, _s3() as s3:
-            environ = {**_environment(hub, s3), **large}
+            environ = {**_environment(hub.told, s3), **_LARGE}
             process = subprocess.Popen(
                 _stage("--connections", "2"), env=environ, stdout=subprocess.DEVNULL
             )
@@ -86,16 +115,20 @@ class Bench:
             subprocess.run(
                 _stage("--connections", "2"), env=environ, check=True, stdout=subprocess.DEVNULL
             )
-            return max(0, _received(s3) - self.size_bytes - _SMALL_BYTES), _PART_BYTES
+            again = _received(s3) - self.size_bytes, int(hub.ask()) - self.size_bytes
+            to_s3, from_hub = (max(0, count - _SMALL_BYTES) / _PART_BYTES for count in again)
+            return Again(to_s3, from_hub)
 
     @contextmanager
-    def _hub(self, files: int | None = None, bytes_per_second: int | None = None) -> Iterator[str]:
+    def _hub(
+        self, files: int | None = None, bytes_per_second: int | None = None
+    ) -> Iterator[Served]:
         more = [str(bytes_per_second)] if bytes_per_second else []
         folder = self.folder / f"{files or self.files}"
         folder.mkdir(exist_ok=True)
         arguments = [str(folder), str(files or self.files), str(self.size_bytes), *more]
-        with _served("benchmarks.staging.hub", *arguments) as endpoint:
-            yield endpoint
+        with _served("benchmarks.staging.hub", *arguments) as served:
+            yield served
 
 
 _SMALL_BYTES = 64 * 1024  # checkpoints, pointers, the passport
@@ -116,8 +149,8 @@ def bare_pipeline(bench: Bench) -> float:
     """
     from autoscaler.staging.hub import HubClient
 
-    with bench._hub() as endpoint, _s3() as s3:
-        hub = HubClient(endpoint)
+    with bench._hub() as served, _s3() as s3:
+        hub = HubClient(served.told)
         revision = hub.resolve(MODEL, "main")
         paths = [f.path for f in hub.tree(MODEL, revision.commit) if f.path.endswith("safetensors")]
         began = time.perf_counter()
@@ -171,13 +204,13 @@ def _environment(hub: str, s3: str) -> dict[str, str]:
 
 @contextmanager
 def _s3() -> Iterator[str]:
-    with _served("benchmarks.staging.s3") as port:
-        yield f"http://127.0.0.1:{port}"
+    with _served("benchmarks.staging.s3") as served:
+        yield f"http://127.0.0.1:{served.told}"
 
 
 @contextmanager
-def _served(module: str, *arguments: str) -> Iterator[str]:
-    """A server's process; yields the line that it prints first."""
+def _served(module: str, *arguments: str) -> Iterator[Served]:
+    """A server's process."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
@@ -187,7 +220,7 @@ def _served(module: str, *arguments: str) -> Iterator[str]:
     )
     assert process.stdin and process.stdout
     try:
-        yield process.stdout.readline().strip()
+        yield Served(process, process.stdout.readline().strip())
     finally:
         process.stdin.close()
         process.wait(10)

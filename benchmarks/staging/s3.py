@@ -134,6 +134,8 @@ class S3Handler(BaseHTTPRequestHandler):
                 for number in sorted(self.uploads[key].parts)
             )
             self._answer(200, f"<R><IsTruncated>false</IsTruncated>{parts}</R>".encode())
+        elif "uploads" in query:
+            self._answer(200, b"<R><IsTruncated>false</IsTruncated></R>")
         elif "list-type" in query:
             prefix = query.get("prefix", [""])[0]
             found = "".join(

@@ -14,4 +14,4 @@ from autoscaler.runtime.staging import answer_plan
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     about(event)
-    return answer_plan(event)
+    return answer_plan(event, context.get_remaining_time_in_millis)

@@ -86,6 +86,23 @@ def test_every_target_exists_and_every_state_is_reached(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_no_name_is_there_twice_not_even_in_a_map(path: Path) -> None:
+    names = [name for scope in scopes(machine(path)) for name in scope["States"]]
+    assert len(names) == len(set(names))
+
+
+def test_staging_survives_whatever_ends_a_function_from_outside() -> None:
+    """By the names under which Lambda and the embedded account report it."""
+    ends = {"Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"}
+    definition = machine(ROOT / "statemachines" / "stage_weights.asl.yaml")
+    for scope in scopes(definition):
+        for name, state in scope["States"].items():
+            if state["Type"] == "Task":
+                retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
+                assert ends <= retried or "States.ALL" in retried, name
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
 def test_every_task_retries_catches_and_ends(path: Path) -> None:
     definition = machine(path)
     assert definition["QueryLanguage"] == "JSONata"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.hub import Fault, Repository, make_repository
@@ -61,10 +66,17 @@ def stored(stack: Stack, name: str) -> list[str]:
     return sorted(one["Key"] for one in found if f"/acme--{name}" in one["Key"])
 
 
+def uploads(stack: Stack) -> list[str]:
+    """The keys of multipart uploads that are open, of all tests."""
+    bucket = stack.outputs["WeightsBucketName"]
+    found = stack.account.boto("s3").list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    return [one["Key"] for one in found]
+
+
 def test_from_a_model_id_to_a_passport_and_then_nothing_moves(stack: Stack, run: Run) -> None:
     repository = published(stack, "llama")
     status, told = run(model_id="acme/llama", revision="main", trust_remote_code=False)
-    assert (status, told) == ("SUCCEEDED", told)
+    assert status == "SUCCEEDED", told
     folder = f"acme--llama/{repository.commit}"
     bucket = stack.outputs["WeightsBucketName"]
     assert told["weights_s3_uri"] == f"s3://{bucket}/models/{folder}/"
@@ -73,6 +85,8 @@ def test_from_a_model_id_to_a_passport_and_then_nothing_moves(stack: Stack, run:
     assert told["already_staged"] is False
     assert told["moved_bytes"] == told["total_bytes"] > 800_000
     assert len(stored(stack, "llama")) == told["file_count"] + 1
+    assert told["left_out"] == []
+    assert uploads(stack) == []
 
     # as `deploy_endpoint` asks: the spec's own `model:` part
     status, again = run(id="acme/llama", revision="main", trust_remote_code=False)
@@ -80,6 +94,15 @@ def test_from_a_model_id_to_a_passport_and_then_nothing_moves(stack: Stack, run:
     assert again["already_staged"] is True
     assert again["moved_bytes"] == 0
     assert again["digest"] == told["digest"]
+
+
+def test_what_is_left_out_because_it_runs_code_is_named(stack: Stack, run: Run) -> None:
+    contents = {p: b"".join(f.blocks()) for p, f in published(stack, "mixed").files.items()}
+    contents |= {"pytorch_model.bin": b"x", "modeling.py": b"x", "logo.png": b"x"}
+    stack.hub.add(Repository.of("acme/mixed", contents))
+    status, told = run(model_id="acme/mixed", revision="main")
+    assert status == "SUCCEEDED", told
+    assert told["left_out"] == ["modeling.py", "pytorch_model.bin"]
 
 
 def test_trouble_that_passes_is_retried_by_the_machine(stack: Stack, run: Run) -> None:
@@ -97,6 +120,122 @@ def test_wrong_bytes_fail_with_their_cause_and_leave_nothing(stack: Stack, run: 
     assert (status, told["error"]) == ("FAILED", "IntegrityError")
     assert f"{SHARD}: its bytes have the SHA-256" in told["cause"]
     assert stored(stack, "forged") == []
+    assert uploads(stack) == []
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML, Fault.MOVED, Fault.UNAUTHORIZED, Fault.WRONG_SIZE])
+def test_one_odd_reply_costs_nothing(stack: Stack, run: Run, fault: Fault) -> None:
+    name = f"odd-{fault.value.replace('_', '-')}"
+    published(stack, name)
+    before = stack.hub.fired[fault]
+    stack.hub.inject(fault, SHARD)
+    status, told = run(model_id=f"acme/{name}", revision="main")
+    assert (status, stack.hub.fired[fault] - before) == ("SUCCEEDED", 1), told
+
+
+def test_replies_that_stay_odd_fail_loudly_and_keep_what_is_proven(stack: Stack, run: Run) -> None:
+    published(stack, "strange")
+    stack.hub.inject(Fault.FOREIGN_REDIRECT, SHARD)  # refused at once: nobody follows it
+    status, told = run(model_id="acme/strange", revision="main")
+    assert stack.hub.fired[Fault.FOREIGN_REDIRECT] == 1
+    assert (status, told["error"]) == ("FAILED", "HubReplyError")
+    assert "not an allowed host" in told["cause"]
+    kept = stored(stack, "strange")
+    assert kept
+    assert not [key for key in kept if key.startswith("passports/") or key.endswith(SHARD)]
+    moved = stack.hub.fired.total()
+    status, told = run(model_id="acme/strange", revision="main")
+    assert (status, stack.hub.fired.total()) == ("SUCCEEDED", moved)
+    assert told["moved_bytes"] < told["total_bytes"], "what lay there was not moved again"
+
+
+@pytest.mark.parametrize("target", ["tree", SHARD])
+def test_nobody_asks_again_sooner_than_told(stack: Stack, run: Run, target: str) -> None:
+    """200 s are more than a worker waits by itself; the state machine does."""
+    name = "told-tree" if target == "tree" else "told-file"
+    published(stack, name)
+    before = stack.hub.fired[Fault.RATE_LIMIT]
+    stack.hub.inject(Fault.RATE_LIMIT, target, seconds=200)
+    began = stack.account.clock.now()
+    status, told = run(model_id=f"acme/{name}", revision="main")
+    assert (status, stack.hub.fired[Fault.RATE_LIMIT] - before) == ("SUCCEEDED", 1), told
+    assert (stack.account.clock.now() - began).total_seconds() >= 200
+
+
+def test_a_wait_that_nobody_waits_for_is_told(stack: Stack, run: Run) -> None:
+    published(stack, "told-day")
+    before = stack.hub.fired[Fault.RATE_LIMIT]
+    stack.hub.inject(Fault.RATE_LIMIT, "revision", seconds=86400)
+    status, told = run(model_id="acme/told-day", revision="main")
+    assert (status, told["error"]) == ("FAILED", "HubBusyError")
+    assert stack.hub.fired[Fault.RATE_LIMIT] - before == 1, "and it was not asked again"
+
+
+def test_a_worker_that_is_killed_is_followed_by_another(stack: Stack, run: Run) -> None:
+    published(stack, "killed")
+    functions = stack.account.runtime.deployed
+    worker = next(one for name, one in functions.items() if name.endswith("stage-file"))
+    killed: list[int] = []
+
+    def kill() -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and not killed:
+            if any(seen.place == "cdn" for seen in stack.hub.seen[asked:]):
+                for environment in list(worker.environments):
+                    environment._process.kill()
+                    killed.append(environment._process.pid)
+            time.sleep(0.05)
+
+    asked = len(stack.hub.seen)
+    stack.hub.bytes_per_second = 50_000
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        threading.Timer(3, lambda: setattr(stack.hub, "bytes_per_second", None)).start()
+        status, told = run(model_id="acme/killed", revision="main")
+    finally:
+        stack.hub.bytes_per_second = None
+        killer.join()
+    assert killed, "no worker was there to be killed"
+    assert status == "SUCCEEDED", told
+    assert uploads(stack) == []
+
+
+def test_the_accounts_s3_checks_what_it_is_told(stack: Stack) -> None:
+    """Without this, every test of integrity here would prove nothing."""
+    bucket, body = stack.outputs["WeightsBucketName"], b"weights"
+    s3 = stack.account.boto("s3")
+    declared = base64.b64encode(hashlib.sha256(b"other weights").digest()).decode()
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.put_object(Bucket=bucket, Key="acme--digest", Body=body, ChecksumSHA256=declared)
+    assert stored(stack, "digest") == []
+
+
+def test_an_endpoint_refuses_weights_without_their_own_passport(stack: Stack, run: Run) -> None:
+    published(stack, "proof")
+    status, proof = run(model_id="acme/proof", revision="main")
+    assert status == "SUCCEEDED", proof
+    stack.hub.bytes_per_second = 1_000  # the endpoint stays in STAGING meanwhile
+    try:
+        applied = stack.apply("proofless")
+        assert applied["ok"], applied
+        asked = {"endpoint": "proofless", "generation": applied["result"]["generation"]}
+        bucket = stack.outputs["WeightsBucketName"]
+        lies = {"weights_s3_uri": f"s3://{bucket}/models/a--b/c/", "passport_key": "passports/no"}
+        proven = {name: proof[name] for name in ("weights_s3_uri", "passport_key")}
+        for told, error in (
+            (lies, "PassportMissingError"),
+            (proven, "PassportInvalidError"),  # of another model
+            ({**proven, "weights_s3_uri": lies["weights_s3_uri"]}, "PassportInvalidError"),
+        ):
+            reply = stack.account.boto("lambda").invoke(
+                FunctionName="autoscaler-plan-deployment", Payload=json.dumps({**asked, **told})
+            )
+            answer = json.loads(reply["Payload"].read())
+            assert answer.get("errorType") == error, answer
+    finally:
+        stack.hub.bytes_per_second = None
+    stack.command("delete", endpoint="proofless")
 
 
 REFUSED = [

@@ -11,6 +11,7 @@ import pytest
 
 from tests.embedded.kernel_lab import MACHINE_ROLE
 from tests.embedded.stack import Stack, deployed, wait_for
+from tools.cli.staging import Order, stage_from_here
 from tools.hub import make_repository
 
 SCANNER = "arn:aws:lambda:us-east-1:123456789012:function:my-scanner"
@@ -76,6 +77,26 @@ def test_what_it_refuses_is_removed_with_its_reason(stack: Stack) -> None:
     assert (status, told["error"]) == ("FAILED", "ScannerRefusedError")
     assert "found a signature in " in told["cause"]
     assert keys == []
+
+
+def test_what_somebody_sealed_beside_it_is_shown_to_it_first(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line seals without asking; the stack does not take that for a release."""
+    monkeypatch.setenv("HF_ENDPOINT", stack.hub.endpoint)
+    for name, status in (("bad-beside", "FAILED"), ("good-beside", "SUCCEEDED")):
+        stack.hub.add(make_repository(f"acme/{name}", shards=1, shard_bytes=200_000))
+        place = f"s3://{stack.outputs['WeightsBucketName']}"
+        order = Order(f"acme/{name}", "main", place, False, None, 4)
+        assert not stage_from_here(stack.account.boto("s3"), order, quiet=True)["already_staged"]
+        ended, told, keys = stage(stack, name)
+        assert ended == status, told
+        if status == "FAILED":
+            assert told["error"] == "ScannerRefusedError"
+            assert keys == [], "nor may an endpoint find it"
+        else:
+            assert (told["already_staged"], told["moved_bytes"]) == (False, 0)
+            assert stage(stack, name)[1]["already_staged"], "now it stands"
 
 
 def test_what_it_says_nothing_of_is_not_released(stack: Stack) -> None:

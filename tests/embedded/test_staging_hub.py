@@ -6,13 +6,10 @@ moto accepts a wrong declared checksum, so what is refused here is refused by ou
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.staging.errors import (
@@ -21,76 +18,30 @@ from autoscaler.staging.errors import (
     HubUnavailableError,
     IntegrityError,
     ModelNotFoundError,
-    PassportInvalidError,
-    PassportMissingError,
     RevisionNotFoundError,
     StagingError,
-    StoreUnavailableError,
     UnsafeFormatError,
 )
-from autoscaler.staging.hub import HubClient
-from autoscaler.staging.job import Source, StagedFile
-from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
-from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
-from autoscaler.staging.retry import RetryPolicy
+from autoscaler.staging.job import Source
+from autoscaler.staging.passport import read_passport, seal, standing_passport
+from autoscaler.staging.plan import plan_staging
+from autoscaler.staging.retry import RetryPolicy, TransientError
+from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
+from tests.embedded.staging_lab import (
+    MODEL,
+    REPOSITORY,
+    SHARD,
+    client,
+    keys,
+    one,
+    planned,
+    stage_all,
+)
+from tests.embedded.staging_lab import s3 as s3
+from tests.embedded.staging_lab import server as server
+from tests.embedded.staging_lab import store as store
 from tools.hub import Fault, HubServer, Repository, make_repository
-
-MODEL = "acme/tiny-llama"
-FAST = RetryPolicy(attempts=4, base_seconds=0.001, cap_seconds=0.01, wait_budget_seconds=5)
-REPOSITORY = make_repository(MODEL, shards=2, shard_bytes=2 * 1024 * 1024)
-SHARD = "model-00001-of-00002.safetensors"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(signature_version="s3v4"),
-    )
-    server.stop()
-
-
-@pytest.fixture
-def store(s3: Any, request: pytest.FixtureRequest) -> S3WeightStore:
-    bucket = f"weights-{abs(hash(request.node.name)) % 10**9}"
-    s3.create_bucket(Bucket=bucket)
-    return S3WeightStore(s3, bucket)
-
-
-@pytest.fixture
-def server() -> Iterator[HubServer]:
-    with HubServer([REPOSITORY]) as running:
-        yield running
-
-
-def client(server: HubServer, **options: Any) -> HubClient:
-    return HubClient(server.endpoint, policy=FAST, **{"deadline_seconds": 0.5, **options})
-
-
-def planned(server: HubServer, model_id: str = MODEL, **options: Any) -> StagingPlan:
-    hub = client(server)
-    return plan_staging(hub, hub.resolve(model_id, "main"), "main", **options)
-
-
-def keys(store: S3WeightStore) -> list[str]:
-    return [stored.key for stored in store.list("")]
-
-
-def stage_all(plan: StagingPlan, hub: HubClient, store: S3WeightStore) -> list[StagedFile]:
-    return [stage_file(file, Source.of(plan), hub, store) for file in plan.files]
-
-
-def one(plan: StagingPlan, path: str = SHARD) -> PlannedFile:
-    return next(file for file in plan.files if file.path == path)
-
 
 # ------------------------------------------------------------------------- the whole way
 
@@ -160,6 +111,13 @@ PASSING: list[tuple[Fault, dict[str, Any]]] = [
     (Fault.RATE_LIMIT, {"seconds": 0.2}),
     (Fault.SERVER_ERROR, {"times": 2}),
     (Fault.EXPIRED, {}),
+    (Fault.UNAUTHORIZED, {}),
+    (Fault.HTML, {}),
+    (Fault.MOVED, {}),
+    (Fault.ENCODED, {}),
+    (Fault.CHUNKED, {}),
+    (Fault.WRONG_SIZE, {}),
+    (Fault.DRIP_HEADERS, {"seconds": 9}),
     (Fault.RESET, {"after_bytes": 700_000}),
     (Fault.RESET, {"after_bytes": 0, "times": 2}),
     (Fault.TRUNCATE, {"after_bytes": 1_500_000}),
@@ -248,7 +206,47 @@ def test_a_wait_beyond_the_budget_is_reported_at_once(server: HubServer) -> None
     assert server.fired[Fault.THROTTLE] == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RESET, Fault.STALL])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.DRIP, Fault.DRIP_HEADERS, Fault.HTML, Fault.ENCODED, Fault.WRONG_SIZE, Fault.STALL],
+)
+def test_passing_trouble_of_a_small_file_is_survived(
+    server: HubServer, store: S3WeightStore, fault: Fault
+) -> None:
+    plan = planned(server)
+    server.inject(fault, "tokenizer.json", after_bytes=100, seconds=9)
+    began = time.monotonic()
+    file = one(plan, "tokenizer.json")
+    staged = stage_file(file, Source.of(plan), client(server), store)
+    assert time.monotonic() - began < 5, "the deadline is 0.5 s"
+    assert server.fired[fault] == 1
+    assert staged.sha256 == REPOSITORY.files["tokenizer.json"].sha256
+
+
+def test_a_web_page_in_the_place_of_the_api_is_asked_again(server: HubServer) -> None:
+    hub, pages = client(server), [0]
+    original = hub._follow
+
+    class Page:
+        status, headers = 200, {"content-type": "text/html"}
+        chunks = [b"<html>", b""]
+
+        def receive(self) -> bytes:
+            return self.chunks.pop(0)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    def once(*args: Any) -> Any:
+        pages[0] += 1
+        return Page() if pages[0] == 1 else original(*args)
+
+    hub._follow = once  # type: ignore[method-assign]
+    assert hub.resolve(MODEL, "main").commit == REPOSITORY.commit
+    assert pages == [2]
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RESET, Fault.STALL, Fault.HTML])
 def test_lasting_trouble_leaves_nothing(
     server: HubServer, store: S3WeightStore, fault: Fault
 ) -> None:
@@ -264,8 +262,6 @@ def test_lasting_trouble_leaves_nothing(
 
 REFUSED: list[tuple[Fault, type[StagingError], str]] = [
     (Fault.WRONG_BYTES, IntegrityError, "its bytes have the SHA-256"),
-    (Fault.WRONG_SIZE, IntegrityError, "bytes offered, but"),
-    (Fault.HTML, HubReplyError, "a web page came instead"),
     (Fault.WRONG_COMMIT, IntegrityError, "answers for commit ffff"),
     (Fault.FOREIGN_REDIRECT, HubReplyError, "hub.example.invalid, which is not an allowed host"),
 ]
@@ -327,6 +323,49 @@ def test_gated_models_need_a_token_with_access(server: HubServer, store: S3Weigh
     assert seal(plan, store).gated
 
 
+@pytest.mark.parametrize("path", [SHARD, "config.json"])
+def test_the_token_does_not_follow_a_redirect(server: HubServer, path: str) -> None:
+    """`open` follows redirects by itself, to the CDN for a shard as the Hub does by default."""
+    server.tokens = {"hf_secret": frozenset()}
+    if path != SHARD:
+        server.inject(Fault.ALLOWED_REDIRECT, path)
+    hub = client(server, token="hf_secret")
+    try:
+        hub.open(MODEL, REPOSITORY.commit, path).close()
+    except TransientError:
+        assert path != SHARD, "the CDN knows no such path"
+    assert [(s.place, s.has_authorization) for s in server.seen] == [("hub", True), ("cdn", False)]
+
+
+def test_a_file_is_resolved_once_for_all_its_windows(
+    server: HubServer, store: S3WeightStore
+) -> None:
+    plan = planned(server)
+    server.seen.clear()
+    sizes = Sizes(connections=3, window_bytes=200_000)
+    stage_file(one(plan), Source.of(plan), client(server), store, sizes=sizes)
+    assert sum("/resolve/" in seen.path for seen in server.seen) == 1
+    assert sum(seen.place == "cdn" for seen in server.seen) >= 10
+
+
+def test_the_next_page_must_be_of_the_same_hub_and_commit(server: HubServer) -> None:
+    server.inject(Fault.FOREIGN_PAGE, "page")
+    with pytest.raises(HubReplyError, match="on another host"):
+        planned(server)
+    assert server.fired[Fault.FOREIGN_PAGE] == 1
+    server.page_entries = 3
+    hub = client(server)
+    pages = hub.tree(MODEL, REPOSITORY.commit)
+    next(pages)
+    server.inject(Fault.WRONG_COMMIT, "tree")
+    with pytest.raises(IntegrityError, match="answers for commit ffff"):
+        list(pages)
+    assert server.fired[Fault.WRONG_COMMIT] == 1
+    link = {"link": '</api/models/acme/tiny-llama/tree/main?cursor=3>; rel="next"'}
+    with pytest.raises(IntegrityError, match="of another model or commit"):
+        hub._next_page(f"{server.endpoint}/api/models/{MODEL}/tree/{REPOSITORY.commit}", link)
+
+
 def test_the_token_stays_with_the_hub(server: HubServer, store: S3WeightStore) -> None:
     server.tokens = {"hf_secret": frozenset()}
     hub = client(server, token="hf_secret")
@@ -346,6 +385,7 @@ def test_code_needs_trust_and_then_lies_apart(server: HubServer, store: S3Weight
     contents = {path: b"".join(file.blocks()) for path, file in REPOSITORY.files.items()}
     contents["config.json"] = b'{"auto_map": {"AutoModel": "modeling.Model"}}'
     contents["modeling.py"] = b"print('hello')\n"
+    contents["sub/generation_config.json"] = b'{"auto_map": {"AutoTokenizer": ["t.T", null]}}'
     coded = Repository.of("acme/coded", contents)
     server.add(coded)
 
@@ -356,80 +396,10 @@ def test_code_needs_trust_and_then_lies_apart(server: HubServer, store: S3Weight
     stage_all(plan, client(server), store)
     passport = seal(plan, store)
     assert passport.trust_remote_code
+    assert [(e.path, e.name, e.reference) for e in read_passport(store, passport.key).code] == [
+        ("config.json", "AutoModel", "modeling.Model"),
+        ("sub/generation_config.json", "AutoTokenizer", "t.T"),
+    ]
     assert "modeling.py" in {file.path for file in passport.files}
     assert passport.prefix.endswith("-with-code/")
     assert standing_passport(store, "acme/coded", plan.commit) is None
-
-
-# ------------------------------------------------------------------------- the seal
-
-
-def test_the_seal_refuses_what_is_missing_changed_or_strange(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan, hub = planned(server), client(server)
-    with pytest.raises(IntegrityError, match="is missing"):
-        seal(plan, store)
-    stage_all(plan, hub, store)
-
-    store.put_bytes(f"{plan.prefix}extra.json", b"{}")
-    with pytest.raises(IntegrityError, match=r"extra\.json is not part of the model"):
-        seal(plan, store)
-    store.delete(f"{plan.prefix}extra.json")
-
-    for path in (SHARD, "config.json"):
-        store.put_bytes(plan.prefix + path, b"!" * one(plan, path).size_bytes)
-        with pytest.raises(IntegrityError, match="is not what the Hub lists"):
-            seal(plan, store)
-        stage_file(one(plan, path), Source.of(plan), hub, store)
-
-    with pytest.raises(PassportMissingError, match="never staged completely"):
-        read_passport(store, plan.passport_key)
-    seal(plan, store)
-
-
-def test_a_changed_passport_is_not_one(server: HubServer, store: S3WeightStore) -> None:
-    plan = planned(server)
-    stage_all(plan, client(server), store)
-    passport = seal(plan, store)
-    for change in ({"licence": "apache-2.0"}, {"digest": "0" * 64}):
-        forged = passport.model_copy(update=change)
-        store.put_bytes(passport.key, forged.model_dump_json().encode())
-        with pytest.raises(PassportInvalidError, match="changed after it was sealed"):
-            read_passport(store, passport.key)
-    store.put_bytes(passport.key, b"[]")
-    with pytest.raises(PassportInvalidError, match="is not a passport"):
-        read_passport(store, passport.key)
-
-
-def test_discard_clears_a_refused_staging_but_no_sealed_one(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan = planned(server)
-    stage_file(plan.files[0], Source.of(plan), client(server), store)
-    assert discard(plan, store) == 1
-    assert keys(store) == []
-
-    stage_all(plan, client(server), store)
-    seal(plan, store)
-    assert discard(plan, store) == 0
-    assert standing_passport(store, MODEL, plan.commit) is not None
-
-
-def test_a_bucket_that_is_not_there(s3: Any, server: HubServer) -> None:
-    missing = S3WeightStore(s3, "no-such-bucket-anywhere")
-    plan = planned(server)
-    with pytest.raises(StoreUnavailableError):
-        stage_file(one(plan), Source.of(plan), client(server), missing)
-
-
-def test_a_copy_inside_the_store_keeps_its_checksum(
-    server: HubServer, store: S3WeightStore
-) -> None:
-    plan = planned(server)
-    staged = stage_file(one(plan), Source.of(plan), client(server), store)
-    elsewhere = "models/elsewhere/x.safetensors"
-    store.copy(plan.prefix + SHARD, elsewhere, staged.size_bytes, staged.sha256)
-    copied = store.head("models/elsewhere/x.safetensors")
-    assert copied is not None
-    assert (copied.size_bytes, copied.sha256) == (staged.size_bytes, staged.sha256)

@@ -16,9 +16,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
-from tools.cli import output
+from autoscaler.staging.errors import StoreUnavailableError
+from autoscaler.staging.retry import RetryPolicy
+from tools.cli import output, staging
 from tools.cli.app import app
-from tools.hub import Fault, HubServer, make_repository
+from tools.hub import Fault, HubServer, Repository, make_repository
+from tools.hub.handlers import HubHandler
 
 MODEL = "acme/tiny-llama"
 GATED = "acme/gated-llama"
@@ -83,7 +86,8 @@ def test_a_person_sees_what_was_moved(hub: HubServer) -> None:
 def test_weights_lie_under_the_prefix_that_was_asked_for(hub: HubServer) -> None:
     staged = json.loads(_stage(MODEL, "--to", f"s3://{BUCKET}/team/a", "--json").stdout)
     assert f"team/a/{staged['passport']}" in _keys()
-    assert all(key.startswith("team/a/") for key in _keys())
+    beside = [key for key in _keys() if not key.startswith("team/a/")]
+    assert all(key.startswith("contents/") for key in beside), "one index for the whole bucket"
     place = next(key for key in _keys() if key.endswith("config.json")).removesuffix("config.json")
     ran = CliRunner().invoke(app, ["verify", f"s3://{BUCKET}/{place}", "--json"])
     assert json.loads(ran.stdout)["model_id"] == MODEL
@@ -179,6 +183,9 @@ def test_a_gated_model_wants_a_token(hub: HubServer, monkeypatch: pytest.MonkeyP
         (("acme/none", "--to", "s3://weights"), 1, "ModelNotFoundError: "),
         ((MODEL, "--to", "s3://weights", "--revision", "none"), 1, "RevisionNotFoundError: "),
         ((MODEL, "--to", "s3://absent"), 1, "NoSuchBucket"),
+        (("gpt2", "--to", "s3://weights"), 2, "'gpt2' is no model of the Hub: write OWNER/NAME"),
+        (("acme/_x", "--to", "s3://weights"), 1, "ModelNotFoundError: "),
+        ((MODEL, "--to", "s3://weights", "--revision", "a b"), 2, "is no branch, tag or commit"),
     ],
 )
 def test_what_cannot_be_staged_is_one_line(
@@ -187,4 +194,97 @@ def test_what_cannot_be_staged_is_one_line(
     ran = _stage(*args)
     assert ran.exit_code == code
     assert said in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1 or said == "--connections", "typer's own has a frame"
     assert _keys() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HF_ENDPOINT", "http://hub.example.invalid", "plain http only on loopback"),
+        ("HF_ENDPOINT", "nonsense", "not a usable address"),
+        ("HF_TOKEN", "hf_a b", "what is in HF_TOKEN is no token"),
+        ("HF_TOKEN", "hf_stale", "does not accept the token in HF_TOKEN"),
+        ("STAGING_PART_BYTES", "1", "a part has 5 MiB at least"),
+        ("STAGING_PART_BYTES", "many", "invalid literal"),
+    ],
+)
+def test_an_environment_that_makes_no_sense_is_one_line(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    ran = _stage(MODEL, "--to", f"s3://{BUCKET}")
+    assert ran.exit_code in {1, 2}
+    assert said in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    assert isinstance(ran.exception, SystemExit)
+
+
+def test_an_empty_endpoint_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    assert staging._hub().endpoint == "https://huggingface.co"
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 200_000, '["x"]', "[null]", '[{"path": 5}]', "{", "[1e400]"]
+)
+def test_a_hub_that_talks_nonsense_is_one_line(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr("tools.hub.handlers.HubHandler._tree", lambda self, *_: _say(self, body))
+    ran = _stage(MODEL, "--to", f"s3://{BUCKET}")
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("HubReplyError: ")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def _say(handler: HubHandler, body: str) -> None:
+    handler.answer(200, body.encode(), Content_Type="application/json")
+
+
+def test_what_is_left_out_and_what_it_costs_is_told(hub: HubServer) -> None:
+    contents = {p: b"".join(f.blocks()) for p, f in hub.by_id[MODEL].files.items()}
+    contents |= {"pytorch_model.bin": b"x", "modeling.py": b"x"}
+    hub.add(Repository.of("acme/mixed", contents))
+    ran = _stage("acme/mixed", "--to", f"s3://{BUCKET}", "--files", "2", "--connections", "3")
+    assert ran.exit_code == 0, ran.output
+    for told in (
+        "left out: pytorch_model.bin (pickled: loading it can run code)",
+        "left out: modeling.py (code: staged only with trust_remote_code)",
+        "with 2 files at a time over 3 connections each",
+        "a month",
+        "S3 needs no check for free space",
+    ):
+        assert told in " ".join(ran.stderr.split())
+
+
+def test_trouble_that_passes_keeps_what_is_proven(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tools.cli.staging.RetryPolicy", lambda **_: RetryPolicy(attempts=2, base_seconds=0.01)
+    )
+    hub.inject(Fault.HTML, "model-00002-of-00002.safetensors", times=99)
+    ran = _stage(MODEL, "--to", f"s3://{BUCKET}", "--files", "1")
+    assert ran.exit_code == 1
+    assert hub.fired[Fault.HTML] >= 2
+    assert "a web page came instead of the file" in ran.stderr
+    assert [key for key in _keys() if key.endswith("model-00001-of-00002.safetensors")]
+    assert not [key for key in _keys() if key.startswith("passports/")]
+
+
+def test_without_the_right_to_clear_away_the_refusal_is_still_told(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied: list[str] = []
+
+    def deny(*_: object) -> int:
+        denied.append("abort_all")
+        raise StoreUnavailableError("AccessDenied")
+
+    monkeypatch.setattr("autoscaler.aws.multipart.S3PartUploads.abort_all", deny)
+    hub.inject(Fault.WRONG_BYTES, "model-00002-of-00002.safetensors")
+    ran = _stage(MODEL, "--to", f"s3://{BUCKET}", "--files", "1")
+    assert (ran.exit_code, denied) == (1, ["abort_all"])
+    assert "IntegrityError: " in ran.stderr
+    assert "could not be removed: AccessDenied" in " ".join(ran.stderr.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autoscaler.staging.errors import UnsafeFormatError
-from autoscaler.staging.formats import Skip, judge, refuse_remote_code, require_weights
+from autoscaler.staging.formats import Skip, judge, require_weights
 
 TAKEN = [
     "model.safetensors", "MODEL.SAFETENSORS", "model.gguf", "config.json", "merges.txt",
@@ -69,22 +69,3 @@ def test_a_repository_without_safe_weights_is_refused(
 
 def test_pickles_beside_safetensors_do_not_matter() -> None:
     require_weights("acme/model", ["model.safetensors"], {"pytorch_model.bin": Skip.PICKLE})
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b'{"auto_map": {"AutoConfig": "configuration.Config"}}',
-        b'{"text_config": {"auto_map": {}}}',
-        b'{"parts": [{"auto_map": null}]}',
-        b"not json",
-        b"[" * 100_000,
-    ],
-)
-def test_configurations_that_run_code_are_refused(content: bytes) -> None:
-    with pytest.raises(UnsafeFormatError, match=r"config\.json"):
-        refuse_remote_code("config.json", content)
-
-
-def test_a_plain_configuration_passes() -> None:
-    refuse_remote_code("config.json", b'{"model_type": "llama", "note": "auto_map"}')

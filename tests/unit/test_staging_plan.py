@@ -11,6 +11,7 @@ from autoscaler.staging import plan as planning
 from autoscaler.staging.errors import (
     FileTooLargeError,
     GatedModelError,
+    HubBusyError,
     HubReplyError,
     HubUnavailableError,
     IntegrityError,
@@ -90,9 +91,23 @@ def test_a_gated_repository_without_a_token_is_refused_before_anything_is_read()
         plan_of(weights("m.safetensors"), pinned=gated)
 
 
-def test_skips_are_counted_and_the_first_are_named() -> None:
-    plan = plan_of(weights("m.safetensors"), *(weights(f"{n}.png") for n in range(70)))
-    assert (plan.skipped_count, len(plan.skipped)) == (70, 50)
+def test_skips_are_counted_and_the_dangerous_are_named_first() -> None:
+    dangerous = [weights("z.bin"), weights("z.py"), weights("z.zip")]
+    plan = plan_of(weights("m.safetensors"), *(weights(f"{n}.png") for n in range(70)), *dangerous)
+    assert (plan.skipped_count, len(plan.skipped)) == (73, 50)
+    assert [file.path for file in plan.unsafe] == ["z.bin", "z.py", "z.zip"]
+    assert plan.skipped[:3] == plan.unsafe
+
+
+def test_the_estimate_knows_of_files_at_a_time_and_connections() -> None:
+    files = [weights(f"{n}.safetensors", 10**10) for n in range(8)]
+    slow, more_files, more_connections = (
+        plan_of(*files, concurrency=concurrency, connections=connections).estimate_seconds
+        for concurrency, connections in ((1, 1), (4, 1), (1, 8))
+    )
+    assert 3900 < slow < 4100  # 80 GB at 20 MB/s
+    assert slow / 4.2 < more_files < slow / 3.8
+    assert slow / 8.2 < more_connections < slow / 7.6
 
 
 def test_an_index_that_names_a_missing_shard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +142,12 @@ def test_git_blob_oid_is_what_git_says() -> None:
         {"path": "a", "size": 1, "oid": "short"},
         {"path": "a", "size": -1, "oid": COMMIT},
         {"path": "a", "size": 1, "oid": COMMIT, "lfs": {"oid": "x", "size": 1}},
+        "x",
+        {"path": 5, "size": 1, "oid": COMMIT},
+        {"path": "a", "size": float("inf"), "oid": COMMIT},
+        {"path": "a", "size": "1", "oid": COMMIT},
+        {"path": "a", "size": True, "oid": COMMIT},
+        {"path": "a", "size": 1, "oid": COMMIT, "lfs": "x"},
     ],
 )
 def test_entries_that_make_no_sense(entry: Any) -> None:
@@ -145,10 +166,64 @@ def test_entries_that_make_no_sense(entry: Any) -> None:
         ({"ratelimit": '"resolvers";r=0;t=42'}, 42.0),
         ({"ratelimit": '"resolvers";r=10;t=42'}, None),
         ({"ratelimit": '"api";r=0;t=42', "retry-after": "60"}, 60.0),
+        ({"ratelimit": '"api";r=5;t=42, "resolvers";r=0;t=55'}, 55.0),
+        ({"ratelimit": '"resolvers";r=0;t=55, "api";r=5;t=1'}, 55.0),
+        ({"ratelimit": '"resolvers";r=0;t=55, "api";r=0;t=70'}, 70.0),
+        ({"ratelimit": '"api";t=42;r=0'}, 42.0),
+        ({"ratelimit": "api;r=0;t=280"}, 280.0),
+        ({"ratelimit": '"a,r=0;t=9";r=1;t=5'}, None),
+        ({"retry-after": "12345678901"}, 12345678901.0),
     ],
 )
 def test_what_a_reply_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert told_to_wait(headers, NOW) == seconds
+
+
+def test_the_jitter_is_full_and_stands_on_top_of_what_was_told() -> None:
+    asked: list[tuple[float, float]] = []
+
+    def jitter(low: float, high: float) -> float:
+        asked.append((low, high))
+        return 0.25
+
+    waits: list[float] = []
+    policy = RetryPolicy(attempts=9, base_seconds=1, cap_seconds=5, wait_budget_seconds=100)
+    retrier = Retrier(policy, sleep=waits.append, jitter=jitter)
+    for told in (None, None, None, 7.0):
+        retrier.wait(TransientError("busy", told), "x")
+    assert asked == [(0.0, 2.0), (0.0, 4.0), (0.0, 5.0), (0.0, 5.0)]
+    assert waits == [0.25, 0.25, 0.25, 7.25]
+
+
+def test_the_jitter_of_a_worker_is_random() -> None:
+    waits: list[float] = []
+    for _ in range(50):
+        Retrier(RetryPolicy(base_seconds=1), sleep=waits.append).wait(TransientError("x"), "x")
+    assert min(waits) < 0.5
+    assert max(waits) > 1.5
+
+
+def test_who_is_told_to_wait_longer_than_it_may_says_how_long() -> None:
+    policy = RetryPolicy(attempts=2, wait_budget_seconds=60)
+    with pytest.raises(HubBusyError, match="exceed the retry budget") as told:
+        Retrier(policy, sleep=_never).wait(TransientError("429", 200), "x")
+    assert told.value.wait_seconds >= 200
+    spent = Retrier(policy, sleep=lambda _: None)
+    spent.wait(TransientError("429", 5), "x")
+    with pytest.raises(HubBusyError, match="gave up after 2") as told:  # also after the attempts
+        spent.wait(TransientError("429", 5), "x")
+    assert told.value.wait_seconds >= 5
+
+
+def test_nobody_sleeps_into_the_end_of_its_time() -> None:
+    policy = RetryPolicy(left_seconds=lambda: 3.0)
+    assert not Retrier(policy, sleep=_never).may_wait(TransientError("busy", 4))
+    with pytest.raises(HubBusyError):
+        Retrier(policy, sleep=_never).wait(TransientError("busy", 4), "x")
+
+
+def _never(seconds: float) -> None:
+    raise AssertionError(f"slept {seconds} s")
 
 
 def test_the_budget_of_attempts_and_of_waiting() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
 from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
@@ -20,12 +21,15 @@ from rich.progress import (
 )
 
 from autoscaler.aws.weights import S3WeightStore
-from autoscaler.staging.errors import HubReplyError, StagingError
+from autoscaler.runtime.staging import PlanRequest
 from autoscaler.staging.errors import RefusedError as RefusedContentError
+from autoscaler.staging.errors import StagingError
 from autoscaler.staging.hub import DEFAULT_ENDPOINT, HubClient
 from autoscaler.staging.job import Source, StagedFile
-from autoscaler.staging.passport import discard, seal, standing_passport
+from autoscaler.staging.passport import Passport, discard, seal, standing_passport
 from autoscaler.staging.plan import StagingPlan, plan_staging
+from autoscaler.staging.retry import RetryPolicy
+from autoscaler.staging.ring import Ring
 from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
 from autoscaler.staging.verify import verify
@@ -33,6 +37,9 @@ from tools.cli import output
 from tools.cli.client import CliError, RefusedError
 
 _S3_USD_PER_GB_MONTH = 0.023  # S3 Standard, us-east-1; AWS's price page as of 2026-11
+# A person sits here and nothing is paid by the second: the Hub's longest window is five minutes.
+_WAIT_BUDGET_SECONDS = 900.0
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -51,34 +58,103 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
     """Stages a model; honours HF_ENDPOINT and HF_TOKEN. Keys are those that the stack uses, under
     the prefix of `--to` if it has one."""
     store = S3WeightStore(s3, *_place(order.to))
-    hub = HubClient(os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT), os.environ.get("HF_TOKEN"))
-    plan = None
+    _check(order)
+    sizes = _sizes(order)
     try:
+        hub = _hub()
         pinned = hub.resolve(order.model, order.revision)
         standing = standing_passport(store, order.model, pinned.commit, order.trust_remote_code)
         if standing is not None:
-            return {
-                "passport": standing.key,
-                "moved_bytes": 0,
-                "already_staged": True,
-                "seconds": 0.0,
-            }
-        plan = plan_staging(hub, pinned, order.revision, trust_remote_code=order.trust_remote_code)
-        if not quiet:
-            output.errors.print(_told(plan), highlight=False)
-        began = time.monotonic()
-        moved = _move(plan, hub, store, order, quiet)
+            return _staged(standing, moved_bytes=0, already=True)
+        plan = plan_staging(
+            hub,
+            pinned,
+            order.revision,
+            trust_remote_code=order.trust_remote_code,
+            concurrency=order.files_at_a_time,
+            connections=sizes.connections,
+        )
+    except StagingError as refused:
+        raise CliError(_sentence(refused)) from None
+    if not quiet:
+        output.errors.print(_told(plan, order, sizes), highlight=False, markup=False)
+    began = time.monotonic()
+    try:
+        moved = _move(plan, hub, store, sizes, order.files_at_a_time, quiet)
         seconds = time.monotonic() - began
         passport = seal(plan, store)
     except StagingError as refused:
-        if plan is not None and isinstance(refused, (RefusedContentError, HubReplyError)):
-            discard(plan, store)
-        raise CliError(f"{type(refused).__name__}: {refused}") from None
+        raise CliError(_sentence(refused) + _cleared(plan, store, refused)) from None
+    return _staged(
+        passport,
+        moved_bytes=moved,
+        seconds=round(seconds, 3),
+        left_out=[file.path for file in plan.unsafe],
+    )
+
+
+def _hub() -> HubClient:
+    """Raises HubReplyError for an HF_ENDPOINT or HF_TOKEN that cannot be used."""
+    return HubClient(
+        os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT,
+        os.environ.get("HF_TOKEN"),
+        policy=RetryPolicy(wait_budget_seconds=_WAIT_BUDGET_SECONDS),
+        token_place="HF_TOKEN",
+    )
+
+
+def _check(order: Order) -> None:
+    """Raises RefusedError for what is no model, or no revision."""
+    try:
+        PlanRequest(model_id=order.model, revision=order.revision)
+    except ValidationError as wrong:
+        what = ", ".join(sorted({str(error["loc"][0]) for error in wrong.errors()}))
+        told = (
+            f"--revision {order.revision!r} is no branch, tag or commit"
+            if what == "revision"
+            else f"{order.model!r} is no model of the Hub: write OWNER/NAME"
+        )
+        raise RefusedError([told]) from None
+
+
+def _sizes(order: Order) -> Sizes:
+    """Raises RefusedError for environment variables that make no sense."""
+    try:
+        sizes = Sizes.from_environment()
+    except ValueError as wrong:
+        raise RefusedError([f"STAGING_…: {wrong}"]) from None
+    return replace(sizes, connections=order.connections) if order.connections else sizes
+
+
+def _sentence(refused: StagingError) -> str:
+    return f"{type(refused).__name__}: {refused}"
+
+
+def _cleared(plan: StagingPlan, store: S3WeightStore, refused: StagingError) -> str:
+    """Clears away after a refusal; returns what a person must know of it besides."""
+    if not isinstance(refused, RefusedContentError):
+        return ""  # trouble that may pass: what lies there is proven, and is not moved again
+    try:
+        discard(plan, store)
+    except StagingError as left:
+        return f" (and what was staged of it could not be removed: {left})"
+    return ""
+
+
+def _staged(
+    passport: Passport,
+    *,
+    moved_bytes: int,
+    seconds: float = 0.0,
+    already: bool = False,
+    left_out: Sequence[str] = (),
+) -> dict[str, Any]:
     return {
         "passport": passport.key,
-        "moved_bytes": moved,
-        "already_staged": False,
-        "seconds": round(seconds, 3),
+        "moved_bytes": moved_bytes,
+        "already_staged": already,
+        "seconds": seconds,
+        "left_out": list(left_out),
     }
 
 
@@ -113,23 +189,40 @@ def _place(uri: str) -> tuple[str, str]:
     return bucket, f"{prefix}/" if prefix else ""
 
 
-def _told(plan: StagingPlan) -> str:
+def _told(plan: StagingPlan, order: Order, sizes: Sizes) -> str:
     cost = plan.total_bytes / 1e9 * _S3_USD_PER_GB_MONTH
     gated = ", gated" if plan.gated else ""
-    return (
+    lines = [
         f"{plan.model_id} at {plan.commit[:12]}: {len(plan.files)} files, "
         f"{decimal(plan.total_bytes)} ({plan.skipped_count} left out), licence "
-        f"{plan.licence or 'unknown'}{gated}; in S3 about ${cost:.2f} a month"
-    )
+        f"{plan.licence or 'unknown'}{gated}",
+        f"about {_span(plan.estimate_seconds)} with {order.files_at_a_time} files at a time over "
+        f"{sizes.connections} connections each; in S3 about ${cost:.2f} a month; no disk is used, "
+        "and S3 needs no check for free space",
+    ]
+    lines += [f"left out: {file.path} ({file.why.value})" for file in plan.unsafe[:_NAMED]]
+    if len(plan.unsafe) > _NAMED:
+        lines.append(f"left out: {len(plan.unsafe) - _NAMED} more of these kinds")
+    lines += [
+        f"code that it runs: {entry.reference} as {entry.name} ({entry.path})"
+        for entry in plan.code
+    ]
+    return "\n".join(map(_printable, lines))
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _printable(line: str) -> str:
+    """Without what a stranger's licence or class name could do to a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _move(
-    plan: StagingPlan, hub: HubClient, store: S3WeightStore, order: Order, quiet: bool
+    plan: StagingPlan, hub: HubClient, store: S3WeightStore, sizes: Sizes, files: int, quiet: bool
 ) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    sizes = Sizes.from_environment()
-    if order.connections:
-        sizes = replace(sizes, connections=order.connections)
     with Progress(
         *columns,
         TransferSpeedColumn(),
@@ -138,7 +231,7 @@ def _move(
         disable=quiet,
     ) as progress:
         whole = progress.add_task(plan.model_id, total=plan.total_bytes)
-        stop = threading.Event()
+        stop, ring = threading.Event(), Ring()
 
         def move(index: int) -> StagedFile:
             file, told = plan.files[index], 0
@@ -151,12 +244,19 @@ def _move(
                 progress.advance(whole, count)
 
             staged = stage_file(
-                file, Source.of(plan), hub, store, sizes=sizes, tell=tell, time_is_up=stop.is_set
+                file,
+                Source.of(plan),
+                hub,
+                store,
+                sizes=sizes,
+                ring=ring,
+                tell=tell,
+                time_is_up=stop.is_set,
             )
             progress.advance(whole, file.size_bytes - told)  # what lay there already
             return staged
 
-        staged = _all(move, len(plan.files), order.files_at_a_time, stop)
+        staged = _all(move, len(plan.files), files, stop)
     return sum(file.moved_bytes for file in staged)
 
 

@@ -18,9 +18,16 @@ class Fault(StrEnum):
     SERVER_ERROR = "server_error"  # 500
     WRONG_COMMIT = "wrong_commit"  # X-Repo-Commit names another one
     FOREIGN_REDIRECT = "foreign_redirect"  # 302 to a host that nobody allowed
+    ALLOWED_REDIRECT = "allowed_redirect"  # 302 to the CDN, with the same path
+    FOREIGN_PAGE = "foreign_page"  # the next page of the tree is on another host (target "page")
+    UNAUTHORIZED = "unauthorized"  # 401 and no X-Error-Code
     # where the bytes are served: the Hub, or for LFS files the CDN
     EXPIRED = "expired"  # the signed address is refused with 403
     HTML = "html"  # 200 and a web page
+    MOVED = "moved"  # 302 to somewhere else
+    ENCODED = "encoded"  # Content-Encoding, and other bytes of the right number
+    CHUNKED = "chunked"  # Transfer-Encoding: chunked in the place of a length
+    DRIP_HEADERS = "drip_headers"  # a header that does not end, a byte every 50 ms
     IGNORE_RANGE = "ignore_range"  # 200 and everything, although a range was asked for
     WRONG_RANGE = "wrong_range"  # 206 and another range
     WRONG_SIZE = "wrong_size"  # one byte more than listed
@@ -38,6 +45,9 @@ AT_THE_HUB = frozenset(
         Fault.SERVER_ERROR,
         Fault.WRONG_COMMIT,
         Fault.FOREIGN_REDIRECT,
+        Fault.ALLOWED_REDIRECT,
+        Fault.FOREIGN_PAGE,
+        Fault.UNAUTHORIZED,
     }
 )
 
@@ -73,6 +83,8 @@ class FaultPlan:
                 if (fault in AT_THE_HUB) is not at_the_hub or injection.times < 1:
                     continue
                 if fault in {Fault.IGNORE_RANGE, Fault.WRONG_RANGE} and not has_range:
+                    continue
+                if (fault is Fault.FOREIGN_PAGE) is not (target == "page"):
                     continue
                 if fnmatch.fnmatchcase(target, injection.target):
                     injection.times -= 1

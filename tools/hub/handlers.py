@@ -1,162 +1,28 @@
-"""How the Hub and its CDN answer."""
+"""What the Hub and its CDN answer."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
-import os
 import re
-import socket
-import struct
 import time
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from tools.hub.faults import Fault, Injection
+from tools.hub.faults import Fault
 from tools.hub.repository import Repository, RepositoryFile
+from tools.hub.serving import Handler
 
 if TYPE_CHECKING:
     from tools.hub.server import HubServer
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _REVISION = re.compile(r"/api/models/(?P<model>[^/]+/[^/]+)/revision/(?P<revision>[^/]+)")
 _TREE = re.compile(r"/api/models/(?P<model>[^/]+/[^/]+)/tree/(?P<revision>[^/]+)")
 _RESOLVE = re.compile(r"/(?P<model>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = 60
-    place = ""
-
-    @property
-    def hub(self) -> HubServer:
-        return self.server.hub  # type: ignore[attr-defined,no-any-return]
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet: `HubServer.seen` holds what came."""
-
-    def note(self) -> None:
-        from tools.hub.server import Seen
-
-        has_authorization = "Authorization" in self.headers
-        self.hub.record(Seen(self.place, self.path, self.headers.get("Range"), has_authorization))
-
-    def do_HEAD(self) -> None:
-        """As GET, without the body."""
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        raise NotImplementedError
-
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def refuse(self, status: int, code: str, message: str, **headers: str) -> None:
-        body = json.dumps({"error": message}).encode()
-        named = {"X_Error_Code": code, "X_Error_Message": message} if code else {}
-        self.answer(status, body, Content_Type="application/json", **named, **headers)
-
-    def serve(self, file: RepositoryFile, **headers: str) -> None:
-        """Sends the file, or the range of it that was asked for, with the trouble ordered."""
-        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        trouble = self.hub.faults.take(file.path, at_the_hub=False, has_range=bool(asked))
-        fault = trouble.fault if trouble else None
-        if fault is Fault.EXPIRED:
-            self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
-            return
-        if fault is Fault.HTML:
-            self.answer(200, b"<html>Sign in</html>", Content_Type="text/html; charset=utf-8")
-            return
-        start = int(asked[1]) if asked and fault is not Fault.IGNORE_RANGE else 0
-        if start >= file.size_bytes and start:
-            self.answer(416, Content_Range=f"bytes */{file.size_bytes}")
-            return
-        is_partial = bool(asked) and fault is not Fault.IGNORE_RANGE
-        end = file.size_bytes
-        if asked and is_partial and asked[2]:
-            end = min(end, int(asked[2]) + 1)
-        if fault is Fault.WRONG_RANGE:
-            start = start - 1 if start else 1
-        self._head(file, (start, end), is_partial, fault, headers)
-        if self.command != "HEAD":
-            self._body(file, (start, end), trouble)
-
-    def _head(
-        self,
-        file: RepositoryFile,
-        span: tuple[int, int],
-        is_partial: bool,
-        fault: Fault | None,
-        headers: dict[str, str],
-    ) -> None:
-        start, end = span
-        self.send_response(206 if is_partial else 200)
-        extra = 1 if fault is Fault.WRONG_SIZE else 0
-        self.send_header("Content-Length", str(end - start + extra))
-        self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Accept-Ranges", "bytes")
-        if is_partial:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{file.size_bytes}")
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-
-    def _body(self, file: RepositoryFile, span: tuple[int, int], trouble: Injection | None) -> None:
-        start, end = span
-        if trouble is None and not self.hub.bytes_per_second and isinstance(file.content, Path):
-            self.wfile.flush()
-            with file.content.open("rb") as content:  # the kernel sends it: for benchmarks
-                self.connection.sendfile(content, start, end - start)
-            return
-        fault = trouble.fault if trouble else None
-        cut = fault in {Fault.RESET, Fault.TRUNCATE, Fault.STALL, Fault.DRIP}
-        end = min(end, start + trouble.after_bytes) if trouble and cut else end
-        position, began = start, time.monotonic()
-        for block in file.blocks(start, end):
-            position += len(block)
-            if fault is Fault.WRONG_BYTES and position == end:
-                block = block[:-1] + bytes([block[-1] ^ 0xFF])
-            self.wfile.write(block)
-            self._throttle(position - start, began)
-        if fault is Fault.WRONG_SIZE:
-            self.wfile.write(b"!")
-        if trouble and cut:
-            self._break(file, position, trouble)
-
-    def _throttle(self, sent_bytes: int, began: float) -> None:
-        if self.hub.bytes_per_second:
-            ahead_seconds = began + sent_bytes / self.hub.bytes_per_second - time.monotonic()
-            self.hub.stopping.wait(max(0.0, ahead_seconds))
-
-    def _break(self, file: RepositoryFile, position: int, trouble: Injection) -> None:
-        self.wfile.flush()
-        if trouble.fault is Fault.STALL:
-            self.hub.stopping.wait(trouble.seconds)
-        if trouble.fault is Fault.DRIP:
-            until = time.monotonic() + trouble.seconds
-            for byte in b"".join(file.blocks(position, position + 2000)):
-                if time.monotonic() > until or self.hub.stopping.wait(0.05):
-                    break
-                self.wfile.write(bytes([byte]))
-        if trouble.fault is Fault.RESET:  # lingering for zero seconds sends RST instead of FIN
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            os.close(self.connection.detach())
-        self.close_connection = True
-
-
-class HubHandler(_Handler):
+class HubHandler(Handler):
     """`/api/models/...` and `/<model>/resolve/...`."""
 
     place = "hub"
@@ -215,6 +81,10 @@ class HubHandler(_Handler):
                 self.answer(200, b"moved", X_Repo_Commit="f" * 40)
             case Fault.FOREIGN_REDIRECT:
                 self.answer(302, Location="http://hub.example.invalid/weights")
+            case Fault.UNAUTHORIZED:
+                self.refuse(401, "", "Invalid username or password.")
+            case Fault.ALLOWED_REDIRECT:
+                self.answer(302, Location=self.hub.cdn + self.path)
         return True
 
     def _revision(self, repository: Repository, parts: dict[str, str]) -> None:
@@ -240,8 +110,10 @@ class HubHandler(_Handler):
         folders = {parent for path in repository.files for parent in _parents(path)}
         entries = [{"type": "directory", "path": path, "oid": "0" * 40} for path in sorted(folders)]
         entries += [file.entry() for file in files]
-        headers = {"Content_Type": "application/json"}
-        if start + size < len(entries):
+        headers = {"Content_Type": "application/json", "X_Repo_Commit": repository.commit}
+        if self.hub.faults.take("page", at_the_hub=True, has_range=False):
+            headers["Link"] = f'<http://hub.example.invalid{self.path}&cursor=1>; rel="next"'
+        elif start + size < len(entries):
             address = self.hub.endpoint + self.path.split("?")[0]
             more = f"recursive=true&expand=false&limit={size}&cursor={start + size}"
             headers["Link"] = f'<{address}?{more}>; rel="next"'
@@ -276,7 +148,7 @@ class HubHandler(_Handler):
         )
 
 
-class CdnHandler(_Handler):
+class CdnHandler(Handler):
     """`/lfs/<sha256>?expires=...&signature=...`, and no token ever."""
 
     place = "cdn"

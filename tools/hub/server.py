@@ -45,6 +45,7 @@ class HubServer:
         self.by_id = {repository.model_id: repository for repository in self.repositories}
         self.faults = FaultPlan()
         self.seen: list[Seen] = []
+        self.sent_bytes = 0  # of files, as they were read: also what a client never took
         self._lock = threading.Lock()
         self._servers: list[_Listener] = []
         self._threads: list[threading.Thread] = []
@@ -80,6 +81,10 @@ class HubServer:
     def record(self, seen: Seen) -> None:
         with self._lock:
             self.seen.append(seen)
+
+    def count(self, sent_bytes: int) -> None:
+        with self._lock:
+            self.sent_bytes += sent_bytes
 
     def by_sha256(self, sha256: str) -> RepositoryFile | None:
         files = (f for r in list(self.by_id.values()) for f in r.files.values())

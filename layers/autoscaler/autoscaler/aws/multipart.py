@@ -50,7 +50,7 @@ class S3PartUploads(PartUploads):
     def complete(self, key: str, upload: str, parts: int, crc64nvme: str) -> None:
         there = self._parts(key, upload)
         if [part["PartNumber"] for part in there] != list(range(1, parts + 1)):
-            raise IntegrityError(f"{key}: {len(there)} of {parts} parts are there")
+            raise UploadGoneError(f"{key}: {len(there)} of {parts} parts are there")
         self._call(
             "complete_multipart_upload",
             key,
@@ -69,12 +69,13 @@ class S3PartUploads(PartUploads):
     def abort_all(self, prefix: str) -> int:
         where = {"Bucket": self._bucket, "Prefix": self._base + prefix}
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(**where)
-        aborted = 0
-        for page in pages:
-            for upload in page.get("Uploads", ()):
-                self.abort(upload["Key"].removeprefix(self._base), upload["UploadId"])
-                aborted += 1
-        return aborted
+        try:
+            found = [upload for page in pages for upload in page.get("Uploads", ())]
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(prefix, error) from error
+        for upload in found:
+            self.abort(upload["Key"].removeprefix(self._base), upload["UploadId"])
+        return len(found)
 
     def copy(self, source_key: str, key: str, size_bytes: int, sha256: str) -> None:
         """Inside S3, part by part; S3 makes the CRC64NVME of the copy itself."""

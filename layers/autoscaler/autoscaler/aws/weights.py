@@ -11,7 +11,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..staging.errors import IntegrityError, ObjectMissingError, StoreUnavailableError
-from ..staging.store import SINGLE_PUT_BYTES, SMALL_BYTES, PartUploads, StoredObject
+from ..staging.store import (
+    SINGLE_PUT_BYTES,
+    SMALL_BYTES,
+    PartUploads,
+    StoredObject,
+    WeightStore,
+)
 from .clients import error_code, error_message
 from .multipart import SHA256_METADATA, S3PartUploads
 from .uploads import put_windows
@@ -29,6 +35,14 @@ class S3WeightStore:
         self._uploads = S3PartUploads(s3, bucket, base)
 
     @property
+    def base(self) -> str:
+        return self._base
+
+    @property
+    def whole(self) -> WeightStore:
+        return S3WeightStore(self._s3, self._bucket)
+
+    @property
     def uploads(self) -> PartUploads:
         return self._uploads
 
@@ -41,7 +55,7 @@ class S3WeightStore:
             raise _unavailable(error, key) from error
         except BotoCoreError as error:
             raise _unavailable(error, key) from error
-        return StoredObject(key, found["ContentLength"], _sha256(found))
+        return StoredObject(key, found["ContentLength"], _sha256(found), _crc64nvme(found))
 
     def put_windows(
         self, key: str, windows: Iterable[memoryview], size_bytes: int, sha256: str
@@ -73,7 +87,9 @@ class S3WeightStore:
             for page in pages:
                 for found in page.get("Contents", ()):
                     key = found["Key"].removeprefix(self._base)
-                    yield StoredObject(key, found["Size"], None)
+                    yield StoredObject(
+                        key, found["Size"], None, modified_at=found.get("LastModified")
+                    )
 
     def delete(self, key: str) -> None:
         with _translated(key):
@@ -116,6 +132,13 @@ def _sha256(found: dict[str, Any]) -> str | None:
         return None if "-" in checksum else base64.b64decode(checksum).hex()
     declared = found.get("Metadata", {}).get(SHA256_METADATA)
     return str(declared) if declared else None
+
+
+def _crc64nvme(found: dict[str, Any]) -> str | None:
+    """Of an object that has no SHA-256 of S3's own."""
+    whole = found.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    checksum = found.get("ChecksumCRC64NVME") if whole and "ChecksumSHA256" not in found else None
+    return str(checksum) if checksum else None
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from ..endpoints.queues import queue_requests
 from ..endpoints.requests import deployment
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
-from ..staging.passport import read_passport
+from ..staging.errors import PassportInvalidError
+from ..staging.passport import Passport, read_passport, require_scan
 from .settings import settings
 from .wiring import world
 
@@ -79,14 +80,31 @@ def _requests(record: EndpointRecord, weights_uri: str, passport_key: str) -> di
 
 def _facts(model_id: str, weights_uri: str, passport_key: str) -> ModelFacts:
     """From the catalogue, or from the staged config.json; the passport must be there either way."""
-    store = S3WeightStore(client("s3"), settings().weights_bucket)
+    env = settings()
+    store = S3WeightStore(client("s3"), env.weights_bucket)
     passport = read_passport(store, passport_key)
+    require_release(passport, model_id, weights_uri, env.weights_bucket, env.scanner_function_arn)
     known = known_model(model_id)
     if known is not None:
         return known
-    prefix = weights_uri.removeprefix(f"s3://{settings().weights_bucket}/")
-    config = json.loads(store.get(f"{prefix}config.json"))
+    config = json.loads(store.get(f"{passport.prefix}config.json"))
     weight_bytes = sum(
         file.size_bytes for file in passport.files if file.path.endswith(".safetensors")
     )
     return facts_from_config(config, weight_bytes)
+
+
+def require_release(
+    passport: Passport, model_id: str, weights_uri: str, bucket: str, scanner: str
+) -> None:
+    """Raises PassportInvalidError unless the passport is of these weights, and they are released.
+
+    An endpoint must not come up on one prefix with the proof of another.
+    """
+    require_scan(passport, scanner)
+    proven = f"s3://{bucket}/{passport.prefix}"
+    if proven != weights_uri or passport.model_id != model_id:
+        raise PassportInvalidError(
+            f"{passport.key} proves {passport.model_id} at {proven}, "
+            f"not {model_id} at {weights_uri}"
+        )

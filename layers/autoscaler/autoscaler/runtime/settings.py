@@ -26,6 +26,7 @@ class Settings(BaseModel):
     flow_arn_prefix: str = Field(alias="FLOW_ARN_PREFIX")
     results_bucket: str = Field(default="", alias="RESULTS_BUCKET")
     weights_bucket: str = Field(default="", alias="WEIGHTS_BUCKET")
+    scanner_function_arn: str = Field(default="", alias="SCANNER_FUNCTION_ARN")
     endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")
     dispatch_function_arn: str = Field(default="", alias="DISPATCH_FUNCTION_ARN")
     alarm_topic_arn: str = Field(default="", alias="ALARM_TOPIC_ARN")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
@@ -13,16 +15,29 @@ from botocore.exceptions import ClientError
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from ..aws.clients import client, error_code
+from ..aws.clock import SystemClock
 from ..aws.weights import S3WeightStore
+from ..staging.errors import HubBusyError, StoreUnavailableError
 from ..staging.hub import DEFAULT_ENDPOINT, DEFAULT_REDIRECT_HOSTS, HubClient
 from ..staging.job import Source
+from ..staging.leftovers import sweep_abandoned
 from ..staging.passport import Passport, discard, seal, standing_passport
 from ..staging.plan import Commit, ModelId, PlannedFile, StagingPlan, plan_staging
+from ..staging.retry import RetryPolicy
+from ..staging.sizes import Sizes
 from ..staging.transfer import stage_file
 
 # What the stack puts into a new secret until somebody fills it in.
 _NO_TOKEN = {"", "unset"}
 _TOKEN_SECONDS = 300
+# A worker that waits is paid for: what takes longer than this is left to the state machine.
+_WAIT_BUDGET_SECONDS = 60.0
+# A person looks at a command line, and its function has a minute.
+_WHILE_SOMEBODY_WAITS = RetryPolicy(attempts=3, wait_budget_seconds=15.0)
+# For the attempt after the last wait: the deadline of a receive, and some.
+_LAST_ATTEMPT_SECONDS = 45.0
+# Longer than any window of the Hub's limits; who is told more had better hear of it.
+_LONGEST_WAIT_SECONDS = 3600.0
 # Enough for one more part of a large file on a bad day, retries included.
 _HAND_OVER_MILLISECONDS = 200_000
 
@@ -65,45 +80,68 @@ class SealRequest(BaseModel):
     scanner: str = ""  # the function that found it clean
 
 
-def answer_plan(event: Any) -> dict[str, Any]:
-    """`{already_staged: True, passport: {...}}` or `{already_staged: False, plan: {...}}`."""
+def answer_plan(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, Any]:
+    """`{already_staged: True, passport: {...}}` or `{already_staged: False, plan: {...}}`; with
+    `wait_seconds` above zero neither: call again, not before that."""
     step = PlanRequest.model_validate(event)
-    pinned = hub().resolve(step.model_id, step.revision)
-    passport = standing_passport(store(), pinned.model_id, pinned.commit, step.trust_remote_code)
-    if passport is not None:
-        return {"already_staged": True, "passport": describe(passport)}
-    plan = plan_staging(hub(), pinned, step.revision, trust_remote_code=step.trust_remote_code)
-    return {"already_staged": False, "plan": plan.model_dump(mode="json"), "prefix": plan.prefix}
+    source = _patient(left_milliseconds)
+    try:
+        pinned = source.resolve(step.model_id, step.revision)
+        passport = standing_passport(
+            store(), pinned.model_id, pinned.commit, step.trust_remote_code, _scanner()
+        )
+        if passport is not None:
+            return {"wait_seconds": 0, "already_staged": True, "passport": describe(passport)}
+        plan = plan_staging(
+            source,
+            pinned,
+            step.revision,
+            trust_remote_code=step.trust_remote_code,
+            concurrency=int(os.environ.get("STAGING_CONCURRENCY") or 8),
+            connections=Sizes.from_environment().connections,
+        )
+    except HubBusyError as busy:
+        return {"wait_seconds": _told(busy)}
+    return {
+        "wait_seconds": 0,
+        "already_staged": False,
+        "plan": plan.model_dump(mode="json"),
+        "prefix": plan.prefix,
+        "left_out": [file.path for file in plan.unsafe],
+    }
 
 
 def answer_file(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, Any]:
-    """`{path, size_bytes, moved_bytes, done}`; not done: call again, it goes on from there.
+    """`{path, size_bytes, moved_bytes, done, wait_seconds}`; not done: call again, not before
+    `wait_seconds`, and it goes on from there.
 
     Raises what `stage_file` raises.
     """
     step = StageRequest.model_validate(event)
     source = Source.at(step.model_id, step.commit, step.trust_remote_code)
-    staged = stage_file(
-        step.file,
-        source,
-        hub(),
-        store(),
-        time_is_up=lambda: left_milliseconds() < _HAND_OVER_MILLISECONDS,
-    )
-    return {
-        "path": staged.path,
-        "size_bytes": staged.size_bytes,
-        "moved_bytes": staged.moved_bytes,
-        "done": staged.done,
-    }
+    told = {"path": step.file.path, "size_bytes": step.file.size_bytes}
+    try:
+        staged = stage_file(
+            step.file,
+            source,
+            _patient(left_milliseconds),
+            store(),
+            time_is_up=lambda: left_milliseconds() < _HAND_OVER_MILLISECONDS,
+        )
+    except HubBusyError as busy:
+        return {**told, "moved_bytes": 0, "done": False, "wait_seconds": _told(busy)}
+    return {**told, "moved_bytes": staged.moved_bytes, "done": staged.done, "wait_seconds": 0}
 
 
 def answer_seal(event: Any) -> dict[str, Any]:
     """After "seal" what `describe` says; after "discard" `{discarded: objects}`."""
     step = SealRequest.model_validate(event)
     if step.step == "discard":
-        return {"discarded": discard(step.plan, store())}
-    return describe(seal(step.plan, store(), scanned_by=step.scanner or None))
+        return {"discarded": discard(step.plan, store(), step.scanner)}
+    told = describe(seal(step.plan, store(), scanned_by=step.scanner or None))
+    with suppress(StoreUnavailableError):  # the next seal of this model tries again
+        sweep_abandoned(store(), step.plan.model_id, SystemClock().now())
+    return told
 
 
 def describe(passport: Passport) -> dict[str, Any]:
@@ -123,12 +161,30 @@ def describe(passport: Passport) -> dict[str, Any]:
 def resolve_commit(model_id: str, revision: str) -> str:
     """The commit that a branch or tag means now; raises a HubError.
 
-    Anybody may see a gated repository, but not read it: so its config.json is opened as well.
+    Anybody may see a gated repository, but not read it: so one of its files is asked for as well.
     """
-    pinned = hub().resolve(model_id, revision)
+    source = hub().within(_WHILE_SOMEBODY_WAITS)
+    pinned = source.resolve(model_id, revision)
     if pinned.gated:
-        hub().open(model_id, pinned.commit, "config.json").close()
+        source.check_access(model_id, pinned.commit)
     return pinned.commit
+
+
+def _patient(left_milliseconds: Callable[[], int]) -> HubClient:
+    """The Hub, for an invocation that has so much time left."""
+    return hub().within(
+        RetryPolicy(
+            wait_budget_seconds=_WAIT_BUDGET_SECONDS,
+            left_seconds=lambda: left_milliseconds() / 1000 - _LAST_ATTEMPT_SECONDS,
+        )
+    )
+
+
+def _told(busy: HubBusyError) -> int:
+    """Whole seconds for a Wait state; raises the error itself when nobody should wait that long."""
+    if busy.wait_seconds > _LONGEST_WAIT_SECONDS:
+        raise busy
+    return math.ceil(busy.wait_seconds)
 
 
 @cache
@@ -150,6 +206,11 @@ def _hub(_period: int) -> HubClient:
         token=_token(os.environ.get("HUB_TOKEN_SECRET", "")),
         redirect_hosts=tuple(hosts.split()) or DEFAULT_REDIRECT_HOSTS,
     )
+
+
+def _scanner() -> str:
+    """The function that must have seen weights before they are released; empty: none."""
+    return os.environ.get("SCANNER_FUNCTION_ARN", "")
 
 
 def _bucket() -> str:

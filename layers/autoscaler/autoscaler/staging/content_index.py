@@ -1,35 +1,52 @@
-"""Which key holds the content of a SHA-256, so that no revision moves the same bytes twice.
+"""Which key holds a content, so that no revision and no other prefix moves the same bytes twice.
 
-Written for sealed weights only. A pointer is a hint: what it points to is looked at before it is
-copied.
+Written for sealed weights only, one index for the whole bucket. A pointer is a hint: what it
+points to is looked at before it is copied. It says as which format the content was checked, and
+serves that format alone: the same bytes under another name have not been looked at.
 """
 
 from __future__ import annotations
 
-from .errors import IntegrityError, ObjectMissingError
+from contextlib import suppress
+from pathlib import PurePosixPath
+
+from .errors import IntegrityError, ObjectMissingError, StoreUnavailableError
+from .formats import WEIGHTS
+from .plan import PlannedFile
+from .proof import prove
 from .store import WeightStore
 
 _LONGEST_KEY_BYTES = 1024
 
 
-def pointer_key(sha256: str) -> str:
-    return f"contents/{sha256}"
+def pointer_key(file: PlannedFile) -> str:
+    """By SHA-256, or by git's own checksum for what the Hub keeps outside LFS."""
+    suffix = PurePosixPath(file.path).suffix.lower()
+    checked_as = suffix.removeprefix(".") if suffix in WEIGHTS else "plain"
+    return f"contents/{checked_as}/{file.sha256 or f'git-{file.git_oid}'}"
 
 
-def remember(store: WeightStore, sha256: str, key: str) -> None:
-    """Says that the content lies under this key."""
-    store.put_bytes(pointer_key(sha256), key.encode())
+def remember(store: WeightStore, file: PlannedFile, key: str) -> None:
+    """Says that the content lies under this key; who may not write there leaves no hint."""
+    with suppress(StoreUnavailableError):
+        store.whole.put_bytes(pointer_key(file), (store.base + key).encode())
 
 
-def find_copy(store: WeightStore, sha256: str, size_bytes: int, key: str) -> bool:
-    """Copies the content from where it lies to `key`; False when it lies nowhere."""
+def find_copy(store: WeightStore, file: PlannedFile, key: str) -> str | None:
+    """Copies the content from where it lies to `key` and returns its SHA-256.
+
+    None when it lies nowhere, or where this account may not read: then it is moved.
+    """
+    whole, target = store.whole, store.base + key
     try:
-        source = store.get(pointer_key(sha256), _LONGEST_KEY_BYTES).decode()
-    except (ObjectMissingError, IntegrityError, UnicodeDecodeError):
-        return False
-    stored = store.head(source) if source != key else None
-    if stored is None or (stored.sha256, stored.size_bytes) != (sha256, size_bytes):
-        return False
-    store.copy(source, key, size_bytes, sha256)
-    copied = store.head(key)
-    return copied is not None and (copied.sha256, copied.size_bytes) == (sha256, size_bytes)
+        source = whole.get(pointer_key(file), _LONGEST_KEY_BYTES).decode()
+        sha256 = prove(file, source, whole) if source != target else None
+        if sha256 is None:
+            return None
+        whole.copy(source, target, file.size_bytes, sha256)
+    except (ObjectMissingError, IntegrityError, StoreUnavailableError, UnicodeDecodeError):
+        return None
+    copied = whole.head(target)
+    if copied is None or (copied.sha256, copied.size_bytes) != (sha256, file.size_bytes):
+        return None
+    return sha256

@@ -11,16 +11,18 @@ import ctypes
 import ctypes.util
 import hashlib
 import re
+import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .errors import DigestUnavailableError
+
 # struct SHA256state_st: eight words of state, two of length, sixteen of data, two counters.
 _CONTEXT_BYTES = 112
-
-
-class DigestUnavailableError(RuntimeError):
-    """OpenSSL's library is not there: a large file cannot be checkpointed."""
+_BLOCK_BYTES = 64
+_DIGEST_BYTES = 32
+_PAIR = struct.Struct("=II")
 
 
 class ResumableSha256:
@@ -32,10 +34,17 @@ class ResumableSha256:
 
     @classmethod
     def resume(cls, state: str) -> ResumableSha256:
-        """Raises ValueError for what `state` did not write."""
+        """Raises ValueError for what `state` did not write: OpenSSL believes its counters, and
+        would write past the block."""
         content = base64.b64decode(state, validate=True)
         if len(content) != _CONTEXT_BYTES:
             raise ValueError(f"a SHA-256 state has {_CONTEXT_BYTES} bytes, not {len(content)}")
+        bits = _bits(content)
+        held, digest_bytes = _PAIR.unpack(content[-_PAIR.size :])
+        if held >= _BLOCK_BYTES or digest_bytes != _DIGEST_BYTES:
+            raise ValueError("the counters of this SHA-256 state are impossible")
+        if bits % 8 or bits // 8 % _BLOCK_BYTES != held:
+            raise ValueError("this SHA-256 state contradicts itself")
         digest = cls()
         ctypes.memmove(digest._context, content, _CONTEXT_BYTES)
         return digest
@@ -44,6 +53,11 @@ class ResumableSha256:
     def state(self) -> str:
         """Base64; for a machine of the same byte order."""
         return base64.b64encode(bytes(self._context)).decode()
+
+    @property
+    def position(self) -> int:
+        """Bytes that it has seen."""
+        return _bits(bytes(self._context)) // 8
 
     def update(self, window: memoryview) -> None:
         """Takes writable memory as it is; the interpreter's lock is free meanwhile."""
@@ -55,6 +69,11 @@ class ResumableSha256:
         digest = (ctypes.c_uint8 * 32)()
         _openssl().SHA256_Final(digest, copy)
         return bytes(digest).hex()
+
+
+def _bits(context: bytes) -> int:
+    low, high = _PAIR.unpack_from(context, 32)
+    return int(high << 32 | low)
 
 
 @cache

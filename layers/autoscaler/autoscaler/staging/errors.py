@@ -7,6 +7,7 @@
     │   ├── GatedModelError          a licence must be accepted, a token given
     │   ├── HubReplyError            an answer that the Hub would not give
     │   └── HubUnavailableError      throttled, broken or silent        (try again later)
+    │       └── HubBusyError         it named a time                    (not before that)
     ├── RefusedError
     │   ├── UnsafeNameError          a file name that could escape or collide
     │   ├── UnsafeFormatError        a format that can run code, or no weights at all
@@ -18,9 +19,11 @@
     │   └── PassportInvalidError     sealed, and no longer true
     ├── ObjectMissingError           an object that must be in the bucket is not
     ├── UploadGoneError              a multipart upload that somebody ended
+    ├── DigestUnavailableError       this machine cannot checkpoint a checksum
     └── StoreUnavailableError        the bucket did not answer          (try again later)
 
-The state machine retries the two that say "try again later" by their class names.
+The state machine retries the two that say "try again later" by their class names, and waits as
+long as a HubBusyError says. Only a RefusedError clears away what has been staged so far.
 """
 
 
@@ -45,11 +48,19 @@ class GatedModelError(HubError):
 
 
 class HubReplyError(HubError):
-    """An answer that makes no sense: refused, not retried."""
+    """An answer that makes no sense: not retried, and what is proven already stays."""
 
 
 class HubUnavailableError(HubError):
     """The Hub is throttling, broken or silent, and the retry budget is spent."""
+
+
+class HubBusyError(HubUnavailableError):
+    """The Hub said how long to wait, and that is longer than this worker may."""
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
 
 
 class RefusedError(StagingError):
@@ -86,6 +97,10 @@ class PassportMissingError(PassportError):
 
 class PassportInvalidError(PassportError):
     """A passport that contradicts itself or the bucket."""
+
+
+class DigestUnavailableError(StagingError):
+    """OpenSSL's library is not there: a large file cannot be checkpointed."""
 
 
 class UploadGoneError(StagingError):

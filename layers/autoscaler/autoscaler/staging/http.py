@@ -7,13 +7,16 @@ the CPU.
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
+import math
+import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Self
+from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import HubReplyError
@@ -103,6 +106,14 @@ class Reply:
         self._connection.close()
 
 
+def refuse_other_than_bytes(headers: Mapping[str, str]) -> None:
+    """Raises TransientError for a web page or an encoded body: a proxy's, not the file's."""
+    if headers.get("content-type", "").startswith("text/html"):
+        raise TransientError("a web page came instead of the file")
+    if headers.get("content-encoding", "identity") != "identity":
+        raise TransientError("it came encoded, although plain bytes were asked for")
+
+
 def describe(trouble: BaseException) -> str:
     """What happened, for people."""
     if isinstance(trouble, TimeoutError):
@@ -130,11 +141,44 @@ def request(url: str, headers: Mapping[str, str], deadline_seconds: float) -> Re
 
 
 def connect(origin: Origin, deadline_seconds: float) -> http.client.HTTPConnection:
+    """A connection whose replies' heads, too, must have come before the deadline."""
+    connection: http.client.HTTPConnection
     if origin.scheme == "https":
-        return http.client.HTTPSConnection(
+        connection = http.client.HTTPSConnection(
             origin.host, origin.port, timeout=deadline_seconds, context=_tls()
         )
-    return http.client.HTTPConnection(origin.host, origin.port, timeout=deadline_seconds)
+    else:
+        connection = http.client.HTTPConnection(origin.host, origin.port, timeout=deadline_seconds)
+    connection.response_class = _Response
+    return connection
+
+
+class _Response(http.client.HTTPResponse):
+    """A socket's timeout is for one receive, and starts anew with every byte of a header."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self._socket = _DatedSocket(sock)
+        self.fp = io.BufferedReader(self._socket)
+
+    def begin(self) -> None:
+        super().begin()
+        self._socket.until = math.inf  # whoever reads the body has a deadline of their own
+
+
+class _DatedSocket(socket.SocketIO):
+    """What a socket gives, until a moment."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock._io_refs += 1  # type: ignore[attr-defined]  # as makefile does; closing gives it back
+        super().__init__(sock, "r")
+        self.until = time.monotonic() + (sock.gettimeout() or math.inf)
+
+    def readinto(self, b: Any) -> int | None:
+        if time.monotonic() > self.until:
+            raise TimeoutError
+        return super().readinto(b)
 
 
 @cache

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote, urljoin
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urljoin, urlsplit
 
 from .errors import (
     HubError,
     HubReplyError,
     IntegrityError,
 )
-from .http import Origin, Reply, request, safe_address
-from .hub_files import COMMIT, HubFile, Revision, licence_of, parse_file
-from .hub_replies import refuse_reply
+from .http import Origin, Reply, refuse_other_than_bytes, request, safe_address
+from .hub_files import COMMIT, HubFile, Revision, is_folder, licence_of, parse_file
+from .hub_replies import STACK_TOKEN, Token, refuse_reply
 from .retry import Retrier, RetryPolicy, TransientError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
@@ -30,6 +31,7 @@ _MAX_PAGES = 200
 _AGENT = {"User-Agent": "llm-endpoint-autoscaler"}
 _TOKEN = re.compile(r"[!-~]{1,512}")
 _NEXT_PAGE = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,33 @@ class HubClient:
         redirect_hosts: tuple[str, ...] = DEFAULT_REDIRECT_HOSTS,
         policy: RetryPolicy | None = None,
         deadline_seconds: float = 30.0,
+        token_place: str = STACK_TOKEN,
     ) -> None:
-        """`deadline_seconds` is for each receive. Raises HubReplyError for an unusable endpoint."""
+        """`deadline_seconds` is for the head of a reply, and for each receive of its body.
+
+        `token_place` is where a person puts the token. Raises HubReplyError for an unusable
+        endpoint or token.
+        """
         self.endpoint = endpoint.rstrip("/")
         self._origin = Origin.of(self.endpoint)
         if self._origin.scheme != "https" and not self._origin.is_loopback:
             raise HubReplyError(f"HF_ENDPOINT {self.endpoint}: plain http only on loopback")
         if token and not _TOKEN.fullmatch(token):
-            raise HubReplyError("the Hugging Face token is not one: it has spaces or line breaks")
+            raise HubReplyError(f"what is in {token_place} is no token: it has spaces or breaks")
         self._token = token
+        self.token = Token(bool(token), token_place)
         self._redirect_hosts = tuple(host.lower() for host in redirect_hosts)
         self.policy = policy or RetryPolicy()
         self.deadline_seconds = deadline_seconds
 
     def __repr__(self) -> str:
-        return f"HubClient({self.endpoint!r}, token={'given' if self._token else 'none'})"
+        return f"HubClient({self.endpoint!r}, token={'given' if self.token.given else 'none'})"
 
-    @property
-    def has_token(self) -> bool:
-        return bool(self._token)
+    def within(self, policy: RetryPolicy) -> Self:
+        """The same Hub, with another patience."""
+        again = copy.copy(self)
+        again.policy = policy
+        return again
 
     def resolve(self, model_id: str, revision: str) -> Revision:
         """Pins a branch, tag or commit.
@@ -77,25 +87,32 @@ class HubClient:
         Raises ModelNotFoundError, RevisionNotFoundError, GatedModelError, HubUnavailableError.
         """
         url = f"{self._api(model_id)}/revision/{quote(revision, safe='')}"
-        found, _ = self._json(url, f"{model_id} at {revision}")
+        found, _ = self._json(url, f"{model_id} at {revision}", None)
         commit = found.get("sha") if isinstance(found, dict) else None
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise HubReplyError(f"{model_id} at {revision}: the Hub named no commit")
         return Revision(model_id, commit, bool(found.get("gated")), licence_of(found))
 
     def tree(self, model_id: str, commit: str) -> Iterator[HubFile]:
-        """All files at a commit, page by page."""
+        """All files at a commit, page by page, each page of that very commit."""
         query = f"recursive=true&expand=false&limit={PAGE_ENTRIES}"
         url: str | None = f"{self._api(model_id)}/tree/{commit}?{query}"
         for _ in range(_MAX_PAGES):
-            entries, headers = self._json(url or "", f"the file list of {model_id}")
+            entries, headers = self._json(url or "", f"the file list of {model_id}", commit)
             if not isinstance(entries, list):
                 raise HubReplyError(f"{model_id}: the Hub's file list is not a list")
-            yield from (parse_file(entry) for entry in entries if entry.get("type") != "directory")
+            yield from (parse_file(entry) for entry in entries if not is_folder(entry))
             url = self._next_page(url or "", headers)
             if url is None:
                 return
         raise HubReplyError(f"{model_id}: the Hub's file list does not end")
+
+    def check_access(self, model_id: str, commit: str) -> None:
+        """Asks for a file; raises GatedModelError when the token opens none."""
+        file = next((file for file in self.tree(model_id, commit) if file.size_bytes), None)
+        if file is not None:
+            path = file.path
+            self.retried(lambda: self.locate(model_id, commit, path), model_id)
 
     def open(self, model_id: str, commit: str, path: str, offset: int = 0) -> Reply:
         """A reply that streams the file from `offset`; one attempt, TransientError if in vain."""
@@ -103,9 +120,10 @@ class HubClient:
         reply = self._follow(url, {"Range": f"bytes={offset}-"} if offset else {}, commit)
         try:
             if reply.status not in {200, 206}:
-                refuse_reply(reply.status, reply.headers, f"{model_id}/{path}", self.has_token)
-            if reply.headers.get("content-type", "").startswith("text/html"):
-                raise HubReplyError(f"{model_id}/{path}: a web page came instead of the file")
+                refuse_reply(
+                    reply.status, reply.headers, f"{model_id}/{path}", self.token, is_listed=True
+                )
+            refuse_other_than_bytes(reply.headers)
         except BaseException:
             reply.close()
             raise
@@ -128,7 +146,7 @@ class HubClient:
                     continue
                 if reply.status not in {200, 206}:
                     what = f"{model_id}/{path}"
-                    refuse_reply(reply.status, reply.headers, what, self.has_token)
+                    refuse_reply(reply.status, reply.headers, what, self.token, is_listed=True)
             finally:
                 reply.close()
             return Location(url, {**_AGENT, **self._credentials(url)}, at_home=True)
@@ -141,25 +159,31 @@ class HubClient:
     def _api(self, model_id: str) -> str:
         return f"{self.endpoint}/api/models/{quote(model_id)}"
 
-    def _json(self, url: str, what: str) -> tuple[Any, Mapping[str, str]]:
+    def _json(self, url: str, what: str, commit: str | None) -> tuple[Any, Mapping[str, str]]:
+        return self.retried(lambda: self._json_once(url, what, commit), what)
+
+    def retried(self, attempt: Callable[[], Done], what: str) -> Done:
+        """What `attempt` returns at last; HubUnavailableError when the budget is spent."""
         retrier = Retrier(self.policy)
         while True:
             try:
-                return self._json_once(url, what)
+                return attempt()
             except TransientError as trouble:
                 retrier.wait(trouble, what)
 
-    def _json_once(self, url: str, what: str) -> tuple[Any, Mapping[str, str]]:
-        reply = self._follow(url, {}, None)
+    def _json_once(self, url: str, what: str, commit: str | None) -> tuple[Any, Mapping[str, str]]:
+        reply = self._follow(url, {}, commit)
         try:
             if reply.status != 200:
-                refuse_reply(reply.status, reply.headers, what, self.has_token)
+                refuse_reply(reply.status, reply.headers, what, self.token)
             body = _whole(reply, what)
         finally:
             reply.close()
         try:
             return json.loads(body), reply.headers
-        except ValueError as wrong:
+        except (ValueError, RecursionError) as wrong:
+            if reply.headers.get("content-type", "").startswith("text/html"):
+                raise TransientError("a web page came instead of an answer") from wrong
             raise HubReplyError(f"{what}: the Hub's answer is not JSON") from wrong
 
     def _follow(self, url: str, headers: Mapping[str, str], commit: str | None) -> Reply:
@@ -204,6 +228,8 @@ class HubClient:
         target: str = urljoin(url, match[1])
         if Origin.of(target) != self._origin:
             raise HubReplyError("the Hub's next page of files is on another host")
+        if urlsplit(target).path != urlsplit(url).path:
+            raise IntegrityError("the Hub's next page of files is of another model or commit")
         return target
 
 

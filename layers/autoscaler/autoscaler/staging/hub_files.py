@@ -41,21 +41,32 @@ def licence_of(found: Mapping[str, Any]) -> str | None:
     return str(licence) if licence else None
 
 
+def is_folder(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("type") == "directory"
+
+
 def parse_file(entry: Any) -> HubFile:
+    """Raises HubReplyError for anything that is not a file's path, size and checksums."""
     try:
         lfs = entry.get("lfs")
         file = HubFile(
             path=entry["path"],
-            size_bytes=int(lfs["size"] if lfs else entry["size"]),
+            size_bytes=lfs["size"] if lfs else entry["size"],
             git_oid=str(entry["oid"]),
             sha256=str(lfs["oid"]).removeprefix("sha256:") if lfs else None,
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as wrong:
-        raise HubReplyError(f"an entry of the Hub's file list makes no sense: {entry}") from wrong
+    except (AttributeError, KeyError, TypeError) as wrong:
+        raise HubReplyError(_senseless(entry)) from wrong
     checksum_is_hex = file.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", file.sha256)
-    if not checksum_is_hex or not COMMIT.fullmatch(file.git_oid) or file.size_bytes < 0:
-        raise HubReplyError(f"an entry of the Hub's file list makes no sense: {entry}")
+    size_is_one = type(file.size_bytes) is int and file.size_bytes >= 0
+    path_is_text = isinstance(file.path, str)
+    if not (checksum_is_hex and size_is_one and path_is_text and COMMIT.fullmatch(file.git_oid)):
+        raise HubReplyError(_senseless(entry))
     return file
+
+
+def _senseless(entry: Any) -> str:
+    return f"an entry of the Hub's file list makes no sense: {ascii(entry)[:300]}"
 
 
 def verify_small(file: HubFile, content: bytes) -> str:

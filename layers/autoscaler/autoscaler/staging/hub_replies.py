@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NoReturn
 
 from .errors import (
@@ -15,51 +16,59 @@ from .errors import (
 from .retry import TransientError, told_to_wait
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Of a file that the Hub itself listed these are odd, unless X-Error-Code says more.
+_ODD_FOR_A_FILE = frozenset({401, 403, 404, 416})
+STACK_TOKEN = "the stack's Hugging Face secret (the one named by HUB_TOKEN_SECRET)"
 
 
-def refuse_reply(status: int, headers: Mapping[str, str], what: str, has_token: bool) -> NoReturn:
+@dataclass(frozen=True)
+class Token:
+    """Whether there is one, and where a person puts it."""
+
+    given: bool
+    place: str = STACK_TOKEN
+
+
+def refuse_reply(
+    status: int, headers: Mapping[str, str], what: str, token: Token, *, is_listed: bool = False
+) -> NoReturn:
     """Raises what the reply means; `headers` has lower-case names.
 
-    `X-Error-Code` is how the Hub tells its refusals apart.
-
-    A signed download address that expired answers 403 from the CDN, without that header: the
-    next attempt gets a new address.
+    `X-Error-Code` is how the Hub tells its refusals apart. `is_listed`: it is about a file of a
+    list that the Hub gave, so a bare refusal of it is trouble that may pass. So is a 403 without
+    that header: a signed download address that expired; the next attempt gets a new one.
     """
     code = headers.get("x-error-code", "")
     match code:
         case "GatedRepo":
-            raise GatedModelError(gate_sentence(what, has_token))
+            raise GatedModelError(gate_sentence(what, token))
         case "RevisionNotFound":
             raise RevisionNotFoundError(f"{what}: the repository has no such revision")
         case "EntryNotFound":
             raise IntegrityError(f"{what}: listed by the Hub, but not there")
         case "RepoNotFound":
-            raise ModelNotFoundError(_absent(what, has_token))
+            raise ModelNotFoundError(_absent(what, token))
     if status in _RETRIED or (status == 403 and not code):
         raise TransientError(f"HTTP {status}", told_to_wait(headers))
-    if status == 401 and has_token and not code:
-        raise HubReplyError(f"{what}: the Hub does not accept the token in HUB_TOKEN_SECRET")
+    if is_listed and not code and status in _ODD_FOR_A_FILE:
+        raise TransientError(f"HTTP {status} for a file that the Hub lists", told_to_wait(headers))
+    if status == 401 and token.given and not code:
+        raise HubReplyError(f"{what}: the Hub does not accept the token in {token.place}")
     if status in {401, 404}:
-        raise ModelNotFoundError(_absent(what, has_token))
-    if status == 416:
-        raise IntegrityError(f"{what}: shorter than the Hub's file list says")
+        raise ModelNotFoundError(_absent(what, token))
     raise HubReplyError(f"{what}: the Hub answered HTTP {status} {code}".rstrip())
 
 
-def gate_sentence(what: str, has_token: bool) -> str:
+def gate_sentence(what: str, token: Token) -> str:
     """What a person has to do about a gated repository."""
-    if has_token:
+    if token.given:
         return (
-            f"{what} is gated, and the token in the stack's Hugging Face secret "
-            "(HUB_TOKEN_SECRET) has no access: accept the model's terms on its page with the "
-            "account of that token"
+            f"{what} is gated, and the token in {token.place} has no access: accept the model's "
+            "terms on its page with the account of that token"
         )
-    return (
-        f"{what} is gated: accept its terms on the Hub, then put a read token into the stack's "
-        "Hugging Face secret (the one named by HUB_TOKEN_SECRET)"
-    )
+    return f"{what} is gated: accept its terms on the Hub, then put a read token into {token.place}"
 
 
-def _absent(what: str, has_token: bool) -> str:
-    known = "the token may not read it" if has_token else "it is private and no token is set"
+def _absent(what: str, token: Token) -> str:
+    known = "the token may not read it" if token.given else "it is private and no token is set"
     return f"{what}: there is no such model on the Hub, or {known}"

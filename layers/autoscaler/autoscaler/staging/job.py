@@ -11,6 +11,7 @@ from .errors import IntegrityError
 from .gguf_header import GgufCheck
 from .hub import HubClient
 from .plan import PlannedFile, StagingPlan, weights_prefix
+from .ring import Ring
 from .safetensors_header import SafetensorsCheck
 from .sizes import Sizes
 from .store import WeightStore
@@ -47,14 +48,16 @@ class Source:
     model_id: str
     commit: str
     prefix: str
+    trust_remote_code: bool
 
     @classmethod
     def of(cls, plan: StagingPlan) -> Source:
-        return cls(plan.model_id, plan.commit, plan.prefix)
+        return cls.at(plan.model_id, plan.commit, plan.trust_remote_code)
 
     @classmethod
     def at(cls, model_id: str, commit: str, trust_remote_code: bool) -> Source:
-        return cls(model_id, commit, weights_prefix(model_id, commit, trust_remote_code))
+        prefix = weights_prefix(model_id, commit, trust_remote_code)
+        return cls(model_id, commit, prefix, trust_remote_code)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Job:
     hub: HubClient
     store: WeightStore
     sizes: Sizes
+    ring: Ring
     tell: Callable[[int], None]  # bytes that have passed
     time_is_up: Callable[[], bool]
 
@@ -86,7 +90,7 @@ def check_for(file: PlannedFile) -> Check | None:
         case ".safetensors":
             return SafetensorsCheck(file.path, file.size_bytes)
         case ".gguf":
-            return GgufCheck(file.path)
+            return GgufCheck(file.path, file.size_bytes)
     return None
 
 

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .digests import ResumableSha256, crc64nvme, crc64nvme_text
 from .errors import (
-    HubReplyError,
     IntegrityError,
     ObjectMissingError,
     RefusedError,
@@ -56,10 +55,10 @@ def stage_large(job: Job, sha256: str) -> StagedFile:
     job.tell(mark.position)
     try:
         return _go_on(job, mark)
-    except UploadGoneError as gone:  # somebody aborted it: from the start, next time
-        job.store.delete(checkpoint_key(job.key))
+    except UploadGoneError as gone:  # somebody ended it: from the start, next time
+        discard_large(job.store, job.key, mark.upload)
         raise StoreUnavailableError(str(gone)) from gone
-    except (RefusedError, HubReplyError):
+    except RefusedError:
         discard_large(job.store, job.key, mark.upload)
         raise
 
@@ -71,12 +70,25 @@ def discard_large(store: WeightStore, key: str, upload: str) -> None:
 
 
 def _standing(job: Job, sha256: str) -> Checkpoint | None:
+    """The checkpoint, if it can be gone on from; one that cannot is removed with its upload."""
     try:
         mark = Checkpoint.model_validate_json(job.store.get(checkpoint_key(job.key), SMALL_BYTES))
     except (ObjectMissingError, IntegrityError, ValidationError):
         return None
-    same = (mark.sha256, mark.size_bytes) == (sha256, job.file.size_bytes)
-    return mark if same else None
+    if _fits(mark, job, sha256):
+        return mark
+    discard_large(job.store, job.key, mark.upload)
+    return None
+
+
+def _fits(mark: Checkpoint, job: Job, sha256: str) -> bool:
+    wanted = (sha256, job.file.size_bytes, job.sizes.part_bytes_of(job.file.size_bytes))
+    if (mark.sha256, mark.size_bytes, mark.part_bytes) != wanted:
+        return False
+    try:
+        return ResumableSha256.resume(mark.sha256_state).position == mark.position
+    except ValueError:
+        return False
 
 
 def _begun(job: Job, sha256: str) -> Checkpoint:
@@ -137,6 +149,7 @@ def _parts(job: Job, mark: Checkpoint) -> Windows | None:
         start=mark.position,
         connections=job.sizes.connections,
         window_bytes=mark.part_bytes,
+        ring=job.ring,
     )
 
 

@@ -12,14 +12,24 @@ from .errors import UnsafeNameError
 # S3 takes 1024 bytes a key; the prefix needs up to 260 of them.
 _MAX_NAME_BYTES = 700
 _DECODINGS = 3
+# Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt) beyond category Cf:
+# joiners, fillers and variation selectors, which no font shows.
+_IGNORABLE = (
+    (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065),
+    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF),
+)  # fmt: skip
 
 
 def check_names(paths: Iterable[str]) -> None:
-    """Raises UnsafeNameError naming the first path that is unsafe or collides with another."""
+    """Raises UnsafeNameError naming the first path that is unsafe or collides with another.
+
+    They collide when somebody could take them for the same: decoded, without regard to case, and
+    with compatible characters (a full-width letter, a ligature) as the plain ones.
+    """
     seen: dict[str, str] = {}
     for path in paths:
         check_name(path)
-        normal = unicodedata.normalize("NFC", path)
+        normal = _normal(path)
         if normal in seen:
             raise UnsafeNameError(f"{path!r} and {seen[normal]!r} are the same name")
         seen[normal] = path
@@ -35,7 +45,7 @@ def check_name(path: str) -> None:
         raise UnsafeNameError(f"a file name of more than {_MAX_NAME_BYTES} bytes: {path[:80]!r}…")
     decoded = path
     for _ in range(_DECODINGS):
-        why = _unsafe(decoded)
+        why = _unsafe(decoded) or _unsafe(unicodedata.normalize("NFKC", decoded))
         if why:
             raise UnsafeNameError(f"the file name {path!r} {why}")
         again = unquote(decoded)
@@ -60,6 +70,18 @@ def _unsafe(path: str) -> str | None:
     return next((why for is_so, why in checks if is_so), None)
 
 
+def _normal(path: str) -> str:
+    for _ in range(_DECODINGS):
+        path = unicodedata.normalize(
+            "NFKC", unicodedata.normalize("NFKC", unquote(path)).casefold()
+        )
+    return path
+
+
 def _has_control(path: str) -> bool:
     # Cc control, Cf format (direction marks, zero width), Cs surrogates, Zl and Zp line breaks.
-    return any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in path)
+    return any(
+        unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        or any(first <= ord(char) <= last for first, last in _IGNORABLE)
+        for char in path
+    )

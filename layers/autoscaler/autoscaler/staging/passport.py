@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -16,13 +17,25 @@ from .content_index import remember
 from .errors import (
     IntegrityError,
     ObjectMissingError,
+    PassportError,
     PassportInvalidError,
     PassportMissingError,
+    StoreUnavailableError,
 )
+from .gates import check_files
 from .large import CHECKPOINTS
-from .plan import Commit, ModelId, Sha256, StagingPlan, passport_key, weights_prefix
+from .plan import (
+    Commit,
+    ModelId,
+    PlannedFile,
+    Sha256,
+    StagingPlan,
+    passport_key,
+    weights_prefix,
+)
+from .proof import prove
+from .remote_code import CodeEntry
 from .store import SMALL_BYTES, WeightStore
-from .transfer import prove
 
 
 class PassportFile(BaseModel):
@@ -33,6 +46,8 @@ class PassportFile(BaseModel):
     path: str
     size_bytes: Annotated[int, Field(gt=0)]
     sha256: Sha256
+    # Of a file that S3 keeps no SHA-256 of: S3's own checksum when it was sealed.
+    crc64nvme: str | None = None
 
 
 class Passport(BaseModel):
@@ -49,6 +64,7 @@ class Passport(BaseModel):
     formats: tuple[str, ...]
     licence: str | None
     gated: bool
+    code: tuple[CodeEntry, ...] = ()  # what a trusted repository says to run
     scanned_by: str | None = None  # the user's own scanner, if there is one
     created_at: datetime
     tool_version: str
@@ -73,20 +89,46 @@ def seal(
 
     Raises IntegrityError otherwise. Sealing again gives the same proof with a new time.
     """
+    check_files(plan.files, plan.trust_remote_code)
     sizes = {file.path: file.size_bytes for file in plan.files}
     check_listing(plan.prefix, sizes, store)
-    files = []
-    for file in plan.files:
-        sha256 = prove(file, plan.prefix + file.path, store)
-        if sha256 is None:
-            raise IntegrityError(f"{plan.prefix}{file.path} is not what the Hub lists")
-        files.append(PassportFile(path=file.path, size_bytes=file.size_bytes, sha256=sha256))
+    sealed = _sealed_before(plan, store)
+    files = [_proven(plan.prefix, file, store, sealed.get(file.path)) for file in plan.files]
     passport = _passport(plan, files, now or datetime.now(UTC), scanned_by)
     store.put_bytes(passport.key, passport.model_dump_json(indent=2).encode())
     for file in plan.files:
-        if file.sha256 is not None:
-            remember(store, file.sha256, plan.prefix + file.path)
+        remember(store, file, plan.prefix + file.path)
+    with suppress(StoreUnavailableError):  # the bucket's own rule ends them after two days
+        store.uploads.abort_all(plan.prefix)
     return passport
+
+
+def _sealed_before(plan: StagingPlan, store: WeightStore) -> dict[str, PassportFile]:
+    try:
+        passport = read_passport(store, plan.passport_key)
+    except PassportError:
+        return {}
+    return {file.path: file for file in passport.files}
+
+
+def _proven(
+    prefix: str, file: PlannedFile, store: WeightStore, before: PassportFile | None
+) -> PassportFile:
+    """What the passport says of a file; raises IntegrityError unless it is the planned one.
+
+    The SHA-256 of a large file is what staging wrote beside it: bytes that were exchanged since
+    an earlier seal show in S3's own checksum.
+    """
+    key = prefix + file.path
+    sha256 = prove(file, key, store)
+    stored = store.head(key)
+    if sha256 is None or stored is None:
+        raise IntegrityError(f"{key} is not what the Hub lists")
+    if before and before.crc64nvme and before.crc64nvme != stored.crc64nvme:
+        raise IntegrityError(f"{key} is not what was sealed before: S3 has another checksum of it")
+    return PassportFile(
+        path=file.path, size_bytes=file.size_bytes, sha256=sha256, crc64nvme=stored.crc64nvme
+    )
 
 
 def read_passport(store: WeightStore, key: str) -> Passport:
@@ -101,32 +143,48 @@ def read_passport(store: WeightStore, key: str) -> Passport:
         passport = Passport.model_validate_json(content)
     except ValidationError as wrong:
         raise PassportInvalidError(f"{key} is not a passport: {wrong}") from wrong
-    if passport.digest != digest_of(passport) or passport.key != key:
+    # Over the document as it was written: a later version may know of more fields.
+    unsigned = {name: said for name, said in json.loads(content).items() if name != "digest"}
+    if passport.digest != _digest(unsigned) or passport.key != key:
         raise PassportInvalidError(f"{key} was changed after it was sealed")
     return passport
 
 
 def standing_passport(
-    store: WeightStore, model_id: str, commit: str, trust_remote_code: bool = False
+    store: WeightStore,
+    model_id: str,
+    commit: str,
+    trust_remote_code: bool = False,
+    scanner: str = "",
 ) -> Passport | None:
     """The passport if its files still lie there by name and size; None: stage (again).
 
-    Checksums are not looked up: one list call a thousand files keeps a wake cheap.
+    With a `scanner` only one that names it counts: what was sealed elsewhere, or before there
+    was a scanner, has yet to be shown to it. Checksums are not looked up: one list call a
+    thousand files keeps a wake cheap.
     """
     try:
         passport = read_passport(store, passport_key(model_id, commit, trust_remote_code))
+        require_scan(passport, scanner)
         check_listing(passport.prefix, {f.path: f.size_bytes for f in passport.files}, store)
     except (PassportMissingError, PassportInvalidError, IntegrityError):
         return None
     return passport
 
 
-def discard(plan: StagingPlan, store: WeightStore) -> int:
+def require_scan(passport: Passport, scanner: str) -> None:
+    """Raises PassportInvalidError when there is a scanner and it did not see these weights."""
+    if scanner and passport.scanned_by != scanner:
+        raise PassportInvalidError(f"{passport.key} was sealed without asking {scanner}")
+
+
+def discard(plan: StagingPlan, store: WeightStore, scanner: str = "") -> int:
     """After a refusal: removes what was staged of the plan. Returns how many objects.
 
-    Weights that have a passport stay: they were proven by an earlier staging.
+    Weights that have a passport stay: they were proven by an earlier staging. With a `scanner`
+    only if it is the one that released them.
     """
-    if standing_passport(store, plan.model_id, plan.commit, plan.trust_remote_code):
+    if standing_passport(store, plan.model_id, plan.commit, plan.trust_remote_code, scanner):
         return 0
     store.delete(plan.passport_key)
     store.uploads.abort_all(plan.prefix)
@@ -158,6 +216,7 @@ def _passport(
         files=proven,
         total_bytes=sum(file.size_bytes for file in proven),
         formats=tuple(sorted({PurePosixPath(file.path).suffix for file in proven})),
+        code=plan.code,
         licence=plan.licence,
         gated=plan.gated,
         scanned_by=scanned_by,

@@ -11,16 +11,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import FileTooLargeError, GatedModelError, IntegrityError, TooManyFilesError
-from .formats import CODE_POINTERS, Skip, judge, refuse_remote_code, require_weights
+from .formats import UNSAFE, Skip, judge, require_weights
 from .hub import HubClient
 from .hub_files import HubFile, Revision
 from .hub_replies import gate_sentence
 from .names import check_names
+from .remote_code import CodeEntry, find_remote_code
 from .store import SMALL_BYTES
 from .stream import read_small
+from .windows import CONNECTIONS
 
 ModelId = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$")
 ]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -31,8 +33,12 @@ MAX_FILE_BYTES = 5 * 1024**4
 MAX_FILES = 800
 _MAX_PLAN_BYTES = 200_000
 _NAMED_SKIPS = 50
-# Measured for one Lambda of 1769 MB that reads one connection, and its start-up.
-_BYTES_PER_SECOND = 80_000_000
+# The largest vocabularies are 35 MB.
+_JSON_BYTES = 64 * 1024 * 1024
+# For an estimate, and assumed: what the Hub's CDN gives one connection, what one worker can hash
+# and send, and its start-up.
+_CONNECTION_BYTES_PER_SECOND = 20_000_000
+_WORKER_BYTES_PER_SECOND = 300_000_000
 _START_SECONDS = 5.0
 
 
@@ -60,7 +66,10 @@ class SkippedFile(BaseModel):
 
 
 class StagingPlan(BaseModel):
-    """Everything that staging does, decided. `skipped` names the first 50."""
+    """Everything that staging does, decided.
+
+    `skipped` names 50, the dangerous ones first. `code` is what a trusted repository says to run.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,10 +81,16 @@ class StagingPlan(BaseModel):
     total_bytes: int
     skipped: tuple[SkippedFile, ...] = ()
     skipped_count: int = 0
+    code: tuple[CodeEntry, ...] = ()
     licence: str | None = None
     gated: bool = False
     estimate_seconds: float = 0.0
     planned_at: datetime
+
+    @property
+    def unsafe(self) -> tuple[SkippedFile, ...]:
+        """What was left out because it can run code, or hide it."""
+        return tuple(file for file in self.skipped if file.why in UNSAFE)
 
     @property
     def prefix(self) -> str:
@@ -89,7 +104,17 @@ class StagingPlan(BaseModel):
 
 def weights_prefix(model_id: str, commit: str, trust_remote_code: bool = False) -> str:
     """Ends in a slash. Weights with code lie apart: a spec without trust must not get them."""
-    return f"models/{_folder(model_id)}/{_variant(commit, trust_remote_code)}/"
+    return f"{model_prefix(model_id)}{_variant(commit, trust_remote_code)}/"
+
+
+def model_prefix(model_id: str) -> str:
+    """Below which all commits of a model lie."""
+    return f"models/{_folder(model_id)}/"
+
+
+def passport_key_of(prefix: str) -> str:
+    """Of `models/<model>/<commit>/`."""
+    return f"passports/{prefix.removeprefix('models/').rstrip('/')}.json"
 
 
 def passport_key(model_id: str, commit: str, trust_remote_code: bool = False) -> str:
@@ -111,17 +136,21 @@ def plan_staging(
     *,
     trust_remote_code: bool = False,
     concurrency: int = 8,
+    connections: int = CONNECTIONS,
     now: datetime | None = None,
 ) -> StagingPlan:
-    """Returns what to stage of a pinned revision; raises a HubError or RefusedError."""
-    if pinned.gated and not hub.has_token:
-        raise GatedModelError(gate_sentence(pinned.model_id, has_token=False))
+    """Returns what to stage of a pinned revision; raises a HubError or RefusedError.
+
+    `concurrency` (files at a time) and `connections` (for each) are for the estimate alone.
+    """
+    if pinned.gated and not hub.token.given:
+        raise GatedModelError(gate_sentence(pinned.model_id, hub.token))
     listed = list(hub.tree(pinned.model_id, pinned.commit))
     check_names(file.path for file in listed)
     taken, skipped = _sort_out(listed, trust_remote_code)
     require_weights(pinned.model_id, [file.path for file in taken], skipped)
     _check_limits(pinned.model_id, taken)
-    _check_contents(hub, pinned, taken, trust_remote_code)
+    code = _check_contents(hub, pinned, taken, trust_remote_code)
     plan = StagingPlan(
         model_id=pinned.model_id,
         revision=revision,
@@ -130,17 +159,24 @@ def plan_staging(
         files=tuple(PlannedFile(**vars(file)) for file in taken),
         total_bytes=sum(file.size_bytes for file in taken),
         skipped=tuple(
-            SkippedFile(path=path, why=why) for path, why in list(skipped.items())[:_NAMED_SKIPS]
+            SkippedFile(path=path, why=why)
+            for path, why in sorted(skipped.items(), key=_danger_first)[:_NAMED_SKIPS]
         ),
         skipped_count=len(skipped),
+        code=code,
         licence=pinned.licence,
         gated=pinned.gated,
-        estimate_seconds=_estimate_seconds(taken, concurrency),
+        estimate_seconds=_estimate_seconds(taken, concurrency, connections),
         planned_at=now or datetime.now(UTC),
     )
     if len(plan.model_dump_json()) > _MAX_PLAN_BYTES:
         raise TooManyFilesError(f"{pinned.model_id}: the plan of {len(taken)} files is too long")
     return plan
+
+
+def _danger_first(skipped: tuple[str, Skip]) -> tuple[bool, str]:
+    path, why = skipped
+    return why not in UNSAFE, path
 
 
 def _sort_out(
@@ -177,22 +213,20 @@ def _check_limits(model_id: str, taken: list[HubFile]) -> None:
 
 def _check_contents(
     hub: HubClient, pinned: Revision, taken: list[HubFile], trust_remote_code: bool
-) -> None:
-    """Reads the configurations: what may run code, and whether every shard of the index is there.
+) -> tuple[CodeEntry, ...]:
+    """Reads every .json: what may run code, and whether every shard of an index is there.
 
-    It also proves early that a token opens a gated repository.
+    It also proves early that a token opens a gated repository. Returns the code that is trusted.
     """
-    paths = {file.path for file in taken}
+    paths, code = {file.path for file in taken}, []
     for file in taken:
-        name = PurePosixPath(file.path).name
-        is_index = name.endswith(".safetensors.index.json")
-        if not is_index and name not in CODE_POINTERS:
+        if PurePosixPath(file.path).suffix.lower() != ".json":
             continue
-        content = read_small(hub, pinned.model_id, pinned.commit, file, SMALL_BYTES)
-        if is_index:
+        content = read_small(hub, pinned.model_id, pinned.commit, file, _JSON_BYTES)
+        if file.path.endswith(".safetensors.index.json"):
             _check_index(file.path, content, paths)
-        elif not trust_remote_code:
-            refuse_remote_code(file.path, content)
+        code += find_remote_code(file.path, content, trust_remote_code)
+    return tuple(sorted(code, key=lambda entry: (entry.path, entry.name)))
 
 
 def _check_index(path: str, content: bytes, paths: set[str]) -> None:
@@ -206,8 +240,9 @@ def _check_index(path: str, content: bytes, paths: set[str]) -> None:
         raise IntegrityError(f"{path} names {missing[0]}, which is not among the files to stage")
 
 
-def _estimate_seconds(taken: list[HubFile], concurrency: int) -> float:
+def _estimate_seconds(taken: list[HubFile], concurrency: int, connections: int) -> float:
     total_bytes = sum(file.size_bytes for file in taken)
     rounds = -(-len(taken) // concurrency)
-    streaming = max(taken[0].size_bytes, total_bytes / concurrency) / _BYTES_PER_SECOND
+    rate = min(connections * _CONNECTION_BYTES_PER_SECOND, _WORKER_BYTES_PER_SECOND)
+    streaming = max(taken[0].size_bytes, total_bytes / concurrency) / rate
     return round(streaming + _START_SECONDS * min(rounds, 3), 1)

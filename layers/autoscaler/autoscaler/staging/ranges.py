@@ -11,8 +11,14 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from .errors import HubReplyError, IntegrityError
-from .http import LEAST_BYTES_PER_DEADLINE, TROUBLE, Origin, connect, describe
+from .http import (
+    LEAST_BYTES_PER_DEADLINE,
+    TROUBLE,
+    Origin,
+    connect,
+    describe,
+    refuse_other_than_bytes,
+)
 from .hub import HubClient, Location
 from .hub_replies import refuse_reply
 from .retry import TransientError
@@ -37,8 +43,8 @@ class RangeReader:
     def read(self, location: Location, start: int, into: memoryview) -> int:
         """Fills `into` from byte `start` on and returns how many bytes came before trouble.
 
-        All of them: no trouble. Raises TransientError when nothing came, IntegrityError when the
-        file is not as long as listed, HubReplyError for an answer that makes no sense.
+        All of them: no trouble. Raises TransientError when nothing came, or something that the
+        Hub would not send; a HubError for its refusals.
         """
         response = self._ask(location, start, len(into))
         received = 0
@@ -84,13 +90,14 @@ class RangeReader:
         headers = {name.lower(): value for name, value in response.getheaders()}
         status = response.status
         if status not in {200, 206}:
-            if status in _EXPIRED and not location.at_home and "x-error-code" not in headers:
+            moved = 300 <= status < 400  # nobody follows: the Hub is asked for the address again
+            refused = status in _EXPIRED and not location.at_home
+            if (moved or refused) and "x-error-code" not in headers:
                 raise ExpiredError(f"the download address answered HTTP {status}")
-            refuse_reply(status, headers, self._path, self._hub.has_token)
-        if headers.get("content-type", "").startswith("text/html"):
-            raise HubReplyError(f"{self._path}: a web page came instead of the file")
-        if headers.get("content-encoding", "identity") != "identity":
-            raise HubReplyError(f"{self._path}: came encoded, although plain bytes were asked for")
+            refuse_reply(status, headers, self._path, self._hub.token, is_listed=True)
+        refuse_other_than_bytes(headers)
+        if "transfer-encoding" in headers:
+            raise TransientError("the bytes came in chunks of unknown number")
         whole = start == 0 and length == self._size_bytes
         if status == 206:
             self._check_span(headers, start, length)
@@ -98,7 +105,7 @@ class RangeReader:
             raise TransientError("the range that was asked for was ignored")
         declared = headers.get("content-length")
         if declared is not None and declared != str(length):
-            raise IntegrityError(f"{self._path}: {declared} bytes offered, but {length} are listed")
+            raise TransientError(f"{declared} bytes offered, but {length} are listed")
 
     def _check_span(self, headers: Mapping[str, str], start: int, length: int) -> None:
         span = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
@@ -106,9 +113,7 @@ class RangeReader:
             raise TransientError("the answer does not say which range it is for")
         first, last, total = map(int, span.groups())
         if total != self._size_bytes:
-            raise IntegrityError(
-                f"{self._path}: has {total} bytes, but {self._size_bytes} are listed"
-            )
+            raise TransientError(f"of {total} bytes, but {self._size_bytes} are listed")
         if (first, last) != (start, start + length - 1):
             raise TransientError("the answer is for another range than was asked for")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
@@ -10,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from .errors import HubUnavailableError
+from .errors import HubBusyError, HubUnavailableError
 
-# The Hub writes e.g. `"resolvers";r=0;t=42`: nothing remaining, reset in 42 s.
-_RATE_LIMIT_RESET = re.compile(r";\s*r=(\d+)\b.*;\s*t=(\d+)\b")
+# A quoted name may hold a comma or a semicolon: it is taken out first.
+_QUOTED = re.compile(r'"[^"]*"')
+_PARAMETER = re.compile(r"\s*(r|t)=(\d+(?:\.\d+)?)\s*")
 
 
 class TransientError(Exception):
@@ -26,12 +28,16 @@ class TransientError(Exception):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """`attempts` in a row without progress; `wait_budget_seconds` over the whole operation."""
+    """`attempts` in a row without progress; `wait_budget_seconds` over the whole operation.
+
+    `left_seconds` is what the process itself has left, so that it never ends in a wait.
+    """
 
     attempts: int = 6
     base_seconds: float = 0.5
     cap_seconds: float = 20.0
     wait_budget_seconds: float = 180.0
+    left_seconds: Callable[[], float] = lambda: math.inf
 
 
 @dataclass
@@ -52,28 +58,36 @@ class Retrier:
         """Sleeps before the next attempt; False, at once, when the budget is spent."""
         self._failures += 1
         delay_seconds = self._delay_seconds(trouble.wait_seconds)
-        spent = self._waited_seconds + delay_seconds > self.policy.wait_budget_seconds
-        if self._failures >= self.policy.attempts or spent:
+        if self._failures >= self.policy.attempts or delay_seconds > self._left_seconds():
             return False
         self._waited_seconds += delay_seconds
         self.sleep(delay_seconds)
         return True
 
     def wait(self, trouble: TransientError, what: str) -> None:
-        """Sleeps before the next attempt; raises HubUnavailableError when the budget is spent."""
+        """Sleeps before the next attempt; raises HubUnavailableError when the budget is spent,
+        and of these HubBusyError when the reply named a time that must be kept."""
         self._failures += 1
-        if self._failures >= self.policy.attempts:
-            raise HubUnavailableError(
-                f"{what}: gave up after {self._failures} attempts; the last one said: {trouble}"
-            ) from trouble
         delay_seconds = self._delay_seconds(trouble.wait_seconds)
-        if self._waited_seconds + delay_seconds > self.policy.wait_budget_seconds:
-            raise HubUnavailableError(
-                f"{what}: {trouble}; waiting {delay_seconds:.0f} s more would exceed the retry "
-                f"budget of {self.policy.wait_budget_seconds:.0f} s"
-            ) from trouble
+        why = None
+        if self._failures >= self.policy.attempts:
+            why = f"gave up after {self._failures} attempts; the last one said: {trouble}"
+        elif delay_seconds > self._left_seconds():
+            why = (
+                f"{trouble}; waiting {delay_seconds:.0f} s more would exceed the retry "
+                f"budget of {self.policy.wait_budget_seconds:.0f} s, or the time that is left"
+            )
+        if why is not None and trouble.wait_seconds is not None:
+            raise HubBusyError(f"{what}: {why}", delay_seconds) from trouble
+        if why is not None:
+            raise HubUnavailableError(f"{what}: {why}") from trouble
         self._waited_seconds += delay_seconds
         self.sleep(delay_seconds)
+
+    def _left_seconds(self) -> float:
+        return min(
+            self.policy.wait_budget_seconds - self._waited_seconds, self.policy.left_seconds()
+        )
 
     def _delay_seconds(self, told_seconds: float | None) -> float:
         ceiling = min(self.policy.cap_seconds, self.policy.base_seconds * 2**self._failures)
@@ -98,7 +112,7 @@ def told_to_wait(headers: Mapping[str, str], now: datetime | None = None) -> flo
 
 def _retry_after(value: str, now: datetime) -> float | None:
     value = value.strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+    if re.fullmatch(r"\d{1,20}(\.\d+)?", value):
         return float(value)
     try:
         when = parsedate_to_datetime(value)
@@ -110,5 +124,14 @@ def _retry_after(value: str, now: datetime) -> float | None:
 
 
 def _rate_limit_reset(value: str) -> float | None:
-    match = _RATE_LIMIT_RESET.search(value)
-    return float(match[2]) if match and int(match[1]) == 0 else None
+    """The longest reset of the quotas that are spent.
+
+    The Hub writes e.g. `"api";r=5;t=42, "resolvers";r=0;t=55`: of the second nothing remains.
+    """
+    resets = []
+    for item in _QUOTED.sub("", value).split(","):
+        found = map(_PARAMETER.fullmatch, item.split(";"))
+        said = {match[1]: float(match[2]) for match in found if match}
+        if said.get("r") == 0 and "t" in said:
+            resets.append(said["t"])
+    return max(resets, default=None)

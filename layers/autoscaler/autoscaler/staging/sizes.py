@@ -10,7 +10,7 @@ from typing import Self
 from .store import SINGLE_PUT_BYTES
 from .windows import CONNECTIONS, WINDOW_BYTES
 
-# A part is held in memory, one for each connection and two more.
+# Two parts are held in memory: one goes to S3 while the next is read.
 PART_BYTES = 32 * 1024 * 1024
 # Limits of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LEAST_PART_BYTES = 5 * 1024 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 # What may be held in memory. The Hub takes no file above 10 MB outside LFS.
@@ -17,12 +18,14 @@ class StoredObject:
     """What the store says about an object; `sha256` (hex) is None when it keeps none.
 
     Up to 5 GiB S3 has computed it itself; above, it is what staging proved before it completed
-    the upload.
+    the upload. Then `crc64nvme` (base64) is what S3 has computed itself of the whole.
     """
 
     key: str
     size_bytes: int
     sha256: str | None
+    crc64nvme: str | None = None
+    modified_at: datetime | None = None
 
 
 class PartUploads(Protocol):
@@ -52,6 +55,14 @@ class WeightStore(Protocol):
 
     @property
     def uploads(self) -> PartUploads: ...
+
+    @property
+    def base(self) -> str:
+        """What stands before every key in the bucket; ends in a slash, or is empty."""
+
+    @property
+    def whole(self) -> WeightStore:
+        """The same bucket with nothing before its keys."""
 
     def head(self, key: str) -> StoredObject | None:
         """None only when the store answered that there is no such object."""

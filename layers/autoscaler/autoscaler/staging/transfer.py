@@ -10,13 +10,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from .content_index import find_copy
-from .errors import IntegrityError, StoreUnavailableError
+from .errors import StoreUnavailableError
+from .gates import check_file
 from .hub import HubClient
-from .hub_files import verify_small
 from .job import Job, Source, StagedFile, check_for, refuse_other_bytes
 from .large import stage_large
 from .plan import PlannedFile
+from .proof import prove
 from .retry import Retrier, TransientError
+from .ring import RING_BYTES, Ring
 from .sizes import Sizes
 from .store import SMALL_BYTES, WeightStore
 from .stream import read_small
@@ -34,44 +36,33 @@ def stage_file(
     store: WeightStore,
     *,
     sizes: Sizes | None = None,
+    ring: Ring | None = None,
     tell: Callable[[int], None] = _silent,
     time_is_up: Callable[[], bool] = lambda: False,
 ) -> StagedFile:
     """Puts a file into the store unless it lies there already, under this key or another.
 
-    `time_is_up` is asked between the parts of a large file; the next call goes on where this one
-    stopped. Raises RefusedError for wrong content, and then nothing of it is stored;
-    HubUnavailableError or StoreUnavailableError when another attempt may succeed.
+    `ring` is the memory that files under way at the same time share. `time_is_up` is asked between
+    the parts of a large file; the next call goes on where this one stopped. Raises RefusedError
+    for a name or format that no plan would have, and for wrong content, and then nothing of it is
+    stored; HubUnavailableError or StoreUnavailableError when another attempt may succeed.
     """
-    job = Job(file, source, hub, store, sizes or Sizes.from_environment(), tell, time_is_up)
+    check_file(file, source.trust_remote_code)
+    sizes = sizes or Sizes.from_environment()
+    if ring is None:  # alone: room for the two parts of a very large file
+        ring = Ring(max(RING_BYTES, 2 * sizes.part_bytes_of(file.size_bytes)))
+    job = Job(file, source, hub, store, sizes, ring, tell, time_is_up)
     present = prove(file, job.key, store)
     if present is not None:
         return StagedFile(file.path, file.size_bytes, present, moved_bytes=0)
+    copied = find_copy(store, file, job.key)
+    if copied is not None:
+        return StagedFile(file.path, file.size_bytes, copied, moved_bytes=0, copied=True)
     if file.sha256 is None:
         return _stage_small(job)
-    if find_copy(store, file.sha256, file.size_bytes, job.key):
-        return StagedFile(file.path, file.size_bytes, file.sha256, moved_bytes=0, copied=True)
     if file.size_bytes > job.sizes.single_put_bytes:
         return stage_large(job, file.sha256)
     return _retried(job, lambda: _stage_whole(job, str(file.sha256)))
-
-
-def prove(file: PlannedFile, key: str, store: WeightStore) -> str | None:
-    """The SHA-256 of the stored file if it is the planned one, else None.
-
-    A file from outside LFS has no SHA-256 at the Hub: its content is read again from the store
-    and compared with its git blob, so that nothing has to be believed.
-    """
-    stored = store.head(key)
-    if stored is None or stored.size_bytes != file.size_bytes or stored.sha256 is None:
-        return None
-    if file.sha256 is not None:
-        return stored.sha256 if stored.sha256 == file.sha256 else None
-    try:
-        sha256 = verify_small(file.as_hub_file(), store.get(key, SMALL_BYTES))
-    except IntegrityError:
-        return None
-    return sha256 if sha256 == stored.sha256 else None
 
 
 def _retried(job: Job, step: Callable[[], StagedFile]) -> StagedFile:
@@ -104,6 +95,7 @@ def _stage_whole(job: Job, sha256: str) -> StagedFile:
         job.at,
         connections=job.sizes.connections,
         window_bytes=job.sizes.window_bytes,
+        ring=job.ring,
     )
     try:
         proven = _proven(job, windows, sha256)
