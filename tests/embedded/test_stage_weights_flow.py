@@ -118,7 +118,7 @@ def test_wrong_bytes_fail_with_their_cause_and_leave_nothing(stack: Stack, run: 
     status, told = run(model_id="acme/forged", revision="main")
     assert stack.hub.fired[Fault.WRONG_BYTES] == 1
     assert (status, told["error"]) == ("FAILED", "IntegrityError")
-    assert f"{SHARD}: its bytes have the SHA-256" in told["cause"]
+    assert f"{SHARD}: S3 refused the bytes: BadDigest" in told["cause"]
     assert stored(stack, "forged") == []
     assert uploads(stack) == []
 

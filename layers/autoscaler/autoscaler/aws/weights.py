@@ -6,7 +6,10 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +25,10 @@ from .clients import error_code, error_message
 from .multipart import SHA256_METADATA, S3PartUploads
 from .uploads import put_windows
 
+# AWS verifies x-amz-checksum-sha256 of what it is sent before it stores it:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+_AWS = (".amazonaws.com", ".amazonaws.com.cn")
+_PROBES = "probes/"
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _READ_BYTES = 1024 * 1024
 
@@ -45,6 +52,21 @@ class S3WeightStore:
     @property
     def uploads(self) -> PartUploads:
         return self._uploads
+
+    @cached_property
+    def checks_content(self) -> bool:
+        host = urlsplit(self._s3.meta.endpoint_url).hostname or ""
+        return host.endswith(_AWS) or self._refuses_other_bytes()
+
+    def _refuses_other_bytes(self) -> bool:
+        """Offers one byte under the checksum of none."""
+        key = f"{_PROBES}{uuid4().hex}"
+        try:
+            self.put_windows(key, [memoryview(b"x")], 1, hashlib.sha256().hexdigest())
+        except IntegrityError:
+            return True
+        self.delete(key)
+        return False
 
     def head(self, key: str) -> StoredObject | None:
         try:

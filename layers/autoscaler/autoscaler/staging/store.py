@@ -64,6 +64,11 @@ class WeightStore(Protocol):
     def whole(self) -> WeightStore:
         """The same bucket with nothing before its keys."""
 
+    @property
+    def checks_content(self) -> bool:
+        """True when the store refuses a body that has not the SHA-256 it was declared with: AWS
+        does, and of any other it is tried once. Others take whatever is declared for the truth."""
+
     def head(self, key: str) -> StoredObject | None:
         """None only when the store answered that there is no such object."""
 

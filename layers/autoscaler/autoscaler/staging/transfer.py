@@ -98,28 +98,31 @@ def _stage_whole(job: Job, sha256: str) -> StagedFile:
         ring=job.ring,
     )
     try:
-        proven = _proven(job, windows, sha256)
-        job.store.put_windows(job.key, proven, job.file.size_bytes, sha256)
+        passed = _passed(job, windows, None if job.store.checks_content else sha256)
+        job.store.put_windows(job.key, passed, job.file.size_bytes, sha256)
     finally:
         windows.close()
     return StagedFile(job.file.path, job.file.size_bytes, sha256, windows.received_bytes)
 
 
-def _proven(job: Job, windows: Windows, sha256: str) -> Iterator[memoryview]:
-    """The windows, the last one only after the whole is proven.
+def _passed(job: Job, windows: Windows, sha256: str | None) -> Iterator[memoryview]:
+    """The windows, the last one only after what is checked here has passed.
 
-    A refusal therefore ends the upload before it is complete: the store never has the object,
-    even if it does not check the declared checksum itself.
+    A refusal therefore ends the upload before it is complete, and the store never has the object.
+    A store that checks the content itself needs nobody who does it a second time (it is the half of
+    what staging costs); for any other it is proven here.
     """
     digest, check, position = hashlib.sha256(), check_for(job.file), 0
     for window in windows:
-        digest.update(window)
+        if sha256:
+            digest.update(window)
         if check:
             check.feed(window)
         position += len(window)
         if position == job.file.size_bytes:
             if check:
                 check.finish()
-            refuse_other_bytes(job.file.path, digest.hexdigest(), sha256)
+            if sha256:
+                refuse_other_bytes(job.file.path, digest.hexdigest(), sha256)
         yield window
         job.tell(len(window))
