@@ -163,7 +163,7 @@ def stays(
 def cheapest(gaps: Gaps, copy_usd: float, again_usd: float) -> float:
     """Returns the time to stay, in seconds, one of the bins' edges, of least expected cost."""
     best, best_usd, so_far, lasting, lower = 0.0, again_usd, 0.0, 1.0, 0.0
-    for edge, hazard in zip(EDGES_SECONDS, gaps.hazards(), strict=False):
+    for edge, hazard in zip(EDGES_SECONDS, gaps.hazards, strict=False):
         ends = 1.0 - exp(-hazard * (edge - lower))
         so_far += lasting * copy_usd * (edge - lower) * (1.0 - ends / 2)
         lasting *= 1.0 - ends

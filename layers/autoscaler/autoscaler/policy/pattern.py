@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from math import exp, log
 
 # Upper edges of the bins of idle times, between ticks; the last bin is open. A minute each where
@@ -78,6 +79,7 @@ class Gaps:
         lengths[index] += seconds
         return Gaps(tuple(counts), tuple(lengths))
 
+    @cached_property
     def hazards(self) -> tuple[float, ...]:
         """For each bin: ends a second of an idle time that has come so far."""
         longer = self.total
@@ -196,7 +198,7 @@ class Pattern:
 
     def _laid(self, began: datetime, ended: datetime) -> Iterator[tuple[int, int, float]]:
         """(slot, hour, ends expected by the gap's age alone) for the time that it lasted."""
-        hazards = self.gaps.hazards()
+        hazards = self.gaps.hazards
         at = began + LAID_FROM
         stop = min(ended, began + _LONGEST_LAID)
         while at < stop:
@@ -209,8 +211,17 @@ class Pattern:
 
     def risk(self, slot: int, hour: int) -> float:
         """How often idle times end at that time, against what their length alone says."""
-        of_slot = _believed(self._slot_risks(slot), self.slot_evidence)
-        return of_slot * _believed((self._hour_risk(hour),), (self.hour_evidence,))
+        known = self._risks.get((slot, hour))
+        if known is None:
+            of_slot = _believed(self._slot_risks(slot), self.slot_evidence)
+            of_hour = _believed((self._hour_risk(hour),), (self.hour_evidence,))
+            known = self._risks[slot, hour] = of_slot * of_hour
+        return known
+
+    @cached_property
+    def _risks(self) -> dict[tuple[int, int], float]:
+        """What was reckoned already: a look each minute asks for the same hours again."""
+        return {}
 
     def _slot_risks(self, slot: int) -> tuple[float, ...]:
         turnout = self.by_slot.get(slot, _UNKNOWN)

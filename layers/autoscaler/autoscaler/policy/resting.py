@@ -128,7 +128,7 @@ def _chance(chances: Sequence[float]) -> float:
 def _course(
     pattern: Pattern, prices: Economy, age: float, local: datetime, step: float, steps: int
 ) -> _Course:
-    hazards = pattern.gaps.hazards()
+    hazards = pattern.gaps.hazards
     second = local.hour * 3600 + local.minute * 60 + local.second
     day = local.weekday() * 86400
     wakes = _Wakes(pattern, prices)
