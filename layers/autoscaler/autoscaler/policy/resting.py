@@ -33,7 +33,7 @@ from .pattern import (
 )
 from .schedule import zone_of
 
-HORIZON_SECONDS = 3 * 3600.0
+HORIZON_SECONDS = 2 * 3600.0
 _LEAST_STEP, _MOST_STEP = 60.0, 300.0
 # Before any burst was seen: as many as this with one request; of an age, as many as of all; and of
 # a slot, as many as of its age.
