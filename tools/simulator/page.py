@@ -25,7 +25,7 @@ circle.other{fill:var(--idle_tail);stroke:var(--always)}circle.us{fill:var(--ser
 circle.bound{fill:none;stroke:var(--good);stroke-width:2}
 .scatter text.us{fill:var(--serving);font-weight:650}
 tr.us td{font-weight:650;color:var(--good)}
-.wide{overflow-x:auto}
+.wide{overflow-x:auto}.wide td{white-space:nowrap}
 """
 
 

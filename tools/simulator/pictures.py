@@ -37,7 +37,7 @@ def demand(comparison: Comparison) -> list[int]:
 def strip(comparison: Comparison, outcome: Outcome, needed: Sequence[int]) -> str:
     """Copies that served and that started, over what requests needed."""
     length = max(comparison.trace.seconds, 1.0)
-    top = max(1, comparison.world.max_copies)
+    top = max(1, *needed, *(p.desired for one in comparison.outcomes for p in one.points))
     bars = "".join(
         f'<rect class="needed" x="{n * _WIDTH / _BINS:.1f}" width="{_WIDTH / _BINS:.1f}" '
         f'y="{_STRIP - min(copies, top) / top * _STRIP:.1f}" '
@@ -78,7 +78,7 @@ def scatter(comparison: Comparison) -> str:
     """Dollars up, priced waiting to the right; what lies on a dashed line costs the same."""
     outcomes = comparison.outcomes
     highest = nice_top(max(o.usd for o in outcomes) * 1.05)
-    widest = nice_top(max(max(o.waiting_usd for o in outcomes), highest / 50) * 1.05)
+    widest = nice_top(max(_widest(outcomes), highest / 50) * 1.05)
     ticks = "".join(_tick(share, highest, widest) for share in (0.0, 0.25, 0.5, 0.75, 1.0))
     ours = next((o for o in outcomes if o.policy == "ours"), outcomes[0])
     same = _iso(ours.total_usd, highest, widest)
@@ -87,7 +87,10 @@ def scatter(comparison: Comparison) -> str:
         ("lowest-total bound", 0.0, comparison.lowest_total_usd),
     )
     places = [("bound", name, x, y) for name, x, y in bounds[:1]]
-    places += [("us" if o is ours else "other", o.policy, o.waiting_usd, o.usd) for o in outcomes]
+    places += [
+        ("us" if o is ours else "other", _named(o, widest), min(o.waiting_usd, widest), o.usd)
+        for o in outcomes
+    ]
     return (
         f'<svg viewBox="0 0 {_PLOT_WIDTH + 150} {_PLOT_HEIGHT + _BOTTOM}" role="img" '
         f'class="scatter" aria-label="Dollars against waiting">{ticks}{same}'
@@ -95,6 +98,18 @@ def scatter(comparison: Comparison) -> str:
         f'<text x="{_LEFT}" y="{_PLOT_HEIGHT + 38}">what waiting was worth, dollars</text>'
         f'<text x="{_LEFT + 8}" y="12">instances, dollars</text></svg>'
     )
+
+
+def _widest(outcomes: Sequence[Outcome]) -> float:
+    """The most that is drawn to scale: who lets wait ten times as long as the others in the middle
+    would push them all into a corner."""
+    waiting = sorted(outcome.waiting_usd for outcome in outcomes)
+    middle = waiting[len(waiting) // 2]
+    return max(usd for usd in waiting if usd <= max(10 * middle, waiting[0]))
+
+
+def _named(outcome: Outcome, widest: float) -> str:
+    return outcome.policy if outcome.waiting_usd <= widest else f"{outcome.policy} (far right)"
 
 
 def _x(usd: float, widest: float) -> float:

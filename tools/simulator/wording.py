@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autoscaler.policy.wording import counted
+
 from .compare import Comparison
 from .results import Outcome
 from .world import World
@@ -9,7 +11,7 @@ from .world import World
 _HOUR = 3600.0
 
 MONEY = (
-    "policy", "total", "of bound", "dollars", "of always-on", "waiting", "wakes", "idle h",
+    "policy", "total", "of bound", "dollars", "of fleet", "waiting", "wakes", "idle h",
 )  # fmt: skip
 WAITING = ("policy", "p50", "p95", "p99", "over 10 s", "over 60 s", "lost")
 HEADINGS = (*MONEY, *WAITING[1:])
@@ -20,11 +22,11 @@ def cells(comparison: Comparison, outcome: Outcome) -> dict[str, str]:
     always = always_on_usd(comparison)
     return {
         "policy": outcome.policy,
-        "total": f"${outcome.total_usd:,.2f}",
+        "total": usd(outcome.total_usd),
         "of bound": f"{outcome.total_usd / comparison.zero_wait_usd:.2f}",
-        "dollars": f"${outcome.usd:,.2f}",
-        "of always-on": f"{outcome.usd / always:.0%}" if always else "–",
-        "waiting": f"${outcome.waiting_usd:,.2f}",
+        "dollars": usd(outcome.usd),
+        "of fleet": f"{outcome.usd / always:.0%}" if always else "–",
+        "waiting": usd(outcome.waiting_usd),
         "wakes": f"{outcome.wakes:,}",
         "idle h": f"{outcome.idle_hours:,.1f}",
         "p50": _seconds(outcome.p50_seconds),
@@ -36,9 +38,16 @@ def cells(comparison: Comparison, outcome: Outcome) -> dict[str, str]:
     }
 
 
+def usd(amount: float) -> str:
+    """Cents, as long as they are worth a column."""
+    return f"${amount:,.2f}" if amount < 1000 else f"${amount:,.0f}"
+
+
 def bounds_sentence(comparison: Comparison) -> str:
-    """What the clairvoyants would have paid."""
+    """What the clairvoyants would have paid, and what the columns are shares of."""
+    fleet = counted(comparison.world.initial_copies, "copy")
     return (
+        f"A fleet that never scales has {fleet}. "
         f"In hindsight: ${comparison.zero_wait_usd:,.2f} if nobody waits (the bound of the "
         f"table), ${comparison.lowest_total_usd:,.2f} at the lowest total."
     )
