@@ -34,6 +34,16 @@ app.add_typer(local, name="local", help="The embedded account: an AWS account on
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
 Files = Annotated[list[Path], typer.Argument(help="Endpoint files (YAML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Traces = Annotated[
+    list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
+]
+Start = Annotated[str | None, typer.Option(help="When the trace begins (UTC).")]
+Lead = Annotated[float | None, typer.Option(min=1, help="Seconds of a cold start.")]
+Billed = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
+]
+Price = Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")]
+TokenSeconds = Annotated[float, typer.Option(min=0, help="Seconds of an output token.")]
 _WATCH_SECONDS = 2.0
 _INTERRUPTED = 130  # as a shell says of SIGINT
 
@@ -78,14 +88,53 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
 @tells
 def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None:
     """Makes endpoints as their files say."""
-    _each_file(context.obj, "apply", files, as_json)
+    results = []
+    for path, document in read_documents(files):  # all are read before any is sent
+        try:
+            result = context.obj.command("apply", document=document)
+        except RefusedError as refused:
+            raise RefusedError([f"{path}: {problem}" for problem in refused.problems]) from None
+        results.append(result)
+        if not as_json:
+            output.changes(str(path), result)
+            output.warnings(result)
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
 
 
 @app.command()
 @tells
-def plan(context: typer.Context, files: Files, as_json: AsJson = False) -> None:
-    """Shows what applying would change; changes nothing."""
-    _each_file(context.obj, "plan", files, as_json)
+def plan(
+    context: typer.Context,
+    files: Files,
+    trace: Traces = None,
+    days: Annotated[int, typer.Option(min=1, max=15, help="Of CloudWatch, without --trace.")] = 14,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Only what would change, not what that costs.")
+    ] = False,
+    start: Start = None,
+    lead: Lead = None,
+    billed: Billed = None,
+    price: Price = None,
+    token_seconds: TokenSeconds = 0.018,
+    as_json: AsJson = False,
+) -> None:
+    """Shows what applying would change, and would have cost lately; changes nothing.
+
+    The present spec and the planned one are replayed on a history: on trace files, which needs no
+    stack, else on the last days that CloudWatch remembers of an endpoint.
+    """
+    from tools.cli import plans, simulation
+
+    if no_history and trace:
+        raise RefusedError(["--trace and --no-history do not go together"])
+    if start and not trace:
+        raise RefusedError(["--start: only a trace file does not say when it begins"])
+    files, traces = simulation.traces_behind(files, trace or ())
+    service = simulation.Service(seconds_per_output_token=token_seconds)
+    assumed = simulation.Assumed(lead, billed, price, simulation.parse_start(start), service)
+    wanted = plans.Wanted(traces, 0 if no_history else days, assumed)
+    plans.plan(context.obj, files, wanted, quiet=as_json)
 
 
 @app.command()
@@ -240,9 +289,7 @@ def verify(
 @tells
 def simulate(
     spec: Annotated[Path, typer.Option(help="The endpoint file.")],
-    trace: Annotated[
-        list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
-    ] = None,
+    trace: Traces = None,
     policy: Annotated[
         list[str] | None, typer.Option(help="Beside ours; default: what one could have instead.")
     ] = None,
@@ -250,15 +297,11 @@ def simulate(
         list[str] | None, typer.Argument(help="Further traces, or policies.", show_default=False)
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Where to put pictures (a page).")] = None,
-    start: Annotated[str | None, typer.Option(help="When the trace begins (UTC).")] = None,
-    lead: Annotated[float | None, typer.Option(min=1, help="Seconds of a cold start.")] = None,
-    billed: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
-    ] = None,
-    price: Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")] = None,
-    token_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds of an output token.")
-    ] = 0.018,
+    start: Start = None,
+    lead: Lead = None,
+    billed: Billed = None,
+    price: Price = None,
+    token_seconds: TokenSeconds = 0.018,
     as_json: AsJson = False,
 ) -> None:
     """Replays a history under this policy and others; needs no stack."""
@@ -288,21 +331,6 @@ def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> lis
         path.write_bytes(body["Body"].read())
         paths.append(path)
     return paths
-
-
-def _each_file(client: StackClient, command: str, files: list[Path], as_json: bool) -> None:
-    results = []
-    for path, document in read_documents(files):  # all are read before any is sent
-        try:
-            result = client.command(command, document=document)
-        except RefusedError as refused:
-            raise RefusedError([f"{path}: {problem}" for problem in refused.problems]) from None
-        results.append(result)
-        if not as_json:
-            output.changes(str(path), result)
-            output.warnings(result)
-    if as_json:
-        typer.echo(json.dumps(results, indent=2))
 
 
 def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -> None:
