@@ -20,6 +20,7 @@ from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_documents
 from tools.cli.local import local
+from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
 from tools.cli.times import hold_seconds
 
 app = typer.Typer(
@@ -34,16 +35,6 @@ app.add_typer(local, name="local", help="The embedded account: an AWS account on
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
 Files = Annotated[list[Path], typer.Argument(help="Endpoint files (YAML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Traces = Annotated[
-    list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
-]
-Start = Annotated[str | None, typer.Option(help="When the trace begins (UTC).")]
-Lead = Annotated[float | None, typer.Option(min=1, help="Seconds of a cold start.")]
-Billed = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
-]
-Price = Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")]
-TokenSeconds = Annotated[float, typer.Option(min=0, help="Seconds of an output token.")]
 _WATCH_SECONDS = 2.0
 _INTERRUPTED = 130  # as a shell says of SIGINT
 
@@ -102,39 +93,7 @@ def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None
         typer.echo(json.dumps(results, indent=2))
 
 
-@app.command()
-@tells
-def plan(
-    context: typer.Context,
-    files: Files,
-    trace: Traces = None,
-    days: Annotated[int, typer.Option(min=1, max=15, help="Of CloudWatch, without --trace.")] = 14,
-    no_history: Annotated[
-        bool, typer.Option("--no-history", help="Only what would change, not what that costs.")
-    ] = False,
-    start: Start = None,
-    lead: Lead = None,
-    billed: Billed = None,
-    price: Price = None,
-    token_seconds: TokenSeconds = 0.018,
-    as_json: AsJson = False,
-) -> None:
-    """Shows what applying would change, and would have cost lately; changes nothing.
-
-    The present spec and the planned one are replayed on a history: on trace files, which needs no
-    stack, else on the last days that CloudWatch remembers of an endpoint.
-    """
-    from tools.cli import plans, simulation
-
-    if no_history and trace:
-        raise RefusedError(["--trace and --no-history do not go together"])
-    if start and not trace:
-        raise RefusedError(["--start: only a trace file does not say when it begins"])
-    files, traces = simulation.traces_behind(files, trace or ())
-    service = simulation.Service(seconds_per_output_token=token_seconds)
-    assumed = simulation.Assumed(lead, billed, price, simulation.parse_start(start), service)
-    wanted = plans.Wanted(traces, 0 if no_history else days, assumed)
-    plans.plan(context.obj, files, wanted, quiet=as_json)
+app.command()(tells(plan))
 
 
 @app.command()

@@ -242,7 +242,7 @@ def _show(name: str, replays: Sequence[Replay]) -> None:
         since = f" since {trace.start:%Y-%m-%d %H:%M} UTC" if isinstance(trace, History) else ""
         output.console.print(
             f"\n[bold]{escape(name)}[/] replayed on {escape(trace.name)}{since}: "
-            f"{len(trace):,} requests in {found.days:.1f} days",
+            f"{len(trace):,} requests in {found.span}",
             highlight=False,
             soft_wrap=True,
         )

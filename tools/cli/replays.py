@@ -35,15 +35,17 @@ class Replay:
     outcomes: Mapping[str, Outcome]
 
     @property
-    def days(self) -> float:
-        return self.trace.seconds / 86400
+    def span(self) -> str:
+        """How long the history is, in words."""
+        hours = self.trace.seconds / 3600
+        return f"{hours / 24:.1f} days" if hours >= 24 else f"{hours:.1f} hours"
 
     def document(self) -> dict[str, Any]:
         """Everything as JSON."""
         return {
             "history": self.trace.name,
             "requests": len(self.trace),
-            "days": round(self.days, 3),
+            "days": round(self.trace.seconds / 86400, 3),
             "usd_per_copy_hour": self.world.usd_per_copy_hour,
             "lead_seconds": round(self.world.lead_seconds, 1),
             "rows": {name: _row(outcome) for name, outcome in self.outcomes.items()},
@@ -83,7 +85,8 @@ def _run(trace: Trace, world: World, setting: Setting, policy: str) -> Outcome:
 def table(found: Replay) -> Table:
     """A line for each row; fits into 80 columns."""
     shown = Table(box=None, header_style="bold", pad_edge=False)
-    for number, heading in enumerate(_HEADINGS):
+    lost = any(outcome.lost for outcome in found.outcomes.values())
+    for number, heading in enumerate((*_HEADINGS, "lost") if lost else _HEADINGS):
         shown.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for name, outcome in found.outcomes.items():
         shown.add_row(
@@ -94,6 +97,7 @@ def table(found: Replay) -> Table:
             _wait(outcome.p95_seconds),
             f"{outcome.wakes:,}",
             f"{outcome.idle_hours:,.1f}",
+            *([f"{outcome.lost:,}"] if lost else []),
             style="green" if name == PLANNED else None,
         )
     return shown
@@ -102,34 +106,34 @@ def table(found: Replay) -> Table:
 def sentence(found: Replay) -> str:
     """What the change would have cost or saved; of one endpoint alone, against always on."""
     rows = found.outcomes
-    days = f"Over these {found.days:.1f} days"
+    over = f"Over these {found.span}"
     if PRESENT in rows and PLANNED in rows:
-        return f"{days} the change would have cost {_against(rows[PLANNED], rows[PRESENT])}."
+        return f"{over} the change would have cost {_against(rows[PLANNED], rows[PRESENT])}."
     row, subject = (PRESENT, "it") if PRESENT in rows else (PLANNED, "this")
-    return f"{days} {subject} would have cost {_against(rows[row], rows[ALWAYS_ON], 'always on')}."
+    return f"{over} {subject} would have cost {_against(rows[row], rows[ALWAYS_ON], 'always on')}."
 
 
 def _against(one: Outcome, other: Outcome, name: str = "") -> str:
     """`$12.30 less (-8 %): ...`, with what becomes of the waiting and of both together."""
-    dollars = _difference(one.usd - other.usd, "more", "less")
+    dollars = _difference(one.usd - other.usd)
     if dollars is None:
         text = f"the same as {name}" if name else "the same"
     else:
         share = f" ({(one.usd - other.usd) / other.usd:+.0%})" if other.usd else ""
         text = f"{dollars}{f' than {name}' if name else ''}{share.replace('%', ' %')}"
     text += f": ${one.usd:,.2f}" + ("" if dollars is None else f" instead of ${other.usd:,.2f}")
-    waiting = _difference(one.waiting_usd - other.waiting_usd, "more", "less")
-    total = _difference(one.total_usd - other.total_usd, "more", "less")
+    waiting = _difference(one.waiting_usd - other.waiting_usd)
     if waiting is None:
-        return f"{text}; waiting would have been worth the same"
-    return f"{text}; waiting would have been worth {waiting}, both together {total or 'the same'}"
+        return f"{text}, with the same waiting"
+    total = _difference(one.total_usd - other.total_usd)
+    return f"{text}, and {waiting} in waiting; in total {total or 'the same'}"
 
 
-def _difference(usd: float, more: str, less: str) -> str | None:
+def _difference(usd: float) -> str | None:
     """None: no difference worth a word."""
     if abs(usd) < _NOTHING_USD:
         return None
-    return f"${abs(usd):,.2f} {more if usd > 0 else less}"
+    return f"${abs(usd):,.2f} {'more' if usd > 0 else 'less'}"
 
 
 def _wait(seconds: float) -> str:
