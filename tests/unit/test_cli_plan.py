@@ -178,6 +178,17 @@ def test_waiting_is_priced_alike_in_all_rows(stack: Stub, tmp_path: Path, trace:
     assert rows["as it is"]["waiting_usd"] > 1  # in millionths of a dollar it would be nothing
 
 
+def test_the_present_spec_keeps_the_copies_that_a_change_takes_away(
+    stack: Stub, tmp_path: Path
+) -> None:
+    crowd = tmp_path / "crowd.csv"
+    crowd.write_text(HEADER + "".join(f"{n * 5},300,3000\n" for n in range(1000)))
+    stack.changes = [{"field": "scaling.max_copies", "before": 3, "after": 1}]
+    spec = _spec(tmp_path, scaling={"max_copies": 1, "keep_alive": "10m"})
+    rows = _replayed(spec, "--trace", crowd)["rows"]
+    assert rows["as it is"]["p95_seconds"] < rows["as planned"]["p95_seconds"] / 2
+
+
 @pytest.mark.parametrize("missing", [{"created": True}, {"phase": "FAILED"}])
 def test_what_is_new_is_held_against_always_on(
     stack: Stub, spec: Path, trace: Path, missing: dict[str, Any]
@@ -251,6 +262,23 @@ def test_the_history_is_what_cloudwatch_remembers(stack: Stub, spec: Path) -> No
     assert found["rows"]["always on"]["usd"] == pytest.approx(2 * 2.61 * 50, rel=0.01)
     assert "replays" not in json.loads(_plan(spec, "--no-history", "--json").stdout)[0]
     assert _replayed(spec, "--days", 1)["requests"] == 3
+
+
+def test_what_cloudwatch_remembers_is_replayed_at_its_time_of_day(
+    stack: Stub, tmp_path: Path
+) -> None:
+    """Requests at eight in the evening, 32 hours after the history begins at noon: a copy that is
+    warm from seven to nine answers them at once."""
+    now = datetime.now(UTC)
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
+    begun = int((now - noon).total_seconds() // 60)
+    _remember("evening", {begun: 0, begun - 32 * 60: 4}, latency_seconds=5)
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    window = {"name": "w", "days": days, "start": "19:00", "end": "21:00", "min_copies": 1}
+    schedule = {"time_zone": "UTC", "windows": [window]}
+    stack.changes = [WINDOWS]
+    rows = _replayed(_spec(tmp_path, "evening", schedule=schedule))["rows"]
+    assert rows["as planned"]["p95_seconds"] == 0 < rows["as it is"]["p95_seconds"]
 
 
 @pytest.mark.parametrize(
