@@ -182,7 +182,7 @@ def test_the_present_spec_keeps_the_copies_that_a_change_takes_away(
     stack: Stub, tmp_path: Path
 ) -> None:
     crowd = tmp_path / "crowd.csv"
-    crowd.write_text(HEADER + "".join(f"{n * 5},300,3000\n" for n in range(1000)))
+    crowd.write_text(HEADER + "".join(f"{n * 2},300,3000\n" for n in range(1000)))
     stack.changes = [{"field": "scaling.max_copies", "before": 3, "after": 1}]
     spec = _spec(tmp_path, scaling={"max_copies": 1, "keep_alive": "10m"})
     rows = _replayed(spec, "--trace", crowd)["rows"]
@@ -356,3 +356,18 @@ def test_a_wrong_option_is_named_before_anything_is_sent(
     assert ran.exit_code == 2
     assert said in ran.stderr
     assert stack.sent == []
+
+
+def test_a_spec_that_cannot_be_priced_is_named_with_the_way_out(
+    stack: Stub, tmp_path: Path, trace: Path
+) -> None:
+    spec = _spec(tmp_path, model={"id": "acme/own"}, instances={"types": ["ml.x9.large"]})
+    ran = _plan(spec, "--trace", trace)
+    assert (ran.exit_code, stack.sent) == (2, [])
+    said = "the price of ml.x9.large is not known: give it with --price"
+    assert ran.stderr.strip() == f"{spec}: instances.types: {said}"
+    assert _plan(spec, "--trace", trace, "--price", 3).exit_code == 0
+    _remember("llama", {90: 2}, latency_seconds=5)
+    ran = _plan(spec)  # nobody asked for a replay: the plan stands without one
+    assert (ran.exit_code, ran.stderr.count(said)) == (0, 1)
+    assert "scaling.keep_alive: 10m → 2h" in ran.stdout

@@ -87,7 +87,7 @@ class Planned:
 def plan(client: StackClient, files: Sequence[Path], wanted: Wanted, *, quiet: bool) -> None:
     """Shows what would change, then what that would have cost; `quiet`: all of it as JSON."""
     documents = read_documents(files)
-    traces = _loaded(wanted, [document for _, document in documents])
+    traces = _loaded(wanted, documents)
     unreached = _unreached(client) if traces else None
     if unreached is None:
         plans = [_asked(client, path, document, quiet) for path, document in documents]
@@ -115,14 +115,17 @@ def _conclude(plans: Sequence[Planned], unreached: str | None, quiet: bool) -> N
             _note(f"{planned.name}: {note}")
 
 
-def _loaded(wanted: Wanted, documents: Sequence[Any]) -> list[Trace]:
+def _loaded(wanted: Wanted, documents: Sequence[tuple[Path, Any]]) -> list[Trace]:
     """All traces; RefusedError, before anything is sent, if one cannot be replayed."""
     try:
         traces = [load_trace(path, wanted.assumed.service) for path in wanted.traces]
-        for document in documents if traces else ():
-            assumed_world(parse_spec(document), wanted.assumed)
-    except (TraceError, *_NO_WORLD) as wrong:
+    except TraceError as wrong:
         raise RefusedError([str(wrong)]) from None
+    for path, document in documents if traces else ():
+        try:
+            assumed_world(parse_spec(document), wanted.assumed)
+        except _NO_WORLD as wrong:
+            raise RefusedError([f"{path}: {wrong}"]) from None
     return traces
 
 
