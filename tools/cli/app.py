@@ -20,6 +20,7 @@ from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_documents
 from tools.cli.local import local
+from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
 from tools.cli.times import hold_seconds
 
 app = typer.Typer(
@@ -78,14 +79,21 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
 @tells
 def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None:
     """Makes endpoints as their files say."""
-    _each_file(context.obj, "apply", files, as_json)
+    results = []
+    for path, document in read_documents(files):  # all are read before any is sent
+        try:
+            result = context.obj.command("apply", document=document)
+        except RefusedError as refused:
+            raise RefusedError([f"{path}: {problem}" for problem in refused.problems]) from None
+        results.append(result)
+        if not as_json:
+            output.changes(str(path), result)
+            output.warnings(result)
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
 
 
-@app.command()
-@tells
-def plan(context: typer.Context, files: Files, as_json: AsJson = False) -> None:
-    """Shows what applying would change; changes nothing."""
-    _each_file(context.obj, "plan", files, as_json)
+app.command()(tells(plan))
 
 
 @app.command()
@@ -240,9 +248,7 @@ def verify(
 @tells
 def simulate(
     spec: Annotated[Path, typer.Option(help="The endpoint file.")],
-    trace: Annotated[
-        list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
-    ] = None,
+    trace: Traces = None,
     policy: Annotated[
         list[str] | None, typer.Option(help="Beside ours; default: what one could have instead.")
     ] = None,
@@ -250,15 +256,11 @@ def simulate(
         list[str] | None, typer.Argument(help="Further traces, or policies.", show_default=False)
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Where to put pictures (a page).")] = None,
-    start: Annotated[str | None, typer.Option(help="When the trace begins (UTC).")] = None,
-    lead: Annotated[float | None, typer.Option(min=1, help="Seconds of a cold start.")] = None,
-    billed: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
-    ] = None,
-    price: Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")] = None,
-    token_seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds of an output token.")
-    ] = 0.018,
+    start: Start = None,
+    lead: Lead = None,
+    billed: Billed = None,
+    price: Price = None,
+    token_seconds: TokenSeconds = 0.018,
     as_json: AsJson = False,
 ) -> None:
     """Replays a history under this policy and others; needs no stack."""
@@ -288,21 +290,6 @@ def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> lis
         path.write_bytes(body["Body"].read())
         paths.append(path)
     return paths
-
-
-def _each_file(client: StackClient, command: str, files: list[Path], as_json: bool) -> None:
-    results = []
-    for path, document in read_documents(files):  # all are read before any is sent
-        try:
-            result = client.command(command, document=document)
-        except RefusedError as refused:
-            raise RefusedError([f"{path}: {problem}" for problem in refused.problems]) from None
-        results.append(result)
-        if not as_json:
-            output.changes(str(path), result)
-            output.warnings(result)
-    if as_json:
-        typer.echo(json.dumps(results, indent=2))
 
 
 def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -> None:

@@ -52,6 +52,11 @@ def explained(error: BotoCoreError | ClientError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether a permission is missing."""
+    return error.response.get("Error", {}).get("Code") in _DENIED
+
+
 def _of_aws(error: ClientError) -> str:
     said = error.response.get("Error", {})
     code, message = said.get("Code", ""), said.get("Message", "")
@@ -60,6 +65,6 @@ def _of_aws(error: ClientError) -> str:
         return f"the AWS credentials have expired: get new ones ({code})"
     if code in _UNKNOWN:
         return f"AWS does not know these credentials ({code}: {message})"
-    if code in _DENIED:
+    if is_denied(error):
         return f"AWS denies {error.operation_name}: {message}"
     return f"AWS refused {error.operation_name}: {code}: {message} (request {request})"

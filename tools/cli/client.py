@@ -70,6 +70,14 @@ class StackClient:
             )
         return outputs
 
+    @cached_property
+    def default_time_zone(self) -> str:
+        """The zone of schedules that name none, as the stack has it."""
+        given = {
+            p["ParameterKey"]: p["ParameterValue"] for p in self._found().get("Parameters", ())
+        }
+        return str(given.get("DefaultTimeZone") or "UTC")
+
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Sends a command; returns its result or raises RefusedError."""
         body = {"command": command, "author": _author(), **arguments}

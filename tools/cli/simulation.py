@@ -60,6 +60,15 @@ def sorted_out(
     return [*traces, *files], [*policies, *named]
 
 
+def traces_behind(files: Sequence[Path], traces: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Endpoint files and traces, apart: what a shell's glob put behind `--trace` is told by its
+    ending."""
+    if not traces:
+        return list(files), []
+    behind = [path for path in files if path.suffix in (".csv", ".gz")]
+    return [path for path in files if path not in behind], [*traces, *behind]
+
+
 def simulate_here(
     traces: Sequence[Path], spec_file: Path, policies: Sequence[str], assumed: Assumed, quiet: bool
 ) -> list[Comparison]:

@@ -1,0 +1,53 @@
+"""`autoscaler plan` as it is typed, and the options that it shares with `simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli.client import RefusedError
+
+Traces = Annotated[
+    list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
+]
+Start = Annotated[str | None, typer.Option(help="When the trace begins (UTC).")]
+Lead = Annotated[float | None, typer.Option(min=1, help="Seconds of a cold start.")]
+Billed = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
+]
+Price = Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")]
+TokenSeconds = Annotated[float, typer.Option(min=0, help="Seconds of an output token.")]
+
+
+def plan(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Endpoint files (YAML).")],
+    trace: Traces = None,
+    days: Annotated[int, typer.Option(min=1, max=15, help="Of CloudWatch, without --trace.")] = 14,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Only what would change, not what that costs.")
+    ] = False,
+    start: Start = None,
+    lead: Lead = None,
+    billed: Billed = None,
+    price: Price = None,
+    token_seconds: TokenSeconds = 0.018,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Shows what applying would change, and would have cost lately; changes nothing.
+
+    Both specs are replayed on trace files (that needs no stack), else on CloudWatch's last days.
+    """
+    from tools.cli import plans, simulation
+
+    if no_history and trace:
+        raise RefusedError(["--trace and --no-history do not go together"])
+    if start and not trace:
+        raise RefusedError(["--start: only a trace file does not say when it begins"])
+    files, traces = simulation.traces_behind(files, trace or ())
+    service = simulation.Service(seconds_per_output_token=token_seconds)
+    assumed = simulation.Assumed(lead, billed, price, simulation.parse_start(start), service)
+    wanted = plans.Wanted(traces, 0 if no_history else days, assumed)
+    plans.plan(context.obj, files, wanted, quiet=as_json)
