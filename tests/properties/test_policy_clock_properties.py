@@ -122,12 +122,16 @@ def look(phase: Phase, now: datetime, active: datetime, work: int = 0) -> Observ
     )
 
 
-def taught(zone: str, clock: time, last: date, days: int = 14) -> tuple[History, datetime]:
-    """What was learned of requests at that local time on so many days up to `last`; and when the
-    endpoint was at work last."""
+def taught(
+    zone: str, clock: time, last: date, days: int = 14, weekdays: range = range(7)
+) -> tuple[History, datetime]:
+    """What was learned of requests at that local time on so many days up to `last`, if on those
+    weekdays; and when the endpoint was at work last."""
     info, spec = ZoneInfo(zone), a_spec(zone=zone, scaling={"keep_alive": "learned"})
     history, active = NOTHING, datetime.combine(last - days * DAY, clock, info).astimezone(UTC)
     for back in range(days - 1, -1, -1):
+        if (last - back * DAY).weekday() not in weekdays:
+            continue
         came = datetime.combine(last - back * DAY, clock, info).astimezone(UTC)
         for minute in range(-60, 60):
             now = came + minute * MINUTE
