@@ -161,7 +161,13 @@ def test_both_sleep_a_keep_alive_after_the_last_work(story: Story, run: Outcome)
 
 
 def test_both_bill_the_same_seconds(story: Story, run: Outcome) -> None:
-    """Start-up and release were measured, so only the looks differ: by the two ticks above for
-    each sleep. A keep-alive that was not kept, or a wake too many, would be 300 s and more."""
+    """Start-up and release were measured, so what differs is the two ticks above for each sleep,
+    and that the account's queue shows a message some time after its copy is ready: the answer, and
+    with it the sleep, comes later by that."""
+    shown_late = sum(
+        answer - max(ready for ready in (arrival, *story.times("AWAKE")) if ready < answer)
+        for arrival, answer in zip(story.arrivals, story.answers, strict=True)
+    )
     tolerance = SLEEPS * 2 * story.tick_seconds
-    assert _billed(run, story.world()) == pytest.approx(story.billed_seconds, abs=tolerance)
+    excess = story.billed_seconds - _billed(run, story.world())
+    assert -tolerance <= excess <= tolerance + shown_late
