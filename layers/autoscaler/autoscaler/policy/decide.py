@@ -163,9 +163,10 @@ def _worth_starting(case: _Case) -> Reason | None:
         return None
     if deferred := worth_a_wake(spec, seen, history, case.now):
         return deferred
-    # A person who fixed the keep-alive decides; what is scarce is kept for requests.
-    fixed = case.allowance.keep_alive is not None
-    if fixed or is_spent(spec, seen) or wakes_run_short(spec, seen):
+    # A person who fixed the keep-alive, or holds it as it is, decides; what is scarce is kept for
+    # requests.
+    decided = case.allowance.keep_alive is not None or case.allowance.held
+    if decided or is_spent(spec, seen) or wakes_run_short(spec, seen):
         return None
     return pattern_ahead(spec, seen, history, case.prices, case.now)
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec, format_duration
 from .allowance import Allowance
 from .economy import TICK, Economy, lead_time
+from .pattern import LAID_FROM, SLOT_SECONDS, Pattern, clock_of, expected_ends
 from .resting import look_ahead
-from .schedule import bounds_at, edges_between
+from .schedule import bounds_at, edges_between, zone_of
 from .types import History, Observation, Reason, ReasonCode
 from .wording import counted
 
 # Fewer idle times than this are no pattern.
 _LEAST_GAPS = 6.0
+# An idle time over which the pattern expected so many ends had, by the pattern itself, a chance of
+# e^-4 = 2 % to last: it is the pattern that has stopped.
+_MOST_MISSED = 4.0
+# Nothing repeats itself in the week that has not come for so long.
+_LONGEST_BELIEVED = timedelta(days=8)
 
 
 def foreseen(
@@ -71,14 +78,14 @@ def pattern_ahead(
 ) -> Reason | None:
     """Returns why an endpoint that sleeps shall start before anyone asks, or None.
 
-    A start ahead that nobody then needs was an end that was expected and not seen: the pattern is
-    believed less for it, and soon not at all.
+    A start ahead that nobody then needs was an end that was expected and not seen. After a few of
+    those in one idle time the pattern is not believed until a request comes again.
     """
     pattern, active = history.pattern, observation.last_active_at
     if prices is None or active is None or pattern.gaps.total < _LEAST_GAPS:
         return None
     ahead = look_ahead(spec, pattern, prices, active, now)
-    if not ahead.start:
+    if not ahead.start or _has_stopped(spec, pattern, active, now):
         return None
     within = format_duration(timedelta(seconds=ahead.within_seconds))
     return Reason(
@@ -86,3 +93,18 @@ def pattern_ahead(
         f"By {counted(round(pattern.gaps.total), 'idle time')} of its own, requests come within "
         f"{within} with a chance of {ahead.chance:.0%}: a start now costs less than their wait.",
     )
+
+
+def _has_stopped(spec: EndpointSpec, pattern: Pattern, active: datetime, now: datetime) -> bool:
+    """True when by the pattern a request should have come long ago."""
+    began, zone = active.astimezone(UTC), ZoneInfo(zone_of(spec))
+    age, idle = LAID_FROM.total_seconds(), (now - active).total_seconds()
+    if idle > _LONGEST_BELIEVED.total_seconds():
+        return True
+    hazards, missed = pattern.gaps.hazards, 0.0
+    while age < idle:
+        until = min(idle, age + SLOT_SECONDS)
+        slot, hour = clock_of((began + timedelta(seconds=age)).astimezone(zone))
+        missed += pattern.risk(slot, hour) * expected_ends(hazards, age, until)
+        age = until
+    return missed >= _MOST_MISSED

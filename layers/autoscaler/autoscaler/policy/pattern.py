@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from math import exp, log
 
@@ -164,7 +164,8 @@ class Pattern:
 
     def with_gap(self, began: datetime, ended: datetime) -> Pattern:
         """The pattern after one gap more; both moments in the zone whose clock counts."""
-        if ended - began < LEAST_GAP:
+        length = _lasted(began, ended)
+        if length < LEAST_GAP:
             return self
         by_slot, by_hour = dict(self.by_slot), dict(self.by_hour)
         for_slots, for_hours = list(self.slot_evidence), self.hour_evidence
@@ -179,7 +180,7 @@ class Pattern:
             for_hours -= expected * believed * (of_hour - 1)
             _add(by_slot, slot, 0.0, expected)
             _add(by_hour, hour, 0.0, expected * believed)
-        if ended - began >= LAID_FROM:
+        if length >= LAID_FROM:
             slot, hour = clock_of(ended)
             for_slots = [
                 one + log(r) for one, r in zip(for_slots, self._slot_risks(slot), strict=True)
@@ -189,7 +190,7 @@ class Pattern:
             _add(by_hour, hour, 1.0, 0.0)
         return replace(
             self,
-            gaps=self.gaps.with_gap((ended - began).total_seconds()),
+            gaps=self.gaps.with_gap(length.total_seconds()),
             by_slot=by_slot,
             by_hour=by_hour,
             slot_evidence=tuple(for_slots),
@@ -198,15 +199,16 @@ class Pattern:
 
     def _laid(self, began: datetime, ended: datetime) -> Iterator[tuple[int, int, float]]:
         """(slot, hour, ends expected by the gap's age alone) for the time that it lasted."""
-        hazards = self.gaps.hazards
+        hazards, zone = self.gaps.hazards, began.tzinfo
+        began = began.astimezone(UTC)
         at = began + LAID_FROM
-        stop = min(ended, began + _LONGEST_LAID)
+        stop = min(ended.astimezone(UTC), began + _LONGEST_LAID)
         while at < stop:
-            past = (at.minute * 60 + at.second) % SLOT_SECONDS + at.microsecond / 1e6
+            local = at.astimezone(zone)
+            past = (local.minute * 60 + local.second) % SLOT_SECONDS + local.microsecond / 1e6
             until = min(stop, at + timedelta(seconds=SLOT_SECONDS - past))
             ages = (at - began).total_seconds(), (until - began).total_seconds()
-            expected = expected_ends(hazards, *ages)
-            yield (*clock_of(at), expected)
+            yield (*clock_of(local), expected_ends(hazards, *ages))
             at = until
 
     def risk(self, slot: int, hour: int) -> float:
@@ -261,6 +263,12 @@ class Pattern:
         """The pattern after requests waited although copies served."""
         usual = self.shortages.mean_waiting(1.0, 0.0)
         return replace(self, shortages=self.shortages.having(request_seconds, 0.0, usual))
+
+
+def _lasted(began: datetime, ended: datetime) -> timedelta:
+    """The time between, over a change of the clocks too: Python subtracts two moments of one zone
+    as their clocks show them."""
+    return ended.astimezone(UTC) - began.astimezone(UTC)
 
 
 def clock_of(moment: datetime) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import exp
 from zoneinfo import ZoneInfo
 
@@ -129,23 +129,46 @@ def _course(
     pattern: Pattern, prices: Economy, age: float, local: datetime, step: float, steps: int
 ) -> _Course:
     hazards = pattern.gaps.hazards
-    second = local.hour * 3600 + local.minute * 60 + local.second
-    day = local.weekday() * 86400
+    clock = _Clock(local, steps * step)
     wakes = _Wakes(pattern, prices)
     chances, billed, waiting = [], [], []
     known, risk, wake = (-1, -1), 1.0, (0.0, 0.0)
     for k in range(steps):
         middle = (k + 0.5) * step
-        slot = int((second + middle) // SLOT_SECONDS) % SLOTS_OF_DAY
+        second = clock.second_of_week(middle)
+        slot = int(second // SLOT_SECONDS) % SLOTS_OF_DAY
         old = bisect_right(AGES_SECONDS, age + middle)
         if (slot, old) != known:
-            hour = int((day + second + middle) // 3600) % HOURS_OF_WEEK
+            hour = int(second // 3600) % HOURS_OF_WEEK
             known, risk, wake = (slot, old), pattern.risk(slot, hour), wakes.at(slot, old)
         ends = expected_ends(hazards, age + k * step, age + (k + 1) * step)
         chances.append(1.0 - exp(-risk * ends))
         billed.append(wake[0])
         waiting.append(wake[1])
     return _Course(step, chances, billed, waiting)
+
+
+class _Clock:
+    """What the local clock shows in the next hours, in which it may be changed once."""
+
+    def __init__(self, local: datetime, horizon: float) -> None:
+        time = local.hour * 3600 + local.minute * 60 + local.second
+        self._now = local.weekday() * 86400 + time
+        self._changes_in, self._moved_by = horizon, 0.0
+        utc, zone, offset = local.astimezone(UTC), local.tzinfo, local.utcoffset()
+        if (utc + timedelta(seconds=horizon)).astimezone(zone).utcoffset() == offset:
+            return
+        for minute in range(int(horizon // 60) + 2):
+            then = (utc + timedelta(minutes=minute)).astimezone(zone).utcoffset()
+            if then != offset and then is not None and offset is not None:
+                self._changes_in = minute * 60.0 - local.second
+                self._moved_by = (then - offset).total_seconds()
+                return
+
+    def second_of_week(self, ahead: float) -> float:
+        """So many seconds from now; may be beyond the week's end."""
+        moved = self._moved_by if ahead >= self._changes_in else 0.0
+        return self._now + ahead + moved
 
 
 class _Wakes:
