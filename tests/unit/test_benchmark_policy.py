@@ -24,6 +24,7 @@ from benchmarks.policy.sources import (
     sources_of,
     thinned,
 )
+from benchmarks.policy.speed import pieces
 from benchmarks.policy.tables import table
 from tests.simulated import a_trace, poisson
 from tools.simulator.policies import ALL, FIXED, OURS, REAL
@@ -147,6 +148,11 @@ class TestSources:
         trace = a_trace(0.0, 5.0, service=2.0)
         assert slower(trace).services == [6.0, 6.0]
         assert shifted(trace, 7.0).arrivals == [7.0, 12.0]
+
+    def test_are_cut_into_pieces_that_hold_every_request_once(self) -> None:
+        found = list(pieces(a_trace(0.0, 9.0, 10.0, 45.0, service=2.0), 10.0))
+        assert [piece.arrivals for piece in found] == [[0.0, 9.0], [0.0], [5.0]]
+        assert [len(piece.services) for piece in found] == [2, 1, 1]
 
     def test_are_found_by_folder_and_glob_once_each(self, tiny: Source) -> None:
         folder = tiny.path.parent
