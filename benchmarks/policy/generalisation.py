@@ -27,11 +27,12 @@ def report(bench: Bench, sources: Sequence[Source]) -> list[Asked]:
         median, above = columns[-1][OURS], [r.trace for r in rows if r.against(OURS, REAL) > WITHIN]
         lost = sum(one.outcomes[OURS].lost for one in found)
         met = median <= MOST_MEDIAN and not above and not lost
-        measured = f"{median:.2f}, {lost} lost, above the best real baseline on {len(above)}"
+        where = f"above the best real baseline on {', '.join(above) or 'none'}"
+        measured = f"{median:.2f}, {lost} lost, {where}"
         demand = f"at most {MOST_MEDIAN:.2f}, none, on none"
         asked.append(Asked(f"traces {change}", measured, demand, met))
     for policy in ALL:
-        lines.append((policy, *(f"{column[policy]:.2f}" for column in columns)))
+        lines.append((policy, *(f"{column[policy]:,.2f}" for column in columns)))
     print(table(("policy", *CHANGES), lines))
     best = [min(FIXED, key=lambda name: column[name]) for column in columns]
     print(f"\nBest fixed keep-alive, by hindsight: {', '.join(best)}.")
