@@ -22,8 +22,11 @@ BILLED = (1.0, 0.0)
 def report(bench: Bench, sources: Sequence[Source]) -> list[Asked]:
     """Prints the median ratios for every combination."""
     print("\n## The sweep: medians of total cost against the zero-wait bound\n")
-    print(f"Over {', '.join(one.name for one in sources)}. The price of waiting changes in the")
-    print("world and in the spec; a delay is the median cold start.\n")
+    print(f"Over {', '.join(one.name for one in sources)}.")
+    print(
+        "Of traces longer than a day only these, for the time that it takes. The price of waiting"
+    )
+    print("changes in the world and in the spec; a delay is the median cold start.\n")
     combinations = [Terms(*one) for one in product(LEADS, PRICES, BILLED)]
     bench.run(Job(s, OURS, terms) for s in reversed(sources) for terms in combinations)
     lines, above = [], 0

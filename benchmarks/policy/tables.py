@@ -9,7 +9,7 @@ MISSED = "MISSED"
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The first column to the left, numbers to the right, all padded."""
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = [max(3, *map(len, column)) for column in zip(headings, *rows, strict=True)]
     rule = [
         "-" * width if not number else "-" * (width - 1) + ":"
         for number, width in enumerate(widths)

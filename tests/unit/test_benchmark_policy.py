@@ -187,12 +187,12 @@ class TestRuns:
 
 
 def test_a_table_is_markdown_with_padded_columns() -> None:
-    lines = table(("name", "n"), [("a", "1,000"), ("bcdef", "2")]).splitlines()
+    lines = table(("name", "n", ""), [("a", "1,000", ""), ("bcdef", "2", "")]).splitlines()
     assert lines == [
-        "| name  |     n |",
-        "| ----- | ----: |",
-        "| a     | 1,000 |",
-        "| bcdef |     2 |",
+        "| name  |     n |     |",
+        "| ----- | ----: | --: |",
+        "| a     | 1,000 |     |",
+        "| bcdef |     2 |     |",
     ]
 
 
