@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from autoscaler.policy import Bounds, Phase
+from autoscaler.policy import Bounds, History, Phase
 from autoscaler.policy.demand import backlog_per_copy, measure
-from tests.unit.policy_cases import a_spec, seen
+from autoscaler.policy.economy import Economy
+from autoscaler.policy.keep_alive import stays
+from tests.unit.policy_cases import a_spec, decided, seen
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,30 @@ class TestMissingSignals:
     def test_a_missing_backlog_wakes_nothing(self) -> None:
         demand = measure(a_spec(), seen(Phase.ASLEEP, backlog=None, desired_copies=1))
         assert (demand.copies, demand.known) == (0, False)
+
+
+class TestACrowd:
+    """From three copies on what waits counts as in flight: a copy more is little there."""
+
+    SPEC = a_spec(serving={"concurrency_per_copy": 16}, scaling={"max_copies": 9})
+
+    def test_waits_for_no_place(self) -> None:
+        crowd = replace(seen(), desired_copies=3, observed_copies=3, in_flight=48.0, backlog=70)
+        decision = decided(self.SPEC, crowd)
+        assert decision.copies == 5  # 70 requests, 16 a copy
+        assert decision.bounds.min_copies == 5, "Application Auto Scaling cannot pull them back"
+        assert "70 requests are in flight or wait and one copy shall have 16: 5 copies." in (
+            decision.summary
+        )
+
+    def test_two_copies_are_none(self) -> None:
+        pair = replace(seen(), desired_copies=2, observed_copies=2, in_flight=32.0, backlog=54)
+        assert decided(self.SPEC, pair).copies == 2
+
+    def test_its_copies_stay_for_ten_minutes(self) -> None:
+        spec = a_spec(scaling={"max_copies": 9, "stabilization_window": "5m"})
+        second, third, *_ = stays(spec, History(), None, 5)
+        assert (second, third) == (timedelta(minutes=5), timedelta(minutes=5)), "price unknown"
+        prices = Economy(copy_usd=98 / 3600, waiting_usd=0.0, lead_seconds=60)
+        second, third, *_ = stays(spec, History(), prices, 5)
+        assert (second, third) == (timedelta(minutes=5), timedelta(minutes=10))

@@ -18,6 +18,8 @@ from .worth import flow_of, worthwhile
 
 DEFAULT_SECONDS_PER_REQUEST = 10.0
 _SERVING = {Phase.AWAKE, Phase.WAKING, Phase.CREATING}
+# From so many copies on an endpoint serves a crowd, whose rushes are met at once and come in runs.
+CROWD = 3
 _ROUNDING = 1e-9  # 0.1 + 0.2 must not buy a copy
 
 
@@ -53,7 +55,8 @@ def measure(
         reasons.append(_missing_reason(missing, kept))
         copies = max(copies, kept)
     # A backlog that cannot be seen keeps the bound that an earlier one may have raised.
-    by_queue = max(by_backlog, by_worth)
+    crowd = by_concurrency if _at_once(observation) > (observation.in_flight or 0) else 0
+    by_queue = max(by_backlog, by_worth, crowd)
     held_bound = observation.bounds.min_copies if observation.backlog is None else by_queue
     return Demand(copies, held_bound, not missing, tuple(reasons))
 
@@ -90,7 +93,16 @@ def _by_concurrency(spec: EndpointSpec, observation: Observation) -> int:
     # On the way down and below, what is in flight is being finished, not asking for a copy.
     if observation.phase not in _SERVING:
         return 0
-    return _round_up((observation.in_flight or 0) / spec.target_concurrency)
+    return _round_up(_at_once(observation) / spec.target_concurrency)
+
+
+def _at_once(observation: Observation) -> float:
+    """Requests that shall have a place now. Where several copies serve, those that wait too: one
+    copy more is little there, and a rush seldom ends with its first minute."""
+    in_flight = observation.in_flight or 0.0
+    if observation.phase is not Phase.AWAKE or observation.desired_copies < CROWD:
+        return in_flight
+    return max(in_flight, float(observation.backlog or 0))
 
 
 def _by_worth(
@@ -162,7 +174,12 @@ def _concurrency_reason(
     if by_concurrency <= max(by_backlog, observation.desired_copies):
         return []
     text = (
-        f"{observation.in_flight:,.0f} requests are in flight and one copy shall have "
+        f"{_at_once(observation):,.0f} requests are in flight{_or_wait(observation)} and one copy "
+        "shall have "
         f"{spec.target_concurrency:g}: {counted(by_concurrency, 'copy')}."
     )
     return [Reason(ReasonCode.CONCURRENCY_HIGH, text)]
+
+
+def _or_wait(observation: Observation) -> str:
+    return " or wait" if _at_once(observation) > (observation.in_flight or 0) else ""

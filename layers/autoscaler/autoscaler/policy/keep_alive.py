@@ -9,7 +9,7 @@ from math import exp
 from ..spec import EndpointSpec, format_duration
 from .allowance import Allowance
 from .budget import is_spent
-from .demand import Demand
+from .demand import CROWD, Demand
 from .economy import TICK, Economy
 from .pattern import EDGES_SECONDS, Gaps, Pattern
 from .resting import HORIZON_SECONDS, look_ahead
@@ -20,6 +20,8 @@ from .wording import counted
 FALLBACK = timedelta(minutes=10)
 # Fewer idle times of a copy beyond the first than this say nothing.
 _LEAST_GAPS = 6.0
+# The third copy and those beyond stay at least so long: the rushes that need them come in runs.
+_CROWD_STAYS = timedelta(minutes=10)
 # What a missing copy is thought to cost in waiting before that was seen: as often as this, half of
 # its slots wait for half a start.
 _BORROWED_SHORTAGES = 3.0
@@ -156,7 +158,8 @@ def stays(
             seconds = again_usd / prices.copy_usd  # at most twice what foresight would pay
         else:
             seconds = cheapest(own, prices.copy_usd, again_usd)
-        found.append(max(window, min(timedelta(seconds=seconds), LONGEST_STAY)))
+        least = max(window, _CROWD_STAYS) if n + 2 >= CROWD else window
+        found.append(max(least, min(timedelta(seconds=seconds), LONGEST_STAY)))
     return tuple(found)
 
 
