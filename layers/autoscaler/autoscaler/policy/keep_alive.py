@@ -101,7 +101,7 @@ def _learned(
     known = counted(round(pattern.gaps.total), "idle time")
     source = f", learned from {known}" if pattern.gaps.total >= 1 else ", where a start breaks even"
     if ahead.sleep:
-        return KeepAlive(min(idle, TICK), source)
+        return KeepAlive(idle, source)
     stays = HORIZON_SECONDS if ahead.stays_seconds is None else ahead.stays_seconds
     return KeepAlive(idle + max(timedelta(seconds=stays), TICK), source)
 

@@ -1,4 +1,4 @@
-"""What an observation teaches: idle times that ended, and the waiting that a wake caused.
+"""What an observation teaches: idle times that ended, the bursts that ended them, and shortages.
 
 Called with every observation, in any order and any number of times: one that is not newer than the
 last changes nothing, and what was not seen is not learned.
@@ -40,7 +40,7 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
     pattern, idle_from = _idle(history.pattern, before, observation, now, zone)
     ended = before.idle_from is not None and idle_from != before.idle_from
     burst = before.burst
-    if ended and before.idle_from and (now - before.idle_from) >= LAID_FROM:
+    if ended and before.idle_from and now - before.idle_from >= LAID_FROM:
         burst = _begun_burst(before, observation, now)
     if burst is not None:
         pattern, burst = _burst(pattern, before, burst, spec, observation, history, now, zone)

@@ -168,9 +168,8 @@ class Pattern:
         if length < LEAST_GAP:
             return self
         by_slot, by_hour = dict(self.by_slot), dict(self.by_hour)
-        for_slots, for_hours = list(self.slot_evidence), self.hour_evidence
-        kept = _EVIDENCE_MEMORY
-        for_slots, for_hours = [kept * one for one in for_slots], kept * for_hours
+        for_slots = [_EVIDENCE_MEMORY * one for one in self.slot_evidence]
+        for_hours = _EVIDENCE_MEMORY * self.hour_evidence
         for slot, hour, expected in self._laid(began, ended):
             of_slot, of_hour = self._slot_risks(slot), self._hour_risk(hour)
             believed = _believed(of_slot, self.slot_evidence)
