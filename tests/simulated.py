@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from pathlib import Path
 
 from tools.simulator.trace import Trace
 from tools.simulator.world import Stage, World
@@ -43,3 +44,14 @@ def bursts(starts: Iterable[float], requests: int, every: float, service: float 
     """So many requests from each start on, evenly spaced."""
     arrivals = sorted(start + n * every for start in starts for n in range(requests))
     return Trace("bursts", arrivals, [service] * len(arrivals))
+
+
+HEADER = "arrival_s,input_tokens,output_tokens\n"
+
+
+def a_night(folder: Path) -> Path:
+    """A trace file: ten minutes of requests at two and at five o'clock."""
+    rows = [f"{hour * 3600 + 10 * n},300,200" for hour in (2, 5) for n in range(60)]
+    path = folder / "night.csv"
+    path.write_text(HEADER + "\n".join(rows) + "\n")
+    return path

@@ -33,17 +33,17 @@ from autoscaler.staging.large import checkpoint_key
 from autoscaler.staging.passport import discard, seal
 from autoscaler.staging.plan import PlannedFile, StagingPlan, plan_staging
 from autoscaler.staging.proof import prove
-from autoscaler.staging.retry import RetryPolicy
 from autoscaler.staging.sizes import Sizes
 from autoscaler.staging.transfer import stage_file
 from autoscaler.staging.verify import verify
+from tests.embedded.staging_lab import FAST, keys
+from tests.embedded.staging_lab import store as store
 from tools.embedded import s3_integrity
 from tools.hub import Fault, HubServer, Repository, make_repository
 
 MODEL = "acme/huge"
 PART = 5 * 1024 * 1024
 SIZES = Sizes(connections=3, single_put_bytes=PART, part_bytes=PART)
-FAST = RetryPolicy(attempts=4, base_seconds=0.001, cap_seconds=0.01, wait_budget_seconds=5)
 REPOSITORY = make_repository(MODEL, shards=1, shard_bytes=23_000_000)
 SHARD = "model-00001-of-00001.safetensors"
 
@@ -64,13 +64,6 @@ def s3() -> Iterator[Any]:
     )
     server.stop()
     s3_integrity.uninstall()
-
-
-@pytest.fixture
-def store(s3: Any, request: pytest.FixtureRequest) -> S3WeightStore:
-    bucket = f"weights-{abs(hash(request.node.name)) % 10**9}"
-    s3.create_bucket(Bucket=bucket)
-    return S3WeightStore(s3, bucket)
 
 
 @pytest.fixture
@@ -110,10 +103,6 @@ def stage(
 
 def uploads(s3: Any, store: S3WeightStore) -> list[Any]:
     return s3.list_multipart_uploads(Bucket=store._bucket).get("Uploads", [])
-
-
-def keys(store: S3WeightStore) -> list[str]:
-    return [stored.key for stored in store.list("")]
 
 
 def test_a_large_file_is_stored_in_parts_and_proven(s3, store, hub, plan) -> None:

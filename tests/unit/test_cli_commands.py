@@ -16,7 +16,7 @@ from moto.awslambda.models import LambdaBackend
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
-from tools.cli import output
+from tests.cli_account import talks_to
 from tools.cli.app import app
 
 TEMPLATE = {
@@ -62,17 +62,7 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
     """An account without a stack."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": server.replace("0.0.0.0", "127.0.0.1"),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps credentials once found
-    monkeypatch.setattr(output.console, "_width", 160)
+    talks_to(server.replace("0.0.0.0", "127.0.0.1"), monkeypatch)
     stub = Stub()
 
     def invoke(_self: Any, name: str, _q: Any, body: bytes, _h: Any, headers: Any) -> bytes:

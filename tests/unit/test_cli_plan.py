@@ -18,12 +18,12 @@ from moto.core.exceptions import JsonRESTError
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
+from tests.cli_account import talks_to
 from tests.samples import document
+from tests.simulated import HEADER, a_night
 from tests.unit.test_cli_commands import ENDPOINT, TEMPLATE
-from tools.cli import output
 from tools.cli.app import app
 
-HEADER = "arrival_s,input_tokens,output_tokens\n"
 KEEP_ALIVE = {"field": "scaling.keep_alive", "before": "10m", "after": "2h"}
 WINDOWS = {"field": "schedule.windows", "before": [], "after": []}
 
@@ -62,17 +62,7 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
     """An account without a stack."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps credentials once found
-    monkeypatch.setattr(output.console, "_width", 160)
+    talks_to(server, monkeypatch)
     stub = Stub()
 
     def invoke(_self: Any, _name: str, _q: Any, body: bytes, _h: Any, _headers: Any) -> bytes:
@@ -109,11 +99,7 @@ def _spec(folder: Path, name: str = "llama", **changes: Any) -> Path:
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    """Ten minutes of requests at two and at five o'clock."""
-    rows = [f"{hour * 3600 + 10 * n},300,200" for hour in (2, 5) for n in range(60)]
-    path = tmp_path / "night.csv"
-    path.write_text(HEADER + "\n".join(rows) + "\n")
-    return path
+    return a_night(tmp_path)
 
 
 def _plan(*words: object) -> Result:

@@ -9,10 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.samples import document
+from tests.simulated import HEADER, a_night
 from tools.cli import output
 from tools.cli.app import app
-
-HEADER = "arrival_s,input_tokens,output_tokens\n"
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +28,7 @@ def spec(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    """Ten minutes of requests at two and at five o'clock."""
-    rows = [f"{hour * 3600 + 10 * n},300,200" for hour in (2, 5) for n in range(60)]
-    path = tmp_path / "night.csv"
-    path.write_text(HEADER + "\n".join(rows) + "\n")
-    return path
+    return a_night(tmp_path)
 
 
 def _simulate(*words: object) -> Result:
