@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from .endpoints.container_log import LogLine
 from .endpoints.learned import StoredPattern
 from .endpoints.status import (
     EndpointRecord,
@@ -128,6 +129,13 @@ class Scaler(Protocol):
     def set_bounds(self, name: str, bounds: Bounds) -> None: ...
 
     def set_copies(self, name: str, copies: int) -> None: ...
+
+
+class ContainerLogs(Protocol):
+    """What the containers of an endpoint say while they start."""
+
+    def read(self, name: str, since: datetime) -> list[LogLine]:
+        """Lines from that time on, oldest first, bounded; none when nothing was said yet."""
 
 
 class Flow(StrEnum):

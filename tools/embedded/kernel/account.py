@@ -17,7 +17,7 @@ from typing import Any
 
 from tools.embedded.kernel import moto_time
 from tools.embedded.kernel.clock import AccountClock
-from tools.embedded.kernel.outlets import Objects, publisher
+from tools.embedded.kernel.outlets import Objects, log_writer, publisher
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
 
 _CREDENTIALS = "embedded"
@@ -84,6 +84,7 @@ class Account:
             weights=objects.any_under,
             blobs=objects,
             notify=publisher(self.boto),
+            write_log=log_writer(self.region, self.account_id),
         )
         read_metric = self.pump.read_customized
         self.scaling = AutoScalingService(self.clock, self.sagemaker, read_metric)

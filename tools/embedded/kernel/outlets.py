@@ -1,4 +1,4 @@
-"""What SageMaker uses of the rest of the account: objects in S3, messages to SNS topics."""
+"""What SageMaker uses of the rest of the account: objects in S3, topics of SNS, logs."""
 
 from __future__ import annotations
 
@@ -43,6 +43,23 @@ def publisher(boto: Boto) -> Callable[[str, dict[str, Any]], None]:
         boto("sns").publish(TopicArn=topic, Message=json.dumps(message))
 
     return publish
+
+
+def log_writer(region: str, account_id: str) -> Callable[[str, str, float, str], None]:
+    """What writes a line into a log stream; group and stream are made when they are missing."""
+
+    def write(group: str, stream: str, seconds: float, line: str) -> None:
+        from moto.logs.models import logs_backends
+
+        backend = logs_backends[account_id][region]
+        if group not in backend.groups:
+            backend.create_log_group(group, {})
+        if stream not in backend.groups[group].streams:
+            backend.create_log_stream(group, stream)
+        event = {"timestamp": int(seconds * 1000), "message": line}
+        backend.groups[group].put_log_events(stream, [event])
+
+    return write
 
 
 def _parts(uri: str) -> tuple[str, str]:

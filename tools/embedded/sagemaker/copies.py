@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tools.embedded.sagemaker import words
+from tools.embedded.sagemaker import container_log, words
+from tools.embedded.sagemaker.container_log import ContainerLog
 from tools.embedded.sagemaker.fleet import Fleet
 from tools.embedded.sagemaker.load import Load
 from tools.embedded.sagemaker.things import Component, Copy, CopyStatus, Members
@@ -19,9 +20,14 @@ class Copies:
     """`changed` is told of a component one of whose copies came, went or failed."""
 
     def __init__(
-        self, world: World, fleet: Fleet, weights: Callable[[str], bool] | None = None
+        self,
+        world: World,
+        fleet: Fleet,
+        weights: Callable[[str], bool] | None = None,
+        log: ContainerLog | None = None,
     ) -> None:
         self._world, self._fleet, self._weights = world, fleet, weights
+        self._log = log or ContainerLog(world, None)
         self.changed: Callable[[Component], None] = lambda _component: None
         self.failed: Callable[[Component, str], None] = lambda _component, _why: None
         fleet.start = self._start_container
@@ -63,19 +69,22 @@ class Copies:
     def _start_container(self, copy: Copy) -> None:
         component, settings = copy.component, self._world.settings
         startup = self._specification(copy).get("StartupParameters", {})
-        if component.broken is not None:
+        seconds = settings.cached_container if self._cached(copy) else settings.container
+        broken = self._world.why_broken(component.name, copy.instance.type if copy.instance else "")
+        if broken is not None:
             limit = startup.get(
                 "ContainerStartupHealthCheckTimeoutInSeconds", settings.health_check_timeout
             )
-            why = words.unhealthy(component.name, component.broken)
+            why = words.unhealthy(component.name, broken)
             self._world.agenda.after(limit, partial(self._fail, copy, why))
+            self._world.agenda.after(seconds, partial(self._log.crash_loop, copy, broken))
             return
-        seconds = settings.cached_container if self._cached(copy) else settings.container
         self._world.agenda.after(seconds, partial(self._load_weights, copy))
 
     def _load_weights(self, copy: Copy) -> None:
         if copy.status is not CopyStatus.STARTING:
             return
+        self._log.write(copy, container_log.STARTED)
         missing = self._missing_weights(copy)
         if missing is not None:
             self._fail(copy, words.no_weights(missing))
@@ -93,6 +102,7 @@ class Copies:
     def _up(self, copy: Copy) -> None:
         if copy.status is CopyStatus.STARTING:
             copy.status = CopyStatus.READY
+            self._log.write(copy, container_log.SERVING)
             copy.component.was_up = True
             self.changed(copy.component)
 

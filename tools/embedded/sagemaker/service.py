@@ -16,6 +16,7 @@ from tools.embedded.sagemaker.async_plane import AsyncPlane, Blobs, Notify
 from tools.embedded.sagemaker.component_api import ComponentApi
 from tools.embedded.sagemaker.component_life import ComponentLife
 from tools.embedded.sagemaker.config_api import ConfigApi
+from tools.embedded.sagemaker.container_log import ContainerLog, LogSink
 from tools.embedded.sagemaker.copies import Copies
 from tools.embedded.sagemaker.counts import Counts
 from tools.embedded.sagemaker.dataplane import DataPlane, stream_fault
@@ -51,8 +52,8 @@ class SageMakerService:
     """types.Service for `sagemaker`; the runtime client signs with the same name.
 
     `weights` says whether an S3 address of weights holds anything. `blobs` and `notify` are what
-    asynchronous inference needs. Sinks are called from a thread of this service or of a request,
-    with no lock held.
+    asynchronous inference needs. `write_log` takes what containers say. Sinks are called from a
+    thread of this service or of a request, with no lock held.
     """
 
     signing_names: tuple[str, ...] = ("sagemaker",)
@@ -69,12 +70,13 @@ class SageMakerService:
         settings: SimSettings | None = None,
         blobs: Blobs | None = None,
         notify: Notify | None = None,
+        write_log: LogSink | None = None,
     ) -> None:
         self.clock, self._events = clock, events
         self.world = world = World(clock, settings or SimSettings(), region, account_id)
         self._stop = threading.Event()
-        fleet = Fleet(world)
-        self._components = ComponentLife(world, fleet, Copies(world, fleet, weights))
+        fleet, said = Fleet(world), ContainerLog(world, write_log)
+        self._components = ComponentLife(world, fleet, Copies(world, fleet, weights, said))
         self._endpoints = EndpointLife(world, fleet, self._components)
         self._endpoints.announce = self._announce
         self._fleet = fleet
@@ -141,11 +143,17 @@ class SageMakerService:
             else:
                 self.world.capacity[instance_type] = count
 
-    def break_container(self, component: str, why: str | None) -> None:
-        """From now on its containers fail their health check; None mends them."""
+    def break_container(self, component: str, why: str | None, instance_type: str = "") -> None:
+        """From now on its containers die, on one instance type or on all; None mends them.
+
+        A component need not exist yet. Of a classic variant it is `<endpoint>/<variant>`.
+        """
         with self.world.lock:
             self.world.look()
-            self.world.components[component].broken = why
+            if why is None:
+                self.world.broken.pop((component, instance_type), None)
+            else:
+                self.world.broken[component, instance_type] = why
 
     def lose_instance(self, instance_id: str) -> None:
         """An instance dies at once; its copies are started elsewhere."""

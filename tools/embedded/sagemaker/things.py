@@ -78,7 +78,6 @@ class Component:
     change: int = 0  # counts changes, so that a deadline knows whether it is still meant
     was_up: bool = False
     short: bool = False  # in service with fewer copies than desired, which still are looked for
-    broken: str | None = None  # a fault: why its container does not come up
     copies: list[Copy] = field(default_factory=list)
     timeline: list[tuple[float, int, int]] = field(default_factory=list)
 

@@ -39,6 +39,8 @@ class World:
         self.gone_instances: list[tuple[str, Instance]] = []
         self.gone_components: dict[str, list[tuple[float, int, int]]] = {}
         self.capacity: dict[str, int] = {}
+        # Why containers die, by component and instance type ("": on every type).
+        self.broken: dict[tuple[str, str], str] = {}
         self.instance_types: dict[str, dict[str, int]] = json.loads(_TYPES.read_text())
         self._outbox: deque[Callable[[], None]] = deque()
         self._sending = threading.Lock()
@@ -85,6 +87,11 @@ class World:
             for endpoint in self.endpoints.values()
             for instance in endpoint.instances
         )
+
+    def why_broken(self, component: str, instance_type: str) -> str | None:
+        """Why the component's containers die on instances of a type; None: they do not."""
+        everywhere = self.broken.get((component, ""))
+        return self.broken.get((component, instance_type), everywhere)
 
     def number(self) -> int:
         return next(self._numbers)

@@ -75,6 +75,7 @@ class EndpointAwoke(Event):
     cause: Cause
     copies: int
     lead_seconds: Seconds
+    stages: dict[str, Seconds] = {}  # of the lead time: trigger, capacity, container, ...
     backlog: int | None = None  # None: the signal is missing
 
 

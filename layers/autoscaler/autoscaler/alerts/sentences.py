@@ -95,8 +95,11 @@ def _(event: events.EndpointAwoke) -> Sentence:
     lead = spoken(event.lead_seconds)
     waiting = NOT_KNOWN if event.backlog is None else counted(event.backlog, "request")
     body = f"It answered {lead} after it was asked to wake, because {BECAUSE[event.cause]}."
-    facts = (("Lead time", lead), ("Copies", str(event.copies)), ("Waiting", waiting))
-    return Sentence(f"{event.endpoint} is awake", body, facts)
+    facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies)), ("Waiting", waiting)]
+    if event.stages:
+        parts = (f"{name} {spoken(seconds)}" for name, seconds in event.stages.items())
+        facts.append(("Of it", ", ".join(parts)))
+    return Sentence(f"{event.endpoint} is awake", body, tuple(facts))
 
 
 @told.register

@@ -44,7 +44,7 @@ class SageMakerScaler:
             exists=bool(component),
             desired_copies=copies.get("DesiredCopyCount", 0),
             current_copies=copies.get("CurrentCopyCount", 0),
-            instances_by_type=self._instances(names, endpoint),
+            instances_by_type=self._instances(endpoint),
             status=component.get("InferenceComponentStatus", endpoint["EndpointStatus"]),
             failure=component.get("FailureReason") or endpoint.get("FailureReason"),
         )
@@ -57,7 +57,7 @@ class SageMakerScaler:
         names = ResourceNames(self._prefix, name)
         self._sagemaker.update_inference_component_runtime_config(**update_copies(names, copies))
 
-    def _instances(self, names: ResourceNames, endpoint: Mapping[str, Any]) -> dict[str, int]:
+    def _instances(self, endpoint: Mapping[str, Any]) -> dict[str, int]:
         """Instances that exist, by type. A variant without pools has the one type of its config,
         which is asked for only when there are instances, and once."""
         count: Counter[str] = Counter()
@@ -67,7 +67,9 @@ class SageMakerScaler:
             if sum(in_pools.values()) == total:
                 count.update(in_pools)
             elif total:
-                count[next(iter(in_pools), "") or self._only_type(names.config)] += total
+                count[
+                    next(iter(in_pools), "") or self._only_type(endpoint["EndpointConfigName"])
+                ] += total
         return {instance_type: n for instance_type, n in count.items() if n}
 
     def _only_type(self, config: str) -> str:

@@ -20,7 +20,7 @@ from .causes import sentence_of
 from .metering import asked, cost, metered, seen, settled
 from .observe import NO_LOAD, history, observe
 from .setbacks import announce_failure, back_to_zero, next_wake
-from .wishes import entry
+from .wishes import NOT_SEEN, entry
 from .world import World
 
 COLD_STARTS_KEPT = 20
@@ -57,7 +57,7 @@ def record_staged(world: World, name: str, generation: int, commit: str, weights
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
         counted, segments = metered(record, now, asked(record, 1), Phase.CREATING)
-        counted = counted.model_copy(update={"came": {}})
+        counted = counted.model_copy(update={"came": {}, **NOT_SEEN})
         text = f"Weights of commit {commit[:12]} are staged; creating the endpoint."
         _advance(
             world, record, counted, Phase.CREATING, now, text, segments,
@@ -109,17 +109,17 @@ def _awake(
             "failed_wakes": 0,
             "retry_at": None,
             "failure": None,
-            "cold_starts": before.cold_starts if created else _measured(before, now),
+            "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
         }
     )
     record = record.having(awake)
     bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds)
-    seconds = (now - before.wished_at).total_seconds()
+    text = _answered_after(_measured(before, now))
     saved = world.store.save(
         awake.model_copy(update={"bounds": bounds}),
         segments=segments,
-        entries=[entry(awake, now, f"Answered {seconds:.0f} s after it was asked for.")],
+        entries=[entry(awake, now, text)],
     )
     _announce_awake(world, saved, load, now)
 
@@ -136,20 +136,33 @@ def _announce_awake(world: World, status: EndpointStatus, load: Load, now: datet
             cause=status.cause,
             copies=status.observed_copies,
             lead_seconds=seconds,
+            stages=status.cold_starts[-1].stages() if status.cold_starts else {},
             backlog=load.backlog,
         )
     )
 
 
-def _measured(status: EndpointStatus, now: datetime) -> tuple[ColdStart, ...]:
-    start = ColdStart(
+def _measured(status: EndpointStatus, now: datetime) -> ColdStart:
+    """The wake or creation that is over now."""
+    return ColdStart(
         requested_at=status.wished_at,
         ready_at=now,
         cause=status.cause,
         copies=status.wish_copies,
+        asked_at=status.asked_at,
         instance_seen_at=status.instance_seen_at,
+        container_seen_at=status.container_seen_at,
+        copy_seen_at=status.copy_seen_at,
     )
+
+
+def _with(start: ColdStart, status: EndpointStatus) -> tuple[ColdStart, ...]:
     return (*status.cold_starts, start)[-COLD_STARTS_KEPT:]
+
+
+def _answered_after(start: ColdStart) -> str:
+    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in start.stages().items())
+    return f"Answered {start.lead_time.total_seconds():.0f} s after it was asked for: {parts}."
 
 
 def record_asleep(world: World, name: str, generation: int) -> bool:

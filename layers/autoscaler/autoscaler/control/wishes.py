@@ -34,6 +34,10 @@ FLOWS = {
     Phase.RETIRING: Flow.RETIRE,
 }
 
+# The stages of a wake or a creation, before any was reached.
+NOT_SEEN: dict[str, None] = dict.fromkeys(
+    ("asked_at", "instance_seen_at", "container_seen_at", "copy_seen_at")
+)
 # A sleep for one of these causes goes on although requests wait: they stay in the queue.
 UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON})
 
@@ -118,7 +122,7 @@ def request_wake(
         wish_copies=copies,
         wakes_on=today,
         wakes_today=woken + 1,
-        instance_seen_at=None,
+        **NOT_SEEN,
         came=running(record.status),
         last_wake_at=now if record.status.phase is Phase.ASLEEP else record.status.last_wake_at,
         last_active_at=now,

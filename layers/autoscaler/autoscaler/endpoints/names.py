@@ -67,6 +67,11 @@ class ResourceNames:
     def scalable_resource(self) -> str:
         return f"inference-component/{self.component}"
 
+    @property
+    def log_group(self) -> str:
+        """Where SageMaker writes what the containers say."""
+        return f"/aws/sagemaker/InferenceComponents/{self.component}"
+
     def execution(self, generation: int) -> str:
         """The name of the execution that carries out the wish of a generation."""
         name = f"{self.name}-{generation}"

@@ -80,11 +80,31 @@ class ColdStart(Stored):
     ready_at: AwareDatetime
     cause: Cause
     copies: int
+    asked_at: AwareDatetime | None = None  # AWS was asked: the trigger is over
     instance_seen_at: AwareDatetime | None = None
+    container_seen_at: AwareDatetime | None = None  # its container said something
+    copy_seen_at: AwareDatetime | None = None  # in service, not yet proven by a token
 
     @property
     def lead_time(self) -> timedelta:
         return self.ready_at - self.requested_at
+
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage that was seen, in the order in which they follow: trigger,
+        capacity, container, weights, ready. A stage that was not seen is part of the next."""
+        ends = (
+            ("trigger", self.asked_at),
+            ("capacity", self.instance_seen_at),
+            ("container", self.container_seen_at),
+            ("weights", self.copy_seen_at),
+            ("ready", self.ready_at),
+        )
+        seconds, before = {}, self.requested_at
+        for name, end in ends:
+            if end is not None:
+                seconds[name] = max(0.0, (end - before).total_seconds())
+                before = max(before, end)
+        return seconds
 
 
 class EndpointStatus(Stored):
@@ -113,7 +133,12 @@ class EndpointStatus(Stored):
     observed_instances: int = 0
     instance_type: str = ""
     copies_per_instance: Annotated[int, Field(ge=1)] = 1
-    instance_seen_at: AwareDatetime | None = None  # first instance of the present wake
+    # Of the present wake or creation: AWS was asked, the first instance, the first container that
+    # said something, the first copy in service.
+    asked_at: AwareDatetime | None = None
+    instance_seen_at: AwareDatetime | None = None
+    container_seen_at: AwareDatetime | None = None
+    copy_seen_at: AwareDatetime | None = None
     observed_at: AwareDatetime | None = None
     last_active_at: AwareDatetime | None = None
     last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -14,7 +15,9 @@ from ..control.progress import (
     record_staged,
 )
 from ..control.size import may_sleep, plan_wake
-from .wiring import models, world
+from ..control.start import Patience, look_at_start
+from .settings import settings
+from .wiring import container_logs, models, world
 
 
 class _Step(BaseModel):
@@ -30,6 +33,13 @@ class Wake(_Step):
 
 class Sleep(_Step):
     """May capacity go?"""
+
+
+class Start(_Step):
+    """How far is a copy that starts? A creation has `times` the patience of a wake."""
+
+    copies: Annotated[int, Field(ge=1)] = 1
+    times: Annotated[int, Field(ge=1, le=10)] = 1
 
 
 class Probe(_Step):
@@ -80,6 +90,19 @@ def answer_sleep(event: Any) -> dict[str, Any]:
     """`{current}`: whether `sleep_endpoint` may go on."""
     step = Sleep.model_validate(event)
     return {"current": may_sleep(world(), step.endpoint, step.generation)}
+
+
+def answer_start(event: Any) -> dict[str, Any]:
+    """`{verdict, Error, Cause}` for whoever waits for a copy; verdict as in control.start."""
+    step, env = Start.model_validate(event), settings()
+    patience = Patience(
+        capacity=timedelta(seconds=step.times * env.capacity_seconds),
+        wake=timedelta(seconds=step.times * env.wake_seconds),
+    )
+    look = look_at_start(
+        world(), container_logs(), step.endpoint, step.generation, step.copies, patience
+    )
+    return {"verdict": look.verdict, "Error": look.error, "Cause": look.cause}
 
 
 def answer_probe(event: Any) -> dict[str, Any]:

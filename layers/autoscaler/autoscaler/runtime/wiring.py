@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..aws.clock import SystemClock
+from ..aws.container_logs import CloudWatchContainerLogs
 from ..aws.events import BusAnnouncer
 from ..aws.flows import StepFunctionsFlows
 from ..aws.load import AwsLoadReader
@@ -37,6 +38,12 @@ def world() -> World:
 def models() -> SageMakerModels:
     """The models of this stack."""
     return SageMakerModels(settings().stack_name)
+
+
+@cache
+def container_logs() -> CloudWatchContainerLogs:
+    """What the containers of this stack say."""
+    return CloudWatchContainerLogs(settings().stack_name)
 
 
 @cache

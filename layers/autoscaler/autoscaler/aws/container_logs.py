@@ -1,0 +1,49 @@
+"""Reads container logs from CloudWatch, where SageMaker puts them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..endpoints.container_log import LogLine
+from ..endpoints.names import ResourceNames
+from .clients import client, error_code
+
+_MOST_LINES = 3000
+_LINES_PER_CALL = 1000
+
+
+class CloudWatchContainerLogs:
+    """ContainerLogs of the endpoints whose names start with the stack's."""
+
+    def __init__(self, prefix: str, logs: Any = None) -> None:
+        self._prefix = prefix
+        self._logs = logs or client("logs")
+
+    def read(self, name: str, since: datetime) -> list[LogLine]:
+        group = ResourceNames(self._prefix, name).log_group
+        asked: dict[str, Any] = {
+            "logGroupName": group,
+            "startTime": int(since.timestamp() * 1000),
+            "limit": _LINES_PER_CALL,
+        }
+        lines: list[LogLine] = []
+        try:
+            while len(lines) < _MOST_LINES:
+                page = self._logs.filter_log_events(**asked)
+                lines += map(_line, page["events"])
+                if "nextToken" not in page:
+                    break
+                asked["nextToken"] = page["nextToken"]
+        except ClientError as error:
+            # No container has said anything yet: SageMaker makes the group with the first line.
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+        return sorted(lines, key=lambda line: line.at)
+
+
+def _line(event: dict[str, Any]) -> LogLine:
+    moment = datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)
+    return LogLine(moment, event.get("logStreamName", ""), event.get("message", ""))

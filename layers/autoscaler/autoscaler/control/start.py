@@ -1,0 +1,135 @@
+"""A copy that starts, looked at again and again: how far it is, and whether it can still come.
+
+Each look is one step of `wake_endpoint` and `create_capacity`. It notes the stages that were
+reached, reads what the container says, and ends a start that cannot succeed long before SageMaker
+would: an instance is billed all the while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from ..endpoints.container_log import Crash, LogLine, crash_in, started_at
+from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..policy.types import Phase
+from ..ports import Capacity, ContainerLogs
+from .progress import with_current
+from .world import World
+
+# Engines complain and die within seconds, and are started again at once: older lines of a long
+# start tell nothing that was not read before.
+_LOG_SPAN = timedelta(minutes=10)
+_STARTING = {Phase.WAKING, Phase.CREATING}
+
+
+class Verdict(StrEnum):
+    """What the state machine does next."""
+
+    WAIT = "wait"
+    RAISE = "raise"  # the copies are fewer than asked for: ask again
+    PROBE = "probe"
+    FAILED = "failed"
+    OVERTAKEN = "overtaken"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A verdict; `error` and `cause` say why it failed, as Step Functions has them."""
+
+    verdict: Verdict
+    error: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a start may take: until an instance was seen, and in all."""
+
+    capacity: timedelta
+    wake: timedelta
+
+
+def look_at_start(
+    world: World,
+    logs: ContainerLogs,
+    name: str,
+    generation: int,
+    copies: int,
+    patience: Patience,
+) -> Look:
+    """Looks once and stores the stages that were reached; the verdict says how to go on.
+
+    `copies` is what was asked for. A wish that was overtaken gets OVERTAKEN.
+    """
+    looks: list[Look] = []
+
+    def step(record: EndpointRecord) -> bool:
+        status = record.status
+        if status.phase not in _STARTING:
+            return False
+        now = world.clock.now()
+        capacity = world.scaler.look(name)
+        lines = _lines(logs, status, capacity, now)
+        reached = _reached(status, capacity, lines, now)
+        if reached != status:
+            world.store.save(reached)
+        looks.append(judge(reached, capacity, crash_in(lines), copies, patience, now))
+        return True
+
+    current = with_current(world, name, generation, step)
+    return looks[-1] if current else Look(Verdict.OVERTAKEN)
+
+
+def judge(
+    status: EndpointStatus,
+    capacity: Capacity,
+    crash: Crash | None,
+    copies: int,
+    patience: Patience,
+    now: datetime,
+) -> Look:
+    """What follows from one look. Pure."""
+    if capacity.current_copies >= 1 and capacity.desired_copies >= 1:
+        return Look(Verdict.PROBE)
+    if capacity.status == "Failed":
+        return Look(Verdict.FAILED, "ComponentFailed", capacity.failure or "SageMaker says no more")
+    if crash is not None:
+        return Look(Verdict.FAILED, "ContainerCrash", crash.sentence)
+    settled = capacity.status == "InService"
+    if settled and capacity.desired_copies < copies:
+        return Look(Verdict.RAISE)
+    if settled and capacity.failure:
+        return Look(Verdict.FAILED, "NoCapacity", capacity.failure)
+    waited = now - status.phase_since
+    if not capacity.instances and waited >= patience.capacity:
+        minutes = waited.total_seconds() / 60
+        return Look(Verdict.FAILED, "NoCapacity", f"no instance was seen within {minutes:.0f} min")
+    if waited >= patience.wake:
+        return Look(Verdict.FAILED, "TooSlow", "no copy came into service in time")
+    return Look(Verdict.WAIT)
+
+
+def _lines(
+    logs: ContainerLogs, status: EndpointStatus, capacity: Capacity, now: datetime
+) -> list[LogLine]:
+    """Nothing speaks before there is an instance."""
+    if not capacity.instances or capacity.current_copies:
+        return []
+    return logs.read(status.name, max(status.phase_since, now - _LOG_SPAN))
+
+
+def _reached(
+    status: EndpointStatus, capacity: Capacity, lines: list[LogLine], now: datetime
+) -> EndpointStatus:
+    """The status with the stages that are over; the first time that each was seen stays."""
+    spoke = started_at(lines)
+    return status.model_copy(
+        update={
+            "asked_at": status.asked_at or now,
+            "instance_seen_at": status.instance_seen_at or (now if capacity.instances else None),
+            "container_seen_at": status.container_seen_at or spoke,
+            "copy_seen_at": status.copy_seen_at or (now if capacity.current_copies else None),
+        }
+    )

@@ -1,0 +1,176 @@
+"""Reads what a container says while it starts: does it come up, or does it die again and again?
+
+SageMaker itself says nothing until the health check times out, up to an hour later, and bills all
+the while. The engines say within seconds why they die. The patterns are the words of vLLM, SGLang,
+TGI, DJL, PyTorch and the NVIDIA driver, as their sources and issue trackers have them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+_LONGEST_QUOTE = 240
+# A container that died for no reason that we know is believed to be in a loop from this start on.
+_STARTS_UNTIL_LOOP = 3
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of one copy's container."""
+
+    at: datetime
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Why a container died. `advice` says what would help; `line` is what it said."""
+
+    reason: str
+    advice: str
+    line: str
+
+    @property
+    def sentence(self) -> str:
+        return f"its container dies: {self.reason} ({self.line}). {self.advice}"
+
+
+@dataclass(frozen=True)
+class _Known:
+    pattern: re.Pattern[str]
+    reason: str
+    advice: str
+
+
+def _known(pattern: str, reason: str, advice: str) -> _Known:
+    return _Known(re.compile(pattern, re.IGNORECASE), reason, advice)
+
+
+_FATAL = (
+    _known(
+        r"CUDA driver version is insufficient|NVIDIA driver on your system is too old|"
+        r"unsupported display driver|forward compatibility was attempted|"
+        r"no kernel image is available|cuda>=\d+\.\d+.*(unsatisfied|please update your driver)",
+        "the driver of the machine image is too old for the container",
+        "Use an image with a newer machine image (serving.image with cu13 in its name gets one), "
+        "or an older image.",
+    ),
+    _known(
+        r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory|"
+        r"No available memory for the cache blocks|not enough memory|"
+        r"larger than the (maximum number of tokens that can be stored in|available) KV cache|"
+        r"KV cache .{0,40}(needed|larger).{0,80}available|insufficient memory",
+        "it runs out of accelerator memory",
+        "Lower serving.context_tokens or serving.concurrency_per_copy, or take a larger instance "
+        "type (autoscaler fit).",
+    ),
+    _known(
+        r"bfloat16 is (only|not) supported|not supported on (this|your) (gpu|device)|"
+        r"(unsupported|invalid|unknown) (data ?type|dtype)|"
+        r"quantization .{0,60}not supported|minimum capability",
+        "a data type is not supported on this accelerator",
+        "Set serving.parameters.dtype to one that it supports, or take a newer instance type.",
+    ),
+    _known(
+        r"No such file or directory|FileNotFoundError|does not appear to have a file named|"
+        r"can'?t load the configuration|cannot find any model weights|"
+        r"(no|unable to find any) .{0,20}safetensors",
+        "a file is missing",
+        "Look whether the repository has all the files that the engine needs at this revision.",
+    ),
+    _known(
+        r"trust_remote_code(=| )True|requires you to execute the (configuration|modeling) file",
+        "the model needs code of its repository",
+        "Read that code, then set model.trust_remote_code: true.",
+    ),
+    _known(
+        r"Model architectures .{0,120}not supported|model type .{0,60}not recognize|"
+        r"Unsupported model type",
+        "the engine does not know this architecture",
+        "Take another engine, or a newer image in serving.image.",
+    ),
+    _known(
+        r"unrecognized arguments|error: argument |unexpected argument|invalid choice:",
+        "the engine does not take one of its parameters",
+        "Mend serving.parameters.",
+    ),
+    _known(
+        r"401 Client Error|403 Client Error|gated repo|Access to model .{0,120}restricted|"
+        r"GatedRepoError|Repository Not Found",
+        "the Hub refuses the model",
+        "Ask for access on the model's page and put a token into the stack's Hub secret.",
+    ),
+    _known(
+        r"total number of attention heads .{0,40}must be divisible|world size .{0,40}GPUs|"
+        r"tensor parallel size .{0,60}(exceeds|larger|greater|not divisible)",
+        "the model cannot be split over these accelerators",
+        "Set instances.accelerators_per_copy to a divisor of its attention heads.",
+    ),
+)
+# It is over with this process: nothing comes after these but another start.
+_ENDED = re.compile(
+    r"Engine core initialization failed|EngineCore failed to start|Engine process failed to start|"
+    r"Shutting down|ShardCannotStart|Shard process was signaled|WebserverStartFailed|"
+    r"Worker (died|disconnected)|Received signal|SystemExit|exited with (code|status) [1-9]|"
+    r"Backend worker .{0,40}(died|failed)|Scheduler hit an exception|Killed",
+    re.IGNORECASE,
+)
+_STARTED = re.compile(
+    r"API server version|server_args=|Starting (vLLM|SGLang|TGI|server|Model server)|"
+    r"Args \{|Model server started|Starting djl-serving|Launching .{0,20}server",
+    re.IGNORECASE,
+)
+_COMPLAINT = re.compile(r"error|exception|fatal|traceback|fail", re.IGNORECASE)
+_SECRET = re.compile(r"hf_[A-Za-z0-9]{6,}|(?i:token|password|secret)[=:]\s*\S+")
+
+
+def crash_in(lines: Sequence[LogLine]) -> Crash | None:
+    """Returns why a copy's container cannot come up, or None as long as it may.
+
+    A complaint alone is no death: engines try one way and then another. It is one when the process
+    said that it ended, was started anew, or complained of the same twice.
+    """
+    streams: dict[str, list[LogLine]] = {}
+    for line in sorted(lines, key=lambda one: one.at):
+        streams.setdefault(line.stream, []).append(line)
+    found = (_crash_of(stream) for stream in streams.values())
+    return next((crash for crash in found if crash), None)
+
+
+def _crash_of(lines: Sequence[LogLine]) -> Crash | None:
+    """Of one container's lines, oldest first."""
+    complaint: tuple[_Known, LogLine] | None = None
+    starts, last = 0, None
+    for line in lines:
+        known = next((one for one in _FATAL if one.pattern.search(line.text)), None)
+        if complaint and (
+            _ENDED.search(line.text)
+            or _STARTED.search(line.text)
+            or (known is complaint[0] and line.at > complaint[1].at)
+        ):
+            return Crash(complaint[0].reason, complaint[0].advice, quoted(complaint[1].text))
+        if known:
+            complaint = complaint or (known, line)
+        elif _STARTED.search(line.text):
+            starts += 1
+        elif _COMPLAINT.search(line.text):
+            last = line
+    if starts < _STARTS_UNTIL_LOOP:
+        return None
+    said = quoted(last.text) if last else "it says nothing"
+    return Crash(f"it was started {starts} times", "Read its log in CloudWatch.", said)
+
+
+def started_at(lines: Sequence[LogLine]) -> datetime | None:
+    """When the first container said anything: it runs, and what follows is loading."""
+    return min((line.at for line in lines), default=None)
+
+
+def quoted(text: str) -> str:
+    """A line that may be told: short, without control characters or anything like a secret."""
+    clean = "".join(c if c.isprintable() else " " for c in text).strip()
+    return _SECRET.sub("***", clean)[:_LONGEST_QUOTE]

@@ -1,0 +1,107 @@
+"""What a container says tells in a minute what SageMaker tells after an hour."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from autoscaler.endpoints.container_log import LogLine, crash_in, quoted, started_at
+from tests.memory import NOON
+
+BANNER = "INFO [api_server.py:1892] vLLM API server version 0.27.1"
+ENDED = "RuntimeError: Engine core initialization failed. See root cause above."
+OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
+def lines(*said: str, stream: str = "copy-1", every: float = 1.0) -> list[LogLine]:
+    return [
+        LogLine(NOON + timedelta(seconds=every * n), stream, text) for n, text in enumerate(said)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (OOM, "out of accelerator memory"),
+        ("ValueError: No available memory for the cache blocks.", "out of accelerator memory"),
+        (
+            "ValueError: The model's max seq len (131072) is larger than the maximum number of "
+            "tokens that can be stored in KV cache (20000).",
+            "out of accelerator memory",
+        ),
+        ("CUDA driver version is insufficient for CUDA runtime version", "driver"),
+        ("The NVIDIA driver on your system is too old (found version 12040).", "driver"),
+        ("RuntimeError: CUDA error: no kernel image is available for execution", "driver"),
+        ("Bfloat16 is only supported on GPUs with compute capability of at least 8.0", "data type"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/x'", "a file"),
+        ("OSError: /opt/ml/model does not appear to have a file named config.json", "a file"),
+        ("Please pass the argument `trust_remote_code=True`", "code of its repository"),
+        ("ValueError: Model architectures ['X'] are not supported for now.", "architecture"),
+        ("api_server.py: error: unrecognized arguments: --max-modle-len", "parameters"),
+        ("huggingface_hub.errors.GatedRepoError: 401 Client Error.", "the Hub refuses"),
+        ("Total number of attention heads (32) must be divisible by tp size (3)", "split"),
+    ],
+)
+def test_a_container_that_ends_after_a_complaint_is_a_crash_with_its_reason(text, reason) -> None:
+    crash = crash_in(lines(BANNER, f"ERROR [core.py:708] {text}", ENDED))
+    assert crash is not None
+    assert reason in crash.reason
+    assert text[:30] in crash.line
+    assert crash.advice in crash.sentence
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [BANNER],
+        [BANNER, "INFO Loading weights took 70.2 seconds", "Application startup complete."],
+        # tried, caught, and gone on
+        [BANNER, "WARNING FileNotFoundError: no tuned config, using the default", "INFO loading"],
+        [BANNER, "ERROR something odd happened", BANNER],
+    ],
+)
+def test_a_complaint_alone_is_no_death(said) -> None:
+    assert crash_in(lines(*said)) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [BANNER, OOM, ENDED],
+        [BANNER, OOM, BANNER],
+        [BANNER, OOM, "INFO trying again", OOM],
+    ],
+)
+def test_ended_started_anew_or_said_twice_it_is_one(said) -> None:
+    assert crash_in(lines(*said)) is not None
+
+
+def test_who_dies_without_a_known_reason_is_believed_the_third_time_with_the_last_words() -> None:
+    said = [BANNER, "ERROR the flux is not aligned"] * 3
+    crash = crash_in(lines(*said))
+    assert crash is not None
+    assert "started 3 times" in crash.reason
+    assert "the flux is not aligned" in crash.line
+    assert crash_in(lines(*said[:4])) is None
+
+
+def test_copies_are_told_apart() -> None:
+    """Two healthy copies that start beside each other are no restart."""
+    beside = lines(BANNER, stream="a") + lines(BANNER, stream="b") + lines(BANNER, stream="c")
+    assert crash_in(beside) is None
+    assert crash_in(beside + lines(BANNER, OOM, ENDED, stream="d")) is not None
+
+
+def test_what_is_told_is_short_and_holds_no_secret() -> None:
+    told = quoted("token=abcdef hf_AbCdEfGhIjKl \x1b[31m" + "x" * 500)
+    assert "hf_Ab" not in told
+    assert "abcdef" not in told
+    assert "\x1b" not in told
+    assert len(told) <= 240
+
+
+def test_a_container_runs_from_its_first_line_on() -> None:
+    assert started_at([]) is None
+    assert started_at(lines("a", "b")) == NOON

@@ -1,0 +1,139 @@
+"""How a start is judged, look by look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from autoscaler.control.start import Look, Patience, Verdict, look_at_start
+from autoscaler.endpoints.container_log import LogLine
+from autoscaler.endpoints.status import Cause
+from autoscaler.policy.types import Phase
+from autoscaler.ports import Capacity
+from tests.memory import NOON, MemoryWorld, memory_world
+from tests.samples import asleep, put
+
+NAME = "llama"
+PATIENCE = Patience(capacity=timedelta(minutes=15), wake=timedelta(minutes=60))
+ONE = {"ml.g6e.xlarge": 1}
+OOM = ("ERROR CUDA out of memory", "Engine core initialization failed")
+
+
+@dataclass
+class SaidLines:
+    said: list[tuple[datetime, str]] = field(default_factory=list)
+    asked: list[datetime] = field(default_factory=list)
+
+    def read(self, name: str, since: datetime) -> list[LogLine]:
+        self.asked.append(since)
+        return [LogLine(at, "copy", text) for at, text in self.said if at >= since]
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    world = memory_world()
+    put(world, asleep(NAME, phase=Phase.WAKING, generation=3, phase_since=NOON, wished_at=NOON))
+    return world
+
+
+@pytest.fixture
+def logs() -> SaidLines:
+    return SaidLines()
+
+
+def look(world: MemoryWorld, logs: SaidLines, *, generation: int = 3, copies: int = 1) -> Look:
+    return look_at_start(world, logs, NAME, generation, copies, PATIENCE)
+
+
+def there(world: MemoryWorld, **seen: object) -> None:
+    fields = {"exists": True, "status": "Updating", "desired_copies": 1, **seen}
+    world.scaler.capacities[NAME] = Capacity(**fields)
+
+
+@pytest.mark.parametrize(
+    ("seen", "minutes", "verdict", "error"),
+    [
+        ({}, 1, Verdict.WAIT, ""),
+        ({"status": "InService", "desired_copies": 0}, 1, Verdict.RAISE, ""),
+        ({"current_copies": 1, "instances_by_type": ONE}, 1, Verdict.PROBE, ""),
+        # a copy that is on its way out is none that could answer
+        ({"current_copies": 1, "desired_copies": 0, "status": "InService"}, 1, Verdict.RAISE, ""),
+        ({"status": "Failed", "failure": "bad"}, 1, Verdict.FAILED, "ComponentFailed"),
+        ({"status": "InService", "failure": "none left"}, 1, Verdict.FAILED, "NoCapacity"),
+        ({}, 15, Verdict.FAILED, "NoCapacity"),
+        ({"instances_by_type": ONE}, 15, Verdict.WAIT, ""),
+        ({"instances_by_type": ONE}, 60, Verdict.FAILED, "TooSlow"),
+        ({"current_copies": 1, "instances_by_type": ONE}, 90, Verdict.PROBE, ""),
+    ],
+)
+def test_verdicts(world, logs, seen, minutes, verdict, error) -> None:
+    there(world, **seen)
+    world.clock.forward(minutes=minutes)
+    found = look(world, logs)
+    assert (found.verdict, found.error) == (verdict, error)
+    assert bool(found.cause) == (verdict is Verdict.FAILED)
+
+
+def test_a_container_that_dies_ends_the_start_with_its_own_words(world, logs) -> None:
+    there(world, instances_by_type=ONE)
+    logs.said = [(NOON + timedelta(seconds=90 + n), text) for n, text in enumerate(OOM)]
+    world.clock.forward(minutes=2)
+    found = look(world, logs)
+    assert (found.verdict, found.error) == (Verdict.FAILED, "ContainerCrash")
+    assert "CUDA out of memory" in found.cause
+    assert "serving.context_tokens" in found.cause, "and what would help"
+
+
+def test_what_was_said_before_this_start_is_not_held_against_it(world, logs) -> None:
+    there(world, instances_by_type=ONE)
+    logs.said = [(NOON - timedelta(seconds=5 - n), text) for n, text in enumerate(OOM)]
+    world.clock.forward(minutes=2)
+    assert look(world, logs).verdict is Verdict.WAIT
+    assert logs.asked == [NOON]
+
+
+def test_without_an_instance_no_log_is_read(world, logs) -> None:
+    there(world)
+    assert look(world, logs).verdict is Verdict.WAIT
+    assert logs.asked == []
+
+
+@pytest.mark.parametrize("generation", [2, 4])
+def test_another_wish_is_told_that_it_was_overtaken(world, logs, generation) -> None:
+    there(world)
+    assert look(world, logs, generation=generation).verdict is Verdict.OVERTAKEN
+
+
+def test_an_endpoint_that_starts_nothing_has_overtaken_it_too(world, logs) -> None:
+    put(world, asleep("other", generation=3))
+    found = look_at_start(world, logs, "other", 3, 1, PATIENCE)
+    assert found.verdict is Verdict.OVERTAKEN
+
+
+def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
+    there(world)
+    look(world, logs)
+    world.clock.forward(seconds=105)
+    there(world, instances_by_type=ONE)
+    look(world, logs)
+    world.clock.forward(seconds=75)
+    logs.said = [(NOON + timedelta(seconds=165), "vLLM API server version 0.27.1")]
+    look(world, logs)
+    world.clock.forward(seconds=75)
+    there(world, instances_by_type=ONE, current_copies=1, status="InService")
+    assert look(world, logs).verdict is Verdict.PROBE
+    status = world.store.records[NAME].status
+    seconds = [
+        (at - NOON).total_seconds()
+        for at in (
+            status.asked_at,
+            status.instance_seen_at,
+            status.container_seen_at,
+            status.copy_seen_at,
+        )
+        if at
+    ]
+    assert seconds == [0, 105, 165, 255]
+    assert status.cause is Cause.APPLY, "nothing else was touched"
