@@ -181,7 +181,8 @@ def test_a_failed_wake_goes_back_to_zero_and_waits_before_the_next(world) -> Non
     world.scaler.settle(NAME, 0)
     record_asleep(world, NAME, 3)
     status = world.store.records[NAME].status
-    assert status.retry_at == world.clock.now() + timedelta(seconds=60)
+    pause = status.retry_at - world.clock.now()
+    assert timedelta(seconds=30) <= pause <= timedelta(seconds=60)
     # no instance was ever seen, so none is billed
     assert world.store.segments == []
 

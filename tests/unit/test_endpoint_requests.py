@@ -275,7 +275,8 @@ def test_an_ordinary_endpoint_has_no_warnings() -> None:
 
 def test_the_longest_names_still_fit_everywhere() -> None:
     name = "a" * 40
-    names = ResourceNames("s" * 22, name)  # 22 + 1 + 40 = 63
+    # 10 + 1 + 40, and 12 for what an update in place and a rung put behind it, are 63.
+    names = ResourceNames("s" * 10, name, build=1_000_000, rung=4)
 
     built = build(spec(name), names)
 

@@ -67,4 +67,4 @@ def test_an_execution_is_named_after_its_wish() -> None:
 
 def test_a_name_that_is_too_long_says_how_long_it_may_be() -> None:
     with pytest.raises(ValueError, match=r"with stack .* SageMaker allows 39 characters"):
-        ResourceNames("s" * 23, "a" * 40)
+        ResourceNames("s" * 11, "a" * 40)

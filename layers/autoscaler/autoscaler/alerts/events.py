@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ..endpoints.status import Cause
+from ..policy.ladder import TryOutcome
 from ..policy.types import Bounds, Phase, ReasonCode
 from .money import Money
 
@@ -110,12 +111,18 @@ class CapacityMissing(Event):
 
     instance_types: tuple[str, ...]
     attempt: int
-    retry_at: AwareDatetime | None = None
+    retry_at: AwareDatetime | None = None  # None: at once
     failure: str | None = None
+    outcome: TryOutcome = TryOutcome.CAPACITY
+    rung: int = 1  # of the ladder, from 1 on, of so many
+    rungs: int = 1
+    next_types: tuple[str, ...] = ()
+    circuit_open: bool = False  # no try is worth its price before `retry_at`
+    fallback: str | None = None  # the endpoint that answers meanwhile
 
     @property
     def severity(self) -> Severity:
-        many = self.attempt >= _CAPACITY_TRIES_UNTIL_CRITICAL
+        many = self.attempt >= _CAPACITY_TRIES_UNTIL_CRITICAL or self.circuit_open
         return Severity.CRITICAL if many else Severity.WARNING
 
 

@@ -132,9 +132,26 @@ def _(event: events.BoundsChanged) -> Sentence:
 def _(event: events.CapacityMissing) -> Sentence:
     types = ", ".join(event.instance_types)
     why = f": {event.failure.rstrip('.')}" if event.failure else ""
-    again = f" The next try is at {at_utc(event.retry_at)}." if event.retry_at else ""
-    body = f"Try {event.attempt} on {types} brought no answer{why}. Its requests wait.{again}"
-    return Sentence(f"{event.endpoint} could not be woken", body)
+    rung = f" (rung {event.rung} of {event.rungs})" if event.rungs > 1 else ""
+    body = f"Try {event.attempt} on {types}{rung} brought no answer{why}. {_meanwhile(event)}"
+    return Sentence(f"{event.endpoint} could not be woken", f"{body} {_next_try(event)}")
+
+
+def _meanwhile(event: events.CapacityMissing) -> str:
+    if event.fallback:
+        return f"{event.fallback} answers for it meanwhile."
+    return "Its requests wait."
+
+
+def _next_try(event: events.CapacityMissing) -> str:
+    where = f" on {', '.join(event.next_types)}" if event.rungs > 1 and event.next_types else ""
+    when = f"at {at_utc(event.retry_at)}" if event.retry_at else "now"
+    if event.circuit_open:
+        return (
+            f"Each try is paid for and none came up: the circuit is open, and the next try is "
+            f"{when}. Mend the cause and apply its file, or wake it by hand."
+        )
+    return f"The next try is {when}{where}."
 
 
 @told.register

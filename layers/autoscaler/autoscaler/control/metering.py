@@ -104,10 +104,23 @@ def asked(record: EndpointRecord, instances: int) -> dict[str, int]:
     is expected (the one seen last, else the first that the spec names)."""
     count = running(record.status)
     missing = instances - sum(count.values())
-    expected = next(iter(count), record.status.instance_type or record.spec.instances.types[0])
+    expected = next(iter(count), record.status.instance_type or _preferred(record))
     if missing > 0:
         count[expected] = count.get(expected, 0) + missing
     return count
+
+
+def _preferred(record: EndpointRecord) -> str:
+    """The first instance type of the rung that is wished."""
+    return record.spec.on_rung(record.status.rung).instances.types[0]
+
+
+def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
+    """The record on another rung, whose first instance type is expected from now on."""
+    if rung == record.status.rung:
+        return record
+    moved = record.status.model_copy(update={"rung": rung, "instance_type": ""})
+    return record.having(moved)
 
 
 def seen(status: EndpointStatus, instances: ByType) -> EndpointStatus:

@@ -14,6 +14,7 @@ from typing import Any
 from ..alerts.events import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
+from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
 from .causes import sentence_of
@@ -107,6 +108,8 @@ def _awake(
             "observed_instances": capacity.instances,
             "attempts": 0,
             "failed_wakes": 0,
+            "tries": remembered(before.tries, Try(now, before.rung, TryOutcome.SERVED)),
+            "shaped": (before.build, before.rung) if created else before.shaped,
             "retry_at": None,
             "failure": None,
             "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
@@ -182,7 +185,7 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
         saved = _advance(
             world, record, counted, Phase.ASLEEP, now, text, segments,
             observed_copies=0, observed_instances=0, desired_copies=0, attempts=0,
-            retry_at=next_wake(status, now), recommendations=(),
+            retry_at=next_wake(record, now), recommendations=(),
         )  # fmt: skip
         _announce_asleep(world, record.having(saved), now)
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from ..alerts.events import CapacityMissing, EndpointFailed
+from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
+from ..policy.ladder import Try, remembered
 from ..policy.types import Phase
 from .metering import metered, running, settled
-from .wishes import FLOWS, backoff, carry_out, entry, wished
+from .wishes import FLOWS, carry_out, entry, ladder_step, wished
 from .world import World
 
-FIRST_WAKE_RETRY = timedelta(seconds=60)
-LONGEST_WAKE_RETRY = timedelta(minutes=30)
+
+def next_wake(record: EndpointRecord, now: datetime) -> datetime | None:
+    """After wakes that failed, the next one waits for what the ladder says; None: at once."""
+    return ladder_step(record, now).retry_at if record.status.failed_wakes else None
 
 
-def next_wake(status: EndpointStatus, now: datetime) -> datetime | None:
-    """After wakes that failed, the next one waits: each costs an instance for nothing."""
-    if not status.failed_wakes:
-        return None
-    return now + backoff(status.failed_wakes, FIRST_WAKE_RETRY, LONGEST_WAKE_RETRY)
+def after_failure(record: EndpointRecord, failure: str, now: datetime) -> dict[str, Any]:
+    """What a start that failed leaves in the status."""
+    status = record.status
+    tried = Try(now, status.rung, outcome_of(failure))
+    return {
+        "tries": remembered(status.tries, tried),
+        "failed_wakes": status.failed_wakes + 1,
+        "failure": failure,
+    }
 
 
 def back_to_zero(
@@ -37,22 +46,32 @@ def back_to_zero(
         Cause.FAILED_WAKE,
         now,
         wish_copies=0,
-        failed_wakes=counted.failed_wakes + 1,
-        failure=failure,
+        **after_failure(record, failure, now),
     )
     after = carry_out(world, record, back, segments, f"Back to zero: {failure}")
-    world.announcer.announce(
-        CapacityMissing(
-            endpoint=back.name,
-            generation=back.generation,
-            at=now,
-            instance_types=record.spec.instances.types,
-            attempt=back.failed_wakes,
-            retry_at=next_wake(back, now),
-            failure=failure,
-        )
-    )
+    world.announcer.announce(missing(after, record.status.rung, failure, now))
     return after
+
+
+def missing(record: EndpointRecord, rung: int, failure: str, now: datetime) -> CapacityMissing:
+    """The announcement of a start that failed on a rung, and of what is tried next."""
+    status, spec = record.status, record.spec
+    step = ladder_step(record, now)
+    return CapacityMissing(
+        endpoint=status.name,
+        generation=status.generation,
+        at=now,
+        instance_types=spec.on_rung(rung).instances.types,
+        attempt=status.failed_wakes,
+        retry_at=step.retry_at,
+        failure=failure,
+        outcome=outcome_of(failure),
+        rung=rung + 1,
+        rungs=len(spec.rungs),
+        next_types=spec.on_rung(step.rung).instances.types,
+        circuit_open=step.circuit_open,
+        fallback=spec.fallback if step.exhausted else None,
+    )
 
 
 def fail(

@@ -21,9 +21,10 @@ from ..endpoints.status import (
     UsageSegment,
 )
 from ..policy.economy import lead_time
+from ..policy.ladder import Step, next_step
 from ..policy.types import History, Phase
 from ..ports import Flow
-from .metering import asked, instances_for, metered, running, settled
+from .metering import asked, instances_for, metered, on_rung, running, settled
 from .world import World
 
 FLOWS = {
@@ -110,6 +111,8 @@ def request_wake(
     wrote first: read again and look.
     """
     now = world.clock.now()
+    if not running(record.status):  # what runs stays where it is
+        record = on_rung(record, ladder_step(record, now).rung)
     wanted = asked(record, instances_for(copies, record.status.copies_per_instance))
     counted, segments = metered(record, now, wanted, Phase.WAKING)
     today = now.date()
@@ -140,6 +143,12 @@ def request_wake(
         )
     )
     return after
+
+
+def ladder_step(record: EndpointRecord, now: datetime) -> Step:
+    """What the ladder says of the endpoint's next try."""
+    status = record.status
+    return next_step(status.tries, len(record.spec.rungs), now, status.name)
 
 
 def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str) -> EndpointRecord:

@@ -5,19 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LONGEST_SAGEMAKER_NAME = 63
+# What a config's or a model's name may have behind the endpoint's: a build and a rung.
+_SUFFIX = len("-b1000000-r4")
 LONGEST_EXECUTION_NAME = 80
 
 
 @dataclass(frozen=True)
 class ResourceNames:
-    """All names follow from the stack's and the endpoint's; ValueError when they are too long."""
+    """All names follow from the stack's and the endpoint's; ValueError when they are too long.
+
+    SageMaker's configs and models cannot be changed: each update in place (`build`, the generation
+    that made it) and each rung of the ladder has its own.
+    """
 
     prefix: str
     name: str
+    build: int = 0
+    rung: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.base) > LONGEST_SAGEMAKER_NAME:
-            most = LONGEST_SAGEMAKER_NAME - len(self.prefix) - 1
+        if len(self.base) + _SUFFIX > LONGEST_SAGEMAKER_NAME:
+            most = LONGEST_SAGEMAKER_NAME - _SUFFIX - len(self.prefix) - 1
             raise ValueError(
                 f"{self.name!r} is too long: with stack {self.prefix!r} SageMaker allows "
                 f"{most} characters"
@@ -37,11 +45,16 @@ class ResourceNames:
 
     @property
     def config(self) -> str:
-        return self.base
+        return self.base + self._shape
 
     @property
     def model(self) -> str:
-        return self.base
+        return self.base + self._shape
+
+    @property
+    def _shape(self) -> str:
+        build = f"-b{self.build}" if self.build else ""
+        return build + (f"-r{self.rung}" if self.rung else "")
 
     @property
     def queue(self) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
@@ -123,6 +124,10 @@ class EndpointStatus(Stored):
     attempts: int = 0  # executions of this wish that ended badly
     failed_wakes: int = 0  # wakes in a row that brought no answer
     retry_at: AwareDatetime | None = None  # nothing is tried again before this time
+    tries: tuple[Try, ...] = ()  # wakes and creations by rung of the ladder, newest last
+    rung: int = 0  # the rung of the ladder that is wished
+    build: int = 0  # the generation of the last update in place; names its configs and models
+    shaped: tuple[int, int] = (0, 0)  # build and rung that its resources were seen to have
     failed_in: Phase | None = None
     failure: str | None = None
     commit: str | None = None

@@ -7,6 +7,7 @@ from .endpoint import (
     Engine,
     Instances,
     Model,
+    Rung,
     Scaling,
     Serving,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Engine",
     "Instances",
     "Model",
+    "Rung",
     "Scaling",
     "Schedule",
     "Serving",

@@ -21,6 +21,7 @@ from .numbers import Real, Whole
 from .schedule import Schedule
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 Copies = Annotated[Whole, Field(ge=0, le=100)]
 
 
@@ -72,8 +73,8 @@ class Serving(_Part):
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
-class Instances(_Part):
-    """Which machines, in order of preference, and how many accelerators a copy takes."""
+class Rung(_Part):
+    """One way to place copies: machines in order of preference, accelerators of a copy."""
 
     types: Annotated[tuple[InstanceType, ...], Field(min_length=1, max_length=5)]
     accelerators_per_copy: Annotated[Whole, Field(ge=1, le=16)] | None = None
@@ -84,6 +85,12 @@ class Instances(_Part):
         if len(set(types)) != len(types):
             raise ValueError("an instance type is listed twice")
         return types
+
+
+class Instances(Rung):
+    """Which machines, and the alternatives when there is no capacity for them, in order."""
+
+    alternatives: Annotated[tuple[Rung, ...], Field(max_length=4)] = ()
 
 
 class Scaling(_Part):
@@ -123,13 +130,14 @@ class EndpointSpec(_Part):
     (80 characters at most, of which a generation takes its share).
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+    name: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)]
     model: Model
     instances: Instances
     serving: Serving = Serving()
     scaling: Scaling = Scaling()
     schedule: Schedule = Schedule()
     budget: Budget = Budget()
+    fallback: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)] | None = None
     team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")] = "unassigned"
 
     @model_validator(mode="after")
@@ -153,6 +161,29 @@ class EndpointSpec(_Part):
                 "scale out"
             )
         return self
+
+    @model_validator(mode="after")
+    def _falls_back_to_another(self) -> Self:
+        if self.fallback == self.name:
+            raise ValueError(f"fallback: {self.name!r} cannot answer for itself; name another")
+        return self
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The ladder: the instances themselves, then their alternatives."""
+        return (self.instances, *self.instances.alternatives)
+
+    def on_rung(self, rung: int) -> EndpointSpec:
+        """The spec with the instances of one rung and no alternatives to them; of a rung that
+        it does not have, the first's."""
+        rung = rung if rung < len(self.rungs) else 0
+        taken = self.rungs[rung]
+        changes = {
+            "types": taken.types,
+            "accelerators_per_copy": taken.accelerators_per_copy,
+            "alternatives": (),
+        }
+        return self.model_copy(update={"instances": self.instances.model_copy(update=changes)})
 
     @property
     def target_concurrency(self) -> float:
