@@ -8,7 +8,7 @@ from typing import Any
 
 from autoscaler.alerts import events as e
 from autoscaler.alerts.events import Event
-from autoscaler.endpoints.status import Cause
+from autoscaler.endpoints.status import Cause, UpdateWay
 from autoscaler.policy.types import Bounds, Phase, ReasonCode
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -43,6 +43,8 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
     e.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     e.HoldEnded(**WHO, author=None),
+    e.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
+    e.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
     e.ReportWritten(
         at=AT,
         uri="s3://reports/reports/day/2026-11-23/costs.html",

@@ -43,7 +43,7 @@ def test_severities() -> None:
     critical = {name for name, severity in by_name.items() if severity is Severity.CRITICAL}
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
     assert critical == {"EndpointFailed", "SleepStuck"}
-    waits = {"CapacityMissing", "WakeDelayed"}
+    waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed"}
     assert warning == {*waits, "RequestRefused", "SignalMissing", "BudgetReached"}
 
 

@@ -43,6 +43,15 @@ SENTENCES = {
         "Try 2 on ml.g6e.xlarge brought no answer: No capacity. Its requests wait. "
         "The next try is at 24 Nov 12:04 UTC.",
     ),
+    "EndpointUpdated": (
+        "llama is updated",
+        "Its changed file is in place after 6 min 52 s, copy by copy.",
+    ),
+    "UpdateFailed": (
+        "llama could not be updated",
+        "its container dies: a file is missing. It goes on as it was; mend its file and apply it "
+        "again.",
+    ),
     "EndpointFailed": (
         "llama failed while CREATING",
         "The container died. Apply its file again when the cause is gone.",

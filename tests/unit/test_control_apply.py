@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from autoscaler.control.apply import Setting, apply, plan
@@ -81,21 +79,6 @@ def test_what_cannot_work_is_refused_whole(world, changes, error, words) -> None
         apply(world, setting(error), document(NAME) | changes)
     assert words in "\n".join(refused.value.problems)
     assert (world.store.records, world.flows.started) == ({}, [])
-
-
-BUILT_IN: list[tuple[dict[str, Any], str]] = [
-    ({"instances": {"types": ["ml.g6e.2xlarge"]}}, "instances.types"),
-    ({"model": {"id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"}}, "model.id"),
-    ({"scaling": {"max_copies": 5, "keep_alive": "10m"}}, "scaling.max_copies"),
-]
-
-
-@pytest.mark.parametrize(("changes", "field"), BUILT_IN)
-def test_what_is_built_in_is_refused_by_field(world, changes, field) -> None:
-    put(world, awake(NAME))
-    with pytest.raises(SpecError) as refused:
-        apply(world, setting(), document(NAME, **changes))
-    assert refused.value.problems[0].startswith(f"{field}: ")
 
 
 def test_the_policys_fields_take_effect_without_an_execution(world) -> None:

@@ -132,7 +132,7 @@ def test_the_variant_names_no_model_and_may_go_to_zero() -> None:
     assert "ModelName" not in variant
     assert variant["InitialInstanceCount"] == 1
     assert variant["ManagedInstanceScaling"] == {
-        "Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 5,
+        "Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 6,
     }  # fmt: skip
     assert variant["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
 
@@ -146,7 +146,7 @@ def test_the_most_instances_hold_the_most_copies_of_any_window() -> None:
 
     variant = built.endpoint_config["ProductionVariants"][0]
     assert built.copies_per_instance == 4
-    assert variant["ManagedInstanceScaling"]["MaxInstanceCount"] == 3
+    assert variant["ManagedInstanceScaling"]["MaxInstanceCount"] == 4  # one for an update
     assert built.scalable_target["MaxCapacity"] == 9
 
 
@@ -276,7 +276,7 @@ def test_an_ordinary_endpoint_has_no_warnings() -> None:
 def test_the_longest_names_still_fit_everywhere() -> None:
     name = "a" * 40
     # 10 + 1 + 40, and 12 for what an update in place and a rung put behind it, are 63.
-    names = ResourceNames("s" * 10, name, build=1_000_000, rung=4)
+    names = ResourceNames("s" * 10, name, rung=4, config_build=1_000_000)
 
     built = build(spec(name), names)
 

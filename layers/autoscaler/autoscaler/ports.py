@@ -146,6 +146,7 @@ class Flow(StrEnum):
     SLEEP = "sleep_endpoint"
     RETIRE = "retire_endpoint"
     REMOVE = "remove_capacity"
+    UPDATE = "update_endpoint"
 
 
 class FlowState(StrEnum):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from ..endpoints.status import Cause
+from ..endpoints.status import Cause, UpdateWay
 from ..policy.ladder import TryOutcome
 from ..policy.types import Bounds, Phase, ReasonCode
 from .money import Money
@@ -139,6 +139,23 @@ class WakeDelayed(Event):
     @property
     def day(self) -> str:
         return f"{self.at:%Y-%m-%d}"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
+class EndpointUpdated(Event):
+    """A changed file is in place."""
+
+    seconds: Seconds
+    way: UpdateWay
+
+
+class UpdateFailed(Event):
+    """A changed file could not be put in place; the endpoint goes on as it was."""
+
+    failure: str
 
     @property
     def severity(self) -> Severity:

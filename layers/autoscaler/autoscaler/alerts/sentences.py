@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
-from ..endpoints.status import Cause
+from ..endpoints.status import Cause, UpdateWay
 from ..policy.types import ReasonCode
 from ..policy.wording import at_utc, counted, spanned
 from . import events
@@ -28,6 +28,7 @@ BECAUSE = {
     Cause.FAILED_WAKE: "its wake failed",
     Cause.RETRY: "an earlier try failed",
     Cause.DRIFT: "it was changed from outside",
+    Cause.UPDATE: "its file changed",
     Cause.STACK_DELETED: "the stack is being deleted",
 }
 
@@ -166,6 +167,19 @@ def _(event: events.WakeDelayed) -> Sentence:
     else:
         body = f"Its last wake failed: it is tried again at {until}, and later each time."
     return Sentence(f"{event.endpoint} has to wait before it wakes", body, (("Waiting", waiting),))
+
+
+@told.register
+def _(event: events.EndpointUpdated) -> Sentence:
+    how = "copy by copy" if event.way is UpdateWay.ROLL else "by way of zero"
+    body = f"Its changed file is in place after {spoken(event.seconds)}, {how}."
+    return Sentence(f"{event.endpoint} is updated", body)
+
+
+@told.register
+def _(event: events.UpdateFailed) -> Sentence:
+    body = f"{event.failure.rstrip('.')}. It goes on as it was; mend its file and apply it again."
+    return Sentence(f"{event.endpoint} could not be updated", body)
 
 
 @told.register

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ..catalog.fit import Placement, choose
@@ -11,16 +12,21 @@ from ..catalog.images import image
 from ..catalog.models import known_model
 from ..endpoints.names import ResourceNames
 from ..endpoints.requests import surprises
-from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
+from ..endpoints.status import (
+    Cause,
+    EndpointRecord,
+    EndpointStatus,
+    Shape,
+    Update,
+    UpdateWay,
+)
 from ..policy.types import Bounds, Phase
 from ..ports import Flow, FlowState
 from ..spec import EndpointSpec, SpecError, parse_spec
 from .preview import preview
+from .updating import start_update, way_of
 from .wishes import carry_out, entry, wished
 from .world import World
-
-# What is built into the SageMaker resources; everything else takes effect with the next tick.
-_BUILT_IN = ("model", "serving", "instances")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Plan:
     spec: EndpointSpec
     record: EndpointRecord | None
     changes: tuple[Change, ...]
+    way: UpdateWay | None = None  # how the changes get into SageMaker; None: they need not
     warnings: tuple[str, ...] = field(default=())
     preview: tuple[str, ...] = field(default=())  # of a new endpoint
 
@@ -62,24 +69,30 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting.prefix, spec)
     record = world.store.load(spec.name)
+    _check_fallback(world, spec)
     placement, warnings = _check_fit(setting, spec)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
         _check_repository(setting, spec)
         lines = tuple(preview(spec, placement, world.clock.now()))
-        return Plan(spec, record, _changes(None, spec), warnings, lines)
+        return Plan(spec, record, _changes(None, spec), None, warnings, lines)
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
     changes = _changes(record.spec, spec)
-    _check_changeable(record.spec, spec, changes)
-    return Plan(spec, record, changes, warnings)
+    if changes and record.status.phase is Phase.UPDATING:
+        raise SpecError([f"name: {spec.name!r} is being updated; apply this file when it is done"])
+    way = way_of(record.spec, spec, [change.field for change in changes])
+    if spec.model != record.spec.model:
+        _check_repository(setting, spec)
+    return Plan(spec, record, changes, way, warnings)
 
 
 def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, EndpointStatus]:
     """Stores the spec and starts what it asks for; returns the plan and the status after it.
 
     A new endpoint is deployed. Of an existing one the policy's fields take effect with the
-    next tick, and nothing running is touched.
+    next tick, and nothing running is touched; a file that changes what is built into SageMaker's
+    resources is kept beside the present one until an update has put it in place.
     """
     planned = plan(world, setting, document)
     now = world.clock.now()
@@ -101,19 +114,52 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     if record.status.phase is Phase.FAILED:
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
-            failure=None, created_at=now, retry_at=None,
+            failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
+            shape=_anew(record.status), instance_type="",
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})
         after = carry_out(world, record, again, [], "Applied again after a failure.")
         return planned, after.status
-    if not planned.changes:
-        return planned, record.status
-    text = "Applied: " + ", ".join(change.field for change in planned.changes) + "."
+    return planned, _changed(world, planned, planned.record, now)
+
+
+def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime) -> EndpointStatus:
+    """The status after a changed file was taken; a file as it was drops an update that waits."""
+    status = record.status
+    if not planned.changes and (status.update is None or status.phase is Phase.UPDATING):
+        return status
+    text = "Applied: " + (", ".join(change.field for change in planned.changes) or "as it was")
+    update = Update(spec=planned.spec, way=planned.way) if planned.way else None
+    # A mended file closes the circuit: what failed before says nothing of it.
+    afresh = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
+    kept = status.model_copy(update=afresh)
     saved = world.store.save(
-        record.status, spec=planned.spec, entries=[entry(record.status, now, text)]
+        kept, spec=None if update else planned.spec, entries=[entry(status, now, f"{text}.")]
     )
-    return planned, saved
+    started = start_update(world, record.having(saved), now)
+    return started.status if started else saved
+
+
+def _anew(status: EndpointStatus) -> Shape:
+    """After a failure: under names of its own, so that nothing that was left is taken for it."""
+    return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
+
+
+def _check_fallback(world: World, spec: EndpointSpec) -> None:
+    if spec.fallback is None:
+        return
+    other = world.store.load(spec.fallback)
+    if other is None or other.status.phase in (Phase.RETIRING, Phase.RETIRED):
+        raise SpecError(
+            [f"fallback: there is no endpoint {spec.fallback!r}; apply its file first, or name "
+             "one of those that `autoscaler get` lists"]
+        )  # fmt: skip
+    if other.spec.fallback == spec.name:
+        raise SpecError(
+            [f"fallback: {spec.fallback!r} falls back to {spec.name!r} itself; one of the two "
+             "has to do without"]
+        )  # fmt: skip
 
 
 def _check_removed(world: World, record: EndpointRecord | None) -> None:
@@ -143,12 +189,19 @@ def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, 
             "from its config.json after staging"
         )
         return None, (text,)
-    try:
-        placement = choose(facts, spec)
-        container = image(spec.serving.engine, setting.region, spec.serving.image)
-    except ValueError as wrong:
-        raise SpecError([str(wrong)]) from wrong
-    return placement, tuple(surprises(spec, placement, container, facts))
+    warnings: list[str] = []
+    placements: list[Placement] = []
+    for number in range(len(spec.rungs)):
+        where = f"instances.alternatives, number {number}: " if number else ""
+        rung = spec.on_rung(number)
+        try:
+            placements.append(choose(facts, rung))
+            container = image(spec.serving.engine, setting.region, spec.serving.image)
+        except ValueError as wrong:
+            raise SpecError([f"{where}{wrong}"]) from wrong
+        told = (f"{where}{one}" for one in surprises(rung, placements[-1], container, facts))
+        warnings += [one for one in told if one.removeprefix(where) not in warnings]
+    return placements[0], tuple(warnings)
 
 
 def _check_repository(setting: Setting, spec: EndpointSpec) -> None:
@@ -176,27 +229,3 @@ def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         else:
             flat[path + name] = value
     return flat
-
-
-def _check_changeable(
-    before: EndpointSpec, after: EndpointSpec, changes: tuple[Change, ...]
-) -> None:
-    fixed = [change for change in changes if change.field.split(".")[0] in _BUILT_IN]
-    problems = [
-        f"{change.field}: {change.before!r} is built into the running endpoint and cannot become "
-        f"{change.after!r}; delete the endpoint and apply the file again (its weights stay staged)"
-        for change in fixed
-    ]
-    if before.target_concurrency != after.target_concurrency and not fixed:
-        problems.append(
-            f"scaling.target_concurrency: {before.target_concurrency:g} is built into the "
-            "endpoint's scaling policy; delete the endpoint and apply the file again"
-        )
-    if after.highest_max_copies > before.highest_max_copies:
-        problems.append(
-            f"scaling.max_copies: {after.highest_max_copies} is above the "
-            f"{before.highest_max_copies} copies that the endpoint was created for; "
-            "delete the endpoint and apply the file again"
-        )
-    if problems:
-        raise SpecError(problems)

@@ -112,14 +112,16 @@ def asked(record: EndpointRecord, instances: int) -> dict[str, int]:
 
 def _preferred(record: EndpointRecord) -> str:
     """The first instance type of the rung that is wished."""
-    return record.spec.on_rung(record.status.rung).instances.types[0]
+    return record.spec.on_rung(record.status.shape.rung).instances.types[0]
 
 
 def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
     """The record on another rung, whose first instance type is expected from now on."""
-    if rung == record.status.rung:
+    shape = record.status.shape
+    if rung == shape.rung:
         return record
-    moved = record.status.model_copy(update={"rung": rung, "instance_type": ""})
+    changes = {"shape": shape.model_copy(update={"rung": rung}), "instance_type": ""}
+    moved = record.status.model_copy(update=changes)
     return record.having(moved)
 
 

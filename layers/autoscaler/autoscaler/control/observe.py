@@ -54,7 +54,7 @@ def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: dateti
 
 def _usd_per_copy_hour(record: EndpointRecord) -> float | None:
     status = record.status
-    first = record.spec.on_rung(status.rung).instances.types[0]
+    first = record.spec.on_rung(status.shape.rung).instances.types[0]
     price = usd_per_hour(status.instance_type or first)
     return None if price is None else float(price) / status.copies_per_instance
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..alerts.events import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
-from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
+from ..endpoints.setbacks import outcome_of
+from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus, Shape
 from ..policy.decide import decide
 from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Phase
@@ -20,7 +21,7 @@ from ..ports import Capacity, ConflictError, Load
 from .causes import sentence_of
 from .metering import asked, cost, metered, seen, settled
 from .observe import NO_LOAD, history, observe
-from .setbacks import announce_failure, back_to_zero, next_wake
+from .setbacks import announce_failure, back_to_zero, next_wake, wait_for_capacity
 from .wishes import NOT_SEEN, entry
 from .world import World
 
@@ -57,6 +58,9 @@ def record_staged(world: World, name: str, generation: int, commit: str, weights
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
+        if record.status.phase is Phase.UPDATING:
+            _staged_beside(world, record, commit, weights_uri)
+            return
         counted, segments = metered(record, now, asked(record, 1), Phase.CREATING)
         counted = counted.model_copy(update={"came": {}, **NOT_SEEN})
         text = f"Weights of commit {commit[:12]} are staged; creating the endpoint."
@@ -64,6 +68,26 @@ def record_staged(world: World, name: str, generation: int, commit: str, weights
             world, record, counted, Phase.CREATING, now, text, segments,
             commit=commit, weights_uri=weights_uri,
         )  # fmt: skip
+
+    return with_current(world, name, generation, step)
+
+
+def _staged_beside(world: World, record: EndpointRecord, commit: str, weights_uri: str) -> None:
+    """An update has its weights; the endpoint still serves from the old ones."""
+    update = record.status.update
+    if update is not None:
+        staged = update.model_copy(update={"commit": commit, "weights_uri": weights_uri})
+        world.store.save(record.status.model_copy(update={"update": staged}))
+
+
+def record_shaped(
+    world: World, name: str, generation: int, shape: Shape, copies_per_instance: int
+) -> bool:
+    """Its resources have the shape that was wished; how many copies an instance holds is known."""
+
+    def step(record: EndpointRecord) -> None:
+        changes = {"shaped": shape, "copies_per_instance": copies_per_instance}
+        world.store.save(record.status.model_copy(update=changes))
 
     return with_current(world, name, generation, step)
 
@@ -108,8 +132,8 @@ def _awake(
             "observed_instances": capacity.instances,
             "attempts": 0,
             "failed_wakes": 0,
-            "tries": remembered(before.tries, Try(now, before.rung, TryOutcome.SERVED)),
-            "shaped": (before.build, before.rung) if created else before.shaped,
+            "tries": remembered(before.tries, Try(now, before.shape.rung, TryOutcome.SERVED)),
+            "shaped": before.shape if created else before.shaped,
             "retry_at": None,
             "failure": None,
             "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
@@ -237,7 +261,10 @@ def record_failed(world: World, name: str, generation: int, error: str, cause: s
         if record.status.phase is Phase.WAKING:
             back_to_zero(world, record, failure, now)
         elif record.status.phase in (Phase.STAGING, Phase.CREATING):
-            _failed_creation(world, record, failure, now)
+            if outcome_of(failure) is TryOutcome.CAPACITY:
+                wait_for_capacity(world, record, failure, now)
+            else:
+                _failed_creation(world, record, failure, now)
         else:
             raise RuntimeError(failure)  # the execution fails loudly; the tick tries again
 

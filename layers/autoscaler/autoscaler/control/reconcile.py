@@ -22,6 +22,7 @@ from .notices import give_notice
 from .observe import NO_LOAD, active_at, learned
 from .reasons import keep_reasons
 from .tend import remove_leftovers, tend_flow
+from .updating import start_update
 from .world import World
 
 # An endpoint that sleeps is looked at in SageMaker only so often: it should have nothing there.
@@ -82,6 +83,8 @@ def reconcile_endpoint(
         capacity = _look(world, record, now)
         if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
             record = observed(world, record, load, now, capacity)
+        if start_update(world, record, now):
+            return
         decision = decide_and_act(world, record, load, capacity, now)
         if decision is not None:
             keep_reasons(world, record, decision, load, now)

@@ -23,7 +23,7 @@ def next_wake(record: EndpointRecord, now: datetime) -> datetime | None:
 def after_failure(record: EndpointRecord, failure: str, now: datetime) -> dict[str, Any]:
     """What a start that failed leaves in the status."""
     status = record.status
-    tried = Try(now, status.rung, outcome_of(failure))
+    tried = Try(now, status.shape.rung, outcome_of(failure))
     return {
         "tries": remembered(status.tries, tried),
         "failed_wakes": status.failed_wakes + 1,
@@ -49,8 +49,32 @@ def back_to_zero(
         **after_failure(record, failure, now),
     )
     after = carry_out(world, record, back, segments, f"Back to zero: {failure}")
-    world.announcer.announce(missing(after, record.status.rung, failure, now))
+    world.announcer.announce(missing(after, record.status.shape.rung, failure, now))
     return after
+
+
+def wait_for_capacity(
+    world: World, record: EndpointRecord, failure: str, now: datetime
+) -> EndpointStatus:
+    """A creation that found no machine is no failure of the spec: the tick tries the next rung,
+    for as long as it takes. Nothing is left that bills, and the queue keeps its requests."""
+    record = settled(record)
+    rung = record.status.shape.rung
+    counted, segments = metered(record, now, {}, Phase.STAGING)
+    failed = counted.model_copy(
+        update={
+            "phase": Phase.STAGING,
+            "phase_since": now,
+            "cause": Cause.RETRY,
+            **after_failure(record, failure, now),
+        }
+    )
+    step = ladder_step(record.having(failed), now)
+    failed = failed.model_copy(update={"retry_at": step.retry_at})
+    text = f"No capacity, its creation is tried again: {failure}"
+    saved = world.store.save(failed, segments=segments, entries=[entry(failed, now, text)])
+    world.announcer.announce(missing(record.having(saved), rung, failure, now))
+    return saved
 
 
 def missing(record: EndpointRecord, rung: int, failure: str, now: datetime) -> CapacityMissing:

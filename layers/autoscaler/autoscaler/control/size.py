@@ -20,6 +20,7 @@ class WakePlan:
 
     current: bool
     copies: int = 0
+    reshape: bool = False  # its resources do not have the wished shape yet
     bounds: Bounds = field(default_factory=lambda: Bounds(0, 0))
 
 
@@ -45,7 +46,7 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
             grown, segments = metered(record, now, wanted, Phase.WAKING)
             grown = grown.model_copy(update={"wish_copies": copies})
             world.store.save(grown, segments=segments)
-        plans.append(WakePlan(True, copies, Bounds(copies, highest)))
+        plans.append(WakePlan(True, copies, status.shape != status.shaped, Bounds(copies, highest)))
         return True
 
     current = with_current(world, name, generation, step)

@@ -9,8 +9,10 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
+from .metering import on_rung
 from .setbacks import back_to_zero, fail
-from .wishes import FLOWS, UNCONDITIONAL, backoff, carry_out, entry, wished
+from .updating import abandon_update
+from .wishes import FLOWS, UNCONDITIONAL, backoff, carry_out, entry, ladder_step, wished
 from .world import World
 
 FIRST_RETRY = timedelta(seconds=30)
@@ -42,6 +44,12 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
     if status.phase is Phase.WAKING:
         back_to_zero(world, record, why, now)
         return
+    if status.phase is Phase.UPDATING and failures >= CREATION_ATTEMPTS:
+        abandon_update(world, record, why)
+        return
+    if status.phase is Phase.STAGING and status.cause is Cause.RETRY and status.failed_wakes:
+        _on_the_next_rung(world, record, now)
+        return
     if status.phase in (Phase.STAGING, Phase.CREATING) and failures >= CREATION_ATTEMPTS:
         failed = fail(world, record, Cause.RETRY, why, now)
         world.flows.start(Flow.REMOVE, failed.name, failed.generation)
@@ -67,6 +75,14 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
                 since_seconds=(now - status.phase_since).total_seconds(),
             )
         )
+
+
+def _on_the_next_rung(world: World, record: EndpointRecord, now: datetime) -> None:
+    """A creation that found no capacity is tried where the ladder says."""
+    record = on_rung(record, ladder_step(record, now).rung)
+    types = ", ".join(record.spec.on_rung(record.status.shape.rung).instances.types)
+    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
+    carry_out(world, record, again, [], f"Trying to create it on {types}.")
 
 
 def _cause_of_retry(status: EndpointStatus) -> Cause:

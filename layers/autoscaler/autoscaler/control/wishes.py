@@ -33,6 +33,7 @@ FLOWS = {
     Phase.WAKING: Flow.WAKE,
     Phase.SLEEPING: Flow.SLEEP,
     Phase.RETIRING: Flow.RETIRE,
+    Phase.UPDATING: Flow.UPDATE,
 }
 
 # The stages of a wake or a creation, before any was reached.
@@ -40,7 +41,7 @@ NOT_SEEN: dict[str, None] = dict.fromkeys(
     ("asked_at", "instance_seen_at", "container_seen_at", "copy_seen_at")
 )
 # A sleep for one of these causes goes on although requests wait: they stay in the queue.
-UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON})
+UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON, Cause.UPDATE})
 
 
 def wished(
@@ -92,14 +93,16 @@ def carry_out(
 
 
 def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
-    """After a failed wake, or when the day's wakes are spent, the tick decides instead."""
+    """After a failed wake, when the day's wakes are spent, or while an update waits, the tick
+    decides instead."""
     status = record.status
     waits = status.retry_at is not None and now < status.retry_at
     unconditional = status.phase is Phase.SLEEPING and status.cause in UNCONDITIONAL
     spent = status.wakes_on == now.date() and (
         status.wakes_today >= record.spec.budget.wakes_per_day
     )
-    return waits or unconditional or spent
+    # An update that waits begins with the next tick, before anything is woken with the old file.
+    return waits or unconditional or spent or status.update is not None
 
 
 def request_wake(

@@ -14,14 +14,15 @@ LONGEST_EXECUTION_NAME = 80
 class ResourceNames:
     """All names follow from the stack's and the endpoint's; ValueError when they are too long.
 
-    SageMaker's configs and models cannot be changed: each update in place (`build`, the generation
-    that made it) and each rung of the ladder has its own.
+    SageMaker's configs and models cannot be changed: each update in place (named by its
+    generation) and each rung of the ladder has its own.
     """
 
     prefix: str
     name: str
-    build: int = 0
     rung: int = 0
+    config_build: int = 0
+    model_build: int = 0
 
     def __post_init__(self) -> None:
         if len(self.base) + _SUFFIX > LONGEST_SAGEMAKER_NAME:
@@ -45,16 +46,15 @@ class ResourceNames:
 
     @property
     def config(self) -> str:
-        return self.base + self._shape
+        return self.base + self._suffix(self.config_build)
 
     @property
     def model(self) -> str:
-        return self.base + self._shape
+        return self.base + self._suffix(self.model_build)
 
-    @property
-    def _shape(self) -> str:
-        build = f"-b{self.build}" if self.build else ""
-        return build + (f"-r{self.rung}" if self.rung else "")
+    def _suffix(self, build: int) -> str:
+        built = f"-b{build}" if build else ""
+        return built + (f"-r{self.rung}" if self.rung else "")
 
     @property
     def queue(self) -> str:

@@ -9,14 +9,15 @@ _RETIRING = {Phase.RETIRING}
 
 TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.STAGING: frozenset({Phase.CREATING} | _FAILED | _RETIRING),
-    Phase.CREATING: frozenset({Phase.AWAKE} | _FAILED | _RETIRING),
+    # STAGING: it found no capacity, and is tried again on the next rung.
+    Phase.CREATING: frozenset({Phase.AWAKE, Phase.STAGING} | _FAILED | _RETIRING),
     # SLEEPING: somebody else put copies there, and they must go.
     # FAILED, of all that rest or move: somebody else deleted it.
     Phase.ASLEEP: frozenset({Phase.WAKING, Phase.SLEEPING, Phase.UPDATING} | _FAILED | _RETIRING),
     Phase.WAKING: frozenset({Phase.AWAKE, Phase.SLEEPING} | _FAILED | _RETIRING),
     Phase.AWAKE: frozenset({Phase.SLEEPING, Phase.WAKING, Phase.UPDATING} | _FAILED | _RETIRING),
     Phase.SLEEPING: frozenset({Phase.ASLEEP, Phase.WAKING} | _FAILED | _RETIRING),
-    Phase.UPDATING: frozenset({Phase.AWAKE} | _FAILED | _RETIRING),
+    Phase.UPDATING: frozenset({Phase.AWAKE, Phase.ASLEEP} | _FAILED | _RETIRING),
     Phase.RETIRING: frozenset({Phase.RETIRED}),
     Phase.RETIRED: frozenset({Phase.STAGING}),
     Phase.FAILED: frozenset({Phase.STAGING} | _RETIRING),

@@ -117,7 +117,8 @@ def create_endpoint_config(
     labels: list[Request],
 ) -> Request:
     """A variant without a model, whose instances SageMaker manages down to zero."""
-    most = -(-spec.highest_max_copies // placement.copies_per_instance)
+    # One more than the copies need: an update starts a new one before an old one goes.
+    most = -(-spec.highest_max_copies // placement.copies_per_instance) + 1
     ami = {"InferenceAmiVersion": container.ami} if container.ami else {}
     return {
         "EndpointConfigName": names.config,

@@ -36,6 +36,7 @@ class Cause(StrEnum):
     FAILED_WAKE = "failed_wake"
     RETRY = "retry"
     DRIFT = "drift"
+    UPDATE = "update"
     STACK_DELETED = "stack_deleted"
 
 
@@ -108,6 +109,32 @@ class ColdStart(Stored):
         return seconds
 
 
+class Shape(Stored):
+    """Which of its configs and models an endpoint runs: SageMaker's cannot be changed, so each
+    rung of the ladder has its own, and each update in place (named by its generation) too."""
+
+    rung: int = 0
+    config_build: int = 0
+    model_build: int = 0
+
+
+class UpdateWay(StrEnum):
+    """How a change of the file gets into SageMaker's resources."""
+
+    ROLL = "roll"  # copies are replaced one by one while they serve
+    REPLACE = "replace"  # by way of zero; requests wait
+
+
+class Update(Stored):
+    """A new file that is not in place yet. `build`: the generation that brings it there."""
+
+    spec: EndpointSpec
+    way: UpdateWay
+    build: int = 0
+    commit: str | None = None
+    weights_uri: str | None = None
+
+
 class EndpointStatus(Stored):
     """Observed and wished state. `version` guards every write, `generation` names the wish."""
 
@@ -125,9 +152,9 @@ class EndpointStatus(Stored):
     failed_wakes: int = 0  # wakes in a row that brought no answer
     retry_at: AwareDatetime | None = None  # nothing is tried again before this time
     tries: tuple[Try, ...] = ()  # wakes and creations by rung of the ladder, newest last
-    rung: int = 0  # the rung of the ladder that is wished
-    build: int = 0  # the generation of the last update in place; names its configs and models
-    shaped: tuple[int, int] = (0, 0)  # build and rung that its resources were seen to have
+    shape: Shape = Shape()  # as it is wished
+    shaped: Shape = Shape()  # as its resources were seen
+    update: Update | None = None
     failed_in: Phase | None = None
     failure: str | None = None
     commit: str | None = None

@@ -130,6 +130,7 @@ def _apply(command: Apply) -> dict[str, Any]:
         "changes": [
             {"field": c.field, "before": c.before, "after": c.after} for c in planned.changes
         ],
+        "way": planned.way,
         "warnings": list(planned.warnings),
         "preview": list(planned.preview),
     }

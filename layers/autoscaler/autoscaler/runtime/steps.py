@@ -12,10 +12,13 @@ from ..control.progress import (
     record_awake,
     record_failed,
     record_retired,
+    record_shaped,
     record_staged,
 )
 from ..control.size import may_sleep, plan_wake
 from ..control.start import Patience, look_at_start
+from ..control.updating import record_update_failed, record_updated
+from ..endpoints.status import Shape
 from .settings import settings
 from .wiring import container_logs, models, world
 
@@ -57,14 +60,20 @@ class Reached(_Step):
     copies_per_instance: Annotated[int, Field(ge=1)] | None = None  # told after a creation
 
 
+class Shaped(_Step):
+    step: Literal["shaped", "updated"]
+    shape: Shape
+    copies_per_instance: Annotated[int, Field(ge=1)]
+
+
 class Failed(_Step):
-    step: Literal["failed"]
+    step: Literal["failed", "update_failed"]
     error: str
     cause: str = ""
 
 
-_RECORDS: TypeAdapter[Staged | Reached | Failed] = TypeAdapter(
-    Annotated[Staged | Reached | Failed, Field(discriminator="step")]
+_RECORDS: TypeAdapter[Staged | Shaped | Reached | Failed] = TypeAdapter(
+    Annotated[Staged | Shaped | Reached | Failed, Field(discriminator="step")]
 )
 _REACHED = {"asleep": record_asleep, "retired": record_retired}
 PROBE = {"messages": [{"role": "user", "content": "Say ok."}], "max_tokens": 1}
@@ -75,12 +84,13 @@ class SilentModelError(RuntimeError):
 
 
 def answer_wake(event: Any) -> dict[str, Any]:
-    """`{current, copies, min_copies, max_copies}` for `wake_endpoint`."""
+    """`{current, copies, reshape, min_copies, max_copies}` for `wake_endpoint`."""
     step = Wake.model_validate(event)
     plan = plan_wake(world(), step.endpoint, step.generation)
     return {
         "current": plan.current,
         "copies": plan.copies,
+        "reshape": plan.reshape,
         "min_copies": plan.bounds.min_copies,
         "max_copies": plan.bounds.max_copies,
     }
@@ -121,8 +131,14 @@ def answer_record(event: Any) -> dict[str, Any]:
         current = record_staged(
             world(), step.endpoint, step.generation, step.commit, step.weights_s3_uri
         )
+    elif isinstance(step, Shaped):
+        recorded = record_updated if step.step == "updated" else record_shaped
+        current = recorded(
+            world(), step.endpoint, step.generation, step.shape, step.copies_per_instance
+        )
     elif isinstance(step, Failed):
-        current = record_failed(world(), step.endpoint, step.generation, step.error, step.cause)
+        gave_up = record_update_failed if step.step == "update_failed" else record_failed
+        current = gave_up(world(), step.endpoint, step.generation, step.error, step.cause)
     elif step.step == "awake":
         current = record_awake(world(), step.endpoint, step.generation, step.copies_per_instance)
     else:

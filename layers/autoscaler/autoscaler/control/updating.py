@@ -1,0 +1,142 @@
+"""Updates in place: another model, container, or kind of machine for an endpoint that exists.
+
+A file that changes what is built into SageMaker's resources is kept beside the present one
+(`EndpointStatus.update`) until it is in place, and takes effect as a whole. Copies roll while they
+serve; a change of machines goes by way of zero, and the requests wait in their queue meanwhile.
+What fails is put back as it was, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from ..alerts.events import EndpointUpdated, UpdateFailed
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Shape, UpdateWay
+from ..policy.types import Phase
+from ..spec import EndpointSpec
+from .causes import sentence_of
+from .metering import metered, running
+from .progress import NotYetError, with_current
+from .wishes import carry_out, entry, request_sleep, wished
+from .world import World
+
+# What is built into models and component specifications: copies are replaced one by one.
+_ROLLED = ("model", "serving")
+# What is built into the endpoint's config and cannot be changed under copies that serve.
+_REPLACED = ("instances", "network", "encryption")
+# The rungs above the first concern the next wake only.
+_NEXT_WAKE = ("instances.alternatives",)
+
+
+def way_of(before: EndpointSpec, after: EndpointSpec, fields: Iterable[str]) -> UpdateWay | None:
+    """How the change of these fields gets into SageMaker; None: it need not."""
+    names = [name for name in fields if name not in _NEXT_WAKE]
+    tops = {name.split(".")[0] for name in names}
+    if tops & set(_REPLACED):
+        return UpdateWay.REPLACE
+    rolls = bool(tops & set(_ROLLED))
+    target = before.target_concurrency != after.target_concurrency
+    grows = after.highest_max_copies > before.highest_max_copies
+    return UpdateWay.ROLL if rolls or target or grows else None
+
+
+def start_update(world: World, record: EndpointRecord, now: datetime) -> EndpointRecord | None:
+    """Begins a kept update of an endpoint at rest; None: there is none, or it cannot begin now.
+
+    Raises ConflictError when somebody else wrote first.
+    """
+    status = record.status
+    update = status.update
+    if update is None or status.phase not in (Phase.AWAKE, Phase.ASLEEP):
+        return None
+    if status.phase is Phase.AWAKE and update.way is UpdateWay.REPLACE:
+        text = "To zero, because its machines are replaced; its requests wait."
+        return request_sleep(world, record, Cause.UPDATE, text)
+    counted, segments = metered(record, now, running(status), Phase.UPDATING)
+    wish = wished(counted, Phase.UPDATING, Cause.UPDATE, now)
+    wish = wish.model_copy(update={"update": update.model_copy(update={"build": wish.generation})})
+    return carry_out(world, record, wish, segments, "Its file changed: updating it in place.")
+
+
+def record_updated(
+    world: World, name: str, generation: int, shape: Shape, copies_per_instance: int
+) -> bool:
+    """The new file is in place: it becomes the endpoint's own."""
+
+    def step(record: EndpointRecord) -> bool:
+        status, update = record.status, record.status.update
+        if status.phase is not Phase.UPDATING or update is None:
+            return status.phase in (Phase.AWAKE, Phase.ASLEEP) and status.shaped == shape
+        saved = _at_rest(
+            world, record, update.spec, "Updated: the new file is in place.",
+            shape=shape, shaped=shape, copies_per_instance=copies_per_instance, failure=None,
+            commit=update.commit or status.commit,
+            weights_uri=update.weights_uri or status.weights_uri, tries=(),
+        )  # fmt: skip
+        seconds = (saved.phase_since - status.wished_at).total_seconds()
+        world.announcer.announce(
+            EndpointUpdated(
+                endpoint=name,
+                generation=generation,
+                at=saved.phase_since,
+                seconds=max(0.0, seconds),
+                way=update.way,
+            )
+        )
+        return True
+
+    return with_current(world, name, generation, step)
+
+
+def record_update_failed(world: World, name: str, generation: int, error: str, cause: str) -> bool:
+    """Everything was put back: the endpoint goes on as it was, and the new file is dropped."""
+
+    def step(record: EndpointRecord) -> bool:
+        if record.status.phase is Phase.UPDATING:
+            abandon_update(world, record, sentence_of(error, cause))
+        return True
+
+    return with_current(world, name, generation, step)
+
+
+def abandon_update(world: World, record: EndpointRecord, failure: str) -> EndpointStatus:
+    """Goes on without the update, and says why."""
+    text = f"The update failed, it goes on as it was: {failure}"
+    saved = _at_rest(world, record, record.spec, text, failure=f"update: {failure}")
+    world.announcer.announce(
+        UpdateFailed(
+            endpoint=saved.name,
+            generation=saved.generation,
+            at=saved.phase_since,
+            failure=failure,
+        )
+    )
+    return saved
+
+
+def _at_rest(
+    world: World, record: EndpointRecord, spec: EndpointSpec, text: str, **changes: Any
+) -> EndpointStatus:
+    """Awake or asleep again, as it is seen to be; the update is over."""
+    now, capacity = world.clock.now(), world.scaler.look(record.status.name)
+    if capacity.desired_copies and not capacity.current_copies:
+        raise NotYetError(f"{record.status.name} has no copy in service: {capacity}")
+    phase = Phase.AWAKE if capacity.desired_copies else Phase.ASLEEP
+    counted, segments = metered(record, now, capacity.instances_by_type, phase)
+    rested = counted.model_copy(
+        update={
+            "phase": phase,
+            "phase_since": now,
+            "observed_copies": capacity.current_copies,
+            "observed_instances": capacity.instances,
+            "desired_copies": capacity.desired_copies,
+            "update": None,
+            "attempts": 0,
+            "retry_at": None,
+            **changes,
+        }
+    )
+    entries = [entry(rested, now, text)]
+    return world.store.save(rested, spec=spec, segments=segments, entries=entries)
