@@ -9,6 +9,7 @@ from typing import Any
 from ..catalog.fit import Placement, choose
 from ..catalog.images import image
 from ..catalog.models import known_model
+from ..endpoints.acceptance import Place, cautions, refusals
 from ..endpoints.names import ResourceNames
 from ..endpoints.requests import surprises
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
@@ -20,7 +21,7 @@ from .wishes import carry_out, entry, wished
 from .world import World
 
 # What is built into the SageMaker resources; everything else takes effect with the next tick.
-_BUILT_IN = ("model", "serving", "instances")
+_BUILT_IN = ("model", "serving", "instances", "network", "encryption", "tags")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Setting:
     region: str
     # Raises staging's HubError when the repository cannot be read; returns the commit.
     resolve: Callable[[str, str], str]
+    account: str = ""  # nothing that names an account is taken when it is not known
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         zone = {"time_zone": setting.default_time_zone}
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting.prefix, spec)
+    if wrong := list(refusals(spec, Place(setting.region, setting.account))):
+        raise SpecError(wrong)
     record = world.store.load(spec.name)
     placement, warnings = _check_fit(setting, spec)
     if record is None or record.status.phase is Phase.FAILED:
@@ -101,7 +105,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     if record.status.phase is Phase.FAILED:
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
-            failure=None, created_at=now, retry_at=None,
+            failure=None, created_at=now, retry_at=None, **_measured(planned.record, planned.spec),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})
@@ -114,6 +118,13 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         record.status, spec=planned.spec, entries=[entry(record.status, now, text)]
     )
     return planned, saved
+
+
+def _measured(record: EndpointRecord, spec: EndpointSpec) -> dict[str, Any]:
+    """Cold starts of another model, container or machine say nothing of this one."""
+    fields = ("model", "serving", "instances")
+    same = all(getattr(record.spec, name) == getattr(spec, name) for name in fields)
+    return {} if same else {"cold_starts": ()}
 
 
 def _check_removed(world: World, record: EndpointRecord | None) -> None:
@@ -142,7 +153,7 @@ def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, 
             f"model.id: {spec.model.id} is not in the catalogue; whether it fits is checked "
             "from its config.json after staging"
         )
-        return None, (text,)
+        return None, (text, *cautions(spec))
     try:
         placement = choose(facts, spec)
         container = image(spec.serving.engine, setting.region, spec.serving.image)

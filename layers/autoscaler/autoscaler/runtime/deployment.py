@@ -12,8 +12,8 @@ from ..aws.weights import S3WeightStore
 from ..catalog.models import ModelFacts, facts_from_config, known_model
 from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
-from ..endpoints.requests import deployment
-from ..endpoints.status import EndpointRecord
+from ..endpoints.requests import deployment, tags_of
+from ..endpoints.status import ColdStart, EndpointRecord
 from ..policy.types import Phase
 from ..staging.errors import PassportInvalidError
 from ..staging.passport import Passport, read_passport, require_scan
@@ -23,8 +23,18 @@ from .wiring import world
 _DEPLOYING = {Phase.STAGING, Phase.CREATING}
 
 
+class Pinned(BaseModel):
+    """A model that stays on the Hub, as `plan_staging` found it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    facts: ModelFacts
+
+
 class Deploy(BaseModel):
-    """The state machine's question; with a weights URI, everything is staged."""
+    """The state machine's question; with a weights URI everything is staged, with `pinned` it is
+    to be loaded from the Hub."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,10 +42,12 @@ class Deploy(BaseModel):
     generation: int
     weights_s3_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+/$")] | None = None
     passport_key: str | None = None
+    pinned: Pinned | None = None
 
 
 def answer_deployment(event: Any) -> dict[str, Any]:
-    """`{current: False}` when overtaken; else `{current, staging}` or `{current, requests}`.
+    """`{current: False}` when overtaken; else `{current, source, staging}` or `{current, source,
+    requests}`.
 
     Raises DoesNotFitError or a PassportMissingError: nothing has been created by then.
     """
@@ -47,26 +59,33 @@ def answer_deployment(event: Any) -> dict[str, Any]:
         or record.status.phase not in _DEPLOYING
     ):
         return {"current": False}
+    told = {"current": True, "source": record.spec.model.source.value}
+    if step.pinned is not None:
+        pinned = step.pinned
+        return {**told, "requests": _requests(record, None, pinned.facts, pinned.commit)}
     if step.weights_s3_uri is None or step.passport_key is None:
-        return {
-            "current": True,
-            "staging": record.spec.model.model_dump(mode="json", by_alias=True),
-        }
-    return {"current": True, "requests": _requests(record, step.weights_s3_uri, step.passport_key)}
+        return {**told, "staging": record.spec.model.model_dump(mode="json", exclude={"source"})}
+    facts = _facts(record.spec.model.id, step.weights_s3_uri, step.passport_key)
+    return {**told, "requests": _requests(record, step.weights_s3_uri, facts)}
 
 
-def _requests(record: EndpointRecord, weights_uri: str, passport_key: str) -> dict[str, Any]:
+def _requests(
+    record: EndpointRecord, weights_uri: str | None, facts: ModelFacts, commit: str = ""
+) -> dict[str, Any]:
     env, spec = settings(), record.spec
     names = ResourceNames(env.stack_name, spec.name)
     arn = env.dispatch_function_arn.split(":")
+    ours = {"autoscaler:stack": env.stack_name, "autoscaler:endpoint": spec.name}
     created = deployment(
         spec,
         names,
         region=env.region,
         weights_uri=weights_uri,
         role_arn=env.endpoint_role_arn,
-        facts=_facts(spec.model.id, weights_uri, passport_key),
-        tags={"autoscaler:stack": env.stack_name, "autoscaler:endpoint": spec.name},
+        facts=facts,
+        tags=ours,
+        commit=commit,
+        slowest_start_seconds=slowest_start_seconds(record.status.cold_starts),
     )
     queues = queue_requests(
         spec,
@@ -74,8 +93,15 @@ def _requests(record: EndpointRecord, weights_uri: str, passport_key: str) -> di
         account_arn_prefix=f"arn:{arn[1]}:sqs:{arn[3]}:{arn[4]}:",
         dispatcher_arn=env.dispatch_function_arn,
         alarm_topic_arn=env.alarm_topic_arn,
+        tags=tags_of(spec, ours),
     )
-    return {**created.as_dict(), **queues}
+    return {**created.as_dict(), **queues, "source": spec.model.source.value}
+
+
+def slowest_start_seconds(starts: tuple[ColdStart, ...]) -> float | None:
+    """Of the measured cold starts, the longest from the first instance to an answer."""
+    spans = [s.ready_at - s.instance_seen_at for s in starts if s.instance_seen_at is not None]
+    return max(spans).total_seconds() if spans else None
 
 
 def _facts(model_id: str, weights_uri: str, passport_key: str) -> ModelFacts:
