@@ -52,13 +52,14 @@ def with_current(
 
 
 def record_staged(world: World, name: str, generation: int, commit: str, weights_uri: str) -> bool:
-    """The weights lie in S3: the endpoint is being created, and an instance asked for."""
+    """The weights lie in S3, or are pinned on the Hub: an instance is being asked for."""
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
         counted, segments = metered(record, now, asked(record, 1), Phase.CREATING)
         counted = counted.model_copy(update={"came": {}})
-        text = f"Weights of commit {commit[:12]} are staged; creating the endpoint."
+        how = "staged" if weights_uri.startswith("s3:") else "pinned on the Hub"
+        text = f"Weights of commit {commit[:12]} are {how}; creating the endpoint."
         _advance(
             world, record, counted, Phase.CREATING, now, text, segments,
             commit=commit, weights_uri=weights_uri,
