@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from autoscaler.catalog.models import known_models
 from autoscaler.control.apply import Setting, apply, plan
 from autoscaler.endpoints.acceptance import Place, refusals
+from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.requests import deployment
 from autoscaler.endpoints.status import Cause, ColdStart
 from autoscaler.policy.types import Phase
 from autoscaler.runtime.deployment import slowest_start_seconds
 from autoscaler.spec import SpecError
+from tests.api_shapes import check
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, document, put, spec
 
+EXAMPLES = sorted((Path(__file__).parents[2] / "endpoints").glob("*.yaml"))
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 TYPES = ["ml.g6e.xlarge"]
 
@@ -142,6 +149,24 @@ def test_a_model_that_nobody_knows_is_held_against_the_rest_all_the_same(
         plan(world, setting(), document("x", model=unknown, instances={"types": ["ml.g6e.tiny"]}))
     warnings = plan(world, setting(), document("x", model=unknown)).warnings
     assert any(told.startswith("model.source: ") for told in warnings)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_can_be_planned_and_built(world: MemoryWorld, path: Path) -> None:
+    planned = plan(world, setting("us-east-1"), yaml.safe_load(path.read_text()))
+    assert planned.preview
+    wanted = planned.spec
+    built = deployment(
+        wanted,
+        ResourceNames("autoscaler", wanted.name),
+        region="us-east-1",
+        weights_uri="s3://weights/models/x/y/",
+        role_arn=f"arn:aws:iam::{ACCOUNT}:role/endpoints",
+        facts=known_models()[wanted.model.id],
+        tags={},
+    )
+    check("sagemaker", "CreateModel", built.model)
+    check("sagemaker", "CreateEndpointConfig", built.endpoint_config)
 
 
 def test_a_key_and_tags_of_the_right_account_are_taken(world: MemoryWorld) -> None:
