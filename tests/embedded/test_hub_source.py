@@ -15,6 +15,7 @@ import pytest
 
 from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tools.embedded.types import Fault
+from tools.hub.faults import Fault as HubFault
 
 CANARY = "hf_canary7Yq2mN4xW9"
 NAME, SECOND = "gated", "second"
@@ -75,11 +76,16 @@ def environment(stack: Stack, name: str) -> dict[str, str]:
 
 
 def test_it_is_pinned_created_and_proved_without_staging(stack: Stack, heard: Heard) -> None:
+    """Although the Hub, asked for a file that only pinning reads, wants 200 s first."""
+    stack.hub.inject(HubFault.RATE_LIMIT, "tokenizer.json", seconds=200)
+    began = stack.account.clock.now()
     answer = stack.apply(NAME, **WANTED)
     assert answer["ok"], answer
     assert any(told.startswith("model.source: ") for told in answer["result"]["warnings"])
     one = stack.until(NAME, "AWAKE")
     assert stack.account.sagemaker.invocations == 1, "the probe"
+    assert stack.hub.fired[HubFault.RATE_LIMIT] == 1
+    assert (stack.account.clock.now() - began).total_seconds() >= 200
     text = "\n".join(line["text"] for line in one["history"])
     assert re.search(r"Weights of commit [0-9a-f]{12} are pinned on the Hub", text)
     listed = stack.account.boto("s3").list_objects_v2(Bucket=stack.outputs["WeightsBucketName"])
@@ -196,6 +202,7 @@ def test_the_token_is_in_no_history_no_input_no_item_no_event_and_no_log(
     # Each of them holds what it should hold, or the search would find nothing for nothing.
     for what, word in (
         ("executions", "CreateModelWithToken"),
+        ("executions", "WaitForHub"),
         ("executions", "SM_SGLANG_REVISION"),
         ("items", GATED),
         ("events", "EndpointCreated"),

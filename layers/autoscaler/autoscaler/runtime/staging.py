@@ -146,6 +146,10 @@ def _facts(source: HubClient, plan: StagingPlan) -> ModelFacts:
         source, plan.model_id, plan.commit, config.as_hub_file(), config.size_bytes
     )
     weights = [file for file in plan.files if file.path.endswith(".safetensors")]
+    if not weights:
+        raise UnknownArchitectureError(
+            f"{plan.model_id} has no .safetensors weights: its memory cannot be computed"
+        )
     total_bytes = sum(file.size_bytes for file in weights)
     return facts_from_config(json.loads(content), total_bytes, plan.model_id)
 
