@@ -102,6 +102,17 @@ def test_the_container_has_repository_commit_and_token(stack: Stack) -> None:
     assert "ModelDataSource" not in model["PrimaryContainer"]
 
 
+def test_a_model_that_is_there_already_is_passed_over(stack: Stack) -> None:
+    """As after a reply that was lost: the step is done again."""
+    request = {"ModelName": f"autoscaler-{NAME}", "PrimaryContainer": {"Image": "another"}}
+    event = {"endpoint": NAME, "generation": 1, "request": request}
+    reply = stack.account.boto("lambda").invoke(
+        FunctionName="autoscaler-create-model", Payload=json.dumps(event).encode()
+    )
+    assert json.loads(reply["Payload"].read()) == {"made": False}
+    assert environment(stack, NAME)["SM_SGLANG_MODEL_PATH"] == GATED
+
+
 def test_whatever_it_is_made_of_carries_the_specs_tags(stack: Stack) -> None:
     boto = stack.account.boto
     wanted = {
