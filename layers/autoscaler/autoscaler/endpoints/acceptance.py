@@ -14,8 +14,8 @@ from .serving import ServingError, environment, strangers
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/.+"
 )
-# Above it SageMaker has been seen to refuse copies as "not enough hardware resources": it keeps
-# a part of the host's memory for itself.
+# SageMaker refuses "large" values as "not enough hardware resources", seen in the field without a
+# number: from here on, an assumption, a person is warned.
 LARGE_MEMORY_MIB = 16 * 1024
 
 
@@ -52,9 +52,10 @@ def _image(spec: EndpointSpec, place: Place) -> Iterator[str]:
         return
     found = _ECR.fullmatch(uri)
     if found is None:
+        here = f"{place.account}.dkr.ecr.{place.region}.amazonaws.com/"
         yield (
-            f"serving.image: {uri!r:.200} is not an image in ECR, and SageMaker takes no other; "
-            f"push it to {place.account}.dkr.ecr.{place.region}.amazonaws.com/"
+            f"serving.image: {uri!r:.200} is not an image in ECR, and from no other registry can "
+            f"copies of this stack pull; push it to {here}"
         )
     elif found["region"] != place.region:
         yield (
@@ -124,7 +125,8 @@ def cautions(spec: EndpointSpec) -> Iterator[str]:
 
 
 def _key_cautions(spec: EndpointSpec) -> Iterator[str]:
-    """As CreateEndpointConfig says of KmsKeyId in botocore 1.43; until 2025 it refused instead."""
+    """As botocore 1.43 says of CreateEndpointConfig's KmsKeyId; older SDKs say that the call fails
+    for types with local disks, and then no instance is asked for."""
     with_disks = [name for name in spec.instances.types if instance(name).nvme_gb]
     if spec.encryption.kms_key and with_disks:
         yield (
