@@ -17,6 +17,8 @@ from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tests.samples import document
 
 NAME = "llama"
+OTHER_REGION = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mine:1"
+OTHER_ACCOUNT = "arn:aws:kms:us-east-1:999999999999:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         ({"model": {"id": "nobody/nothing"}}, "model: "),
         ({"model": {"id": GATED}}, "model: "),
         ({"name": "x" * 60}, "name"),
+        ({"serving": {"engine": "ollama"}}, "serving.engine: 'ollama' is not one of"),
+        ({"serving": {"parameters": {"max_modle": 1}}}, "serving.parameters.max_modle: vllm"),
+        ({"serving": {"image": OTHER_REGION}}, "lies in eu-west-1, and SageMaker pulls"),
+        ({"encryption": {"kms_key": OTHER_ACCOUNT}}, "encryption.kms_key: the key belongs to"),
     ],
 )
 def test_a_wrong_file_is_refused_by_field_and_leaves_nothing(stack, changes, words) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.runtime import staging as runtime
-from autoscaler.runtime.deployment import require_release
+from autoscaler.runtime.making import require_release
 from autoscaler.staging.errors import (
     GatedModelError,
     HubUnavailableError,

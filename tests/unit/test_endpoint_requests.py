@@ -16,7 +16,7 @@ from autoscaler.spec import EndpointSpec
 from tests.api_shapes import check
 from tests.samples import spec
 
-ENGINES = ("vllm", "tgi", "lmi")
+ENGINES = ("vllm", "tgi", "lmi", "sglang")
 TYPES = {
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": ["ml.g4dn.xlarge"],
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": ["ml.g6.xlarge", "ml.g5.xlarge"],
@@ -150,6 +150,95 @@ def test_the_most_instances_hold_the_most_copies_of_any_window() -> None:
     assert built.scalable_target["MaxCapacity"] == 9
 
 
+def test_sglang_is_on_cuda_13_and_gets_its_machine_image() -> None:
+    built = build(spec(serving={"engine": "sglang"}))
+
+    assert "/sglang:0.5.17-" in built.model["PrimaryContainer"]["Image"]
+    variant = built.endpoint_config["ProductionVariants"][0]
+    assert variant["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
+
+
+@pytest.mark.parametrize("routing", ["least_outstanding_requests", "random", "prefix_aware"])
+def test_requests_are_routed_as_the_spec_says(routing: str) -> None:
+    built = build(spec(serving={"routing": routing}))
+
+    check("sagemaker", "CreateEndpointConfig", built.endpoint_config)
+    variant = built.endpoint_config["ProductionVariants"][0]
+    assert variant["RoutingConfig"] == {"RoutingStrategy": routing.upper()}
+
+
+def test_a_copy_gets_what_of_the_host_the_spec_says() -> None:
+    share = {"cpus_per_copy": 2.5, "memory_mib_per_copy": 8192}
+    built = build(
+        spec(instances={"types": ["ml.g6e.xlarge"], **share}, serving={"data_cache": False})
+    )
+
+    check("sagemaker", "CreateInferenceComponent", built.component)
+    assert built.component["Specification"]["ComputeResourceRequirements"] == {
+        "MinMemoryRequiredInMb": 8192,
+        "NumberOfCpuCoresRequired": 2.5,
+        "NumberOfAcceleratorDevicesRequired": 1,
+    }
+    assert built.component["Specification"]["DataCacheConfig"] == {"EnableCaching": False}
+
+
+SUBNETS, GROUPS = ["subnet-0123456789abcdef0", "subnet-0a1b2c3d"], ["sg-0123456789abcdef0"]
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_a_network_is_that_of_the_model_and_of_the_config_that_components_take_it_from() -> None:
+    vpc = {"subnets": SUBNETS, "security_groups": GROUPS}
+    built = build(spec(network={"vpc": vpc, "isolation": True}))
+
+    for operation, request in (
+        ("CreateModel", built.model),
+        ("CreateEndpointConfig", built.endpoint_config),
+    ):
+        check("sagemaker", operation, request)
+        assert request["VpcConfig"] == {"SecurityGroupIds": GROUPS, "Subnets": SUBNETS}
+        assert request["EnableNetworkIsolation"] is True
+    open_ = build(spec())
+    assert "VpcConfig" not in open_.model | open_.endpoint_config
+    assert open_.endpoint_config["EnableNetworkIsolation"] is False
+
+
+def test_a_key_is_for_the_volumes_of_the_config() -> None:
+    built = build(spec(encryption={"kms_key": KEY}))
+
+    check("sagemaker", "CreateEndpointConfig", built.endpoint_config)
+    assert built.endpoint_config["KmsKeyId"] == KEY
+    assert "KmsKeyId" not in build(spec()).endpoint_config
+
+
+def test_a_model_of_the_hub_has_no_data_and_no_token() -> None:
+    wanted = spec(model={"id": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "source": "hub"})
+    built = build(wanted, weights_uri=None, commit="c" * 40)
+
+    check("sagemaker", "CreateModel", built.model)
+    container = built.model["PrimaryContainer"]
+    assert container.keys() == {"Image", "Environment"}
+    assert container["Environment"]["SM_VLLM_REVISION"] == "c" * 40
+    assert "HF_TOKEN" not in container["Environment"]
+    with pytest.raises(ValueError, match="is not pinned to a commit"):
+        build(wanted, weights_uri=None)
+    with pytest.raises(ValueError, match=r"model\.source is hub"):
+        build(wanted)
+    with pytest.raises(ValueError, match=r"model\.source is s3"):
+        build(spec(), weights_uri=None, commit="c" * 40)
+
+
+@pytest.mark.parametrize(
+    ("measured", "seconds"), [(10.0, 60), (240.5, 722), (900.0, 2700), (1800.0, 3600), (None, 600)]
+)
+def test_a_start_may_take_three_times_what_the_slowest_took(
+    measured: float | None, seconds: int
+) -> None:
+    built = build(spec(), slowest_start_seconds=measured)
+
+    check("sagemaker", "CreateInferenceComponent", built.component)
+    assert set(built.component["Specification"]["StartupParameters"].values()) == {seconds}
+
+
 def test_tgi_needs_no_machine_image_of_its_own() -> None:
     built = build(spec(serving={"engine": "tgi"}))
 
@@ -211,11 +300,12 @@ def test_target_tracking_aims_at_what_a_copy_takes() -> None:
     assert built.scaling_policy["PolicyType"] == "TargetTrackingScaling"
 
 
-def test_everything_is_tagged_with_stack_endpoint_and_team() -> None:
-    built = build(spec(team="Search R&D".replace("&", "-")))
+def test_everything_is_tagged_with_the_specs_tags_stack_endpoint_and_team() -> None:
+    built = build(spec(team="Search R&D".replace("&", "-"), tags={"cost-centre": "42"}))
 
     for request in (built.model, built.endpoint_config, built.endpoint, built.component):
         assert request["Tags"] == [
+            {"Key": "cost-centre", "Value": "42"},
             {"Key": "autoscaler:stack", "Value": "prod"},
             {"Key": "autoscaler:endpoint", "Value": "llama"},
             {"Key": "team", "Value": "Search R-D"},
@@ -238,6 +328,26 @@ def test_everything_is_tagged_with_stack_endpoint_and_team() -> None:
             "instances.types: ml.g6e.48xlarge holds 8 copies and at most 2 are ever wanted",
         ),
         ({"serving": {"engine": "tgi"}}, "serving.engine: tgi has been in maintenance"),
+        (
+            {"instances": {"types": ["ml.g6e.xlarge"], "memory_mib_per_copy": 20000}},
+            "instances.memory_mib_per_copy: SageMaker refuses large values",
+        ),
+        (
+            {"encryption": {"kms_key": KEY}},
+            "encryption.kms_key: the local disks of ml.g6e.xlarge are encrypted by the machine's",
+        ),
+        (
+            {"network": {"vpc": {"subnets": SUBNETS, "security_groups": GROUPS}}},
+            "network.vpc: the subnets need a way to S3",
+        ),
+        (
+            {"model": {"id": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "source": "hub"}},
+            "model.source: every start of a copy loads from the Hub, unproved",
+        ),
+        (
+            {"serving": {"image": "mine:1", "parameters": {"brand_new": 1}}},
+            "serving.parameters.brand_new: not among the settings that we know of vllm",
+        ),
         ({"serving": {"image": "mine:1"}}, "serving.image: no machine image is asked for"),
         (
             {

@@ -36,6 +36,7 @@ def test_bounds_and_copies_are_moved_by_requests_that_aws_takes(
     check(service, operation, request_)
 
 
+TAGS = {"cost-centre": "42", "autoscaler:stack": "prod", "team": "research"}
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:prod-alarms"
 
 
@@ -46,6 +47,7 @@ def test_names_agree_with_the_queue_and_its_alarms() -> None:
         account_arn_prefix="arn:aws:sqs:eu-central-1:123456789012:",
         dispatcher_arn="arn:aws:lambda:eu-central-1:123456789012:function:dispatch",
         alarm_topic_arn=TOPIC,
+        tags=TAGS,
     )
 
     assert made["queue"]["QueueName"] == NAMES.queue == "prod-llama"
@@ -54,11 +56,20 @@ def test_names_agree_with_the_queue_and_its_alarms() -> None:
     assert made["capacity_alarm"]["AlarmName"] == NAMES.capacity_alarm
     for alarm in ("queue_alarm", "capacity_alarm"):
         assert made[alarm]["AlarmActions"] == [TOPIC]
-    check("sqs", "CreateQueue", made["queue"])
-    check("sqs", "CreateQueue", made["dead_letter_queue"])
+    for queue in (made["queue"], made["dead_letter_queue"]):
+        check("sqs", "CreateQueue", as_boto(queue))
+        assert queue["Tags"] == TAGS
     check("lambda", "CreateEventSourceMapping", made["mapping"])
     check("cloudwatch", "PutMetricAlarm", made["queue_alarm"])
     check("cloudwatch", "PutMetricAlarm", made["capacity_alarm"])
+    assert made["mapping"]["Tags"] == TAGS
+    for alarm in ("queue_alarm", "capacity_alarm"):
+        assert {tag["Key"]: tag["Value"] for tag in made[alarm]["Tags"]} == TAGS
+
+
+def as_boto(request: dict[str, Any]) -> dict[str, Any]:
+    """SQS alone begins `tags` with a small letter; Step Functions writes every member large."""
+    return {("tags" if key == "Tags" else key): value for key, value in request.items()}
 
 
 def test_an_execution_is_named_after_its_wish() -> None:

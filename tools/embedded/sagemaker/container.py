@@ -33,7 +33,13 @@ _WORDS = (
     ),
     *("it", "was", "asked", "to", "end"),
 )
-_CONTEXT = ("SM_VLLM_MAX_MODEL_LEN", "OPTION_MAX_MODEL_LEN", "MAX_TOTAL_TOKENS")
+_CONTEXT = (
+    "SM_VLLM_MAX_MODEL_LEN",
+    "SM_SGLANG_CONTEXT_LENGTH",
+    "OPTION_MAX_MODEL_LEN",
+    "MAX_TOTAL_TOKENS",
+)
+_SERVED_NAME = ("SM_VLLM_SERVED_MODEL_NAME", "SM_SGLANG_SERVED_MODEL_NAME", "SERVED_MODEL_NAME")
 
 
 class RefusedError(ValueError):
@@ -82,11 +88,16 @@ def understand(raw: bytes, environment: Mapping[str, str]) -> Prompt:
         finish="length" if asked else "stop",
         stream=bool(body.get("stream")),
         usage_in_stream=bool((body.get("stream_options") or {}).get("include_usage")),
-        model=str(body.get("model", environment.get("SERVED_MODEL_NAME", "/opt/ml/model"))),
+        model=str(body.get("model", _served_name(environment))),
         seed=int(hashlib.sha256(text.encode()).hexdigest()[:8], 16),
     )
     _check_context(prompt, environment)
     return prompt
+
+
+def _served_name(environment: Mapping[str, str]) -> str:
+    names = (environment[key] for key in _SERVED_NAME if key in environment)
+    return next(names, "/opt/ml/model")
 
 
 def _kind(body: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:

@@ -13,7 +13,12 @@ from tools.embedded.sagemaker.things import Component, Copy, CopyStatus, Members
 from tools.embedded.sagemaker.world import World
 
 # What the common servers call the number of requests that they work on at once.
-_CONCURRENCY = ("SM_VLLM_MAX_NUM_SEQS", "OPTION_MAX_ROLLING_BATCH_SIZE", "MAX_CONCURRENT_REQUESTS")
+_CONCURRENCY = (
+    "SM_VLLM_MAX_NUM_SEQS",
+    "SM_SGLANG_MAX_RUNNING_REQUESTS",
+    "OPTION_MAX_ROLLING_BATCH_SIZE",
+    "MAX_CONCURRENT_REQUESTS",
+)
 
 
 class Copies:

@@ -46,6 +46,7 @@ _CUDA_13 = ("cu13", "cuda13")
 _TAGS = {
     Engine.VLLM: "vllm:0.27.1-gpu-py312-cu130-ubuntu22.04-sagemaker",
     Engine.LMI: "djl-inference:0.36.0-lmi28.0.0-cu130",
+    Engine.SGLANG: "sglang:0.5.17-gpu-py312-cu130-ubuntu24.04-sagemaker",
     Engine.TGI: "huggingface-pytorch-tgi-inference:2.7.0-tgi3.3.6-gpu-py311-cu124-ubuntu22.04",
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..catalog.fit import Placement, choose
 from ..catalog.images import image
 from ..catalog.models import known_model
+from ..endpoints.acceptance import Place, cautions, refusals
 from ..endpoints.names import ResourceNames
 from ..endpoints.requests import surprises
 from ..endpoints.status import (
@@ -19,6 +20,7 @@ from ..endpoints.status import (
     Shape,
     Update,
     UpdateWay,
+    same_starts,
 )
 from ..policy.types import Bounds, Phase
 from ..ports import Flow, FlowState
@@ -38,6 +40,7 @@ class Setting:
     region: str
     # Raises staging's HubError when the repository cannot be read; returns the commit.
     resolve: Callable[[str, str], str]
+    account: str = ""  # nothing that names an account is taken when it is not known
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         zone = {"time_zone": setting.default_time_zone}
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting.prefix, spec)
+    if wrong := list(refusals(spec, Place(setting.region, setting.account))):
+        raise SpecError(wrong)
     record = world.store.load(spec.name)
     _check_fallback(world, spec)
     placement, warnings = _check_fit(setting, spec)
@@ -84,6 +89,9 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     way = way_of(record.spec, spec, [change.field for change in changes])
     if spec.model != record.spec.model:
         _check_repository(setting, spec)
+    if spec.tags != record.spec.tags:
+        text = "tags: what exists keeps the tags that it has; what is made from now on gets these"
+        warnings = (*warnings, text)
     return Plan(spec, record, changes, way, warnings)
 
 
@@ -115,7 +123,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
             failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
-            shape=_anew(record.status), instance_type="",
+            shape=_anew(record.status), instance_type="", **_measured(planned.record, planned.spec),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})
@@ -162,6 +170,11 @@ def _check_fallback(world: World, spec: EndpointSpec) -> None:
         )  # fmt: skip
 
 
+def _measured(record: EndpointRecord, spec: EndpointSpec) -> dict[str, Any]:
+    """Cold starts of another model, container or machine say nothing of this one."""
+    return {} if same_starts(record.spec, spec) else {"cold_starts": ()}
+
+
 def _check_removed(world: World, record: EndpointRecord | None) -> None:
     """What a failure left behind must be gone before it is created again."""
     if record is None:
@@ -188,7 +201,7 @@ def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, 
             f"model.id: {spec.model.id} is not in the catalogue; whether it fits is checked "
             "from its config.json after staging"
         )
-        return None, (text,)
+        return None, (text, *cautions(spec))
     warnings: list[str] = []
     placements: list[Placement] = []
     for number in range(len(spec.rungs)):

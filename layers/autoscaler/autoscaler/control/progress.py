@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..alerts.events import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
+from ..catalog.models import ModelFacts
 from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus, Shape
 from ..policy.decide import decide
@@ -53,30 +54,41 @@ def with_current(
     return False
 
 
-def record_staged(world: World, name: str, generation: int, commit: str, weights_uri: str) -> bool:
-    """The weights lie in S3: the endpoint is being created, and an instance asked for."""
+def record_staged(
+    world: World,
+    name: str,
+    generation: int,
+    commit: str,
+    weights_uri: str,
+    facts: ModelFacts | None = None,
+) -> bool:
+    """The weights lie in S3, or are pinned on the Hub: an instance is being asked for."""
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
         if record.status.phase is Phase.UPDATING:
-            _staged_beside(world, record, commit, weights_uri)
+            _staged_beside(world, record, commit, weights_uri, facts)
             return
         counted, segments = metered(record, now, asked(record, 1), Phase.CREATING)
         counted = counted.model_copy(update={"came": {}, **NOT_SEEN})
-        text = f"Weights of commit {commit[:12]} are staged; creating the endpoint."
+        how = "staged" if weights_uri.startswith("s3:") else "pinned on the Hub"
+        text = f"Weights of commit {commit[:12]} are {how}; creating the endpoint."
         _advance(
             world, record, counted, Phase.CREATING, now, text, segments,
-            commit=commit, weights_uri=weights_uri,
+            commit=commit, weights_uri=weights_uri, facts=facts,
         )  # fmt: skip
 
     return with_current(world, name, generation, step)
 
 
-def _staged_beside(world: World, record: EndpointRecord, commit: str, weights_uri: str) -> None:
+def _staged_beside(
+    world: World, record: EndpointRecord, commit: str, weights_uri: str, facts: ModelFacts | None
+) -> None:
     """An update has its weights; the endpoint still serves from the old ones."""
     update = record.status.update
     if update is not None:
-        staged = update.model_copy(update={"commit": commit, "weights_uri": weights_uri})
+        found = {"commit": commit, "weights_uri": weights_uri, "facts": facts}
+        staged = update.model_copy(update=found)
         world.store.save(record.status.model_copy(update={"update": staged}))
 
 

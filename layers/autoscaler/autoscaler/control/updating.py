@@ -13,7 +13,14 @@ from datetime import datetime
 from typing import Any
 
 from ..alerts.events import EndpointUpdated, UpdateFailed
-from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Shape, UpdateWay
+from ..endpoints.status import (
+    Cause,
+    EndpointRecord,
+    EndpointStatus,
+    Shape,
+    UpdateWay,
+    same_starts,
+)
 from ..policy.types import Phase
 from ..spec import EndpointSpec
 from .causes import sentence_of
@@ -73,7 +80,9 @@ def record_updated(
             world, record, update.spec, "Updated: the new file is in place.",
             shape=shape, shaped=shape, copies_per_instance=copies_per_instance, failure=None,
             commit=update.commit or status.commit,
-            weights_uri=update.weights_uri or status.weights_uri, tries=(),
+            weights_uri=update.weights_uri or status.weights_uri,
+            facts=update.facts or status.facts, tries=(),
+            cold_starts=status.cold_starts if same_starts(record.spec, update.spec) else (),
         )  # fmt: skip
         seconds = (saved.phase_since - status.wished_at).total_seconds()
         world.announcer.announce(

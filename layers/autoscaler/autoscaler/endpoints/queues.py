@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..spec import EndpointSpec
@@ -27,6 +28,7 @@ def queue_requests(
     account_arn_prefix: str,
     dispatcher_arn: str,
     alarm_topic_arn: str,
+    tags: Mapping[str, str],
 ) -> dict[str, Any]:
     """Returns the API requests `dead_letter_queue`, `queue`, `mapping`, `queue_alarm`,
     `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
@@ -38,10 +40,16 @@ def queue_requests(
         "maxReceiveCount": MOST_RECEIVES,
     }
     shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
+    labels = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
     return {
-        "dead_letter_queue": {"QueueName": names.dead_letter_queue, "Attributes": shared},
+        "dead_letter_queue": {
+            "QueueName": names.dead_letter_queue,
+            "Attributes": shared,
+            "Tags": dict(tags),
+        },
         "queue": {
             "QueueName": names.queue,
+            "Tags": dict(tags),
             "Attributes": {
                 **shared,
                 "VisibilityTimeout": str(VISIBILITY_SECONDS),
@@ -54,8 +62,10 @@ def queue_requests(
             "BatchSize": BATCH_SIZE,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
+            "Tags": dict(tags),
         },
-        "queue_alarm": _alarm(
+        "queue_alarm": labels
+        | _alarm(
             names.component + "-oldest-request",
             "Requests have waited for a quarter of an hour: the controller looks now.",
             "AWS/SQS",
@@ -64,7 +74,8 @@ def queue_requests(
             OLDEST_REQUEST_SECONDS,
             alarm_topic_arn,
         ),
-        "capacity_alarm": _alarm(
+        "capacity_alarm": labels
+        | _alarm(
             names.component + "-no-capacity",
             "A direct request met no copy: the controller shall look now.",
             "AWS/SageMaker",

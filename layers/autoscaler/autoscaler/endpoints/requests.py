@@ -3,6 +3,7 @@ APIs take them. Pure: Step Functions sends them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,18 +13,19 @@ from ..catalog.images import Image, image
 from ..catalog.instances import instance
 from ..catalog.models import ModelFacts
 from ..policy.types import Bounds
-from ..spec import EndpointSpec, Engine
+from ..spec import EndpointSpec, Engine, Source
+from .acceptance import cautions
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
 
 VARIANT = "AllTraffic"
-# More is refused as "not enough hardware resources"; weights live in accelerator memory.
-COPY_MEMORY_MIB = 1024
 # Time for SageMaker to walk all pools when there is no capacity (300 to 3,600 s are allowed).
 PROVISION_SECONDS = 1800
 SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
-SHORTEST_STARTUP_SECONDS = 600
+SHORTEST_STARTUP_SECONDS = 600  # without a measure
+LEAST_STARTUP_SECONDS = 60  # that SageMaker takes
+MARGIN_OVER_MEASURED = 3
 LONGEST_STARTUP_SECONDS = 3600
 
 
@@ -52,23 +54,28 @@ def deployment(
     names: ResourceNames,
     *,
     region: str,
-    weights_uri: str,
+    weights_uri: str | None,
     role_arn: str,
     facts: ModelFacts,
     tags: Mapping[str, str],
+    commit: str = "",
+    slowest_start_seconds: float | None = None,
 ) -> Deployment:
-    """Everything that creates the endpoint.
+    """Everything that creates the endpoint. `weights_uri` None: the container loads `commit`
+    from the Hub. `slowest_start_seconds`: of its own cold starts, from an instance to an answer.
 
     Raises DoesNotFitError, ServingError, UnknownRegionError or ValueError before anything is made.
     """
     placement = choose(facts, spec)
     container = image(spec.serving.engine, region, spec.serving.image)
-    labels = [{"Key": key, "Value": value} for key, value in {**tags, "team": spec.team}.items()]
+    labels = [{"Key": key, "Value": value} for key, value in tags_of(spec, tags).items()]
+    weights = _weights(spec, weights_uri, commit)
+    seconds = startup_seconds(facts, slowest_start_seconds)
     return Deployment(
-        model=create_model(spec, names, container, placement, weights_uri, role_arn, labels),
+        model=create_model(spec, names, container, placement, weights, role_arn, labels),
         endpoint_config=create_endpoint_config(spec, names, container, placement, role_arn, labels),
         endpoint=create_endpoint(names, labels),
-        component=create_inference_component(names, placement, facts, labels),
+        component=create_inference_component(spec, names, placement, seconds, labels),
         scalable_target=register_scalable_target(names, Bounds(1, spec.highest_max_copies)),
         scaling_policy=put_scaling_policy(spec, names),
         instance_type=spec.instances.types[0],
@@ -78,34 +85,73 @@ def deployment(
     )
 
 
+def tags_of(spec: EndpointSpec, ours: Mapping[str, str]) -> dict[str, str]:
+    """What every resource of the endpoint is tagged with; the spec's own cannot be ours."""
+    return {**spec.tags, **ours, "team": spec.team}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Staged in S3 (`uri` ends in a slash), or at a commit of the Hub."""
+
+    uri: str | None
+    commit: str
+
+
+def _weights(spec: EndpointSpec, uri: str | None, commit: str) -> Weights:
+    if (uri is None) != (spec.model.source is Source.HUB):
+        raise ValueError(f"model.source is {spec.model.source}, and the weights are at {uri!r}")
+    if uri is None and not commit:
+        raise ValueError(f"{spec.model.id} is not pinned to a commit")
+    if uri is not None and not uri.endswith("/"):
+        raise ValueError(f"the weights' prefix {uri!r} does not end in /")
+    return Weights(uri, commit)
+
+
 def create_model(
     spec: EndpointSpec,
     names: ResourceNames,
     container: Image,
     placement: Placement,
-    weights_uri: str,
+    weights: Weights,
     role_arn: str,
     labels: list[Request],
 ) -> Request:
     """An inference component cannot be given a prefix of weights itself; a model can."""
-    if not weights_uri.endswith("/"):
-        raise ValueError(f"the weights' prefix {weights_uri!r} does not end in /")
-    source = {"S3Uri": weights_uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    variables = environment(
+        spec,
+        placement.accelerators_per_copy,
+        has_bfloat16=not _without_bfloat16(spec),
+        commit=weights.commit,
+    )
     return {
         "ModelName": names.model,
         "ExecutionRoleArn": role_arn,
         "PrimaryContainer": {
             "Image": container.uri,
-            "ModelDataSource": {"S3DataSource": source},
-            "Environment": environment(
-                spec,
-                placement.accelerators_per_copy,
-                has_bfloat16=not _without_bfloat16(spec),
-            ),
+            **_model_data(weights),
+            "Environment": variables,
         },
-        "EnableNetworkIsolation": False,
+        **_network(spec),
         "Tags": labels,
     }
+
+
+def _model_data(weights: Weights) -> Request:
+    if weights.uri is None:
+        return {}
+    source = {"S3Uri": weights.uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    return {"ModelDataSource": {"S3DataSource": source}}
+
+
+def _network(spec: EndpointSpec) -> Request:
+    """Of the model, and of the config: that is where inference components take it from."""
+    isolation = {"EnableNetworkIsolation": spec.network.isolation}
+    vpc = spec.network.vpc
+    if vpc is None:
+        return isolation
+    groups, subnets = list(vpc.security_groups), list(vpc.subnets)
+    return {**isolation, "VpcConfig": {"SecurityGroupIds": groups, "Subnets": subnets}}
 
 
 def create_endpoint_config(
@@ -120,9 +166,12 @@ def create_endpoint_config(
     # One more than the copies need: an update starts a new one before an old one goes.
     most = -(-spec.highest_max_copies // placement.copies_per_instance) + 1
     ami = {"InferenceAmiVersion": container.ami} if container.ami else {}
+    key = spec.encryption.kms_key
     return {
         "EndpointConfigName": names.config,
         "ExecutionRoleArn": role_arn,
+        **_network(spec),
+        **({"KmsKeyId": key} if key else {}),
         "ProductionVariants": [
             {
                 "VariantName": VARIANT,
@@ -134,7 +183,7 @@ def create_endpoint_config(
                     "MinInstanceCount": 0,
                     "MaxInstanceCount": most,
                 },
-                "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+                "RoutingConfig": {"RoutingStrategy": spec.serving.routing.upper()},
             }
         ],
         "Tags": labels,
@@ -160,12 +209,28 @@ def create_endpoint(names: ResourceNames, labels: list[Request]) -> Request:
     }
 
 
-def create_inference_component(
-    names: ResourceNames, placement: Placement, facts: ModelFacts, labels: list[Request]
-) -> Request:
-    """The model on its accelerators, one copy at first; start-up may take what weights need."""
+def startup_seconds(facts: ModelFacts, slowest_start_seconds: float | None = None) -> int:
+    """How long SageMaker waits for a copy's weights, and then for its first sign of health.
+
+    Of what was measured three times as much: the span has both in it, and a crash that is seen
+    late bills all the while. Without a measure, what the weights need at a slow pace.
+    """
+    if slowest_start_seconds is not None:
+        measured = math.ceil(MARGIN_OVER_MEASURED * slowest_start_seconds)
+        return min(max(LEAST_STARTUP_SECONDS, measured), LONGEST_STARTUP_SECONDS)
     expected = facts.weight_bytes // SLOWEST_BYTES_PER_SECOND
-    seconds = min(max(SHORTEST_STARTUP_SECONDS, 2 * expected), LONGEST_STARTUP_SECONDS)
+    return min(max(SHORTEST_STARTUP_SECONDS, 2 * expected), LONGEST_STARTUP_SECONDS)
+
+
+def create_inference_component(
+    spec: EndpointSpec,
+    names: ResourceNames,
+    placement: Placement,
+    seconds: int,
+    labels: list[Request],
+) -> Request:
+    """The model on its accelerators, one copy at first; `seconds` for each part of a start."""
+    cpus = spec.instances.cpus_per_copy
     return {
         "InferenceComponentName": names.component,
         "EndpointName": names.endpoint,
@@ -177,10 +242,11 @@ def create_inference_component(
                 "ContainerStartupHealthCheckTimeoutInSeconds": seconds,
             },
             "ComputeResourceRequirements": {
-                "MinMemoryRequiredInMb": COPY_MEMORY_MIB,
+                "MinMemoryRequiredInMb": spec.instances.memory_mib_per_copy,
                 "NumberOfAcceleratorDevicesRequired": placement.accelerators_per_copy,
+                **({} if cpus is None else {"NumberOfCpuCoresRequired": cpus}),
             },
-            "DataCacheConfig": {"EnableCaching": True},
+            "DataCacheConfig": {"EnableCaching": spec.serving.data_cache},
         },
         "RuntimeConfig": {"CopyCount": 1},
         "Tags": labels,
@@ -195,6 +261,7 @@ def surprises(
     spec: EndpointSpec, placement: Placement, container: Image, facts: ModelFacts
 ) -> Iterable[str]:
     """What is allowed and may yet surprise; each names its field."""
+    yield from cautions(spec)
     for name in _without_bfloat16(spec):
         yield f"instances.types: {name} has no bfloat16; the model is served in float16"
     for name, copies in placement.copies_by_type.items():

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from ..catalog.models import ModelFacts
 from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
 from ..spec import EndpointSpec
@@ -133,6 +134,7 @@ class Update(Stored):
     build: int = 0
     commit: str | None = None
     weights_uri: str | None = None
+    facts: ModelFacts | None = None
 
 
 class EndpointStatus(Stored):
@@ -159,6 +161,7 @@ class EndpointStatus(Stored):
     failure: str | None = None
     commit: str | None = None
     weights_uri: str | None = None
+    facts: ModelFacts | None = None  # of a model that stays on the Hub
     bounds: Bounds = Bounds(0, 1)
     desired_copies: int = 0
     observed_copies: int = 0
@@ -236,6 +239,13 @@ class EndpointRecord(Stored):
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""
         return self.model_copy(update={"status": status})
+
+
+def same_starts(before: EndpointSpec, after: EndpointSpec) -> bool:
+    """Whether cold starts of the one say anything of the other: the same model, container and
+    machines."""
+    fields = ("model", "serving", "instances")
+    return all(getattr(before, name) == getattr(after, name) for name in fields)
 
 
 def utc_hour(moment: datetime) -> datetime:

@@ -81,7 +81,9 @@ def accept(event: Any) -> dict[str, Any]:
 @cache
 def _setting() -> applying.Setting:
     env = settings()
-    return applying.Setting(env.stack_name, env.default_time_zone, env.region, resolve_commit)
+    return applying.Setting(
+        env.stack_name, env.default_time_zone, env.region, resolve_commit, env.account
+    )
 
 
 def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:

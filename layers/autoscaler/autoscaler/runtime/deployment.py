@@ -3,25 +3,18 @@ request that makes it; and what there may be to remove."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..aws.clients import client
-from ..aws.weights import S3WeightStore
-from ..catalog.models import ModelFacts, facts_from_config, known_model
-from ..endpoints.names import ResourceNames
-from ..endpoints.queues import queue_requests
+from ..catalog.models import ModelFacts
 from ..endpoints.removal import obsolete, removable
-from ..endpoints.requests import Deployment, deployment
+from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
-from ..endpoints.status import EndpointRecord, Shape
+from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
 from ..spec import EndpointSpec
-from ..staging.errors import PassportInvalidError
-from ..staging.passport import Passport, read_passport, require_scan
-from ..staging.plan import passport_key_of
+from .making import MadeFrom, deployment_of, names_of, queues_of
 from .settings import settings
 from .wiring import world
 
@@ -33,8 +26,18 @@ _MAKING = {
 }
 
 
+class Pinned(BaseModel):
+    """A model that stays on the Hub, as `plan_staging` found it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    facts: ModelFacts
+
+
 class Deploy(BaseModel):
-    """The state machine's question; with a weights URI, everything is staged.
+    """The state machine's question; with a weights URI everything is staged, with `pinned` it is
+    to be loaded from the Hub.
 
     `what`: all of it, a new shape of what exists, the shape it had before an update, or the names
     that a removal has to look for.
@@ -47,11 +50,12 @@ class Deploy(BaseModel):
     what: Literal["all", "shape", "restore", "removal"] = "all"
     weights_s3_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+/$")] | None = None
     passport_key: str | None = None
+    pinned: Pinned | None = None
 
 
 def answer_deployment(event: Any) -> dict[str, Any]:
-    """`{current: False}` when overtaken; else what was asked for: `{current, staging}`,
-    `{current, requests}` with the shape that they make, or `{current, configs, models}`.
+    """`{current: False}` when overtaken; else what was asked for: `{current, source, staging}`,
+    `{current, source, requests}` with the shape that they make, or `{current, configs, models}`.
 
     Raises DoesNotFitError or a PassportMissingError: nothing has been created by then.
     """
@@ -65,20 +69,35 @@ def answer_deployment(event: Any) -> dict[str, Any]:
         or record.status.phase not in _MAKING[step.what]
     ):
         return {"current": False}
-    if step.what == "shape":
-        return {"current": True, "requests": _shape_requests(record)}
-    if step.what == "restore":
-        return {"current": True, "requests": _restore_requests(record)}
     spec = _wanted(record)
-    if step.weights_s3_uri is None or step.passport_key is None:
-        return {"current": True, "staging": spec.model.model_dump(mode="json", by_alias=True)}
-    made = _deployment(spec, record.status.shape, step.weights_s3_uri)
-    return {"current": True, "requests": {**made.as_dict(), **_queues(spec)}}
+    told = {"current": True, "source": spec.model.source.value}
+    if step.what == "shape":
+        return {**told, "requests": _shape_requests(record)}
+    if step.what == "restore":
+        return {**told, "requests": _restore_requests(record)}
+    if step.pinned is None and step.weights_s3_uri is None:
+        return {**told, "staging": spec.model.model_dump(mode="json", exclude={"source"})}
+    return {**told, "requests": _all_requests(record, step)}
 
 
 def _wanted(record: EndpointRecord) -> EndpointSpec:
     """The file that is being put in place."""
     return record.status.update.spec if record.status.update else record.spec
+
+
+def _present(record: EndpointRecord) -> MadeFrom:
+    """What the endpoint runs on now."""
+    status = record.status
+    return MadeFrom(status.weights_uri or "", status.commit or "", status.facts, status.cold_starts)
+
+
+def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
+    spec, starts = record.spec, record.status.cold_starts
+    weights = MadeFrom(step.weights_s3_uri or "", "", None, starts)
+    if step.pinned is not None:
+        weights = MadeFrom("", step.pinned.commit, step.pinned.facts, starts)
+    made = deployment_of(spec, record.status.shape, weights)
+    return {**made.as_dict(), **queues_of(spec), "source": spec.model.source.value}
 
 
 def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
@@ -88,44 +107,51 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
     """
     status, update = record.status, record.status.update
     if status.phase is not Phase.UPDATING or update is None:
-        made = _deployment(record.spec, status.shape, status.weights_uri or "")
+        made = deployment_of(record.spec, status.shape, _present(record))
         return _reshaping(record.spec, status.shape, made)
-    before = _deployment(record.spec, status.shaped, status.weights_uri or "")
+    present = _present(record)
+    weights = MadeFrom(
+        update.weights_uri or present.uri,
+        update.commit or present.commit,
+        update.facts or present.facts,
+        present.starts if same_starts(record.spec, update.spec) else (),
+    )
     rung = status.shaped.rung if status.shaped.rung < len(update.spec.rungs) else 0
     shape = Shape(rung=rung, config_build=update.build, model_build=update.build)
-    uri = update.weights_uri or status.weights_uri or ""
-    made = _deployment(update.spec, shape, uri)
+    before = deployment_of(record.spec, status.shaped, present)
+    made = deployment_of(update.spec, shape, weights)
     kept = {}
     if rung == status.shaped.rung and same_config(before, made):
         kept["config_build"] = status.shaped.config_build
     if rung == status.shaped.rung and same_copies(before, made):
         kept["model_build"] = status.shaped.model_build
     shape = shape.model_copy(update=kept)
+    stack, rungs = settings().stack_name, len(record.spec.rungs)
     return {
-        **_reshaping(update.spec, shape, _deployment(update.spec, shape, uri)),
-        **_queues(update.spec),
-        "obsolete": obsolete(
-            settings().stack_name, record.spec.name, status.shaped, shape, len(record.spec.rungs)
-        ),
+        **_reshaping(update.spec, shape, deployment_of(update.spec, shape, weights)),
+        **queues_of(update.spec),
+        "obsolete": obsolete(stack, record.spec.name, status.shaped, shape, rungs),
     }
 
 
 def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
-    """What puts an endpoint back as it was before an update."""
+    """What puts an endpoint back as it was before an update, and what that has left behind."""
     status = record.status
-    made = _deployment(record.spec, status.shaped, status.weights_uri or "")
+    made = deployment_of(record.spec, status.shaped, _present(record))
     build = status.update.build if status.update else status.shaped.config_build
     failed = Shape(config_build=build, model_build=build)
-    left = obsolete(
-        settings().stack_name, record.spec.name, failed, status.shaped, len(_wanted(record).rungs)
-    )
-    return {**_reshaping(record.spec, status.shaped, made), "obsolete": left}
+    stack, rungs = settings().stack_name, len(_wanted(record).rungs)
+    return {
+        **_reshaping(record.spec, status.shaped, made),
+        "obsolete": obsolete(stack, record.spec.name, failed, status.shaped, rungs),
+    }
 
 
 def _reshaping(spec: EndpointSpec, shape: Shape, made: Deployment) -> dict[str, Any]:
-    names = _names(spec.name, shape)
+    names = names_of(spec.name, shape)
     return {
         **reshape_requests(made, names, [names.capacity_alarm]),
+        "source": spec.model.source.value,
         "scalable_target": made.scalable_target,
         "scaling_policy": made.scaling_policy,
         "shape": shape.model_dump(),
@@ -148,65 +174,3 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
         for rung in range(rungs)
     ]
     return removable(settings().stack_name, name, shapes)
-
-
-def _names(name: str, shape: Shape) -> ResourceNames:
-    return ResourceNames(settings().stack_name, name, **shape.model_dump())
-
-
-def _deployment(spec: EndpointSpec, shape: Shape, weights_uri: str) -> Deployment:
-    env = settings()
-    return deployment(
-        spec.on_rung(shape.rung),
-        _names(spec.name, shape),
-        region=env.region,
-        weights_uri=weights_uri,
-        role_arn=env.endpoint_role_arn,
-        facts=_facts(spec.model.id, weights_uri),
-        tags={"autoscaler:stack": env.stack_name, "autoscaler:endpoint": spec.name},
-    )
-
-
-def _queues(spec: EndpointSpec) -> dict[str, Any]:
-    env = settings()
-    arn = env.dispatch_function_arn.split(":")
-    return queue_requests(
-        spec,
-        ResourceNames(env.stack_name, spec.name),
-        account_arn_prefix=f"arn:{arn[1]}:sqs:{arn[3]}:{arn[4]}:",
-        dispatcher_arn=env.dispatch_function_arn,
-        alarm_topic_arn=env.alarm_topic_arn,
-    )
-
-
-def _facts(model_id: str, weights_uri: str) -> ModelFacts:
-    """From the catalogue, or from the staged config.json; the passport must be there either way."""
-    env = settings()
-    store = S3WeightStore(client("s3"), env.weights_bucket)
-    prefix = weights_uri.removeprefix(f"s3://{env.weights_bucket}/")
-    passport = read_passport(store, passport_key_of(prefix))
-    require_release(passport, model_id, weights_uri, env.weights_bucket, env.scanner_function_arn)
-    known = known_model(model_id)
-    if known is not None:
-        return known
-    config = json.loads(store.get(f"{passport.prefix}config.json"))
-    weight_bytes = sum(
-        file.size_bytes for file in passport.files if file.path.endswith(".safetensors")
-    )
-    return facts_from_config(config, weight_bytes)
-
-
-def require_release(
-    passport: Passport, model_id: str, weights_uri: str, bucket: str, scanner: str
-) -> None:
-    """Raises PassportInvalidError unless the passport is of these weights, and they are released.
-
-    An endpoint must not come up on one prefix with the proof of another.
-    """
-    require_scan(passport, scanner)
-    proven = f"s3://{bucket}/{passport.prefix}"
-    if proven != weights_uri or passport.model_id != model_id:
-        raise PassportInvalidError(
-            f"{passport.key} proves {passport.model_id} at {proven}, "
-            f"not {model_id} at {weights_uri}"
-        )

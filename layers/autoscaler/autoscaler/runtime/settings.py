@@ -34,6 +34,11 @@ class Settings(BaseModel):
     wake_seconds: float = Field(default=0, alias="WAKE_SECONDS")
     default_time_zone: str = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
 
+    @property
+    def account(self) -> str:
+        """The stack's, as its own ARNs have it."""
+        return self.flow_arn_prefix.split(":")[4]
+
     def machines(self) -> dict[Flow, str]:
         """The ARN of each flow's state machine; by name, because the machines call the functions
         and CloudFormation allows no circle."""

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
@@ -17,14 +18,22 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 from ..aws.clients import client, error_code
 from ..aws.clock import SystemClock
 from ..aws.weights import S3WeightStore
+from ..catalog.models import (
+    ModelFacts,
+    UnknownArchitectureError,
+    facts_from_config,
+    known_model,
+)
 from ..staging.errors import HubBusyError, StoreUnavailableError
 from ..staging.hub import DEFAULT_ENDPOINT, DEFAULT_REDIRECT_HOSTS, HubClient
+from ..staging.hub_files import Revision
 from ..staging.job import Source
 from ..staging.leftovers import sweep_abandoned
 from ..staging.passport import Passport, discard, seal, standing_passport
 from ..staging.plan import Commit, ModelId, PlannedFile, StagingPlan, plan_staging
 from ..staging.retry import RetryPolicy
 from ..staging.sizes import Sizes
+from ..staging.stream import read_small
 from ..staging.transfer import stage_file
 
 # What the stack puts into a new secret until somebody fills it in.
@@ -50,6 +59,7 @@ class PlanRequest(BaseModel):
     model_id: Annotated[ModelId, Field(validation_alias=AliasChoices("model_id", "id"))]
     revision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = "main"
     trust_remote_code: bool = False
+    pin: bool = False  # only pinned and looked at: the container loads it from the Hub
 
     @field_validator("model_id", "revision")
     @classmethod
@@ -82,11 +92,13 @@ class SealRequest(BaseModel):
 
 def answer_plan(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, Any]:
     """`{already_staged: True, passport: {...}}` or `{already_staged: False, plan: {...}}`; with
-    `wait_seconds` above zero neither: call again, not before that."""
+    `wait_seconds` above zero neither: call again, not before that. With `pin` what `pin` says."""
     step = PlanRequest.model_validate(event)
     source = _patient(left_milliseconds)
     try:
         pinned = source.resolve(step.model_id, step.revision)
+        if step.pin:
+            return {"wait_seconds": 0, **pin(source, pinned, step)}
         passport = standing_passport(
             store(), pinned.model_id, pinned.commit, step.trust_remote_code, _scanner()
         )
@@ -109,6 +121,37 @@ def answer_plan(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, A
         "prefix": plan.prefix,
         "left_out": [file.path for file in plan.unsafe],
     }
+
+
+def pin(source: HubClient, pinned: Revision, step: PlanRequest) -> dict[str, Any]:
+    """`{commit, weights_uri, facts}` of a model that is not staged.
+
+    Refused is whatever staging would refuse: formats and code are judged the same, though
+    nobody proves the bytes that the container loads later.
+    """
+    plan = plan_staging(source, pinned, step.revision, trust_remote_code=step.trust_remote_code)
+    facts = known_model(step.model_id) or _facts(source, plan)
+    return {
+        "commit": plan.commit,
+        "weights_uri": f"hf://{plan.model_id}@{plan.commit}",
+        "facts": asdict(facts),
+    }
+
+
+def _facts(source: HubClient, plan: StagingPlan) -> ModelFacts:
+    config = next((file for file in plan.files if file.path == "config.json"), None)
+    if config is None:
+        raise UnknownArchitectureError(f"{plan.model_id} has no config.json")
+    content = read_small(
+        source, plan.model_id, plan.commit, config.as_hub_file(), config.size_bytes
+    )
+    weights = [file for file in plan.files if file.path.endswith(".safetensors")]
+    if not weights:
+        raise UnknownArchitectureError(
+            f"{plan.model_id} has no .safetensors weights: its memory cannot be computed"
+        )
+    total_bytes = sum(file.size_bytes for file in weights)
+    return facts_from_config(json.loads(content), total_bytes, plan.model_id)
 
 
 def answer_file(event: Any, left_milliseconds: Callable[[], int]) -> dict[str, Any]:
@@ -203,9 +246,14 @@ def _hub(_period: int) -> HubClient:
     hosts = os.environ.get("HUB_REDIRECT_HOSTS", "")
     return HubClient(
         os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT,
-        token=_token(os.environ.get("HUB_TOKEN_SECRET", "")),
+        token=stored_token(),
         redirect_hosts=tuple(hosts.split()) or DEFAULT_REDIRECT_HOSTS,
     )
+
+
+def stored_token() -> str | None:
+    """What is in the stack's Hub secret now; None when nobody has put a token there."""
+    return _token(os.environ.get("HUB_TOKEN_SECRET", ""))
 
 
 def _scanner() -> str:

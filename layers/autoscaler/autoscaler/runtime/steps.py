@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ..catalog.models import ModelFacts
 from ..control.progress import (
     record_asleep,
     record_awake,
@@ -53,6 +54,7 @@ class Staged(_Step):
     step: Literal["staged"]
     commit: str
     weights_s3_uri: str
+    facts: ModelFacts | None = None  # of a model that stays on the Hub
 
 
 class Reached(_Step):
@@ -129,7 +131,12 @@ def answer_record(event: Any) -> dict[str, Any]:
     step = _RECORDS.validate_python(event)
     if isinstance(step, Staged):
         current = record_staged(
-            world(), step.endpoint, step.generation, step.commit, step.weights_s3_uri
+            world(),
+            step.endpoint,
+            step.generation,
+            step.commit,
+            step.weights_s3_uri,
+            step.facts,
         )
     elif isinstance(step, Shaped):
         recorded = record_updated if step.step == "updated" else record_shaped

@@ -7,26 +7,34 @@ from .endpoint import (
     Engine,
     Instances,
     Model,
+    Routing,
     Rung,
     Scaling,
     Serving,
+    Source,
 )
 from .errors import SpecError, parse_spec
 from .schedule import Day, Schedule, Window
+from .surroundings import Encryption, Network, Vpc
 
 __all__ = [
     "Budget",
     "Day",
     "Duration",
+    "Encryption",
     "EndpointSpec",
     "Engine",
     "Instances",
     "Model",
+    "Network",
+    "Routing",
     "Rung",
     "Scaling",
     "Schedule",
     "Serving",
+    "Source",
     "SpecError",
+    "Vpc",
     "Window",
     "format_duration",
     "parse_duration",

@@ -19,6 +19,7 @@ from pydantic import (
 from .durations import Duration, KeepAlive, PatientDuration
 from .numbers import Real, Whole
 from .schedule import Schedule
+from .surroundings import Encryption, Network, Tags
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -44,6 +45,22 @@ class Engine(StrEnum):
     VLLM = "vllm"
     TGI = "tgi"
     LMI = "lmi"
+    SGLANG = "sglang"
+
+
+class Source(StrEnum):
+    """Where a copy loads its weights from."""
+
+    S3 = "s3"  # staged, with a passport
+    HUB = "hub"  # by the container itself, at each start
+
+
+class Routing(StrEnum):
+    """How SageMaker spreads requests over copies."""
+
+    LEAST_OUTSTANDING_REQUESTS = "least_outstanding_requests"
+    RANDOM = "random"
+    PREFIX_AWARE = "prefix_aware"
 
 
 class Model(_Part):
@@ -54,6 +71,7 @@ class Model(_Part):
     ]
     revision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = "main"
     trust_remote_code: bool = False
+    source: Source = Source.S3
 
     @field_validator("id", "revision")
     @classmethod
@@ -71,6 +89,8 @@ class Serving(_Part):
     context_tokens: Annotated[Whole, Field(ge=256, le=1_048_576)] = 8192
     concurrency_per_copy: Annotated[Whole, Field(ge=1, le=1024)] = 16
     parameters: dict[str, Scalar] = Field(default_factory=dict)
+    routing: Routing = Routing.LEAST_OUTSTANDING_REQUESTS
+    data_cache: bool = True  # image and weights stay on an instance between two copies
 
 
 class Rung(_Part):
@@ -78,6 +98,10 @@ class Rung(_Part):
 
     types: Annotated[tuple[InstanceType, ...], Field(min_length=1, max_length=5)]
     accelerators_per_copy: Annotated[Whole, Field(ge=1, le=16)] | None = None
+    cpus_per_copy: Annotated[Real, Field(ge=0.25, le=192)] | None = None  # None: not reserved
+    # Of the host: weights live in accelerator memory, and large values are refused by SageMaker
+    # as "not enough hardware resources".
+    memory_mib_per_copy: Annotated[Whole, Field(ge=128, le=4_194_304)] = 1024
 
     @field_validator("types")
     @classmethod
@@ -138,6 +162,9 @@ class EndpointSpec(_Part):
     schedule: Schedule = Schedule()
     budget: Budget = Budget()
     fallback: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)] | None = None
+    network: Network = Network()
+    encryption: Encryption = Encryption()
+    tags: Tags = Field(default_factory=dict)
     team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")] = "unassigned"
 
     @model_validator(mode="after")
@@ -159,6 +186,16 @@ class EndpointSpec(_Part):
                 f"scaling.target_concurrency {target:g} is above serving.concurrency_per_copy "
                 f"{self.serving.concurrency_per_copy}: a copy never gets there, so nothing would "
                 "scale out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _isolated_copies_load_from_s3(self) -> Self:
+        if self.network.isolation and self.model.source is Source.HUB:
+            raise ValueError(
+                "network.isolation: an isolated container reaches no network, so it cannot load "
+                "its weights, nor code that is trusted, from the Hub; leave model.source out, and "
+                "they are staged"
             )
         return self
 

@@ -50,6 +50,14 @@ FORMS: Mapping[tuple[str, ...], str] = {
     ("model", "id"): "is not a repository on the Hub: write owner/name",
     ("model", "revision"): "is not a branch, a tag or a commit",
     ("instances", "types"): "is not an instance type such as ml.g6e.xlarge",
+    ("network", "vpc", "subnets"): "is not a subnet's id such as subnet-0123456789abcdef0",
+    ("network", "vpc", "security_groups"): (
+        "is not a security group's id such as sg-0123456789abcdef0"
+    ),
+    ("encryption", "kms_key"): (
+        "is not the ARN of a key, such as "
+        "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    ),
     ("schedule", "windows", "name"): (
         "is not a window's name: small letters, digits and hyphens, up to 32, the first of them a "
         "letter"
