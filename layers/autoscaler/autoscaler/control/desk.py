@@ -39,6 +39,7 @@ class Outcome:
     fate: Fate
     event: Any = None
     answer: Answer | None = None
+    answered_by: str = ""  # the endpoint; empty: the one that was asked
     waited_seconds: float = 0.0
     trouble: Exception | None = None
 

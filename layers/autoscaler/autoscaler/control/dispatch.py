@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import BusyError, ConflictError, ModelError, NoCapacityError
 from .desk import Desk, Dispatched, Fate, Outcome
+from .fallback import as_asked_of, stand_in
 from .looks import ask_for_look
 from .messages import BadRequestError, Message, parse
 from .patience import WHEN_BUSY, paced, time_until_ready
@@ -36,6 +37,7 @@ class _Request:
     message: Message
     request_id: str
     body: dict[str, Any]
+    other: EndpointRecord | None = None  # that answers for this one, which cannot be had
 
 
 def dispatch(desk: Desk, name: str, messages: Sequence[Message]) -> Dispatched:
@@ -64,13 +66,15 @@ def _worked_off(
     name = record.status.name
     try:
         ready = wake_for(desk.world, record)
+        other = stand_in(desk.world, ready)
     except Exception as error:  # noqa: BLE001 - told; the tick goes on with a wish that is stored
         return [troubled(desk, name, request.message, error) for request in requests]
     try:
         ask_for_look(desk, ready, [request.message for request in requests])
     except Exception as error:  # noqa: BLE001 - told; it is answered all the same
         troubles.append(error)
-    return list(pool.map(lambda request: _answer(desk, name, ready, request), requests))
+    asked = [replace(request, other=other) for request in requests]
+    return list(pool.map(lambda request: _answer(desk, name, ready, request), asked))
 
 
 def _closed(
@@ -148,12 +152,15 @@ def _answer(desk: Desk, name: str, record: EndpointRecord, request: _Request) ->
 
 def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> Outcome:
     message, request_id, now = request.message, request.request_id, desk.world.clock.now()
-    if record.status.phase not in _SERVING:
-        wait = time_until_ready(record, message.sent_at, now)
+    other = request.other
+    serving = other or record
+    if serving.status.phase not in _SERVING:
+        wait = time_until_ready(serving, message.sent_at, now)
         why = f"the endpoint is {record.status.phase}"
         return postpone(desk, name, record, message, request_id, wait, why)
     try:
-        answer = desk.models.ask(name, request.body)
+        body = as_asked_of(other, request.body) if other else request.body
+        answer = desk.models.ask(serving.status.name, body)
     except ModelError as refused:
         return refuse(desk, name, record, message, str(refused), request_id)
     except (NoCapacityError, BusyError) as busy:
@@ -161,4 +168,5 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
         return postpone(desk, name, record, message, request_id, wait, str(busy))
     except Exception as error:  # noqa: BLE001 - counted, and refused with it in the end
         return failed(desk, name, record, message, request_id, error)
-    return store(desk, name, record, message, request_id, answer)
+    by = other.status.name if other else ""
+    return store(desk, name, record, message, request_id, answer, by)

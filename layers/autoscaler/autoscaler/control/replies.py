@@ -88,12 +88,15 @@ def store(
     message: Message,
     request_id: str,
     answer: Answer,
+    answered_by: str = "",
 ) -> Outcome:
     now = desk.world.clock.now()
     result = {"id": request_id, "answered_at": now.isoformat(), "answer": answer.body}
+    if answered_by:
+        result["answered_by"] = answered_by
     uri = desk.results.put(name, request_id, result)
     event = answered(name, record, message, request_id, uri, now)
-    return Outcome(message, Fate.ANSWERED, event, answer, event.waited_seconds)
+    return Outcome(message, Fate.ANSWERED, event, answer, answered_by, event.waited_seconds)
 
 
 def answered(
@@ -138,6 +141,14 @@ def _unannounced(desk: Desk, name: str, outcome: Outcome, error: Exception) -> O
 
 
 def count(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
+    """Each answer counts for the endpoint that gave it, whose instances were paid for."""
+    by = {outcome.answered_by for outcome in outcomes if outcome.answer}
+    for answering in sorted({"", *by}):
+        mine = [one for one in outcomes if one.answered_by == answering]
+        _count(desk, answering or name, mine)
+
+
+def _count(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
     answered = [outcome for outcome in outcomes if outcome.answer]
     refused = sum(outcome.fate is Fate.REFUSED for outcome in outcomes)
     if not answered and not refused:

@@ -1,0 +1,89 @@
+"""When one endpoint cannot be had, the one that its file names answers; the answers say so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from autoscaler.control.fallback import falls_back
+from autoscaler.endpoints.status import EndpointStatus
+from autoscaler.policy.ladder import Try, TryOutcome
+from autoscaler.policy.types import Phase
+from autoscaler.ports import Flow
+from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
+from tests.memory import NOON
+from tests.samples import asleep, awake, put, spec
+
+OTHER = "small"
+FAILED = (Try(NOON - timedelta(minutes=5), 0, TryOutcome.CAPACITY),)
+
+
+@pytest.fixture
+def desk() -> TestDesk:
+    return memory_desk()
+
+
+def backed_by(desk: TestDesk, status: EndpointStatus, other: EndpointStatus) -> None:
+    put(desk.world, other)
+    put(desk.world, status, spec(NAME, fallback=OTHER))
+
+
+def ask(desk: TestDesk, body: dict[str, str]) -> None:
+    dispatch(desk, NAME, [message(body=body)])
+
+
+def without(**changes: object) -> EndpointStatus:
+    """Every rung has failed, and the next try is a while away."""
+    later = NOON + timedelta(minutes=10)
+    return asleep(NAME, **{"tries": FAILED, "failed_wakes": 1, "retry_at": later, **changes})
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"),
+    [
+        (without(), True),
+        (without(phase=Phase.WAKING), True),
+        (without(phase=Phase.STAGING), True),
+        (asleep(NAME, phase=Phase.FAILED), True),
+        (asleep(NAME), False),
+        (asleep(NAME, phase=Phase.WAKING), False),
+        (awake(NAME, tries=FAILED), False),
+        (asleep(NAME, tries=(*FAILED, Try(NOON, 0, TryOutcome.SERVED))), False),
+    ],
+)
+def test_it_answers_only_for_what_cannot_be_had(desk, status, wanted) -> None:
+    backed_by(desk, status, awake(OTHER))
+    assert falls_back(desk.world.store.records[NAME], NOON) is wanted
+
+
+def test_its_answer_is_stored_for_the_one_that_was_asked_and_says_who_gave_it(desk) -> None:
+    backed_by(desk, without(), awake(OTHER))
+    ask(desk, {"id": "r1", "model": "deepseek-ai/DeepSeek-R1", "prompt": "why?"})
+    result = desk.results.stored[f"{NAME}/r1"]
+    assert (result["answered_by"], "answer" in result) == (OTHER, True)
+    (asked,) = desk.models.asked
+    assert asked["model"] == spec(OTHER).model.id, "its container serves another model"
+    (counted,) = desk.world.store.counters.values()
+    assert (counted.endpoint, counted.requests) == (OTHER, 1), "its instances were paid for"
+
+
+def test_asleep_it_is_woken_and_the_request_waits_for_that(desk) -> None:
+    backed_by(desk, without(), asleep(OTHER))
+    ask(desk, {"id": "r1", "prompt": "why?"})
+    assert desk.world.flows.started == [(Flow.WAKE, OTHER, 2)]
+    assert desk.models.asked == []
+    assert len(desk.requests.postponed) == 1
+
+
+def test_one_that_cannot_be_had_either_leaves_the_request_in_its_queue(desk) -> None:
+    backed_by(desk, without(), asleep(OTHER, phase=Phase.FAILED))
+    ask(desk, {"id": "r1", "prompt": "why?"})
+    assert (desk.models.asked, len(desk.requests.postponed)) == ([], 1)
+
+
+def test_nobody_stands_in_for_an_endpoint_that_only_sleeps(desk) -> None:
+    backed_by(desk, asleep(NAME), awake(OTHER))
+    ask(desk, {"id": "r1", "prompt": "why?"})
+    assert desk.world.flows.started == [(Flow.WAKE, NAME, 2)]
+    assert desk.models.asked == []
