@@ -8,15 +8,9 @@ from decimal import Decimal
 
 from ..spec import EndpointSpec, Serving
 from .instances import InstanceType, UnknownInstanceError, instance, instances
+from .memory import GIB, OVERHEAD, RUNTIME_BYTES, USED_CONTEXT, keepers, memory_of
 from .models import ModelFacts
 
-GIB = 1024**3
-# Activations, CUDA graphs and fragmentation, as a share of weights and cache.
-OVERHEAD = 0.10
-RUNTIME_BYTES = 2 * GIB  # CUDA context and communication buffers, of each accelerator
-# Requests seldom fill their context: the cache is sized for a quarter of it each, and for at
-# least one request that fills it. When they do fill it, the engine makes some of them wait.
-USED_CONTEXT = 0.25
 _SUGGESTIONS = 3
 _CONTEXT_STEP = 256
 
@@ -53,10 +47,7 @@ class Placement:
 
 def memory_needed(facts: ModelFacts, serving: Serving, accelerators: int) -> int:
     """Bytes over all accelerators of a copy: weights, KV cache, overhead, runtime."""
-    context = min(serving.context_tokens, facts.max_context_tokens)
-    tokens = max(context, int(serving.concurrency_per_copy * context * USED_CONTEXT))
-    model = facts.weight_bytes + tokens * _cache_bytes(facts, accelerators)
-    return int(model * (1 + OVERHEAD)) + accelerators * RUNTIME_BYTES
+    return memory_of(facts, serving, accelerators).total
 
 
 def fit(
@@ -127,13 +118,8 @@ def _refuse_misfits(
 
 
 def _cache_bytes(facts: ModelFacts, accelerators: int) -> int:
-    """Bytes a cached token takes over all accelerators.
-
-    Tensor parallelism splits the cache by heads; with more accelerators than KV heads (one, for
-    latent attention) each head is kept more than once.
-    """
-    keepers = max(1, -(-accelerators // facts.kv_heads))
-    return facts.kv_bytes_per_token * keepers
+    """Bytes a cached token takes over all accelerators, windows left out of account."""
+    return facts.kv_bytes_per_token * keepers(facts, accelerators)
 
 
 def _degrees(kind: InstanceType, facts: ModelFacts) -> list[int]:

@@ -97,7 +97,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         world.store.create(planned.spec, status)
         world.flows.start(Flow.DEPLOY, status.name, status.generation)
         return planned, status
-    record = EndpointRecord(spec=planned.spec, status=planned.record.status)
+    record = planned.record.model_copy(update={"spec": planned.spec})
     if record.status.phase is Phase.FAILED:
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,

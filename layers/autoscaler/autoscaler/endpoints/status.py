@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from ..catalog.prices import PriceBook, bundled
 from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
@@ -170,11 +171,13 @@ class Traffic(Stored):
 
 
 class EndpointRecord(Stored):
-    """Spec, status and learned pattern of one endpoint, as read together."""
+    """Spec, status and learned pattern of one endpoint, as read together; with its Region's
+    prices, which a store that reads it adds."""
 
     spec: EndpointSpec
     status: EndpointStatus
     pattern: StoredPattern = StoredPattern()
+    prices: PriceBook = Field(default_factory=bundled, exclude=True, repr=False)
 
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""
