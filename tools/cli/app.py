@@ -19,6 +19,7 @@ from tools.cli import output
 from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_documents
+from tools.cli.fit_command import fit
 from tools.cli.local import local
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
 from tools.cli.times import hold_seconds
@@ -94,6 +95,7 @@ def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None
 
 
 app.command()(tells(plan))
+app.command()(tells(fit))
 
 
 @app.command()

@@ -43,6 +43,17 @@ class PriceList(Protocol):
         """Dollars per hour of SageMaker hosting by instance type; raises PriceListError."""
 
 
+class QuotaError(RuntimeError):
+    """The account's quotas could not be read; the message says why."""
+
+
+class Quotas(Protocol):
+    """How many instances of a type the account may have for endpoints."""
+
+    def for_endpoints(self) -> Mapping[str, float]:
+        """By instance type; a type that is absent is not known. Raises QuotaError."""
+
+
 class EndpointStore(Protocol):
     """Specs, statuses, history and usage; every write of a status is conditional.
 

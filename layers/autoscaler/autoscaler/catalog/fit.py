@@ -10,6 +10,7 @@ from ..spec import EndpointSpec, Serving
 from .instances import InstanceType, UnknownInstanceError, instance, instances
 from .memory import GIB, OVERHEAD, RUNTIME_BYTES, USED_CONTEXT, keepers, memory_of
 from .models import ModelFacts
+from .prices import PriceBook, bundled
 
 _SUGGESTIONS = 3
 _CONTEXT_STEP = 256
@@ -62,8 +63,9 @@ def fit(
     return next((one for one in tried if one.fits), tried[-1])
 
 
-def choose(facts: ModelFacts, spec: EndpointSpec) -> Placement:
-    """How the spec's copies are placed; raises DoesNotFitError naming the field.
+def choose(facts: ModelFacts, spec: EndpointSpec, prices: PriceBook | None = None) -> Placement:
+    """How the spec's copies are placed; raises DoesNotFitError naming the field, and the cheapest
+    types that would do by these prices (the bundled ones).
 
     An inference component takes the same number of accelerators on every type: the smallest
     that holds the model on each of them.
@@ -72,7 +74,7 @@ def choose(facts: ModelFacts, spec: EndpointSpec) -> Placement:
     kinds = _kinds(spec)
     _check_shape(facts, spec.serving, asked)
     alone = {kind.name: fit(facts, kind, spec.serving, asked) for kind in kinds}
-    _refuse_misfits(facts, spec, kinds, alone)
+    _refuse_misfits(facts, spec, kinds, alone, prices or bundled())
     degree = max(one.accelerators_per_copy for one in alone.values())
     common = {kind.name: fit(facts, kind, spec.serving, degree) for kind in kinds}
     if not all(one.fits for one in common.values()):
@@ -106,12 +108,16 @@ def _check_shape(facts: ModelFacts, serving: Serving, asked: int | None) -> None
 
 
 def _refuse_misfits(
-    facts: ModelFacts, spec: EndpointSpec, kinds: Sequence[InstanceType], tried: Mapping[str, Fit]
+    facts: ModelFacts,
+    spec: EndpointSpec,
+    kinds: Sequence[InstanceType],
+    tried: Mapping[str, Fit],
+    prices: PriceBook,
 ) -> None:
     bad = [f"{name}: {one.explanation}" for name, one in tried.items() if not one.fits]
     if bad:
         misfits = [(kind, tried[kind.name]) for kind in kinds if not tried[kind.name].fits]
-        advice = [_cheapest(facts, spec), *_smaller(facts, spec.serving, misfits)]
+        advice = [_cheapest(facts, spec, prices), *_smaller(facts, spec.serving, misfits)]
         raise DoesNotFitError(
             f"instances.types: {facts.id} does not fit {'; '.join(bad)}. {'. '.join(advice)}"
         )
@@ -144,20 +150,21 @@ def _have(accelerators: int) -> str:
     return "1 accelerator has" if accelerators == 1 else f"{accelerators} accelerators have"
 
 
-def _cheapest(facts: ModelFacts, spec: EndpointSpec) -> str:
+def _cheapest(facts: ModelFacts, spec: EndpointSpec, prices: PriceBook) -> str:
     asked = spec.instances.accelerators_per_copy
     fitting = [kind for kind in instances().values() if fit(facts, kind, spec.serving, asked).fits]
     if not fitting:
         return "No type in the catalogue holds it at this context and concurrency"
-    cheap = sorted(_priced(fitting), key=lambda pair: pair[1])[:_SUGGESTIONS]
+    cheap = sorted(_priced(fitting, prices), key=lambda pair: pair[1])[:_SUGGESTIONS]
     told = [f"{kind.name} (${price:.2f}/h)" for kind, price in cheap] or [
         f"{kind.name} (price not known)" for kind in fitting[:_SUGGESTIONS]
     ]
     return f"The cheapest that do: {', '.join(told)}"
 
 
-def _priced(kinds: Iterable[InstanceType]) -> list[tuple[InstanceType, Decimal]]:
-    return [(kind, kind.usd_per_hour) for kind in kinds if kind.usd_per_hour is not None]
+def _priced(kinds: Iterable[InstanceType], prices: PriceBook) -> list[tuple[InstanceType, Decimal]]:
+    rated = [(kind, prices.usd_per_hour(kind.name)) for kind in kinds]
+    return [(kind, usd) for kind, usd in rated if usd is not None]
 
 
 def _smaller(

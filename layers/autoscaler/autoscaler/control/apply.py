@@ -9,13 +9,15 @@ from typing import Any
 from ..catalog.fit import Placement, choose
 from ..catalog.images import image
 from ..catalog.models import known_model
+from ..catalog.prices import PriceBook
 from ..endpoints.names import ResourceNames
 from ..endpoints.requests import surprises
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Bounds, Phase
-from ..ports import Flow, FlowState
+from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, SpecError, parse_spec
 from .preview import preview
+from .quotas import check_quotas
 from .wishes import carry_out, entry, wished
 from .world import World
 
@@ -32,6 +34,7 @@ class Setting:
     region: str
     # Raises staging's HubError when the repository cannot be read; returns the commit.
     resolve: Callable[[str, str], str]
+    quotas: Quotas | None = None  # None: they are not looked at
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,14 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting.prefix, spec)
     record = world.store.load(spec.name)
-    placement, warnings = _check_fit(setting, spec)
+    prices = world.store.prices()
+    placement, warnings = _check_fit(setting, spec, prices)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
+        warnings += _check_quotas(setting, spec, placement, prices)
         _check_repository(setting, spec)
-        lines = tuple(preview(spec, placement, world.clock.now()))
+        facts = known_model(spec.model.id)
+        lines = tuple(preview(spec, placement, world.clock.now(), prices, facts))
         return Plan(spec, record, _changes(None, spec), warnings, lines)
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
@@ -135,7 +141,18 @@ def _check_names(prefix: str, spec: EndpointSpec) -> None:
         raise SpecError([f"name: {wrong}"]) from wrong
 
 
-def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, tuple[str, ...]]:
+def _check_quotas(
+    setting: Setting, spec: EndpointSpec, placement: Placement | None, prices: PriceBook
+) -> tuple[str, ...]:
+    if setting.quotas is None:
+        return ()
+    facts = known_model(spec.model.id)
+    return check_quotas(setting.quotas, spec, setting.region, placement, facts, prices)
+
+
+def _check_fit(
+    setting: Setting, spec: EndpointSpec, prices: PriceBook
+) -> tuple[Placement | None, tuple[str, ...]]:
     facts = known_model(spec.model.id)
     if facts is None:
         text = (
@@ -144,11 +161,11 @@ def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, 
         )
         return None, (text,)
     try:
-        placement = choose(facts, spec)
+        placement = choose(facts, spec, prices)
         container = image(spec.serving.engine, setting.region, spec.serving.image)
     except ValueError as wrong:
         raise SpecError([str(wrong)]) from wrong
-    return placement, tuple(surprises(spec, placement, container, facts))
+    return placement, tuple(surprises(spec, placement, container, facts, prices))
 
 
 def _check_repository(setting: Setting, spec: EndpointSpec) -> None:
