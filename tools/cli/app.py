@@ -18,6 +18,7 @@ from rich.live import Live
 from tools.cli import output
 from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
+from tools.cli.doctor_command import doctor
 from tools.cli.files import read_documents
 from tools.cli.fit_command import fit
 from tools.cli.local import local
@@ -96,6 +97,7 @@ def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None
 
 app.command()(tells(plan))
 app.command()(tells(fit))
+app.command()(tells(doctor))
 
 
 @app.command()
