@@ -162,7 +162,14 @@ def test_what_the_hub_refuses_or_lacks_is_told(hub: HubServer) -> None:
         "config.json": json.dumps(hybrid).encode(), "model.safetensors": tensors(),
     }))  # fmt: skip
     hub.add(Repository.of("acme/bare", {"config.json": json.dumps(LLAMA).encode()}))
+    odd = {"config.json": json.dumps(LLAMA).encode()}
+    index = {"model.safetensors.index.json": b'{"weight_map": ["x"]}'}
+    damaged = b"\x0a" + bytes(7) + b'{"a": 1}  '
+    hub.add(Repository.of("acme/index", odd | index))
+    hub.add(Repository.of("acme/damaged", odd | {"model.safetensors": damaged}))
     for model, says in {
+        "acme/index": "it has no safetensors",
+        "acme/damaged": "a safetensors header is damaged",
         "acme/none": "there is no such model on the Hub",
         GATED: "gated",
         "acme/hybrid": "has layer_types 'linear_attention'",

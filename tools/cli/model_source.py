@@ -103,7 +103,13 @@ def _from_hub(hub: HubClient, model: str, revision: str) -> tuple[ModelFacts, st
         return _header(hub, model, pinned.commit, shard)
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        weights = weights_of(pool.map(header, shards), bits)
+        headers = list(pool.map(header, shards))
+    try:
+        weights = weights_of(headers, bits)
+    except (KeyError, TypeError, ValueError):
+        raise RefusedError(
+            [f"MODEL: {model}: a safetensors header is damaged; {_WAY_OUT}"]
+        ) from None
     total = sum(shard.size_bytes for shard in shards)
     facts = facts_from_config(config, total, model, weights.bytes_by_dtype, weights.params)
     return facts, f"the Hub, commit {pinned.commit[:12]}"
@@ -114,7 +120,8 @@ def _shards(
 ) -> Sequence[HubFile]:
     """The files that hold the weights once: those of the index, where there is one."""
     if _INDEX in files:
-        names = set(_json_file(hub, model, commit, _INDEX).get("weight_map", {}).values())
+        weight_map = _json_file(hub, model, commit, _INDEX).get("weight_map")
+        names = set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
     elif _SINGLE in files:
         names = {_SINGLE}
     else:
