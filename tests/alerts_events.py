@@ -45,6 +45,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.HoldEnded(**WHO, author=None),
     e.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
     e.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
+    e.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),
     e.ReportWritten(
         at=AT,
         uri="s3://reports/reports/day/2026-11-23/costs.html",

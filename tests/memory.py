@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.control.world import World
 from autoscaler.endpoints.learned import StoredPattern
 from autoscaler.endpoints.status import (
@@ -55,12 +56,19 @@ class MemoryStore:
     failures: dict[tuple[str, str], int] = field(default_factory=dict)
     forgotten: dict[str, int] = field(default_factory=dict)
     conflicts_to_come: int = 0
+    book: PriceBook = field(default_factory=bundled)
 
     def load_all(self) -> list[EndpointRecord]:
-        return list(self.records.values())
+        return [r.model_copy(update={"prices": self.book}) for r in self.records.values()]
 
     def load(self, name: str) -> EndpointRecord | None:
-        return self.records.get(name)
+        return next((r for r in self.load_all() if r.status.name == name), None)
+
+    def prices(self) -> PriceBook:
+        return self.book
+
+    def keep_prices(self, book: PriceBook) -> None:
+        self.book = book
 
     def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
         if status.name in self.records:

@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from autoscaler.aws.table import TableStore
+from autoscaler.catalog.prices import PriceBook
 from autoscaler.endpoints.status import HistoryEntry, Traffic, UsageKind, UsageSegment
 from autoscaler.policy.types import Phase
 from autoscaler.ports import ConflictError, EndpointStore
@@ -179,3 +180,15 @@ def test_more_than_a_transaction_takes_is_refused_loudly(store: EndpointStore) -
     many = [segment("llama", minutes, 1) for minutes in range(100)]
     with pytest.raises(ValueError, match="do not fit into one DynamoDB transaction"):
         store.save(asleep("llama"), segments=many)
+
+
+def test_records_come_with_the_prices_that_were_kept(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    assert store.load_all()[0].prices.read_at is None
+    region = store.prices().region
+    book = PriceBook(region, {"ml.g6e.xlarge": Decimal("2.94")}, NOON)
+    store.keep_prices(book)
+    record = store.load("llama")
+    assert record is not None
+    assert record.prices == store.load_all()[0].prices == store.prices() == book
+    assert len(store.load_all()) == 1, "the book is no endpoint"

@@ -221,3 +221,13 @@ def test_an_ordered_fault_reaches_the_service_that_answers_it(lab: Lab) -> None:
         "application-autoscaling",
         "sagemaker",
     ]
+
+
+def test_an_ordered_fault_of_one_operation_lets_all_others_pass(lab: Lab) -> None:
+    """Their bodies were read while the fault was looked for, and waited for again ever after."""
+    lab.account.front.inject(Fault("iam:GetRole", "AccessDenied", "not you", 403))
+    assert lab.client("sts").get_caller_identity()["Account"]
+    assert lab.client("sagemaker").list_endpoint_configs()["EndpointConfigs"] == []
+    with pytest.raises(ClientError, match="not you"):
+        lab.client("iam").get_role(RoleName="none")
+    assert [fault.operation for _, fault in lab.account.front.fired] == ["iam:GetRole"]

@@ -24,6 +24,7 @@ REPLAYED = {
     "command": "accept-command",
     "notify": "notify",
     "report": "report-costs",
+    "refresh_prices": "refresh-prices",
 }
 # Its address belongs to CloudFormation; test_lifecycle deletes a stack with a live one.
 NOT_REPLAYED = {"stack_deleted"}

@@ -44,7 +44,9 @@ def test_severities() -> None:
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
     assert critical == {"EndpointFailed", "SleepStuck"}
     waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed"}
-    assert warning == {*waits, "RequestRefused", "SignalMissing", "BudgetReached"}
+    assert warning == {
+        *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",
+    }  # fmt: skip
 
 
 def test_trouble_that_lasts_becomes_critical() -> None:

@@ -93,6 +93,11 @@ SENTENCES = {
     ),
     "HoldSet": ("llama is held by Ann", "At least 1 copy until 24 Nov 12:04 UTC: a demo"),
     "HoldEnded": ("The hold on llama has ended", "It expired. The policy decides again."),
+    "PricesStale": (
+        "The prices of eu-west-1 could not be read",
+        "Costs are reckoned with the bundled table's until it can be read again; "
+        "`pricing:GetProducts` may be denied (AccessDenied: no).",
+    ),
     "ReportWritten": (
         "Cost of 23 November 2026: $12.35",
         "Always on would have cost $60.00: $47.65 (79 %) saved. All figures are estimated. "

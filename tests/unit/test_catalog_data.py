@@ -105,8 +105,8 @@ def test_an_unknown_price_is_none_and_never_zero(name: str) -> None:
     assert price(name).kind == "unknown"
 
 
-def test_the_seven_models_of_the_family() -> None:
-    assert len(known_models()) == 7
+def test_the_eight_models_of_the_family() -> None:
+    assert len(known_models()) == 8
     assert known_model("meta-llama/Llama-3.1-8B") is None
     for facts in known_models().values():
         assert facts.params is not None

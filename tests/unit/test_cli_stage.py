@@ -222,7 +222,7 @@ def test_an_environment_that_makes_no_sense_is_one_line(
 
 def test_an_empty_endpoint_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "")
-    assert staging._hub().endpoint == "https://huggingface.co"
+    assert staging.hub_from_here().endpoint == "https://huggingface.co"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from rich.live import Live
 from tools.cli import output
 from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
+from tools.cli.doctor_command import doctor
 from tools.cli.files import read_documents
+from tools.cli.fit_command import fit
 from tools.cli.local import local
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
 from tools.cli.times import hold_seconds
@@ -94,6 +96,8 @@ def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None
 
 
 app.command()(tells(plan))
+app.command()(tells(fit))
+app.command()(tells(doctor))
 
 
 @app.command()

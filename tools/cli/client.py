@@ -46,6 +46,10 @@ class StackClient:
         self._region = region or os.environ.get("AWS_REGION") or None
         self._endpoint_url = endpoint_url
 
+    def region_or(self, default: str) -> str:
+        """The Region that was given or that the environment names."""
+        return self._region or os.environ.get("AWS_DEFAULT_REGION") or default
+
     def boto(self, service: str) -> Any:
         config = Config(retries={"total_max_attempts": 2}, read_timeout=_LONGEST_ANSWER_SECONDS)
         if service == "s3":  # presigned uploads carry checksum headers, which only this signs

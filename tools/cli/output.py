@@ -75,14 +75,19 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
 
 
 def print_page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> None:
-    """Prints a page. What is not a terminal has no width: there an entry of the history is a
-    line, however long."""
+    """Prints a page."""
+    print_wide(page(endpoints, now, whole=whole))
+
+
+def print_wide(content: Group | Table) -> None:
+    """Prints what has columns. What is not a terminal has no width: there a row is a line,
+    however long."""
     if console.is_terminal:
-        console.print(page(endpoints, now, whole=whole))
+        console.print(content)
         return
     unlimited = Console(file=console.file, width=_WIDEST)
     with unlimited.capture() as captured:
-        unlimited.print(page(endpoints, now, whole=whole))
+        unlimited.print(content)
     lines = captured.get().splitlines()
     console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
 

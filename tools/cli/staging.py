@@ -61,7 +61,7 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
     _check(order)
     sizes = _sizes(order)
     try:
-        hub = _hub()
+        hub = hub_from_here()
         pinned = hub.resolve(order.model, order.revision)
         standing = standing_passport(store, order.model, pinned.commit, order.trust_remote_code)
         if standing is not None:
@@ -75,7 +75,7 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
             connections=sizes.connections,
         )
     except StagingError as refused:
-        raise CliError(_sentence(refused)) from None
+        raise CliError(staging_sentence(refused)) from None
     if not quiet:
         output.errors.print(_told(plan, order, sizes), highlight=False, markup=False)
     began = time.monotonic()
@@ -84,7 +84,7 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
         seconds = time.monotonic() - began
         passport = seal(plan, store)
     except StagingError as refused:
-        raise CliError(_sentence(refused) + _cleared(plan, store, refused)) from None
+        raise CliError(staging_sentence(refused) + _cleared(plan, store, refused)) from None
     return _staged(
         passport,
         moved_bytes=moved,
@@ -93,7 +93,7 @@ def stage_from_here(s3: Any, order: Order, *, quiet: bool) -> dict[str, Any]:
     )
 
 
-def _hub() -> HubClient:
+def hub_from_here() -> HubClient:
     """Raises HubReplyError for an HF_ENDPOINT or HF_TOKEN that cannot be used."""
     return HubClient(
         os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT,
@@ -126,7 +126,7 @@ def _sizes(order: Order) -> Sizes:
     return replace(sizes, connections=order.connections) if order.connections else sizes
 
 
-def _sentence(refused: StagingError) -> str:
+def staging_sentence(refused: StagingError) -> str:
     return f"{type(refused).__name__}: {refused}"
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from .catalog.prices import PriceBook
 from .endpoints.container_log import LogLine
 from .endpoints.learned import StoredPattern
 from .endpoints.status import (
@@ -31,8 +33,33 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+class PriceListError(RuntimeError):
+    """The price list was not read, or what came is no price list; the message says why."""
+
+
+class PriceList(Protocol):
+    """AWS's own prices."""
+
+    def read(self, region: str) -> Mapping[str, Decimal]:
+        """Dollars per hour of SageMaker hosting by instance type; raises PriceListError."""
+
+
+class QuotaError(RuntimeError):
+    """The account's quotas could not be read; the message says why."""
+
+
+class Quotas(Protocol):
+    """How many instances of a type the account may have for endpoints."""
+
+    def for_endpoints(self) -> Mapping[str, float]:
+        """By instance type; a type that is absent is not known. Raises QuotaError."""
+
+
 class EndpointStore(Protocol):
-    """Specs, statuses, history and usage; every write of a status is conditional."""
+    """Specs, statuses, history and usage; every write of a status is conditional.
+
+    Records come with the prices of the store's Region.
+    """
 
     def load_all(self) -> list[EndpointRecord]: ...
 
@@ -40,6 +67,11 @@ class EndpointStore(Protocol):
 
     def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
         """Raises ConflictError when the name is taken."""
+
+    def prices(self) -> PriceBook:
+        """The Region's price book; the bundled table when none was kept."""
+
+    def keep_prices(self, book: PriceBook) -> None: ...
 
     def last_generation(self, name: str) -> int:
         """The last generation of a forgotten endpoint of that name; 0 when there was none.

@@ -71,6 +71,8 @@ class Account:
 
     def _add_services(self) -> None:
         from tools.embedded.kernel.cloudformation import CloudFormationService
+        from tools.embedded.pricing.service import PricingService
+        from tools.embedded.quotas.service import QuotaService
         from tools.embedded.sagemaker import SageMakerService
         from tools.embedded.scaling import AutoScalingService
 
@@ -88,7 +90,10 @@ class Account:
         )
         read_metric = self.pump.read_customized
         self.scaling = AutoScalingService(self.clock, self.sagemaker, read_metric)
-        for service in (self.sagemaker, self.scaling, CloudFormationService(self.engine)):
+        self.pricing = PricingService(self.clock)
+        self.quotas = QuotaService(self.clock, self.region, self.account_id)
+        formation = CloudFormationService(self.engine)
+        for service in (self.sagemaker, self.scaling, self.pricing, self.quotas, formation):
             self.front.add(service)
 
     def deploy(

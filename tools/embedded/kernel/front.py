@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -130,6 +131,8 @@ class Front:
         name = scope[1] if scope else ""
         if self.faults.armed:
             request = Request(environ)
+            # Read once: whoever answers in the end would wait for it on the socket for ever.
+            environ["wsgi.input"] = io.BytesIO(request.get_data())
             failed = self.faults.answer(name, request)
             if failed is not None:
                 return failed(environ, start)

@@ -302,6 +302,24 @@ class ReportWritten(Event):
     lines: tuple[ReportLine, ...] = ()
 
 
+class PricesStale(Event):
+    """The price list cannot be read for more than a week; the prices of `read_at` (None: the
+    bundled table's) are used."""
+
+    salient = ("region", "read_at")
+    repeat_seconds = 31 * _DAY
+
+    endpoint: str = ""
+    generation: int = 0
+    region: str
+    read_at: AwareDatetime | None = None
+    why: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
 EVENTS: Mapping[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
 
 

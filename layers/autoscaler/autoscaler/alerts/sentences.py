@@ -282,3 +282,13 @@ def _report_facts(event: events.ReportWritten) -> list[Fact]:
         rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), 0 * event.cost_usd)
         facts.append((f"{len(dearest) - _REPORT_LINES} others", usd(rest)))
     return facts
+
+
+@told.register
+def _(event: events.PricesStale) -> Sentence:
+    used = f"those read at {at_utc(event.read_at)}" if event.read_at else "the bundled table's"
+    body = (
+        f"Costs are reckoned with {used} until it can be read again; "
+        f"`pricing:GetProducts` may be denied ({event.why})."
+    )
+    return Sentence(f"The prices of {event.region} could not be read", body)

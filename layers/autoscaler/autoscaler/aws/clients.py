@@ -30,6 +30,8 @@ _MODEL = Config(
 # Presigned requests carry checksum headers, which only this version signs.
 _S3 = _DEFAULT.merge(Config(signature_version="s3v4"))
 _CONFIGS = {"sagemaker-runtime": _MODEL, "s3": _S3}
+# Services that answer for all Regions, in a few of them only.
+_REGIONS = {"pricing": "us-east-1"}
 
 
 @cache
@@ -54,7 +56,8 @@ class _Later:
         with self._lock:
             if self._made is None:
                 config = _CONFIGS.get(self._service, _DEFAULT)
-                self._made = boto3.client(self._service, config=config)
+                region = _REGIONS.get(self._service)
+                self._made = boto3.client(self._service, region_name=region, config=config)
         return getattr(self._made, name)
 
 

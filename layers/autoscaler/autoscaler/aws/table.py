@@ -5,6 +5,7 @@
 | FLEET            | <name>#SPEC           | the spec                                    |
 | FLEET            | <name>#STATUS         | the status; what conditions and machines need, beside |
 | FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
+| FLEET            | #PRICES               | the Region's price list as it was read last |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
 | USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
@@ -17,12 +18,14 @@ and dates survive unchanged; the numbers that conditions and state machines need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..catalog.prices import PriceBook
 from ..endpoints.learned import StoredPattern
 from ..endpoints.status import (
     EndpointRecord,
@@ -34,11 +37,13 @@ from ..endpoints.status import (
 from ..ports import ConflictError
 from ..spec import EndpointSpec
 from .clients import client, error_code
+from .price_book import PRICES_SK, price_item, read_book
 
 FLEET = "FLEET"
 HISTORY_DAYS = 90
 FAILURE_DAYS = 15  # a message lives 14 days at most
 FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
+_PRICES_SECONDS = 3600.0  # a book changes once a day
 _TRANSACTION_LIMIT = 100
 _CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
@@ -51,13 +56,32 @@ class TableStore:
     def __init__(self, table: str, dynamodb: Any = None) -> None:
         self._table = table
         self._db = dynamodb or client("dynamodb")
+        self._prices: tuple[float, PriceBook] | None = None
 
     def load_all(self) -> list[EndpointRecord]:
-        return _records(self._query(FLEET))
+        items = list(self._query(FLEET))
+        book = self._remember(next((i for i in items if i["sk"]["S"] == PRICES_SK), None))
+        return _records(items, book)
 
     def load(self, name: str) -> EndpointRecord | None:
-        records = _records(self._query(FLEET, begins_with=f"{name}#"))
+        records = _records(self._query(FLEET, begins_with=f"{name}#"), self.prices())
         return records[0] if records else None
+
+    def prices(self) -> PriceBook:
+        if self._prices is None or time.monotonic() - self._prices[0] > _PRICES_SECONDS:
+            key = _key(FLEET, PRICES_SK)
+            return self._remember(self._db.get_item(TableName=self._table, Key=key).get("Item"))
+        return self._prices[1]
+
+    def keep_prices(self, book: PriceBook) -> None:
+        item = price_item(_key(FLEET, PRICES_SK), book)
+        self._db.put_item(TableName=self._table, Item=item)
+        self._prices = (time.monotonic(), book)
+
+    def _remember(self, item: Item | None) -> PriceBook:
+        book = read_book(item, self._db.meta.region_name)
+        self._prices = (time.monotonic(), book)
+        return book
 
     def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
         absent = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -267,7 +291,7 @@ def _traffic(item: Item) -> Traffic:
     return Traffic.model_validate({"endpoint": item["endpoint"]["S"], **span, **counters})
 
 
-def _records(items: Iterator[Item]) -> list[EndpointRecord]:
+def _records(items: Iterable[Item], prices: PriceBook) -> list[EndpointRecord]:
     bodies: dict[str, dict[str, str]] = {}
     for item in items:
         name, _, part = item["sk"]["S"].rpartition("#")
@@ -277,6 +301,7 @@ def _records(items: Iterator[Item]) -> list[EndpointRecord]:
             spec=EndpointSpec.model_validate_json(parts["SPEC"]),
             status=EndpointStatus.model_validate_json(parts["STATUS"]),
             pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
+            prices=prices,
         )
         for parts in bodies.values()
         if parts.keys() >= {"SPEC", "STATUS"}

@@ -8,15 +8,10 @@ from decimal import Decimal
 
 from ..spec import EndpointSpec, Serving
 from .instances import InstanceType, UnknownInstanceError, instance, instances
+from .memory import GIB, OVERHEAD, RUNTIME_BYTES, USED_CONTEXT, keepers, memory_of
 from .models import ModelFacts
+from .prices import PriceBook, bundled
 
-GIB = 1024**3
-# Activations, CUDA graphs and fragmentation, as a share of weights and cache.
-OVERHEAD = 0.10
-RUNTIME_BYTES = 2 * GIB  # CUDA context and communication buffers, of each accelerator
-# Requests seldom fill their context: the cache is sized for a quarter of it each, and for at
-# least one request that fills it. When they do fill it, the engine makes some of them wait.
-USED_CONTEXT = 0.25
 _SUGGESTIONS = 3
 _CONTEXT_STEP = 256
 
@@ -53,10 +48,7 @@ class Placement:
 
 def memory_needed(facts: ModelFacts, serving: Serving, accelerators: int) -> int:
     """Bytes over all accelerators of a copy: weights, KV cache, overhead, runtime."""
-    context = min(serving.context_tokens, facts.max_context_tokens)
-    tokens = max(context, int(serving.concurrency_per_copy * context * USED_CONTEXT))
-    model = facts.weight_bytes + tokens * _cache_bytes(facts, accelerators)
-    return int(model * (1 + OVERHEAD)) + accelerators * RUNTIME_BYTES
+    return memory_of(facts, serving, accelerators).total
 
 
 def fit(
@@ -71,8 +63,9 @@ def fit(
     return next((one for one in tried if one.fits), tried[-1])
 
 
-def choose(facts: ModelFacts, spec: EndpointSpec) -> Placement:
-    """How the spec's copies are placed; raises DoesNotFitError naming the field.
+def choose(facts: ModelFacts, spec: EndpointSpec, prices: PriceBook | None = None) -> Placement:
+    """How the spec's copies are placed; raises DoesNotFitError naming the field, and the cheapest
+    types that would do by these prices (the bundled ones).
 
     An inference component takes the same number of accelerators on every type: the smallest
     that holds the model on each of them.
@@ -81,7 +74,7 @@ def choose(facts: ModelFacts, spec: EndpointSpec) -> Placement:
     kinds = _kinds(spec)
     _check_shape(facts, spec.serving, asked)
     alone = {kind.name: fit(facts, kind, spec.serving, asked) for kind in kinds}
-    _refuse_misfits(facts, spec, kinds, alone)
+    _refuse_misfits(facts, spec, kinds, alone, prices or bundled())
     degree = max(one.accelerators_per_copy for one in alone.values())
     common = {kind.name: fit(facts, kind, spec.serving, degree) for kind in kinds}
     if not all(one.fits for one in common.values()):
@@ -115,25 +108,24 @@ def _check_shape(facts: ModelFacts, serving: Serving, asked: int | None) -> None
 
 
 def _refuse_misfits(
-    facts: ModelFacts, spec: EndpointSpec, kinds: Sequence[InstanceType], tried: Mapping[str, Fit]
+    facts: ModelFacts,
+    spec: EndpointSpec,
+    kinds: Sequence[InstanceType],
+    tried: Mapping[str, Fit],
+    prices: PriceBook,
 ) -> None:
     bad = [f"{name}: {one.explanation}" for name, one in tried.items() if not one.fits]
     if bad:
         misfits = [(kind, tried[kind.name]) for kind in kinds if not tried[kind.name].fits]
-        advice = [_cheapest(facts, spec), *_smaller(facts, spec.serving, misfits)]
+        advice = [_cheapest(facts, spec, prices), *_smaller(facts, spec.serving, misfits)]
         raise DoesNotFitError(
             f"instances.types: {facts.id} does not fit {'; '.join(bad)}. {'. '.join(advice)}"
         )
 
 
 def _cache_bytes(facts: ModelFacts, accelerators: int) -> int:
-    """Bytes a cached token takes over all accelerators.
-
-    Tensor parallelism splits the cache by heads; with more accelerators than KV heads (one, for
-    latent attention) each head is kept more than once.
-    """
-    keepers = max(1, -(-accelerators // facts.kv_heads))
-    return facts.kv_bytes_per_token * keepers
+    """Bytes a cached token takes over all accelerators, windows left out of account."""
+    return facts.kv_bytes_per_token * keepers(facts, accelerators)
 
 
 def _degrees(kind: InstanceType, facts: ModelFacts) -> list[int]:
@@ -158,20 +150,21 @@ def _have(accelerators: int) -> str:
     return "1 accelerator has" if accelerators == 1 else f"{accelerators} accelerators have"
 
 
-def _cheapest(facts: ModelFacts, spec: EndpointSpec) -> str:
+def _cheapest(facts: ModelFacts, spec: EndpointSpec, prices: PriceBook) -> str:
     asked = spec.instances.accelerators_per_copy
     fitting = [kind for kind in instances().values() if fit(facts, kind, spec.serving, asked).fits]
     if not fitting:
         return "No type in the catalogue holds it at this context and concurrency"
-    cheap = sorted(_priced(fitting), key=lambda pair: pair[1])[:_SUGGESTIONS]
+    cheap = sorted(_priced(fitting, prices), key=lambda pair: pair[1])[:_SUGGESTIONS]
     told = [f"{kind.name} (${price:.2f}/h)" for kind, price in cheap] or [
         f"{kind.name} (price not known)" for kind in fitting[:_SUGGESTIONS]
     ]
     return f"The cheapest that do: {', '.join(told)}"
 
 
-def _priced(kinds: Iterable[InstanceType]) -> list[tuple[InstanceType, Decimal]]:
-    return [(kind, kind.usd_per_hour) for kind in kinds if kind.usd_per_hour is not None]
+def _priced(kinds: Iterable[InstanceType], prices: PriceBook) -> list[tuple[InstanceType, Decimal]]:
+    rated = [(kind, prices.usd_per_hour(kind.name)) for kind in kinds]
+    return [(kind, usd) for kind, usd in rated if usd is not None]
 
 
 def _smaller(

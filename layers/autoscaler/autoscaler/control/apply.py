@@ -10,6 +10,7 @@ from typing import Any
 from ..catalog.fit import Placement, choose
 from ..catalog.images import image
 from ..catalog.models import known_model
+from ..catalog.prices import PriceBook
 from ..endpoints.acceptance import Place, cautions, refusals
 from ..endpoints.names import ResourceNames
 from ..endpoints.requests import surprises
@@ -23,9 +24,10 @@ from ..endpoints.status import (
     same_starts,
 )
 from ..policy.types import Bounds, Phase
-from ..ports import Flow, FlowState
+from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, SpecError, parse_spec
 from .preview import preview
+from .quotas import check_quotas
 from .updating import start_update, way_of
 from .wishes import carry_out, entry, wished
 from .world import World
@@ -41,6 +43,7 @@ class Setting:
     # Raises staging's HubError when the repository cannot be read; returns the commit.
     resolve: Callable[[str, str], str]
     account: str = ""  # nothing that names an account is taken when it is not known
+    quotas: Quotas | None = None  # None: they are not looked at
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,14 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         raise SpecError(wrong)
     record = world.store.load(spec.name)
     _check_fallback(world, spec)
-    placement, warnings = _check_fit(setting, spec)
+    prices = world.store.prices()
+    placement, warnings = _check_fit(setting, spec, prices)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
+        warnings += _check_quotas(setting, spec, placement, prices)
         _check_repository(setting, spec)
-        lines = tuple(preview(spec, placement, world.clock.now()))
+        facts = known_model(spec.model.id)
+        lines = tuple(preview(spec, placement, world.clock.now(), prices, facts))
         return Plan(spec, record, _changes(None, spec), None, warnings, lines)
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
@@ -118,7 +124,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         world.store.create(planned.spec, status)
         world.flows.start(Flow.DEPLOY, status.name, status.generation)
         return planned, status
-    record = EndpointRecord(spec=planned.spec, status=planned.record.status)
+    record = planned.record.model_copy(update={"spec": planned.spec})
     if record.status.phase is Phase.FAILED:
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
@@ -194,7 +200,25 @@ def _check_names(prefix: str, spec: EndpointSpec) -> None:
         raise SpecError([f"name: {wrong}"]) from wrong
 
 
-def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, tuple[str, ...]]:
+def _check_quotas(
+    setting: Setting, spec: EndpointSpec, placement: Placement | None, prices: PriceBook
+) -> tuple[str, ...]:
+    if setting.quotas is None:
+        return ()
+    facts = known_model(spec.model.id)
+    warnings = check_quotas(setting.quotas, spec, setting.region, placement, facts, prices)
+    for number in range(1, len(spec.rungs)):
+        rung = spec.on_rung(number)
+        try:
+            check_quotas(setting.quotas, rung, setting.region, None, facts, prices)
+        except SpecError as barred:  # the ladder passes over what it is refused
+            warnings += (f"instances.alternatives, number {number}: {barred}",)
+    return warnings
+
+
+def _check_fit(
+    setting: Setting, spec: EndpointSpec, prices: PriceBook
+) -> tuple[Placement | None, tuple[str, ...]]:
     facts = known_model(spec.model.id)
     if facts is None:
         text = (
@@ -208,11 +232,13 @@ def _check_fit(setting: Setting, spec: EndpointSpec) -> tuple[Placement | None, 
         where = f"instances.alternatives, number {number}: " if number else ""
         rung = spec.on_rung(number)
         try:
-            placements.append(choose(facts, rung))
+            placements.append(choose(facts, rung, prices))
             container = image(spec.serving.engine, setting.region, spec.serving.image)
         except ValueError as wrong:
             raise SpecError([f"{where}{wrong}"]) from wrong
-        told = (f"{where}{one}" for one in surprises(rung, placements[-1], container, facts))
+        told = (
+            f"{where}{one}" for one in surprises(rung, placements[-1], container, facts, prices)
+        )
         warnings += [one for one in told if one.removeprefix(where) not in warnings]
     return placements[0], tuple(warnings)
 

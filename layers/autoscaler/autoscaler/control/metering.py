@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ..catalog.prices import usd_per_hour
+from ..catalog.prices import PriceBook
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind, UsageSegment
 from ..ledger.billed import hours, usd
 from ..ledger.meter import advance, split_idle
@@ -54,7 +54,7 @@ def metered(
             kind=kind,
             endpoint=status.name,
             team=record.spec.team,
-            usd_per_hour=usd_per_hour(instance_type),
+            usd_per_hour=record.prices.usd_per_hour(instance_type),
         )
         meters += [meter] if meter.instances else []
         closed += segments
@@ -156,17 +156,21 @@ def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
     return sum((usd(segment) for segment in segments), Decimal(0))
 
 
-def spent_this_month(status: EndpointStatus, now: datetime) -> Decimal:
+def spent_this_month(record: EndpointRecord, now: datetime) -> Decimal:
     """Dollars of this UTC month, open segments included; unknown prices count as nothing."""
+    status, prices = record.status, record.prices
     month = f"{now:%Y-%m}"
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return closed + sum((_open_usd(meter, first, now) for meter in status.meters), Decimal(0))
+    return closed + sum(
+        (_open_usd(meter, prices, first, now) for meter in status.meters), Decimal(0)
+    )
 
 
-def _open_usd(meter: Meter, first: datetime, now: datetime) -> Decimal:
+def _open_usd(meter: Meter, prices: PriceBook, first: datetime, now: datetime) -> Decimal:
     ran = max(timedelta(0), now - max(meter.since, first))
-    return (usd_per_hour(meter.instance_type) or Decimal(0)) * meter.instances * hours(ran)
+    price = prices.usd_per_hour(meter.instance_type) or Decimal(0)
+    return price * meter.instances * hours(ran)
 
 
 def instances_for(copies: int, copies_per_instance: int) -> int:

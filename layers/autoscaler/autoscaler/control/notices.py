@@ -47,7 +47,7 @@ def _budget_reached(
     monthly = record.spec.budget.monthly_usd
     if not monthly:
         return status
-    spent = spent_this_month(status, now)
+    spent = spent_this_month(record.having(status), now)
     reached = BudgetReached(
         endpoint=status.name,
         generation=status.generation,

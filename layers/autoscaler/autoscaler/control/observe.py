@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..catalog.prices import usd_per_hour
 from ..endpoints.status import EndpointRecord
 from ..policy.learning import learn
 from ..policy.types import Episode, History, Observation
@@ -34,7 +33,7 @@ def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
         seconds_per_request=load.seconds_per_request,
         hold=status.hold if status.hold and status.hold.until > now else None,
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
-        spent_this_month_usd=spent_this_month(status, now),
+        spent_this_month_usd=spent_this_month(record, now),
         retry_at=status.retry_at,
         arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
         usd_per_copy_hour=_usd_per_copy_hour(record),
@@ -55,7 +54,7 @@ def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: dateti
 def _usd_per_copy_hour(record: EndpointRecord) -> float | None:
     status = record.status
     first = record.spec.on_rung(status.shape.rung).instances.types[0]
-    price = usd_per_hour(status.instance_type or first)
+    price = record.prices.usd_per_hour(status.instance_type or first)
     return None if price is None else float(price) / status.copies_per_instance
 
 

@@ -7,19 +7,30 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..catalog.fit import Placement
-from ..catalog.prices import usd_per_hour
+from ..catalog.models import ModelFacts
+from ..catalog.prices import PriceBook, bundled
 from ..policy.schedule import bounds_at, next_edge
 from ..spec import EndpointSpec
+from .advice import advice
 from .metering import instances_for
 
 HOURS_PER_MONTH = 730  # as AWS's price calculator counts
 
 
-def preview(spec: EndpointSpec, placement: Placement | None, now: datetime) -> Iterator[str]:
+def preview(
+    spec: EndpointSpec,
+    placement: Placement | None,
+    now: datetime,
+    book: PriceBook | None = None,
+    facts: ModelFacts | None = None,
+) -> Iterator[str]:
     """Yields lines for people. `placement` None: the model is not in the catalogue."""
-    prices = {name: usd_per_hour(name) for name in spec.instances.types}
+    book = book or bundled()
+    prices = {name: book.usd_per_hour(name) for name in spec.instances.types}
     told = [f"{name} ({_usd(price)} an hour)" for name, price in prices.items()]
     yield f"instances: {', else '.join(told)}"
+    if facts is not None:
+        yield from advice(spec, facts, book)
     if placement is not None:
         per_instance = placement.copies_per_instance
         yield f"a copy {placement.explanation}; {per_instance} to an instance"
@@ -36,6 +47,8 @@ def preview(spec: EndpointSpec, placement: Placement | None, now: datetime) -> I
             f"cost: $0.00 an hour asleep, {_usd(first)} with one instance, {_usd(dearest * most)} "
             f"at most; always on would be {_usd(first and first * HOURS_PER_MONTH)} a month"
         )
+    if book.is_foreign:
+        yield f"prices: {book.sentence()}"
 
 
 def _usd(amount: Decimal | None) -> str:

@@ -12,6 +12,7 @@ from ..catalog.fit import Placement, choose
 from ..catalog.images import Image, image
 from ..catalog.instances import instance
 from ..catalog.models import ModelFacts
+from ..catalog.prices import PriceBook, bundled
 from ..policy.types import Bounds
 from ..spec import EndpointSpec, Engine, Source
 from .acceptance import cautions
@@ -258,14 +259,19 @@ def _without_bfloat16(spec: EndpointSpec) -> list[str]:
 
 
 def surprises(
-    spec: EndpointSpec, placement: Placement, container: Image, facts: ModelFacts
+    spec: EndpointSpec,
+    placement: Placement,
+    container: Image,
+    facts: ModelFacts,
+    prices: PriceBook | None = None,
 ) -> Iterable[str]:
     """What is allowed and may yet surprise; each names its field."""
+    prices = prices or bundled()
     yield from cautions(spec)
     for name in _without_bfloat16(spec):
         yield f"instances.types: {name} has no bfloat16; the model is served in float16"
     for name, copies in placement.copies_by_type.items():
-        if instance(name).usd_per_hour is None:
+        if prices.usd_per_hour(name) is None:
             yield f"instances.types: the price of {name} is not known, nor what it will cost"
         if copies > spec.highest_max_copies:
             yield (

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..catalog.models import ModelFacts
+from ..catalog.prices import PriceBook, bundled
 from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
 from ..spec import EndpointSpec
@@ -230,11 +231,13 @@ class Traffic(Stored):
 
 
 class EndpointRecord(Stored):
-    """Spec, status and learned pattern of one endpoint, as read together."""
+    """Spec, status and learned pattern of one endpoint, as read together; with its Region's
+    prices, which a store that reads it adds."""
 
     spec: EndpointSpec
     status: EndpointStatus
     pattern: StoredPattern = StoredPattern()
+    prices: PriceBook = Field(default_factory=bundled, exclude=True, repr=False)
 
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""

@@ -34,15 +34,20 @@ def write_report(
     period: Period,
     *,
     prices: Prices,
+    priced: str = "",
     usage: ControllerUsage | None = None,
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
-    Writing the same period again overwrites the same files.
+    `priced` says where the prices come from. Writing the same period again overwrites the same
+    files.
     """
     now = clock.now()
     books = read_books(store, period)
     report = summarize(books, period, now, prices, usage)
+    if priced:
+        told = f"{priced} What was closed before keeps the price that it was closed with."
+        report = report.model_copy(update={"notes": (*report.notes, told)})
     folder = f"reports/{period.kind.value}/{period.first_day.isoformat()}"
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")

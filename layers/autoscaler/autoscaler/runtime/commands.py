@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..aws.quotas import ServiceQuotas
 from ..control import apply as applying
 from ..control import orders
 from ..control.world import UnknownEndpointError
@@ -82,7 +83,12 @@ def accept(event: Any) -> dict[str, Any]:
 def _setting() -> applying.Setting:
     env = settings()
     return applying.Setting(
-        env.stack_name, env.default_time_zone, env.region, resolve_commit, env.account
+        env.stack_name,
+        env.default_time_zone,
+        env.region,
+        resolve_commit,
+        env.account,
+        ServiceQuotas(),
     )
 
 

@@ -18,7 +18,6 @@ from ..aws.events import BusAnnouncer
 from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
 from ..aws.table import TableStore
-from ..catalog.prices import usd_per_hour
 from ..endpoints.queues import ALARMS_PER_ENDPOINT
 from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from ..ledger.controller import ControllerUsage
@@ -88,7 +87,8 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         clock,
         BusAnnouncer(env.bus_name),
         period,
-        prices=usd_per_hour,
+        prices=store.prices().usd_per_hour,
+        priced=store.prices().sentence(),
         usage=_own_usage(env, store, period, clock.now()),
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))

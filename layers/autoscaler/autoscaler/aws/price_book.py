@@ -1,0 +1,33 @@
+"""The price book as one item of the table, beside the fleet: it comes with the fleet's query."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ..catalog.prices import PriceBook, bundled
+
+# No endpoint's name is empty, so nothing else has such a key.
+PRICES_SK = "#PRICES"
+Item = dict[str, dict[str, Any]]
+
+
+def price_item(key: Item, book: PriceBook) -> Item:
+    """What is stored; the bundled table is not, it comes with the code."""
+    body = {
+        "region": book.region,
+        "read_at": book.read_at.isoformat() if book.read_at else None,
+        "usd_per_hour": {name: str(usd) for name, usd in sorted(book.listed.items())},
+    }
+    return {**key, "body": {"S": json.dumps(body)}}
+
+
+def read_book(item: Item | None, region: str) -> PriceBook:
+    """The stored book; the bundled table when there is none, or it is of another Region."""
+    body = json.loads(item["body"]["S"]) if item else {}
+    if body.get("region") != region or not body.get("read_at"):
+        return bundled(region)
+    listed = {name: Decimal(usd) for name, usd in body["usd_per_hour"].items()}
+    return PriceBook(region, listed, datetime.fromisoformat(body["read_at"]))

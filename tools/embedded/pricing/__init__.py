@@ -1,0 +1,1 @@
+"""The AWS Price List API, as far as SageMaker's hosting goes."""

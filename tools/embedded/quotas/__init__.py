@@ -1,0 +1,1 @@
+"""Service Quotas, as far as SageMaker's endpoints go."""
