@@ -12,6 +12,7 @@ from autoscaler.control.desk import Desk
 from autoscaler.control.dispatch import dispatch as dispatch_batch
 from autoscaler.control.messages import Message
 from autoscaler.ports import Answer
+from autoscaler.spec import Kind
 from tests.memory import NOON, MemoryWorld, memory_world
 
 NAME = "llama"
@@ -24,7 +25,7 @@ class ScriptedModel:
     errors: list[Exception] = field(default_factory=list)
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
+    def ask(self, name: str, body: Mapping[str, Any], kind: Kind) -> Answer:
         self.asked.append(body)
         if self.errors:
             raise self.errors.pop(0)
@@ -78,17 +79,53 @@ class MemoryAsked:
         self.marks.pop(key, None)
 
 
+@dataclass
+class MemoryLate:
+    """A model that answers when the test says so: `come` holds answers and errors by request."""
+
+    errors: list[Exception] = field(default_factory=list)
+    come: dict[str, Answer | Exception] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+
+    def look(self, name: str, request_id: str) -> Answer | None:
+        found = self.come.get(f"{name}/{request_id}")
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def ask(self, name: str, request_id: str, body: Mapping[str, Any]) -> None:
+        self.asked.append(f"{name}/{request_id}")
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def was_asked(self, name: str, request_id: str) -> bool:
+        return f"{name}/{request_id}" in self.asked
+
+    def forget(self, name: str, request_id: str) -> None:
+        self.come.pop(f"{name}/{request_id}", None)
+        self.forgotten.append(f"{name}/{request_id}")
+
+
 class TestDesk(Desk):
     __test__ = False
     world: MemoryWorld
     models: ScriptedModel
     results: MemoryResults
     requests: MemoryRequests
+    late: MemoryLate
 
 
 def memory_desk() -> TestDesk:
     world = memory_world()
-    return TestDesk(world, ScriptedModel(), MemoryResults(), MemoryRequests(), MemoryAsked(world))
+    return TestDesk(
+        world,
+        ScriptedModel(),
+        MemoryResults(),
+        MemoryRequests(),
+        MemoryAsked(world),
+        MemoryLate(),
+    )
 
 
 def message(number: int = 1, body: Any = None, waited: float = 4) -> Message:

@@ -30,7 +30,7 @@ from autoscaler.ports import (
     FlowState,
     Load,
 )
-from autoscaler.spec import EndpointSpec
+from autoscaler.spec import EndpointSpec, Kind
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -137,7 +137,9 @@ class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
-    def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]:
+    def read(
+        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind] | None = None
+    ) -> Mapping[str, Load]:
         quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
         return {name: self.loads.get(name, quiet) for name in names}
 
@@ -155,13 +157,13 @@ class MemoryScaler:
     capacities: dict[str, Capacity] = field(default_factory=dict)
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
 
-    def look(self, name: str) -> Capacity:
+    def look(self, name: str, kind: Kind = Kind.COMPONENT) -> Capacity:
         return self.capacities.get(name, Capacity(exists=False))
 
-    def set_bounds(self, name: str, bounds: Bounds) -> None:
+    def set_bounds(self, name: str, bounds: Bounds, kind: Kind = Kind.COMPONENT) -> None:
         self.calls.append(("bounds", name, bounds))
 
-    def set_copies(self, name: str, copies: int) -> None:
+    def set_copies(self, name: str, copies: int, kind: Kind = Kind.COMPONENT) -> None:
         self.calls.append(("copies", name, copies))
         self.capacities[name] = replace(self.look(name), desired_copies=copies)
 

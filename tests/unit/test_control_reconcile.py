@@ -13,6 +13,7 @@ from autoscaler.control.wishes import FLOWS
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Bounds, Hold, Phase
 from autoscaler.ports import Capacity, Flow, Load
+from autoscaler.spec import Kind
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -176,10 +177,10 @@ def test_one_endpoint_that_cannot_be_reconciled_does_not_stop_the_others(world) 
     world.scaler.settle("broken", 1)
     real_look = world.scaler.look
 
-    def look(name: str) -> Capacity:
+    def look(name: str, *kind: Kind) -> Capacity:
         if name == "broken":
             raise TimeoutError("SageMaker did not answer")
-        return real_look(name)
+        return real_look(name, *kind)
 
     world.scaler.look = look  # type: ignore[method-assign]
     with pytest.raises(ReconcileError, match=r"broken.*SageMaker did not answer"):

@@ -12,6 +12,7 @@ from autoscaler.endpoints.container_log import LogLine
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
+from autoscaler.spec import Kind
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, put
 
@@ -26,7 +27,7 @@ class SaidLines:
     said: list[tuple[datetime, str]] = field(default_factory=list)
     asked: list[datetime] = field(default_factory=list)
 
-    def read(self, name: str, since: datetime) -> list[LogLine]:
+    def read(self, name: str, since: datetime, kind: Kind) -> list[LogLine]:
         self.asked.append(since)
         return [LogLine(at, "copy", text) for at, text in self.said if at >= since]
 

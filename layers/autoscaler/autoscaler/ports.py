@@ -20,7 +20,7 @@ from .endpoints.status import (
     UsageSegment,
 )
 from .policy.types import Bounds
-from .spec import EndpointSpec
+from .spec import EndpointSpec, Kind
 
 
 class ConflictError(RuntimeError):
@@ -128,7 +128,10 @@ class Load:
 class LoadReader(Protocol):
     """Reads the demand on many endpoints at once."""
 
-    def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]: ...
+    def read(
+        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind]
+    ) -> Mapping[str, Load]:
+        """`kinds` of the names: each has metrics of its own."""
 
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
@@ -156,17 +159,17 @@ class Capacity:
 class Scaler(Protocol):
     """Looks at an endpoint's capacity and moves it."""
 
-    def look(self, name: str) -> Capacity: ...
+    def look(self, name: str, kind: Kind) -> Capacity: ...
 
-    def set_bounds(self, name: str, bounds: Bounds) -> None: ...
+    def set_bounds(self, name: str, bounds: Bounds, kind: Kind) -> None: ...
 
-    def set_copies(self, name: str, copies: int) -> None: ...
+    def set_copies(self, name: str, copies: int, kind: Kind) -> None: ...
 
 
 class ContainerLogs(Protocol):
     """What the containers of an endpoint say while they start."""
 
-    def read(self, name: str, since: datetime) -> list[LogLine]:
+    def read(self, name: str, since: datetime, kind: Kind) -> list[LogLine]:
         """Lines from that time on, oldest first, bounded; none when nothing was said yet."""
 
 
@@ -240,8 +243,33 @@ class BusyError(RuntimeError):
 class ModelInvoker(Protocol):
     """Asks the model and assembles its streamed answer."""
 
-    def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
+    def ask(self, name: str, body: Mapping[str, Any], kind: Kind) -> Answer:
         """Raises ModelError, NoCapacityError, BusyError; anything else is a failed try."""
+
+
+class ExpiredError(RuntimeError):
+    """The request waited too long in SageMaker's own queue: it may be asked again."""
+
+
+class UnsureError(RuntimeError):
+    """SageMaker said neither yes nor no: it may have the request."""
+
+
+class LateModels(Protocol):
+    """Asks a model that answers later, and looks for what came of it."""
+
+    def look(self, name: str, request_id: str) -> Answer | None:
+        """The answer; None: none yet. Raises ModelError or ExpiredError when it failed."""
+
+    def ask(self, name: str, request_id: str, body: Mapping[str, Any]) -> None:
+        """Hands the request over. Raises UnsureError when SageMaker may have it; after BusyError
+        and every other error it has not."""
+
+    def was_asked(self, name: str, request_id: str) -> bool:
+        """Whether SageMaker took the request, and nothing was forgotten since."""
+
+    def forget(self, name: str, request_id: str) -> None:
+        """Removes what is left of a request that is over."""
 
 
 class ResultStore(Protocol):

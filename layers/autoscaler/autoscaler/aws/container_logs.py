@@ -8,7 +8,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..endpoints.container_log import LogLine
+from ..endpoints.kinds import log_group
 from ..endpoints.names import ResourceNames
+from ..spec import Kind
 from .clients import client, error_code
 
 _MOST_LINES = 3000
@@ -22,8 +24,8 @@ class CloudWatchContainerLogs:
         self._prefix = prefix
         self._logs = logs or client("logs")
 
-    def read(self, name: str, since: datetime) -> list[LogLine]:
-        group = ResourceNames(self._prefix, name).log_group
+    def read(self, name: str, since: datetime, kind: Kind = Kind.COMPONENT) -> list[LogLine]:
+        group = log_group(kind, ResourceNames(self._prefix, name))
         asked: dict[str, Any] = {
             "logGroupName": group,
             "startTime": int(since.timestamp() * 1000),

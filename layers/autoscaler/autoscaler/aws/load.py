@@ -14,8 +14,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..endpoints.kinds import dimensions, manner
 from ..endpoints.names import ResourceNames
 from ..ports import Load
+from ..spec import Kind
 from .clients import client, error_code
 
 _QUERIES_PER_CALL = 500
@@ -23,8 +25,8 @@ _LOOK_BACK = timedelta(minutes=3)
 _PERIOD = timedelta(minutes=1)
 _THREADS = 16
 _METRICS = (
-    # (key, metric, statistic); ModelLatency is in microseconds.
-    ("concurrency", "ConcurrentRequestsPerCopy", "Maximum"),
+    # (key, metric, statistic); ModelLatency is in microseconds. None: it has a name of each kind.
+    ("concurrency", None, "Maximum"),
     ("invocations", "Invocations", "Sum"),
     ("latency", "ModelLatency", "Average"),
 )
@@ -40,8 +42,10 @@ class AwsLoadReader:
         self._cloudwatch = cloudwatch or client("cloudwatch")
         self._urls: dict[str, str] = {}
 
-    def read(self, names: Sequence[str], now: datetime) -> Mapping[str, Load]:
-        metrics = self._metrics(names, now)
+    def read(
+        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind] | None = None
+    ) -> Mapping[str, Load]:
+        metrics = self._metrics(names, now, kinds or {})
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             backlogs = dict(zip(names, pool.map(self._backlog_or_none, names), strict=True))
         return {
@@ -92,9 +96,15 @@ class AwsLoadReader:
             self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         return self._urls[queue]
 
-    def _metrics(self, names: Sequence[str], now: datetime) -> dict[str, _Series]:
+    def _metrics(
+        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind]
+    ) -> dict[str, _Series]:
         found = {name: _Series() for name in names}
-        wanted = [(name, *metric) for name in names for metric in _METRICS]
+        wanted = [
+            (name, kinds.get(name, Kind.COMPONENT), *metric)
+            for name in names
+            for metric in _METRICS
+        ]
         for first in range(0, len(wanted), _QUERIES_PER_CALL):
             batch = wanted[first : first + _QUERIES_PER_CALL]
             pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
@@ -104,19 +114,21 @@ class AwsLoadReader:
             )
             for page in pages:
                 for reply in page["MetricDataResults"]:
-                    name, key, _, _ = batch[int(reply["Id"][1:])]
+                    name, _, key, _, _ = batch[int(reply["Id"][1:])]
                     found[name].add(key, reply["Timestamps"], reply["Values"])
         return found
 
-    def _query(self, index: int, name: str, _key: str, metric: str, statistic: str) -> Any:
-        component = ResourceNames(self._prefix, name).component
+    def _query(
+        self, index: int, name: str, kind: Kind, _key: str, metric: str | None, statistic: str
+    ) -> Any:
+        named = metric or manner(kind).concurrency
         return {
             "Id": f"m{index}",
             "MetricStat": {
                 "Metric": {
                     "Namespace": "AWS/SageMaker",
-                    "MetricName": metric,
-                    "Dimensions": [{"Name": "InferenceComponentName", "Value": component}],
+                    "MetricName": named,
+                    "Dimensions": dimensions(kind, ResourceNames(self._prefix, name), named),
                 },
                 "Period": int(_PERIOD.total_seconds()),
                 "Stat": statistic,

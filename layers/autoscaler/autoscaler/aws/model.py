@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from ..endpoints.completions import assemble
 from ..endpoints.names import ResourceNames
 from ..ports import Answer, BusyError, ModelError, NoCapacityError
+from ..spec import Kind
 from .clients import client, error_code, error_message
 
 _NO_CAPACITY = "no capacity to process this request"
@@ -27,19 +28,20 @@ _BUSY_STATUS = {408, 429, 503}
 
 
 class SageMakerModels:
-    """ModelInvoker over inference components."""
+    """ModelInvoker over inference components and realtime variants."""
 
     def __init__(self, prefix: str, runtime: Any = None) -> None:
         self._prefix = prefix
         self._runtime = runtime or client("sagemaker-runtime")
 
-    def ask(self, name: str, body: Mapping[str, Any]) -> Answer:
+    def ask(self, name: str, body: Mapping[str, Any], kind: Kind = Kind.COMPONENT) -> Answer:
         names = ResourceNames(self._prefix, name)
+        inside = {} if kind.is_whole_instance else {"InferenceComponentName": names.component}
         streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
         try:
             reply = self._runtime.invoke_endpoint_with_response_stream(
                 EndpointName=names.endpoint,
-                InferenceComponentName=names.component,
+                **inside,
                 ContentType="application/json",
                 Body=json.dumps(streamed).encode(),
             )

@@ -12,7 +12,11 @@ from ..endpoints.names import ResourceNames
 from ..endpoints.scaling import register_scalable_target, update_copies
 from ..policy.types import Bounds
 from ..ports import Capacity
+from ..spec import Kind
 from .clients import client, error_code, error_message
+
+# States in which an endpoint answers.
+_SERVING = {"InService", "Updating", "SystemUpdating", "RollingBack"}
 
 
 def is_absent(error: ClientError) -> bool:
@@ -22,7 +26,7 @@ def is_absent(error: ClientError) -> bool:
 
 
 class SageMakerScaler:
-    """Scaler over inference components whose names start with the stack's."""
+    """Scaler over inference components and variants whose names start with the stack's."""
 
     def __init__(self, prefix: str, sagemaker: Any = None, scaling: Any = None) -> None:
         self._prefix = prefix
@@ -30,7 +34,7 @@ class SageMakerScaler:
         self._scaling = scaling or client("application-autoscaling")
         self._types: dict[str, str] = {}
 
-    def look(self, name: str) -> Capacity:
+    def look(self, name: str, kind: Kind = Kind.COMPONENT) -> Capacity:
         names = ResourceNames(self._prefix, name)
         try:
             endpoint = self._sagemaker.describe_endpoint(EndpointName=names.endpoint)
@@ -38,6 +42,8 @@ class SageMakerScaler:
             if is_absent(error):
                 return Capacity(exists=False)
             raise
+        if kind.is_whole_instance:
+            return self._variant(endpoint)
         component = self._component(names)
         copies = component.get("RuntimeConfig", {})
         return Capacity(
@@ -49,13 +55,34 @@ class SageMakerScaler:
             failure=component.get("FailureReason") or endpoint.get("FailureReason"),
         )
 
-    def set_bounds(self, name: str, bounds: Bounds) -> None:
+    def set_bounds(self, name: str, bounds: Bounds, kind: Kind = Kind.COMPONENT) -> None:
         names = ResourceNames(self._prefix, name)
-        self._scaling.register_scalable_target(**register_scalable_target(names, bounds))
+        self._scaling.register_scalable_target(**register_scalable_target(names, bounds, kind))
 
-    def set_copies(self, name: str, copies: int) -> None:
+    def set_copies(self, name: str, copies: int, kind: Kind = Kind.COMPONENT) -> None:
         names = ResourceNames(self._prefix, name)
-        self._sagemaker.update_inference_component_runtime_config(**update_copies(names, copies))
+        move = (
+            self._sagemaker.update_endpoint_weights_and_capacities
+            if kind.is_whole_instance
+            else self._sagemaker.update_inference_component_runtime_config
+        )
+        move(**update_copies(names, copies, kind))
+
+    def _variant(self, endpoint: Mapping[str, Any]) -> Capacity:
+        """Copies are instances. While they are being changed those that stay serve; while the
+        endpoint is created, or after it failed, none does."""
+        status = endpoint["EndpointStatus"]
+        variants = endpoint.get("ProductionVariants", ())
+        desired = sum(variant.get("DesiredInstanceCount", 0) for variant in variants)
+        existing = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
+        return Capacity(
+            exists=True,
+            desired_copies=desired,
+            current_copies=min(desired, existing) if status in _SERVING else 0,
+            instances_by_type=self._instances(endpoint),
+            status=status,
+            failure=endpoint.get("FailureReason"),
+        )
 
     def _instances(self, endpoint: Mapping[str, Any]) -> dict[str, int]:
         """Instances that exist, by type. A variant without pools has the one type of its config,

@@ -70,8 +70,9 @@ def choose(facts: ModelFacts, spec: EndpointSpec, prices: PriceBook | None = Non
     An inference component takes the same number of accelerators on every type: the smallest
     that holds the model on each of them.
     """
-    asked = spec.instances.accelerators_per_copy
     kinds = _kinds(spec)
+    whole = whole_instance(spec, kinds)
+    asked = whole or spec.instances.accelerators_per_copy
     _check_shape(facts, spec.serving, asked)
     alone = {kind.name: fit(facts, kind, spec.serving, asked) for kind in kinds}
     _refuse_misfits(facts, spec, kinds, alone, prices or bundled())
@@ -85,6 +86,30 @@ def choose(facts: ModelFacts, spec: EndpointSpec, prices: PriceBook | None = Non
         )
     copies = {name: one.copies_per_instance for name, one in common.items()}
     return Placement(degree, copies, common[kinds[0].name].explanation)
+
+
+def whole_instance(spec: EndpointSpec, kinds: Sequence[InstanceType]) -> int | None:
+    """The accelerators of a copy that is an instance; None where several share one.
+
+    Raises DoesNotFitError when the spec asks for another number, or the types differ in theirs:
+    the degree stands in the environment of the one model that all of them run.
+    """
+    if not spec.kind.is_whole_instance:
+        return None
+    have = {kind.name: kind.accelerators for kind in kinds}
+    told = ", ".join(f"{name} {count}" for name, count in have.items())
+    if len(set(have.values())) > 1:
+        raise DoesNotFitError(
+            f"instances.types: a copy of kind {spec.kind} is a whole instance, and these have "
+            f"different numbers of accelerators ({told}); list types with the same number"
+        )
+    degree, asked = kinds[0].accelerators, spec.instances.accelerators_per_copy
+    if asked not in (None, degree):
+        raise DoesNotFitError(
+            f"instances.accelerators_per_copy: {asked} does not fill the instance ({told}), and a "
+            f"copy of kind {spec.kind} is a whole one; leave it out, or take a type with {asked}"
+        )
+    return degree
 
 
 def _kinds(spec: EndpointSpec) -> list[InstanceType]:

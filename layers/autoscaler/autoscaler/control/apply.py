@@ -25,7 +25,7 @@ from ..endpoints.status import (
 )
 from ..policy.types import Bounds, Phase
 from ..ports import Flow, FlowState, Quotas
-from ..spec import EndpointSpec, SpecError, parse_spec
+from ..spec import EndpointSpec, Kind, SpecError, parse_spec
 from .preview import preview
 from .quotas import check_quotas
 from .updating import start_update, way_of
@@ -77,6 +77,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     if wrong := list(refusals(spec, Place(setting.region, setting.account))):
         raise SpecError(wrong)
     record = world.store.load(spec.name)
+    _check_kind(record, spec)
     _check_fallback(world, spec)
     prices = world.store.prices()
     placement, warnings = _check_fit(setting, spec, prices)
@@ -160,6 +161,14 @@ def _anew(status: EndpointStatus) -> Shape:
     return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
 
 
+def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:
+    if record is not None and record.spec.kind is not spec.kind:
+        raise SpecError(
+            [f"kind: {spec.name!r} is {record.spec.kind} and cannot become {spec.kind}; delete it "
+             "and apply the file again when it is gone"]
+        )  # fmt: skip
+
+
 def _check_fallback(world: World, spec: EndpointSpec) -> None:
     if spec.fallback is None:
         return
@@ -168,6 +177,11 @@ def _check_fallback(world: World, spec: EndpointSpec) -> None:
         raise SpecError(
             [f"fallback: there is no endpoint {spec.fallback!r}; apply its file first, or name "
              "one of those that `autoscaler get` lists"]
+        )  # fmt: skip
+    if other.spec.kind is Kind.ASYNC:
+        raise SpecError(
+            [f"fallback: {spec.fallback!r} is async and answers too late to stand in; name an "
+             "endpoint of another kind"]
         )  # fmt: skip
     if other.spec.fallback == spec.name:
         raise SpecError(

@@ -62,9 +62,9 @@ def _move(
     window_moved = decision.bounds != status.bounds
     copies_moved = decision.copies != capacity.desired_copies
     if window_moved:
-        world.scaler.set_bounds(status.name, decision.bounds)
+        world.scaler.set_bounds(status.name, decision.bounds, record.spec.kind)
     if copies_moved and capacity.status in _MOVABLE:
-        world.scaler.set_copies(status.name, decision.copies)
+        world.scaler.set_copies(status.name, decision.copies, record.spec.kind)
     recommendations = status.recommendations
     if decision.recommendation:
         recommendations = remember(

@@ -7,20 +7,22 @@ from enum import StrEnum
 from typing import Any
 
 from ..alerts.notify import SeenStore
-from ..ports import Answer, ModelInvoker, Requests, ResultStore
+from ..ports import Answer, LateModels, ModelInvoker, Requests, ResultStore
 from .messages import Message
 from .world import World
 
 
 @dataclass(frozen=True)
 class Desk:
-    """The world and what the dispatcher needs besides. `asked` holds what was asked for lately."""
+    """The world and what the dispatcher needs besides. `asked` holds what was asked for lately;
+    `late` asks the models that answer later."""
 
     world: World
     models: ModelInvoker
     results: ResultStore
     requests: Requests
     asked: SeenStore
+    late: LateModels
 
 
 class Fate(StrEnum):

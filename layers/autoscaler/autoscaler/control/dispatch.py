@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import BusyError, ConflictError, ModelError, NoCapacityError
+from ..spec import Kind
 from .desk import Desk, Dispatched, Fate, Outcome
 from .fallback import as_asked_of, stand_in
+from .late import arrived, hand_over
 from .looks import ask_for_look
 from .messages import BadRequestError, Message, parse
 from .patience import WHEN_BUSY, paced, time_until_ready
@@ -139,6 +141,10 @@ def _sorted(
     if uri := desk.results.find(name, request_id):
         event = answered(name, record, message, request_id, uri, desk.world.clock.now())
         return Outcome(message, Fate.REPEATED, event)
+    if record is not None and record.spec.kind is Kind.ASYNC:
+        outcome = arrived(desk, name, record, message, request_id)
+        if outcome is not None:
+            return outcome
     if record is None or record.status.phase in _LEAVING:
         gone = record is None or record.status.phase is Phase.RETIRED
         why = f"there is no endpoint {name!r} any more" if gone else f"{name!r} is being removed"
@@ -158,9 +164,11 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
         wait = time_until_ready(serving, message.sent_at, now)
         why = f"the endpoint is {record.status.phase}"
         return postpone(desk, name, record, message, request_id, wait, why)
+    if serving.spec.kind is Kind.ASYNC:
+        return hand_over(desk, record, message, request_id, request.body)
     try:
         body = as_asked_of(other, request.body) if other else request.body
-        answer = desk.models.ask(serving.status.name, body)
+        answer = desk.models.ask(serving.status.name, body, serving.spec.kind)
     except ModelError as refused:
         return refuse(desk, name, record, message, str(refused), request_id)
     except (NoCapacityError, BusyError) as busy:

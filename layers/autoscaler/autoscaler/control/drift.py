@@ -21,12 +21,14 @@ _GONE = (
 def mend_drift(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> bool:
     """Answers what is not as it was left; True when there was something."""
     status = record.status
-    if status.phase in _SHOULD_EXIST and not capacity.exists:
+    deleted = record.spec.kind.sleeps_deleted
+    if status.phase in _SHOULD_EXIST and not capacity.exists and not deleted:
         fail(world, record, Cause.DRIFT, _GONE, now)
         return True
     if status.phase is Phase.AWAKE:
         return _mend_awake(world, record, capacity, now)
-    if status.phase is Phase.ASLEEP and (capacity.desired_copies or capacity.instances):
+    left = deleted and capacity.exists
+    if status.phase is Phase.ASLEEP and (capacity.desired_copies or capacity.instances or left):
         text = f"{capacity.instances} instances were there while the endpoint was asleep."
         request_sleep(world, record, Cause.DRIFT, text)
         return True
@@ -36,10 +38,12 @@ def mend_drift(world: World, record: EndpointRecord, capacity: Capacity, now: da
 def _mend_awake(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> bool:
     if capacity.status == "Failed" and not capacity.current_copies:
         why = capacity.failure or "SageMaker gives no reason"
-        back_to_zero(world, record, f"its inference component failed while awake: {why}", now)
+        what = "endpoint" if record.spec.kind.is_whole_instance else "inference component"
+        back_to_zero(world, record, f"its {what} failed while awake: {why}", now)
         return True
     if capacity.desired_copies == 0:
-        text = "Somebody set the copies to zero while the endpoint was awake."
+        did = "set the copies to zero" if capacity.exists else "deleted it in SageMaker"
+        text = f"Somebody {did} while the endpoint was awake."
         copies = max(1, record.status.bounds.min_copies)
         request_wake(world, record, Cause.DRIFT, copies, text)
         return True

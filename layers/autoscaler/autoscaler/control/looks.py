@@ -12,6 +12,7 @@ from datetime import timedelta
 from ..alerts.events import RequestWaited
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
+from ..spec import Kind
 from .desk import Desk
 from .messages import Message
 
@@ -22,6 +23,8 @@ LOOK_EVERY = timedelta(seconds=15)
 def ask_for_look(desk: Desk, record: EndpointRecord, messages: Sequence[Message]) -> bool:
     """Announces that requests wait, at most once in `LOOK_EVERY` for an endpoint, however many
     dispatchers see it; returns whether it did."""
+    if record.spec.kind is Kind.ASYNC:  # its requests wait as a rule, in SageMaker's own queue
+        return False
     status, now = record.status, desk.world.clock.now()
     oldest = min(messages, key=lambda message: message.sent_at)
     waited = now - oldest.sent_at

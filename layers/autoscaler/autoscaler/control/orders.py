@@ -146,11 +146,12 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "failed_in", "retry_at", "last_reason", "last_reason_at", "wakes_today", "commit",
         "weights_uri", "cause", "wished_at",
     }  # fmt: skip
-    backlog = world.load.read([status.name], now)[status.name].backlog
+    backlog = world.load_of(record, now).backlog
     return {
         **status.model_dump(mode="json", include=kept),
         "team": record.spec.team,
         "model": record.spec.model.id,
+        "kind": record.spec.kind.value,
         "window": bounds_at(record.spec, now).name,
         "backlog": backlog,
         "next_edge": edge.isoformat() if edge else None,

@@ -21,7 +21,7 @@ from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
 from .causes import sentence_of
 from .metering import asked, cost, metered, seen, settled
-from .observe import NO_LOAD, history, observe
+from .observe import history, observe
 from .setbacks import announce_failure, back_to_zero, next_wake, wait_for_capacity
 from .wishes import NOT_SEEN, entry
 from .world import World
@@ -111,10 +111,10 @@ def record_awake(
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
-        capacity = world.scaler.look(name)
+        capacity = world.look(record)
         if capacity.current_copies < 1:
             raise NotYetError(f"{name} has no copy in service: {capacity}")
-        load = world.load.read([name], now).get(name, NO_LOAD)
+        load = world.load_of(record, now)
         if record.status.phase is Phase.AWAKE:
             _announce_awake(world, record.status, load, now)
             return
@@ -153,7 +153,7 @@ def _awake(
     )
     record = record.having(awake)
     bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
-    world.scaler.set_bounds(before.name, bounds)
+    world.scaler.set_bounds(before.name, bounds, record.spec.kind)
     text = _answered_after(_measured(before, now))
     saved = world.store.save(
         awake.model_copy(update={"bounds": bounds}),
@@ -209,7 +209,7 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
-        capacity = world.scaler.look(name)
+        capacity = world.look(record)
         if capacity.instances or capacity.desired_copies or capacity.current_copies:
             raise NotYetError(f"{name} is not at zero yet: {capacity}")
         status = record.status
@@ -250,7 +250,7 @@ def record_retired(world: World, name: str, generation: int) -> bool:
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
-        capacity = world.scaler.look(name)
+        capacity = world.look(record)
         if capacity.exists or capacity.instances or capacity.status:
             raise NotYetError(f"{name} still exists: {capacity}")
         counted, segments = metered(record, now, {}, Phase.RETIRED)

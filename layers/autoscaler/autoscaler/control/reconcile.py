@@ -53,7 +53,9 @@ def reconcile(world: World) -> Outcome:
     records = world.store.load_all()
     outcome = Outcome(endpoints=len(records))
     loads = world.load.read(
-        [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE], now
+        [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
+        now,
+        {r.status.name: r.spec.kind for r in records},
     )
     for record in records:
         try:
@@ -75,7 +77,7 @@ def reconcile_endpoint(
     load = loads.get(status.name, NO_LOAD)
     record = give_notice(world, record, load, now)
     if status.phase in IN_TRANSITION:
-        capacity = world.scaler.look(status.name)
+        capacity = world.look(record)
         record = observed(world, record, load, now, capacity)
         if not mend_drift(world, record, capacity, now):
             tend_flow(world, record, now)
@@ -89,7 +91,7 @@ def reconcile_endpoint(
         if decision is not None:
             keep_reasons(world, record, decision, load, now)
     elif _is_stale(record, now):
-        record = observed(world, record, load, now, world.scaler.look(status.name))
+        record = observed(world, record, load, now, world.look(record))
         if record.status.observed_instances:
             remove_leftovers(world, record, now)
 
@@ -134,8 +136,9 @@ def _billed(record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:
 def _look(world: World, record: EndpointRecord, now: datetime) -> Capacity:
     status = record.status
     if status.phase is Phase.ASLEEP and not _is_stale(record, now):
-        return Capacity(exists=True, instances_by_type=running(status))
-    return world.scaler.look(status.name)
+        there = not record.spec.kind.sleeps_deleted
+        return Capacity(exists=there, instances_by_type=running(status))
+    return world.look(record)
 
 
 def _is_stale(record: EndpointRecord, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
 from .metering import asked, instances_for, metered
-from .observe import NO_LOAD, history, observe
+from .observe import history, observe
 from .progress import with_current
 from .wishes import UNCONDITIONAL, may_not_wake, request_wake
 from .world import World
@@ -22,6 +22,7 @@ class WakePlan:
     copies: int = 0
     reshape: bool = False  # its resources do not have the wished shape yet
     bounds: Bounds = field(default_factory=lambda: Bounds(0, 0))
+    record: EndpointRecord | None = field(default=None, compare=False)  # as it was looked at
 
 
 def plan_wake(world: World, name: str, generation: int) -> WakePlan:
@@ -36,8 +37,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         if status.phase is not Phase.WAKING:
             return False
         now = world.clock.now()
-        load = world.load.read([name], now).get(name, NO_LOAD)
-        seen = observe(record, load, world.scaler.look(name), now)
+        load = world.load_of(record, now)
+        seen = observe(record, load, world.look(record), now)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
@@ -46,7 +47,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
             grown, segments = metered(record, now, wanted, Phase.WAKING)
             grown = grown.model_copy(update={"wish_copies": copies})
             world.store.save(grown, segments=segments)
-        plans.append(WakePlan(True, copies, status.shape != status.shaped, Bounds(copies, highest)))
+        bounds = Bounds(copies, highest)
+        plans.append(WakePlan(True, copies, status.shape != status.shaped, bounds, record))
         return True
 
     current = with_current(world, name, generation, step)

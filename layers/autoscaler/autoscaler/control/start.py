@@ -7,7 +7,7 @@ would: an instance is billed all the while.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -29,6 +29,7 @@ class Verdict(StrEnum):
 
     WAIT = "wait"
     RAISE = "raise"  # the copies are fewer than asked for: ask again
+    CREATE = "create"  # it slept deleted: make it again from its config
     PROBE = "probe"
     FAILED = "failed"
     OVERTAKEN = "overtaken"
@@ -70,16 +71,32 @@ def look_at_start(
         if status.phase not in _STARTING:
             return False
         now = world.clock.now()
-        capacity = world.scaler.look(name)
-        lines = _lines(logs, status, capacity, now)
+        capacity = _starting(record, world.look(record))
+        lines = _lines(logs, record, capacity, now)
         reached = _reached(status, capacity, lines, now)
         if reached != status:
             world.store.save(reached)
-        looks.append(judge(reached, capacity, crash_in(lines), copies, patience, now))
+        look = judge(reached, capacity, crash_in(lines), copies, patience, now)
+        looks.append(look if look.verdict is not Verdict.WAIT else _waiting(record, capacity))
         return True
 
     current = with_current(world, name, generation, step)
     return looks[-1] if current else Look(Verdict.OVERTAKEN)
+
+
+def _starting(record: EndpointRecord, capacity: Capacity) -> Capacity:
+    """Where copies are instances, none is known to serve until SageMaker has set the endpoint in
+    service: an instance is counted from the moment that it is asked for."""
+    if record.spec.kind.is_whole_instance and capacity.status != "InService":
+        return replace(capacity, current_copies=0)
+    return capacity
+
+
+def _waiting(record: EndpointRecord, capacity: Capacity) -> Look:
+    """What a wake waits for may have to be made first."""
+    made = capacity.exists or not record.spec.kind.sleeps_deleted
+    wakes = record.status.phase is Phase.WAKING
+    return Look(Verdict.WAIT if made or not wakes else Verdict.CREATE)
 
 
 def judge(
@@ -112,12 +129,14 @@ def judge(
 
 
 def _lines(
-    logs: ContainerLogs, status: EndpointStatus, capacity: Capacity, now: datetime
+    logs: ContainerLogs, record: EndpointRecord, capacity: Capacity, now: datetime
 ) -> list[LogLine]:
     """Nothing speaks before there is an instance."""
+    status = record.status
     if not capacity.instances or capacity.current_copies:
         return []
-    return logs.read(status.name, max(status.phase_since, now - _LOG_SPAN))
+    since = max(status.phase_since, now - _LOG_SPAN)
+    return logs.read(status.name, since, record.spec.kind)
 
 
 def _reached(

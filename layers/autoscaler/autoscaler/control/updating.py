@@ -129,7 +129,7 @@ def _at_rest(
     world: World, record: EndpointRecord, spec: EndpointSpec, text: str, **changes: Any
 ) -> EndpointStatus:
     """Awake or asleep again, as it is seen to be; the update is over."""
-    now, capacity = world.clock.now(), world.scaler.look(record.status.name)
+    now, capacity = world.clock.now(), world.look(record)
     if capacity.desired_copies and not capacity.current_copies:
         raise NotYetError(f"{record.status.name} has no copy in service: {capacity}")
     phase = Phase.AWAKE if capacity.desired_copies else Phase.ASLEEP

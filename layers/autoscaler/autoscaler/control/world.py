@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from ..ports import Announcer, Clock, EndpointStore, Flows, LoadReader, Scaler
+from ..endpoints.status import EndpointRecord
+from ..ports import (
+    Announcer,
+    Capacity,
+    Clock,
+    EndpointStore,
+    Flows,
+    Load,
+    LoadReader,
+    Scaler,
+)
+from .observe import NO_LOAD
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,16 @@ class World:
     scaler: Scaler
     flows: Flows
     announcer: Announcer
+
+    def look(self, record: EndpointRecord) -> Capacity:
+        """What SageMaker has of the endpoint, by its kind."""
+        return self.scaler.look(record.status.name, record.spec.kind)
+
+    def load_of(self, record: EndpointRecord, now: datetime) -> Load:
+        """The demand on one endpoint."""
+        name = record.status.name
+        found = self.load.read([name], now, {name: record.spec.kind})
+        return found.get(name, NO_LOAD)
 
 
 class UnknownEndpointError(LookupError):

@@ -74,7 +74,10 @@ def queue_requests(
             OLDEST_REQUEST_SECONDS,
             alarm_topic_arn,
         ),
-        "capacity_alarm": labels
+        # SageMaker counts requests without a copy for components only.
+        "capacity_alarm": None
+        if spec.kind.is_whole_instance
+        else labels
         | _alarm(
             names.component + "-no-capacity",
             "A direct request met no copy: the controller shall look now.",

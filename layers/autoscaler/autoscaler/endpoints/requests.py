@@ -14,15 +14,14 @@ from ..catalog.instances import instance
 from ..catalog.models import ModelFacts
 from ..catalog.prices import PriceBook, bundled
 from ..policy.types import Bounds
-from ..spec import EndpointSpec, Engine, Source
+from ..spec import EndpointSpec, Engine, Kind, Source
 from .acceptance import cautions
+from .kinds import VARIANT
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
+from .variants import create_variant_config, machines
 
-VARIANT = "AllTraffic"
-# Time for SageMaker to walk all pools when there is no capacity (300 to 3,600 s are allowed).
-PROVISION_SECONDS = 1800
 SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
 SHORTEST_STARTUP_SECONDS = 600  # without a measure
 LEAST_STARTUP_SECONDS = 60  # that SageMaker takes
@@ -34,10 +33,11 @@ LONGEST_STARTUP_SECONDS = 3600
 class Deployment:
     """One request a resource, by what it creates."""
 
+    kind: Kind
     model: Request
     endpoint_config: Request
     endpoint: Request
-    component: Request
+    component: Request | None  # of a component alone
     scalable_target: Request
     scaling_policy: Request
     instance_type: str  # the preferred one
@@ -61,9 +61,11 @@ def deployment(
     tags: Mapping[str, str],
     commit: str = "",
     slowest_start_seconds: float | None = None,
+    late_uri: str = "",
 ) -> Deployment:
     """Everything that creates the endpoint. `weights_uri` None: the container loads `commit`
     from the Hub. `slowest_start_seconds`: of its own cold starts, from an instance to an answer.
+    `late_uri`: where an async endpoint puts its answers.
 
     Raises DoesNotFitError, ServingError, UnknownRegionError or ValueError before anything is made.
     """
@@ -72,12 +74,20 @@ def deployment(
     labels = [{"Key": key, "Value": value} for key, value in tags_of(spec, tags).items()]
     weights = _weights(spec, weights_uri, commit)
     seconds = startup_seconds(facts, slowest_start_seconds)
+    component = None
+    if spec.kind.is_whole_instance:
+        config = create_variant_config(spec, names, container, seconds, labels, late_uri)
+    else:
+        config = create_endpoint_config(spec, names, container, placement, role_arn, labels)
+        component = create_inference_component(spec, names, placement, seconds, labels)
+    bounds = Bounds(1, spec.highest_max_copies)
     return Deployment(
+        kind=spec.kind,
         model=create_model(spec, names, container, placement, weights, role_arn, labels),
-        endpoint_config=create_endpoint_config(spec, names, container, placement, role_arn, labels),
+        endpoint_config=config,
         endpoint=create_endpoint(names, labels),
-        component=create_inference_component(spec, names, placement, seconds, labels),
-        scalable_target=register_scalable_target(names, Bounds(1, spec.highest_max_copies)),
+        component=component,
+        scalable_target=register_scalable_target(names, bounds, spec.kind),
         scaling_policy=put_scaling_policy(spec, names),
         instance_type=spec.instances.types[0],
         accelerators_per_copy=placement.accelerators_per_copy,
@@ -176,7 +186,7 @@ def create_endpoint_config(
         "ProductionVariants": [
             {
                 "VariantName": VARIANT,
-                **_machines(spec.instances.types),
+                **machines(spec.instances.types),
                 **ami,
                 "InitialInstanceCount": 1,
                 "ManagedInstanceScaling": {
@@ -188,17 +198,6 @@ def create_endpoint_config(
             }
         ],
         "Tags": labels,
-    }
-
-
-def _machines(types: tuple[str, ...]) -> Request:
-    """One type, or pools in order of preference: a variant has exactly one of the two."""
-    if len(types) == 1:
-        return {"InstanceType": types[0]}
-    pools = [{"InstanceType": name, "Priority": n} for n, name in enumerate(types, 1)]
-    return {
-        "InstancePools": pools,
-        "VariantInstanceProvisionTimeoutInSeconds": PROVISION_SECONDS,
     }
 
 

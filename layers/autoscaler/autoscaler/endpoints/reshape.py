@@ -20,9 +20,11 @@ _LONGEST_ROLL_SECONDS = 28_800  # the most that SageMaker takes
 def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) -> dict[str, Any]:
     """`model`, `endpoint_config`, `update_endpoint`, `update_component`.
 
-    An update of copies that serve is rolled back when one of the alarms fires.
+    An update of copies that serve is rolled back when one of the alarms fires. Where copies are
+    instances, SageMaker puts new ones beside the old and goes back by itself if they fail.
     """
     return {
+        "kind": made.kind.value,
         "model": made.model,
         "endpoint_config": made.endpoint_config,
         "update_endpoint": {
@@ -30,24 +32,36 @@ def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) 
             "EndpointConfigName": names.config,
             "RetainAllVariantProperties": True,  # or the instance count is reset
         },
-        "update_component": {
-            "InferenceComponentName": names.component,
-            "Specification": made.component["Specification"],
-            "DeploymentConfig": {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": _AT_A_TIME,
-                    "WaitIntervalInSeconds": 0,
-                    "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
-                    "RollbackMaximumBatchSize": _AT_A_TIME,
-                },
-                "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in alarms]},
+        "update_component": _update_component(made.component, names, alarms),
+    }
+
+
+def _update_component(
+    component: Mapping[str, Any] | None, names: ResourceNames, alarms: list[str]
+) -> dict[str, Any] | None:
+    if component is None:
+        return None
+    return {
+        "InferenceComponentName": names.component,
+        "Specification": component["Specification"],
+        "DeploymentConfig": {
+            "RollingUpdatePolicy": {
+                "MaximumBatchSize": _AT_A_TIME,
+                "WaitIntervalInSeconds": 0,
+                "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
+                "RollbackMaximumBatchSize": _AT_A_TIME,
             },
+            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in alarms]},
         },
     }
 
 
 def same_config(one: Deployment, other: Deployment) -> bool:
-    """Whether both make the same endpoint config, but for names and tags."""
+    """Whether both make the same endpoint config, but for names and tags. One that names a model
+    stands and falls with it."""
+    named = one.component is None or other.component is None
+    if named and not same_copies(one, other):
+        return False
     return _nameless(one.endpoint_config) == _nameless(other.endpoint_config)
 
 
@@ -57,11 +71,18 @@ def same_copies(one: Deployment, other: Deployment) -> bool:
         _nameless(mine) == _nameless(theirs)
         for mine, theirs in (
             (one.model, other.model),
-            (one.component["Specification"], other.component["Specification"]),
+            (_specification(one), _specification(other)),
         )
     )
 
 
+def _specification(made: Deployment) -> Mapping[str, Any]:
+    return made.component["Specification"] if made.component else {}
+
+
 def _nameless(request: Mapping[str, Any]) -> dict[str, Any]:
     named = ("ModelName", "EndpointConfigName", "Tags")
-    return {key: value for key, value in request.items() if key not in named}
+    bare = {key: value for key, value in request.items() if key not in named}
+    if "ProductionVariants" in bare:
+        bare["ProductionVariants"] = [_nameless(one) for one in bare["ProductionVariants"]]
+    return bare

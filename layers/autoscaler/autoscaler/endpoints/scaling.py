@@ -8,51 +8,40 @@ from __future__ import annotations
 from typing import Any
 
 from ..policy.types import Bounds
-from ..spec import EndpointSpec
+from ..spec import EndpointSpec, Kind
+from . import kinds
 from .names import ResourceNames
 
-NAMESPACE = "sagemaker"
-DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
-HIGH_RESOLUTION = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 # The alarms that target tracking makes: one to grow and one to shrink, at 10 s.
 TRACKING_ALARMS_PER_ENDPOINT = 2
 
 Request = dict[str, Any]
 
 
-def register_scalable_target(names: ResourceNames, bounds: Bounds) -> Request:
+def register_scalable_target(
+    names: ResourceNames, bounds: Bounds, kind: Kind = Kind.COMPONENT
+) -> Request:
     """Creates the target, or moves its bounds: the API is the same."""
+    taken = kinds.allowed(kind, bounds)
     return {
-        **_target(names),
-        "MinCapacity": bounds.min_copies,
-        "MaxCapacity": bounds.max_copies,
+        **kinds.scalable(kind, names),
+        "MinCapacity": taken.min_copies,
+        "MaxCapacity": taken.max_copies,
     }
 
 
 def put_scaling_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
-    """High-resolution (10 s) target tracking on concurrent requests per copy."""
+    """Target tracking on concurrent requests per copy, at 10 s where AWS has it so."""
     return {
         "PolicyName": names.scaling_policy,
-        **_target(names),
+        **kinds.scalable(spec.kind, names),
         "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": spec.target_concurrency,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": HIGH_RESOLUTION},
-        },
+        "TargetTrackingScalingPolicyConfiguration": kinds.tracking(
+            spec.kind, names, spec.target_concurrency
+        ),
     }
 
 
-def update_copies(names: ResourceNames, copies: int) -> Request:
-    """For UpdateInferenceComponentRuntimeConfig. Bounds first, copies second."""
-    return {
-        "InferenceComponentName": names.component,
-        "DesiredRuntimeConfig": {"CopyCount": copies},
-    }
-
-
-def _target(names: ResourceNames) -> Request:
-    return {
-        "ServiceNamespace": NAMESPACE,
-        "ResourceId": names.scalable_resource,
-        "ScalableDimension": DIMENSION,
-    }
+def update_copies(names: ResourceNames, copies: int, kind: Kind = Kind.COMPONENT) -> Request:
+    """Of the copies that are wanted. Bounds first, copies second."""
+    return kinds.update_copies(kind, names, copies)

@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..catalog.models import ModelFacts
+from ..endpoints.kinds import scalable
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
 from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
-from ..spec import EndpointSpec
+from ..spec import EndpointSpec, Kind
 from .making import MadeFrom, deployment_of, names_of, queues_of
+from .moves import target_of
 from .settings import settings
 from .wiring import world
 
@@ -162,7 +164,11 @@ def _reshaping(spec: EndpointSpec, shape: Shape, made: Deployment) -> dict[str, 
 def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     """Every config and model that there may be: of each build, on each rung."""
     if record is None:
-        return removable(settings().stack_name, name, [Shape()])
+        component = {
+            "kind": Kind.COMPONENT.value,
+            "target": scalable(Kind.COMPONENT, names_of(name)),
+        }
+        return {**component, **removable(settings().stack_name, name, [Shape()])}
     status = record.status
     builds = {0, status.update.build if status.update else 0}
     for shape in (status.shape, status.shaped):
@@ -173,4 +179,4 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
         for build in sorted(builds)
         for rung in range(rungs)
     ]
-    return removable(settings().stack_name, name, shapes)
+    return {**target_of(record), **removable(settings().stack_name, name, shapes)}

@@ -9,6 +9,7 @@ from typing import Any
 from ..aws.clients import client
 from ..aws.weights import S3WeightStore
 from ..catalog.models import ModelFacts, facts_from_config, known_model
+from ..endpoints.late import late_uri
 from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
 from ..endpoints.requests import Deployment, deployment, tags_of
@@ -45,9 +46,10 @@ def deployment_of(spec: EndpointSpec, shape: Shape, weights: MadeFrom) -> Deploy
         weights_uri=weights.uri if staged else None,
         role_arn=env.endpoint_role_arn,
         facts=_staged_facts(spec.model.id, weights.uri) if staged else _facts(spec, weights),
-        tags=_ours(spec.name),
+        tags=ours(spec.name),
         commit="" if staged else weights.commit,
         slowest_start_seconds=slowest_start_seconds(weights.starts),
+        late_uri=late_uri(env.results_bucket, spec.name),
     )
 
 
@@ -61,7 +63,7 @@ def queues_of(spec: EndpointSpec) -> dict[str, Any]:
         account_arn_prefix=f"arn:{arn[1]}:sqs:{arn[3]}:{arn[4]}:",
         dispatcher_arn=env.dispatch_function_arn,
         alarm_topic_arn=env.alarm_topic_arn,
-        tags=tags_of(spec, _ours(spec.name)),
+        tags=tags_of(spec, ours(spec.name)),
     )
 
 
@@ -77,7 +79,8 @@ def slowest_start_seconds(starts: tuple[ColdStart, ...]) -> float | None:
     return max(spans).total_seconds() if spans else None
 
 
-def _ours(name: str) -> dict[str, str]:
+def ours(name: str) -> dict[str, str]:
+    """The tags by which what the stack made is known."""
     return {"autoscaler:stack": settings().stack_name, "autoscaler:endpoint": name}
 
 

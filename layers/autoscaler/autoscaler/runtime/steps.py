@@ -20,8 +20,12 @@ from ..control.size import may_sleep, plan_wake
 from ..control.start import Patience, look_at_start
 from ..control.updating import record_update_failed, record_updated
 from ..endpoints.status import Shape
+from ..policy.types import Bounds
+from ..ports import Answer
+from ..spec import Kind
+from .moves import moves_of
 from .settings import settings
-from .wiring import container_logs, models, world
+from .wiring import container_logs, late_models, models, world
 
 
 class _Step(BaseModel):
@@ -48,6 +52,8 @@ class Start(_Step):
 
 class Probe(_Step):
     """One token from the model proves that it answers."""
+
+    kind: Kind = Kind.COMPONENT
 
 
 class Staged(_Step):
@@ -81,12 +87,16 @@ _REACHED = {"asleep": record_asleep, "retired": record_retired}
 PROBE = {"messages": [{"role": "user", "content": "Say ok."}], "max_tokens": 1}
 
 
+class NotAnsweredYetError(RuntimeError):
+    """The probe's answer comes later; Step Functions looks again."""
+
+
 class SilentModelError(RuntimeError):
     """The model took the probe and said nothing."""
 
 
 def answer_wake(event: Any) -> dict[str, Any]:
-    """`{current, copies, reshape, min_copies, max_copies}` for `wake_endpoint`."""
+    """`{current, copies, reshape, min_copies, max_copies, moves}` for `wake_endpoint`."""
     step = Wake.model_validate(event)
     plan = plan_wake(world(), step.endpoint, step.generation)
     return {
@@ -95,13 +105,18 @@ def answer_wake(event: Any) -> dict[str, Any]:
         "reshape": plan.reshape,
         "min_copies": plan.bounds.min_copies,
         "max_copies": plan.bounds.max_copies,
+        "moves": moves_of(plan.record, plan.bounds, plan.copies) if plan.record else {},
     }
 
 
 def answer_sleep(event: Any) -> dict[str, Any]:
-    """`{current}`: whether `sleep_endpoint` may go on."""
+    """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests."""
     step = Sleep.model_validate(event)
-    return {"current": may_sleep(world(), step.endpoint, step.generation)}
+    current = may_sleep(world(), step.endpoint, step.generation)
+    record = world().store.load(step.endpoint) if current else None
+    if record is None:
+        return {"current": False, "moves": {}}
+    return {"current": True, "moves": moves_of(record, Bounds(0, 0), 0)}
 
 
 def answer_start(event: Any) -> dict[str, Any]:
@@ -118,12 +133,27 @@ def answer_start(event: Any) -> dict[str, Any]:
 
 
 def answer_probe(event: Any) -> dict[str, Any]:
-    """`{output_tokens}`; raises what the model raised, or SilentModelError."""
+    """`{output_tokens}`; raises what the model raised, SilentModelError, or NotAnsweredYetError."""
     step = Probe.model_validate(event)
-    answer = models().ask(step.endpoint, PROBE)
+    if step.kind is Kind.ASYNC:
+        answer = _late_answer(step)
+    else:
+        answer = models().ask(step.endpoint, PROBE, step.kind)
     if answer.output_tokens < 1:
         raise SilentModelError(f"{step.endpoint} answered the probe without a token")
     return {"output_tokens": answer.output_tokens}
+
+
+def _late_answer(step: Probe) -> Answer:
+    """Asks with the first try and looks with the others; no request of a sender's has a slash."""
+    late, request_id = late_models(), f"probe/{step.generation}"
+    answer = late.look(step.endpoint, request_id)
+    if answer is not None:
+        late.forget(step.endpoint, request_id)
+        return answer
+    if not late.was_asked(step.endpoint, request_id):
+        late.ask(step.endpoint, request_id, PROBE)
+    raise NotAnsweredYetError(f"{step.endpoint} has not answered the probe yet")
 
 
 def answer_record(event: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from ..aws.clock import SystemClock
 from ..aws.container_logs import CloudWatchContainerLogs
 from ..aws.events import BusAnnouncer
 from ..aws.flows import StepFunctionsFlows
+from ..aws.late import S3LateModels
 from ..aws.load import AwsLoadReader
 from ..aws.model import SageMakerModels
 from ..aws.requests import QueueRequests
@@ -41,6 +42,13 @@ def models() -> SageMakerModels:
 
 
 @cache
+def late_models() -> S3LateModels:
+    """The models of this stack that answer later."""
+    env = settings()
+    return S3LateModels(env.stack_name, env.results_bucket)
+
+
+@cache
 def container_logs() -> CloudWatchContainerLogs:
     """What the containers of this stack say."""
     return CloudWatchContainerLogs(settings().stack_name)
@@ -56,4 +64,5 @@ def desk() -> Desk:
         results=S3Results(env.results_bucket),
         requests=QueueRequests(env.stack_name),
         asked=TableSeen(env.table_name),
+        late=late_models(),
     )

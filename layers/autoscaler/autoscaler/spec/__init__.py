@@ -14,6 +14,7 @@ from .endpoint import (
     Source,
 )
 from .errors import SpecError, parse_spec
+from .kinds import Kind
 from .schedule import Day, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
@@ -25,6 +26,7 @@ __all__ = [
     "EndpointSpec",
     "Engine",
     "Instances",
+    "Kind",
     "Model",
     "Network",
     "Routing",

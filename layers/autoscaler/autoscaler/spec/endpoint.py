@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from .durations import Duration, KeepAlive, PatientDuration
+from .kinds import Kind, misplaced
 from .numbers import Real, Whole
 from .schedule import Schedule
 from .surroundings import Encryption, Network, Tags
@@ -156,6 +157,7 @@ class EndpointSpec(_Part):
 
     name: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)]
     model: Model
+    kind: Kind = Kind.COMPONENT
     instances: Instances
     serving: Serving = Serving()
     scaling: Scaling = Scaling()
@@ -203,6 +205,12 @@ class EndpointSpec(_Part):
     def _falls_back_to_another(self) -> Self:
         if self.fallback == self.name:
             raise ValueError(f"fallback: {self.name!r} cannot answer for itself; name another")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_go_with_the_kind(self) -> Self:
+        if wrong := list(misplaced(self)):
+            raise ValueError("; ".join(wrong))
         return self
 
     @property

@@ -1,0 +1,84 @@
+"""Requests of an async endpoint: handed over once, and answered when their answer lies there.
+
+A message stays in its queue meanwhile. A note in the table says that SageMaker has its request,
+so that no other receive hands it over again; the note goes when SageMaker could not answer any
+more. Whoever dies in between leaves a short one, and an answer's place follows from the request's
+id: even a request that was handed over twice has one answer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from ..endpoints.completions import IncompleteAnswerError
+from ..endpoints.late import WAITS_SECONDS, WORKS_SECONDS
+from ..endpoints.status import EndpointRecord
+from ..ports import BusyError, ExpiredError, ModelError, UnsureError
+from .desk import Desk, Outcome
+from .messages import Message
+from .patience import WHEN_BUSY, paced
+from .replies import failed, postpone, refuse, store
+
+# Longer than a dispatcher may run (15 min): nobody is still between its note and its call then.
+ASKING = timedelta(minutes=20)
+ASKED = timedelta(seconds=WAITS_SECONDS + WORKS_SECONDS) + ASKING
+WHEN_ASKED = timedelta(seconds=10)
+
+
+def arrived(
+    desk: Desk, name: str, record: EndpointRecord, message: Message, request_id: str
+) -> Outcome | None:
+    """What came of a request that was handed over before; None: nothing yet."""
+    try:
+        answer = desk.late.look(name, request_id)
+    except ModelError as refused:
+        outcome = refuse(desk, name, record, message, str(refused), request_id)
+        _forget(desk, record, request_id)
+        return outcome
+    except (ExpiredError, IncompleteAnswerError) as lost:
+        _forget(desk, record, request_id)
+        return failed(desk, name, record, message, request_id, lost)
+    if answer is None:
+        return None
+    outcome = store(desk, name, record, message, request_id, answer)
+    # The note stays: another message of the same id may have looked just before this one.
+    desk.late.forget(name, request_id)
+    return outcome
+
+
+def hand_over(
+    desk: Desk, record: EndpointRecord, message: Message, request_id: str, body: dict[str, Any]
+) -> Outcome:
+    """Gives SageMaker the request unless it has it, and puts the message back to look later."""
+    name, now = record.status.name, desk.world.clock.now()
+    note, holder = _note(record, request_id), message.receipt_handle
+    why = "its answer has not come yet"
+    if desk.asked.first_time(note, ASKING, holder):
+        try:
+            desk.late.ask(name, request_id, body)
+        except UnsureError:
+            desk.asked.first_time(note, ASKED, holder)
+            raise
+        except BusyError as busy:
+            desk.asked.forget(note)
+            wait = paced(WHEN_BUSY, message.sent_at, now)
+            return postpone(desk, name, record, message, request_id, wait, str(busy))
+        except Exception as error:  # noqa: BLE001 - counted, and refused with it in the end
+            desk.asked.forget(note)
+            return failed(desk, name, record, message, request_id, error)
+        desk.asked.first_time(note, ASKED, holder)
+    wait = paced(WHEN_ASKED, message.sent_at, now)
+    return postpone(desk, name, record, message, request_id, wait, why)
+
+
+def _forget(desk: Desk, record: EndpointRecord, request_id: str) -> None:
+    """It may be asked anew: by its sender, or by the next receive."""
+    desk.late.forget(record.status.name, request_id)
+    desk.asked.forget(_note(record, request_id))
+
+
+def _note(record: EndpointRecord, request_id: str) -> str:
+    """Of this life of the endpoint: the queue of one that was deleted is gone with it."""
+    life = int(record.status.created_at.timestamp())
+    return f"async#{record.status.name}#{life}#{request_id}"

@@ -1,0 +1,54 @@
+"""What an endpoint is in SageMaker, and what of a spec does not go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from .endpoint import EndpointSpec
+
+
+class Kind(StrEnum):
+    """Each has its own way to zero."""
+
+    COMPONENT = "component"  # an inference component: no copies
+    REALTIME = "realtime"  # a variant that names its model: no endpoint, its config is kept
+    ASYNC = "async"  # the same with a queue of SageMaker's: no instances
+
+    @property
+    def is_whole_instance(self) -> bool:
+        """Whether a copy is an instance, with all its accelerators."""
+        return self is not Kind.COMPONENT
+
+    @property
+    def sleeps_deleted(self) -> bool:
+        """Whether SageMaker has no such endpoint while it is asleep."""
+        return self is Kind.REALTIME
+
+
+def misplaced(spec: EndpointSpec) -> Iterator[str]:
+    """Yields a sentence for each key that the spec's kind has no use for.
+
+    By value, not by what was written: a stored spec has every key.
+    """
+    if not spec.kind.is_whole_instance:
+        return
+    for key in ("cpus_per_copy", "memory_mib_per_copy"):
+        if _differs(spec.instances, key):
+            yield (
+                f"instances.{key}: a copy of kind {spec.kind} is a whole instance, and nothing of "
+                "it is set aside; leave the key out"
+            )
+    if spec.kind is Kind.ASYNC and _differs(spec.serving, "routing"):
+        yield (
+            "serving.routing: an async endpoint takes its requests from SageMaker's own queue; "
+            "leave the key out"
+        )
+
+
+def _differs(part: BaseModel, key: str) -> bool:
+    return bool(getattr(part, key) != type(part).model_fields[key].default)
