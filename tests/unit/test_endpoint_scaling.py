@@ -12,6 +12,7 @@ from autoscaler.endpoints.scaling import (
     register_scalable_target,
     update_copies,
 )
+from autoscaler.endpoints.tags import labels, may_be_deleted
 from autoscaler.policy.types import Bounds
 from tests.api_shapes import check
 from tests.samples import spec
@@ -46,6 +47,7 @@ def test_names_agree_with_the_queue_and_its_alarms() -> None:
         account_arn_prefix="arn:aws:sqs:eu-central-1:123456789012:",
         dispatcher_arn="arn:aws:lambda:eu-central-1:123456789012:function:dispatch",
         alarm_topic_arn=TOPIC,
+        tags=labels("prod", "llama"),
     )
 
     assert made["queue"]["QueueName"] == NAMES.queue == "prod-llama"
@@ -54,8 +56,10 @@ def test_names_agree_with_the_queue_and_its_alarms() -> None:
     assert made["capacity_alarm"]["AlarmName"] == NAMES.capacity_alarm
     for alarm in ("queue_alarm", "capacity_alarm"):
         assert made[alarm]["AlarmActions"] == [TOPIC]
-    check("sqs", "CreateQueue", made["queue"])
-    check("sqs", "CreateQueue", made["dead_letter_queue"])
+    for queue in ("queue", "dead_letter_queue"):
+        assert may_be_deleted(made[queue]["Tags"], "prod")
+        sent = {("tags" if key == "Tags" else key): value for key, value in made[queue].items()}
+        check("sqs", "CreateQueue", sent)
     check("lambda", "CreateEventSourceMapping", made["mapping"])
     check("cloudwatch", "PutMetricAlarm", made["queue_alarm"])
     check("cloudwatch", "PutMetricAlarm", made["capacity_alarm"])

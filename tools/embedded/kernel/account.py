@@ -70,6 +70,7 @@ class Account:
         self.pump.start()
 
     def _add_services(self) -> None:
+        from tools.embedded.kernel import tag_index
         from tools.embedded.kernel.cloudformation import CloudFormationService
         from tools.embedded.sagemaker import SageMakerService
         from tools.embedded.scaling import AutoScalingService
@@ -85,6 +86,7 @@ class Account:
             blobs=objects,
             notify=publisher(self.boto),
         )
+        tag_index.install(self.sagemaker.tagged)
         read_metric = self.pump.read_customized
         self.scaling = AutoScalingService(self.clock, self.sagemaker, read_metric)
         for service in (self.sagemaker, self.scaling, CloudFormationService(self.engine)):

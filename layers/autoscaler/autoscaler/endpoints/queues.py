@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..spec import EndpointSpec
@@ -27,9 +28,11 @@ def queue_requests(
     account_arn_prefix: str,
     dispatcher_arn: str,
     alarm_topic_arn: str,
+    tags: Mapping[str, str],
 ) -> dict[str, Any]:
     """Returns the API requests `dead_letter_queue`, `queue`, `mapping`, `queue_alarm`,
     `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
+    SQS calls its member `tags`, and Step Functions, which sends it, `Tags`.
 
     A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
     """
@@ -38,10 +41,16 @@ def queue_requests(
         "maxReceiveCount": MOST_RECEIVES,
     }
     shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
+    labels = [{"Key": key, "Value": value} for key, value in tags.items()]
     return {
-        "dead_letter_queue": {"QueueName": names.dead_letter_queue, "Attributes": shared},
+        "dead_letter_queue": {
+            "QueueName": names.dead_letter_queue,
+            "Attributes": shared,
+            "Tags": dict(tags),
+        },
         "queue": {
             "QueueName": names.queue,
+            "Tags": dict(tags),
             "Attributes": {
                 **shared,
                 "VisibilityTimeout": str(VISIBILITY_SECONDS),
@@ -54,6 +63,7 @@ def queue_requests(
             "BatchSize": BATCH_SIZE,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
+            "Tags": dict(tags),
         },
         "queue_alarm": _alarm(
             names.component + "-oldest-request",
@@ -63,6 +73,7 @@ def queue_requests(
             {"Name": "QueueName", "Value": names.queue},
             OLDEST_REQUEST_SECONDS,
             alarm_topic_arn,
+            labels,
         ),
         "capacity_alarm": _alarm(
             names.component + "-no-capacity",
@@ -72,6 +83,7 @@ def queue_requests(
             {"Name": _DIMENSION, "Value": names.component},
             0,
             alarm_topic_arn,
+            labels,
         ),
     }
 
@@ -90,6 +102,7 @@ def _alarm(
     dimension: Any,
     threshold: int,
     topic_arn: str,
+    labels: list[dict[str, str]],
 ) -> dict[str, Any]:
     return {
         "AlarmName": name,
@@ -104,4 +117,5 @@ def _alarm(
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
         "AlarmActions": [topic_arn],
+        "Tags": labels,
     }

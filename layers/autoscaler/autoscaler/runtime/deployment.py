@@ -14,6 +14,7 @@ from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
 from ..endpoints.requests import deployment
 from ..endpoints.status import EndpointRecord
+from ..endpoints.tags import labels
 from ..policy.types import Phase
 from ..staging.errors import PassportInvalidError
 from ..staging.passport import Passport, read_passport, require_scan
@@ -66,7 +67,7 @@ def _requests(record: EndpointRecord, weights_uri: str, passport_key: str) -> di
         weights_uri=weights_uri,
         role_arn=env.endpoint_role_arn,
         facts=_facts(spec.model.id, weights_uri, passport_key),
-        tags={"autoscaler:stack": env.stack_name, "autoscaler:endpoint": spec.name},
+        tags=labels(env.stack_name, spec.name),
     )
     queues = queue_requests(
         spec,
@@ -74,6 +75,7 @@ def _requests(record: EndpointRecord, weights_uri: str, passport_key: str) -> di
         account_arn_prefix=f"arn:{arn[1]}:sqs:{arn[3]}:{arn[4]}:",
         dispatcher_arn=env.dispatch_function_arn,
         alarm_topic_arn=env.alarm_topic_arn,
+        tags=labels(env.stack_name, spec.name),
     )
     return {**created.as_dict(), **queues}
 
