@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from tests.cli_account import talks_to
 from tests.embedded.stack import Stack, deployed, wait_for
+from tools.cli.app import app
 from tools.embedded.types import Fault
 
 NAME = "llama"
@@ -210,11 +213,26 @@ def test_looking_shows_what_would_be_removed_and_changes_nothing(stack) -> None:
     assert names(stack, "autoscaler-lost") == EVERYTHING
 
 
+def test_the_command_line_shows_what_it_costs_and_asks_before_it_removes(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talks_to(stack.account.endpoint_url, monkeypatch)
+    shown = CliRunner().invoke(app, ["sweep"])
+    assert shown.exit_code == 0, shown.output
+    assert "endpoint autoscaler-byhand since" in shown.output
+    assert "1 × ml.g6e.xlarge, $" in shown.output
+    assert "an hour in all, at most $" in shown.output
+    refused = CliRunner().invoke(app, ["sweep", "--delete"], input="n\n")
+    assert "Remove inference component autoscaler-lost?" in refused.output
+    assert refused.exit_code == 1
+    assert names(stack, "autoscaler-lost") == EVERYTHING
+
+
 def test_what_is_marked_and_was_seen_before_goes_in_order(stack) -> None:
     order = []
     for kinds in (["inference component"], ["endpoint"], ["endpoint config"], ["model"]):
         swept = sweep(stack)
-        assert [kind for kind, _ in removed(swept)] == kinds
+        assert [kind for kind, _ in removed(swept)] == kinds, verdicts(swept)
         order += removed(swept)
         stack.account.clock.jump(3600)
     assert {name for _, name in order} == {"autoscaler-lost"}
@@ -266,6 +284,20 @@ def test_what_carries_another_stacks_tag_is_none_of_ours(stack) -> None:
     stack.account.clock.jump(3600)
     assert ("queue", "autoscaler-dev-llama") not in verdicts(sweep(stack))
     sqs.delete_queue(QueueUrl=url)
+
+
+def test_what_a_person_removes_by_the_command_line_is_told(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talks_to(stack.account.endpoint_url, monkeypatch)
+    stack.account.boto("sqs").create_queue(QueueName="autoscaler-stray", tags=MARKED)
+    stack.account.clock.jump(3600)
+    first = CliRunner().invoke(app, ["sweep", "--delete"])
+    assert "goes when it is seen again" in first.output
+    stack.account.clock.jump(1900)
+    second = CliRunner().invoke(app, ["sweep", "--delete", "--yes"])
+    assert "removed: queue autoscaler-stray" in second.output
+    assert (first.exit_code, second.exit_code) == (0, 0)
 
 
 def test_a_deploy_in_flight_is_untouched(stack) -> None:

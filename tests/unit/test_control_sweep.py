@@ -12,7 +12,7 @@ import pytest
 
 from autoscaler.control.gaps import gaps
 from autoscaler.control.sweep import Fleet, Kind, Orphan, Resource, Verdict, is_orphan
-from autoscaler.control.sweeping import Look, Memory, Swept, inspect, sweep
+from autoscaler.control.sweeping import Look, Memory, Swept, inspect, remark, sweep
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.endpoints.tags import STACK, labels
 from autoscaler.policy.types import Phase
@@ -235,3 +235,15 @@ def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
         assert missing.kind in lacks
     young = record.having(record.status.model_copy(update={"phase_since": NOON}))
     assert gaps([young], [], "prod", NOON) == ()
+
+
+def test_the_report_says_what_the_ledger_does_not_have() -> None:
+    lab = Lab(account=MemoryAccount([lost(tags={})]))
+    lab.sweep()
+    assert remark(lab.memory.memory) is None, "nothing of it bills by the hour"
+    lab.account.resources = [lost(Kind.ENDPOINT, instances={"ml.g5.xlarge": 2})]
+    lab.sweep()
+    assert remark(lab.memory.memory) == (
+        "Not in these figures: instances that belong to no endpoint, seen 24 Nov 12:00 UTC at "
+        "$2.82 an hour. `autoscaler sweep` shows them."
+    )

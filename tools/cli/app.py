@@ -21,6 +21,7 @@ from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_documents
 from tools.cli.local import local
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
+from tools.cli.sweep_command import sweep
 from tools.cli.times import hold_seconds
 
 app = typer.Typer(
@@ -94,6 +95,7 @@ def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None
 
 
 app.command()(tells(plan))
+app.command()(tells(sweep))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,8 +33,10 @@ class TableMemory:
         return _MEMORY.validate_json(item["body"]["S"]) if item else Memory()
 
     def save(self, memory: Memory) -> None:
-        kept = Memory(
-            memory.sightings[:_MOST], frozenset(sorted(memory.told)[:_MOST]), memory.told_at
+        kept = replace(
+            memory,
+            sightings=memory.sightings[:_MOST],
+            told=frozenset(sorted(memory.told)[:_MOST]),
         )
         expires = int((self._clock.now() + KEPT).timestamp())
         self._db.put_item(

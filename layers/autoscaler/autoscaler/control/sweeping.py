@@ -13,7 +13,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from ..alerts.events import OrphanLine, OrphanRemoved, OrphansFound
+from ..alerts.wording import usd
 from ..policy.types import Phase
+from ..policy.wording import at_utc
 from ..ports import Flow, FlowState
 from .gaps import gaps
 from .sweep import (
@@ -66,6 +68,9 @@ class Memory:
     sightings: tuple[Sighting, ...] = ()
     told: frozenset[str] = frozenset()  # keys of the orphans that were announced last
     told_at: datetime | None = None
+    swept_at: datetime | None = None
+    usd_per_hour: Decimal = Decimal(0)  # of the orphans that were left, as far as it is known
+    unpriced: int = 0
 
 
 class MemoryStore(Protocol):
@@ -185,8 +190,9 @@ def _tell(world: World, memory: MemoryStore, done: Swept) -> None:
     keys = frozenset(one.resource.key for one in left)
     due = before.told_at is None or done.at - before.told_at >= TELL_AGAIN_AFTER
     told_at = before.told_at
+    rest = replace(done, orphans=left)
     if keys and (due or keys - before.told):
-        world.announcer.announce(found_event(replace(done, orphans=left)))
+        world.announcer.announce(found_event(rest))
         told_at = done.at
     # What SageMaker still deletes is no news to the next sweep; an incomplete look has not seen
     # that anything is gone.
@@ -196,7 +202,19 @@ def _tell(world: World, memory: MemoryStore, done: Swept) -> None:
     if done.problems:
         fresh = {one.key for one in seen}
         seen += tuple(one for one in before.sightings if one.key not in fresh)
-    memory.save(Memory(seen, told, told_at))
+    memory.save(Memory(seen, told, told_at, done.at, rest.usd_per_hour, rest.unpriced))
+
+
+def remark(memory: Memory) -> str | None:
+    """For the cost report: the ledger has no line for what belongs to no endpoint."""
+    if memory.swept_at is None or not (memory.usd_per_hour or memory.unpriced):
+        return None
+    unknown = f"; the price of {memory.unpriced} is not known" if memory.unpriced else ""
+    return (
+        "Not in these figures: instances that belong to no endpoint, seen "
+        f"{at_utc(memory.swept_at)} at {usd(memory.usd_per_hour)} an hour{unknown}. "
+        "`autoscaler sweep` shows them."
+    )
 
 
 def found_event(swept: Swept) -> OrphansFound:

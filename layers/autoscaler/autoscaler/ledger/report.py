@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -35,14 +36,16 @@ def write_report(
     *,
     prices: Prices,
     usage: ControllerUsage | None = None,
+    remarks: Sequence[str] = (),
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
-    Writing the same period again overwrites the same files.
+    Writing the same period again overwrites the same files. `remarks` stand among the notes.
     """
     now = clock.now()
     books = read_books(store, period)
     report = summarize(books, period, now, prices, usage)
+    report = report.model_copy(update={"notes": (*remarks, *report.notes)})
     folder = f"reports/{period.kind.value}/{period.first_day.isoformat()}"
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")
