@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cli_account import talks_to
+from tests.embedded.by_hand import EVERYTHING, make, names
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.cli.app import app
 from tools.embedded.types import Fault
 
 NAME = "llama"
-ROLE = "arn:aws:iam::123456789012:role/by-hand"
 MARKED = {
     "autoscaler:stack": "autoscaler",
     "autoscaler:endpoint": "lost",
@@ -51,76 +51,6 @@ def removed(swept: dict[str, Any]) -> list[tuple[str, str]]:
     return [(one["kind"], one["name"]) for one in swept["removed"]]
 
 
-def make(stack: Stack, name: str, tags: dict[str, str]) -> None:
-    """A model, a config, an endpoint with an instance, and an inference component, by hand."""
-    sagemaker = stack.account.boto("sagemaker")
-    labels = [{"Key": key, "Value": value} for key, value in tags.items()]
-    prefix = f"s3://{stack.outputs['WeightsBucketName']}/models/"
-    source = {"S3Uri": prefix, "S3DataType": "S3Prefix", "CompressionType": "None"}
-    container = {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1"}
-    sagemaker.create_model(
-        ModelName=name,
-        ExecutionRoleArn=ROLE,
-        PrimaryContainer={**container, "ModelDataSource": {"S3DataSource": source}},
-        Tags=labels,
-    )
-    variant = {"VariantName": "v", "InstanceType": "ml.g6e.xlarge", "InitialInstanceCount": 1}
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=name,
-        ExecutionRoleArn=ROLE,
-        ProductionVariants=[variant],
-        Tags=labels,
-    )
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=labels)
-
-    def endpoint() -> str:
-        return sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
-
-    wait_for(endpoint, lambda status: status == "InService", "the endpoint made by hand")
-    sagemaker.create_inference_component(
-        InferenceComponentName=name,
-        EndpointName=name,
-        VariantName="v",
-        Specification={
-            "ModelName": name,
-            "ComputeResourceRequirements": {
-                "MinMemoryRequiredInMb": 1024,
-                "NumberOfAcceleratorDevicesRequired": 1,
-            },
-        },
-        RuntimeConfig={"CopyCount": 1},
-        Tags=labels,
-    )
-
-    def component() -> str:
-        found = sagemaker.describe_inference_component(InferenceComponentName=name)
-        return found["InferenceComponentStatus"]
-
-    wait_for(component, lambda status: status == "InService", "the component made by hand")
-
-
-def names(stack: Stack, name: str) -> set[str]:
-    """What SageMaker has of a name."""
-    sagemaker, found = stack.account.boto("sagemaker"), set()
-    for kind, operation, members, member in (
-        ("endpoint", "list_endpoints", "Endpoints", "EndpointName"),
-        ("endpoint config", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
-        ("model", "list_models", "Models", "ModelName"),
-        (
-            "inference component",
-            "list_inference_components",
-            "InferenceComponents",
-            "InferenceComponentName",
-        ),
-    ):
-        rows = getattr(sagemaker, operation)()[members]
-        found |= {kind for row in rows if row[member] == name}
-    return found
-
-
-EVERYTHING = {"endpoint", "endpoint config", "model", "inference component"}
-
-
 def test_of_a_live_endpoint_and_of_the_stack_itself_nothing_is_an_orphan(stack) -> None:
     stack.account.clock.jump(3600)
     swept = sweep(stack)
@@ -151,7 +81,7 @@ def test_everything_that_the_stack_makes_for_an_endpoint_carries_its_tags(stack)
 
 
 def test_what_is_young_is_no_orphan_yet(stack) -> None:
-    make(stack, "autoscaler-byhand", {})
+    make(stack, "inference component", "autoscaler-byhand", {})
     assert sweep(stack, "look")["orphans"] == []
 
 
@@ -178,7 +108,7 @@ def test_without_the_tag_it_is_reported_with_its_price_and_never_removed(stack) 
 
 
 def test_a_listing_that_fails_reports_and_removes_nothing(stack) -> None:
-    make(stack, "autoscaler-lost", MARKED)
+    make(stack, "inference component", "autoscaler-lost", MARKED)
     for _ in range(2):  # seen twice, so that only the failure keeps it
         stack.account.clock.jump(3600)
         fault = Fault("sagemaker:ListModels", "AccessDeniedException", "denied by a test")
@@ -265,12 +195,7 @@ def test_no_more_than_the_cap_goes_at_a_time_and_never_a_queue_with_requests(sta
 
 
 def test_what_somebody_named_otherwise_is_found_by_its_tag(stack) -> None:
-    stack.account.boto("sagemaker").create_model(
-        ModelName="copied-by-ada",
-        ExecutionRoleArn=ROLE,
-        PrimaryContainer={"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1"},
-        Tags=[{"Key": "autoscaler:stack", "Value": "autoscaler"}],
-    )
+    make(stack, "model", "copied-by-ada", {"autoscaler:stack": "autoscaler"})
     stack.account.clock.jump(3600)
     assert "is not marked" in verdicts(sweep(stack))["model", "copied-by-ada"]
     stack.account.boto("sagemaker").delete_model(ModelName="copied-by-ada")

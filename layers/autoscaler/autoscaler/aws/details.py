@@ -37,9 +37,14 @@ def detailed(clients: Clients, resource: Resource) -> Resource:
     try:
         return _READERS[resource.kind](clients, resource)
     except ClientError as error:
-        if is_absent(error) or error_code(error) in _ABSENT:
+        if absent(error):
             raise GoneError(resource.name) from error
         raise
+
+
+def absent(error: ClientError) -> bool:
+    """Whether a service said in its own words that there is no such thing."""
+    return is_absent(error) or error_code(error) in _ABSENT
 
 
 def sagemaker_tags(sagemaker: Any, arn: str) -> dict[str, str]:
@@ -53,10 +58,11 @@ def _endpoint(clients: Clients, resource: Resource) -> Resource:
     config = found["EndpointConfigName"]
     return replace(
         resource,
+        arn=found["EndpointArn"],
         parent=config,
         created_at=found["CreationTime"],
         status=found["EndpointStatus"],
-        tags=sagemaker_tags(sagemaker, resource.arn),
+        tags=sagemaker_tags(sagemaker, found["EndpointArn"]),
         instances=_instances(sagemaker, config, found.get("ProductionVariants", ())),
     )
 
@@ -94,25 +100,27 @@ def _component(clients: Clients, resource: Resource) -> Resource:
     found = sagemaker.describe_inference_component(InferenceComponentName=resource.name)
     return replace(
         resource,
+        arn=found["InferenceComponentArn"],
         parent=found["EndpointName"],
         created_at=found["CreationTime"],
         status=found["InferenceComponentStatus"],
-        tags=sagemaker_tags(sagemaker, resource.arn),
+        tags=sagemaker_tags(sagemaker, found["InferenceComponentArn"]),
     )
 
 
 def _config(clients: Clients, resource: Resource) -> Resource:
     sagemaker = clients("sagemaker")
     found = sagemaker.describe_endpoint_config(EndpointConfigName=resource.name)
-    tags = sagemaker_tags(sagemaker, resource.arn)
-    return replace(resource, created_at=found["CreationTime"], tags=tags)
+    arn = found["EndpointConfigArn"]
+    tags = sagemaker_tags(sagemaker, arn)
+    return replace(resource, arn=arn, created_at=found["CreationTime"], tags=tags)
 
 
 def _model(clients: Clients, resource: Resource) -> Resource:
     sagemaker = clients("sagemaker")
     found = sagemaker.describe_model(ModelName=resource.name)
-    tags = sagemaker_tags(sagemaker, resource.arn)
-    return replace(resource, created_at=found["CreationTime"], tags=tags)
+    tags = sagemaker_tags(sagemaker, found["ModelArn"])
+    return replace(resource, arn=found["ModelArn"], created_at=found["CreationTime"], tags=tags)
 
 
 def _target(_clients: Clients, resource: Resource) -> Resource:

@@ -15,7 +15,9 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Bounds, Phase
 from ..ports import Flow, FlowState
 from ..spec import EndpointSpec, SpecError, parse_spec
+from .namesakes import FindNamesakes, LeftoverError, check_failed, check_free, nothing
 from .preview import preview
+from .tend import remove_leftovers
 from .wishes import carry_out, entry, wished
 from .world import World
 
@@ -32,6 +34,7 @@ class Setting:
     region: str
     # Raises staging's HubError when the repository cannot be read; returns the commit.
     resolve: Callable[[str, str], str]
+    namesakes: FindNamesakes = nothing  # what has an endpoint's names already
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     placement, warnings = _check_fit(setting, spec)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
+        _check_names_free(setting, spec, record)
         _check_repository(setting, spec)
         lines = tuple(preview(spec, placement, world.clock.now()))
         return Plan(spec, record, _changes(None, spec), warnings, lines)
@@ -81,7 +85,11 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     A new endpoint is deployed. Of an existing one the policy's fields take effect with the
     next tick, and nothing running is touched.
     """
-    planned = plan(world, setting, document)
+    try:
+        planned = plan(world, setting, document)
+    except LeftoverError:
+        _remove_first(world, document)
+        raise
     now = world.clock.now()
     if planned.record is None:
         status = EndpointStatus(
@@ -126,6 +134,21 @@ def _check_removed(world: World, record: EndpointRecord | None) -> None:
             [f"name: what is left of the failed {status.name!r} is being removed; apply it again "
              "in some minutes"]
         )  # fmt: skip
+
+
+def _check_names_free(setting: Setting, spec: EndpointSpec, record: EndpointRecord | None) -> None:
+    found = setting.namesakes(spec.name)
+    if record is None:
+        check_free(setting.prefix, found)
+    else:
+        check_failed(setting.prefix, spec.name, found)
+
+
+def _remove_first(world: World, document: Any) -> None:
+    """What a failure left behind goes now; applying again finds the way free."""
+    record = world.store.load(parse_spec(document).name)
+    if record is not None and record.status.phase is Phase.FAILED:
+        remove_leftovers(world, record, world.clock.now())
 
 
 def _check_names(prefix: str, spec: EndpointSpec) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..aws.namesakes import Namesakes
 from ..control import apply as applying
 from ..control import orders
 from ..control.world import UnknownEndpointError
@@ -81,7 +82,13 @@ def accept(event: Any) -> dict[str, Any]:
 @cache
 def _setting() -> applying.Setting:
     env = settings()
-    return applying.Setting(env.stack_name, env.default_time_zone, env.region, resolve_commit)
+    return applying.Setting(
+        env.stack_name,
+        env.default_time_zone,
+        env.region,
+        resolve_commit,
+        Namesakes(env.stack_name).all,
+    )
 
 
 def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
