@@ -169,11 +169,16 @@ def delete(
             "--discard-requests", help="Even if requests wait, or lie in its dead-letter queue."
         ),
     ] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Its staged weights too, if no other one has them.")
+    ] = False,
 ) -> None:
-    """Removes an endpoint, its queue and all that bills; staged weights stay."""
+    """Removes an endpoint, its queue and all that bills; staged weights stay, but for --weights."""
     if not yes:
-        typer.confirm(f"Remove {endpoint}?", abort=True)
-    _order(context.obj, "delete", endpoint, discard_requests=discard_requests)
+        typer.confirm(f"Remove {endpoint}{' and its weights' if weights else ''}?", abort=True)
+    # A stack that does not know of weights yet is not asked about them.
+    more = {"discard_weights": True} if weights else {}
+    _order(context.obj, "delete", endpoint, discard_requests=discard_requests, **more)
 
 
 @app.command()

@@ -57,6 +57,7 @@ class Delete(_Command):
     command: Literal["delete"]
     endpoint: Text
     discard_requests: bool = False
+    discard_weights: bool = False
 
 
 _COMMANDS: TypeAdapter[Apply | Get | Order | HoldOrder | Delete] = TypeAdapter(
@@ -116,7 +117,9 @@ def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, A
             command.author,
         )
     elif isinstance(command, Delete):
-        status = orders.delete(world(), command.endpoint, command.discard_requests)
+        status = orders.delete(
+            world(), command.endpoint, command.discard_requests, command.discard_weights
+        )
     else:
         order: Callable[..., EndpointStatus] = getattr(orders, command.command)
         status = order(world(), command.endpoint, command.author)
