@@ -50,7 +50,7 @@ CASES = {
     # name: (in whose execution, the call in whose middle it ends)
     "find-queue": (RETIRE, call("sqs:GetQueueUrl", '"autoscaler-find-queue"')),
     "close-queue": (RETIRE, call("sqs:SetQueueAttributes", "autoscaler-close-queue")),
-    "start-removal": (RETIRE, call("states:StartExecution", "remove-capacity")),
+    "begin-removal": (RETIRE, rest("POST", "autoscaler-check-names/invocations")),
     "check-names": (REMOVE, rest("POST", "autoscaler-check-names/invocations")),
     "target": (REMOVE, call("application-autoscaling:DeregisterScalableTarget")),
     "component": (REMOVE, call("sagemaker:DeleteInferenceComponent")),
