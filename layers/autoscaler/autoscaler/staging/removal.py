@@ -13,7 +13,8 @@ def remove_weights(store: WeightStore, prefix: str, still_unused: Callable[[], b
     """Removes passport, files, checkpoints and open uploads below `models/<model>/<commit>/`.
 
     `still_unused` is asked once more when the passport has gone: whoever stages the same commit
-    from then on finds no proof and stages what is missing. Returns how many objects went.
+    from then on finds no proof and stages what is missing. Pointers to the contents stay: they are
+    hints, which staging looks behind. Returns how many objects went.
     """
     if not prefix.startswith("models/") or prefix.count("/") != 3 or not prefix.endswith("/"):
         raise ValueError(f"{prefix!r} is not the prefix of one commit of a model")
