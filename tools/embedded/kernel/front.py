@@ -69,6 +69,8 @@ class Front:
         self._services: dict[str, Service] = {}
         self._answers: dict[str, tuple[threading.Event, list[dict[str, Any]]]] = {}
         self.faults = Faults(account.clock)
+        # What a test wants to see, or to do, just before a request is answered.
+        self.on_request: list[Callable[[str, Request], None]] = []
         with _bound(port) as place:
             self._server = make_server(
                 "127.0.0.1",
@@ -129,6 +131,8 @@ class Front:
             return self._control(Request(environ))(environ, start)
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         name = scope[1] if scope else ""
+        if self.on_request:
+            self._show(name, environ)
         if self.faults.armed:
             request = Request(environ)
             # Read once: whoever answers in the end would wait for it on the socket for ever.
@@ -140,6 +144,13 @@ class Front:
         if service is not None:
             return service.handle(Request(environ))(environ, start)
         return self._by_moto(name, environ, start)
+
+    def _show(self, name: str, environ: dict[str, Any]) -> None:
+        request = Request(environ)
+        body = request.get_data()
+        for listener in tuple(self.on_request):
+            listener(name, request)
+        environ["wsgi.input"] = io.BytesIO(body)  # it can be read but once
 
     def _by_moto(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """moto's answer; for what moto does not have, an error as an SDK reads it."""

@@ -292,3 +292,32 @@ def _(event: events.PricesStale) -> Sentence:
         f"`pricing:GetProducts` may be denied ({event.why})."
     )
     return Sentence(f"The prices of {event.region} could not be read", body)
+
+
+@told.register
+def _(event: events.OrphansFound) -> Sentence:
+    many = counted(len(event.lines), "resource")
+    unknown = f"; the price of {event.unpriced} is not known" if event.unpriced else ""
+    body = (
+        f"{many} of no endpoint, for {usd(event.usd_per_hour)} an hour and at most "
+        f"{usd(event.usd_so_far)} until now{unknown}. `autoscaler sweep` shows them; what is "
+        "marked deletable goes when two sweeps have seen it."
+    )
+    facts = tuple(_orphan(line) for line in event.lines[:_REPORT_LINES])
+    rest = len(event.lines) - len(facts)
+    more: tuple[Fact, ...] = ((f"{rest} others", "see `autoscaler sweep`"),) if rest else ()
+    return Sentence("Something in the account belongs to no endpoint", body, facts + more)
+
+
+def _orphan(line: events.OrphanLine) -> Fact:
+    machines = ", ".join(f"{count} × {kind}" for kind, count in line.instances.items())
+    hourly = "price not known" if line.usd_per_hour is None else f"{usd(line.usd_per_hour)} an hour"
+    price = f", {hourly}" if machines else ""
+    since = f", since {at_utc(line.since)}" if line.since else ""
+    return (f"{line.kind} {line.name}", f"{machines or 'no instances'}{price}{since}")
+
+
+@told.register
+def _(event: events.OrphanRemoved) -> Sentence:
+    body = "It belonged to no endpoint, was marked deletable, and two sweeps had seen it."
+    return Sentence(f"The sweep removed the {event.kind} {event.name}", body)

@@ -181,6 +181,7 @@ class EndpointStatus(Stored):
     last_awake_at: AwareDatetime | None = None
     hold: Hold | None = None
     discard_requests: bool = False  # its retirement need not wait for the last of its requests
+    discard_weights: bool = False  # its staged weights go with it, unless another one has them
     cold_starts: tuple[ColdStart, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     episode: Episode = Episode()  # the idle time or the wait that is under way

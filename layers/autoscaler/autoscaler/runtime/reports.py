@@ -17,7 +17,9 @@ from ..aws.clock import SystemClock
 from ..aws.events import BusAnnouncer
 from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
+from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
+from ..control.sweeping import remark
 from ..endpoints.queues import ALARMS_PER_ENDPOINT
 from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from ..ledger.controller import ControllerUsage
@@ -90,6 +92,7 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         prices=store.prices().usd_per_hour,
         priced=store.prices().sentence(),
         usage=_own_usage(env, store, period, clock.now()),
+        remarks=[said] if (said := remark(TableMemory(env.table_name).load())) else [],
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]
