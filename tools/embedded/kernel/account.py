@@ -31,6 +31,7 @@ class Account:
 
     account_id = ACCOUNT_ID
     region = DEFAULT_REGION
+    credentials = _CREDENTIALS  # of whoever owns the account; roles have others
 
     def __init__(
         self,

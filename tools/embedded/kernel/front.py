@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import ControlError, Faults, fault_of
+from tools.embedded.kernel.traffic import Traffic
 from tools.embedded.types import Fault, FaultTaker, Service
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class _Handler(MotoRequestHandler):
         except ConnectionError:
             self.close_connection = True  # a killed handler process leaves its connections open
 
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        self.close_connection = True  # else the client of a lost answer waits for its own patience
+
     def log(self, type: str, message: str, *args: Any) -> None:
         """Requests are not logged: callers see their own errors."""
 
@@ -68,6 +72,7 @@ class Front:
         self._services: dict[str, Service] = {}
         self._answers: dict[str, tuple[threading.Event, list[dict[str, Any]]]] = {}
         self.faults = Faults(account.clock)
+        self.traffic = Traffic(account.credentials)
         with _bound(port) as place:
             self._server = make_server(
                 "127.0.0.1",
@@ -127,7 +132,9 @@ class Front:
         if environ["PATH_INFO"].startswith(_CONTROL):
             return self._control(Request(environ))(environ, start)
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        name = scope[1] if scope else ""
+        return self.traffic.carry(scope[1] if scope else "", environ, start, self._route)
+
+    def _route(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if self.faults.armed:
             request = Request(environ)
             failed = self.faults.answer(name, request)

@@ -25,6 +25,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tools.embedded.kernel import state_errors
 from tools.embedded.types import Clock
 
 _SERVICES = {
@@ -93,6 +94,7 @@ def _mend() -> None:
     state_task_service.camel_to_snake_case = _snake
     state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = _NAP_SECONDS
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_ERROR_NAMES)
+    state_errors.install()
     jsonata._eval_jsonata = evaluate
     for name in _FUNCTIONS:
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..aws.clients import client
+from ..aws.troubles import by_class
 from ..aws.weights import S3WeightStore
 from ..catalog.models import ModelFacts, facts_from_config, known_model
 from ..endpoints.names import ResourceNames
@@ -34,6 +35,7 @@ class Deploy(BaseModel):
     passport_key: str | None = None
 
 
+@by_class
 def answer_deployment(event: Any) -> dict[str, Any]:
     """`{current: False}` when overtaken; else `{current, staging}` or `{current, requests}`.
 

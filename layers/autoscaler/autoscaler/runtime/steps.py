@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ..aws.troubles import by_class
 from ..control.progress import (
     record_asleep,
     record_awake,
@@ -64,6 +65,7 @@ class SilentModelError(RuntimeError):
     """The model took the probe and said nothing."""
 
 
+@by_class
 def answer_wake(event: Any) -> dict[str, Any]:
     """`{current, copies, min_copies, max_copies}` for `wake_endpoint`."""
     step = Wake.model_validate(event)
@@ -76,12 +78,14 @@ def answer_wake(event: Any) -> dict[str, Any]:
     }
 
 
+@by_class
 def answer_sleep(event: Any) -> dict[str, Any]:
     """`{current}`: whether `sleep_endpoint` may go on."""
     step = Sleep.model_validate(event)
     return {"current": may_sleep(world(), step.endpoint, step.generation)}
 
 
+@by_class
 def answer_probe(event: Any) -> dict[str, Any]:
     """`{output_tokens}`; raises what the model raised, or SilentModelError."""
     step = Probe.model_validate(event)
@@ -91,6 +95,7 @@ def answer_probe(event: Any) -> dict[str, Any]:
     return {"output_tokens": answer.output_tokens}
 
 
+@by_class
 def answer_record(event: Any) -> dict[str, Any]:
     """`{current}`: whether the step was of the newest wish and is stored."""
     step = _RECORDS.validate_python(event)
