@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import ControlError, Faults, fault_of
+from tools.embedded.kernel.states import OWN_KEY
 from tools.embedded.kernel.traffic import Traffic
 from tools.embedded.types import Fault, FaultTaker, Service
 
@@ -72,7 +73,7 @@ class Front:
         self._services: dict[str, Service] = {}
         self._answers: dict[str, tuple[threading.Event, list[dict[str, Any]]]] = {}
         self.faults = Faults(account.clock)
-        self.traffic = Traffic(account.credentials)
+        self.traffic = Traffic(frozenset({account.credentials, OWN_KEY}))
         with _bound(port) as place:
             self._server = make_server(
                 "127.0.0.1",

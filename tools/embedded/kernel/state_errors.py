@@ -19,7 +19,6 @@ _OLDER = {
     "dynamodb": ("DynamoDB", "AmazonDynamoDBException", "dynamodb"),
     "states": ("StepFunctions", "AWSStepFunctionsException", "stepfunctions"),
 }
-_PASSING = frozenset({"ThrottlingException", "InternalFailure", "ServiceUnavailable"})
 
 
 def install() -> None:
@@ -104,22 +103,10 @@ def _failure(task: Any, env: Any, name: str, cause: str) -> Any:
 
 
 def _patient(before: Any) -> Any:
-    """Waits for a nested execution through passing trouble: Step Functions does its own waiting,
-    and a throttle there is no failure of the state."""
+    """Step Functions does its own waiting for a nested execution, by its own right and patience:
+    it is no call of the machine's role, and nothing that happens to it fails the state."""
 
-    def build(task: Any, *args: Any, **kwargs: Any) -> Any:
-        look = before(task, *args, **kwargs)
-
-        def resolver() -> Any:
-            try:
-                return look()
-            except BotoCoreError:
-                return None
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _PASSING:
-                    return None
-                raise
-
-        return resolver
+    def build(task: Any, **kwargs: Any) -> Any:
+        return before(task, **{**kwargs, "state_credentials": None})
 
     return build

@@ -42,7 +42,8 @@ _ERROR_NAMES = {
     "cloudwatch": "CloudWatch",
 }
 _NAP_SECONDS = 0.05
-_ACCOUNT = {"aws_access_key_id": "states", "aws_secret_access_key": "states"}
+OWN_KEY = "states"  # Step Functions itself, where no role of a machine is at work
+_ACCOUNT = {"aws_access_key_id": OWN_KEY, "aws_secret_access_key": OWN_KEY}
 _CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
