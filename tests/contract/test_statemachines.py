@@ -187,6 +187,7 @@ def test_capacity_is_removed_from_what_depends_to_what_is_depended_on() -> None:
     assert definition["StartAt"] == "Begin"
     assert [one for one in operations if not one.startswith("describe")] == [
         "deregisterScalableTarget",
+        "deleteAlarms",
         "deleteInferenceComponent",
         "deleteEndpoint",
         "deleteEndpointConfig",

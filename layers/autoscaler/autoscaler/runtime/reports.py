@@ -19,6 +19,7 @@ from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
 from ..aws.table import TableStore
 from ..catalog.prices import usd_per_hour
+from ..endpoints import bursts
 from ..endpoints.queues import ALARMS_PER_ENDPOINT
 from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from ..ledger.controller import ControllerUsage
@@ -68,7 +69,9 @@ def _own_usage(
     return ControllerUsage(
         **asdict(metrics.read(period.start, until)),
         alarms=Decimal(env.stack_alarms + ALARMS_PER_ENDPOINT * endpoints),
-        high_resolution_alarms=Decimal(TRACKING_ALARMS_PER_ENDPOINT * endpoints),
+        high_resolution_alarms=Decimal(
+            (TRACKING_ALARMS_PER_ENDPOINT + bursts.ALARMS_PER_ENDPOINT) * endpoints
+        ),
     )
 
 
