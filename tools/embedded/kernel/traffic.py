@@ -6,7 +6,7 @@ import io
 import re
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,7 @@ class Call:
 
     operation: str  # like states:StartExecution
     by_role: bool  # else by whoever owns the account
+    caller: str  # the access key
     body: bytes
     began: float
     ended: float
@@ -46,7 +47,8 @@ class Traffic:
         self._owners = owners  # access keys of the account itself
         self._lock = threading.Lock()
         self.on_call: list[Callable[[Call], None]] = []
-        self.counts: Counter[str] = Counter()  # calls by roles while somebody watched
+        # Calls by roles while somebody counted, by operation, of each access key.
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.counting = False
         self.latency_seconds = 0.0  # of the wall, added to every call of a role
         self.disorder: Disorder | None = None
@@ -67,8 +69,9 @@ class Traffic:
         request = Request(environ)
         operation = f"{service}:{operation_of(request)}"
         _rewind(environ, body)
-        caller = _CALLER.search(environ.get("HTTP_AUTHORIZATION", ""))
-        by_role = caller is not None and caller[1] not in self._owners
+        signed = _CALLER.search(environ.get("HTTP_AUTHORIZATION", ""))
+        caller = signed[1] if signed else ""
+        by_role = bool(caller) and caller not in self._owners
         began, trouble = time.monotonic(), None
         try:
             if not by_role:
@@ -77,7 +80,7 @@ class Traffic:
             trouble = self.disorder.strike(service, operation) if self.disorder else None
             return self._answered(service, environ, start, route, trouble)
         finally:
-            call = Call(operation, by_role, body, began, time.monotonic(), trouble)
+            call = Call(operation, by_role, caller, body, began, time.monotonic(), trouble)
             self._told(call)
 
     def _answered(
@@ -102,7 +105,7 @@ class Traffic:
     def _told(self, call: Call) -> None:
         if call.by_role and self.counting:
             with self._lock:
-                self.counts[call.operation] += 1
+                self.counts[call.caller][call.operation] += 1
         for hear in self.on_call:
             hear(call)
 
