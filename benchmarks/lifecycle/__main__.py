@@ -7,6 +7,7 @@ where simulated time is measured; where the wall is, the account keeps the wall'
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -44,6 +45,9 @@ def main() -> None:
     arguments.add_argument("--disturbed", type=int, default=6, help="endpoints under disorder")
     arguments.add_argument("--seed", type=int, default=SEED, help="of the disorder")
     given = arguments.parse_args()
+    logging.getLogger("moto").setLevel(
+        logging.CRITICAL + 1
+    )  # it logs every error it was told to make
     figures = [
         figure
         for name, part in parts.items()

@@ -18,6 +18,7 @@ from tools.embedded.kernel.traffic import Call
 
 PATIENCE_SECONDS = 20.0
 START = "states:StartExecution"
+STEPS = ("autoscaler-plan-wake", "autoscaler-record-phase")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Samples:
 
 class Wakes:
     """Sleeping endpoints with their queues and mappings, and nothing in SageMaker: what is measured
-    is over before anybody looks there."""
+    is over before anybody looks there. The executions find none of the functions that would write
+    to the table, and end."""
 
     def __init__(self, stack: Stack, endpoints: int) -> None:
         self._stack = stack
@@ -41,6 +43,8 @@ class Wakes:
         self._heard: dict[str, threading.Event] = {}
         self._at: dict[str, float] = {}
         stack.account.front.traffic.on_call.append(self._hear)
+        for step in STEPS:
+            stack.account.runtime.undefine(step)
         for name in self._names:
             self._prepare(name)
 
