@@ -31,6 +31,7 @@ class Account:
 
     account_id = ACCOUNT_ID
     region = DEFAULT_REGION
+    credentials = _CREDENTIALS  # of whoever owns the account; roles have others
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Account:
 
     def _start(self, port: int) -> None:
         # Imported only now: moto's modules must see the account's time.
-        from tools.embedded.kernel import bucket_policies, lambda_api, states, table_locks
+        from tools.embedded.kernel import bucket_policies, lambda_api, states, transactions
         from tools.embedded.kernel.engine import Engine
         from tools.embedded.kernel.front import Front
         from tools.embedded.kernel.runtime import Runtime
@@ -63,7 +64,7 @@ class Account:
         states.install(self.clock, self.endpoint_url)
         lambda_api.install(self.runtime)
         bucket_policies.install()
-        table_locks.install()
+        transactions.install()
         self.pump = Pump(self)
         self.runtime.on_log_line.append(self.pump.ingest_log_line)
         self.runtime.on_invocation.append(self.pump.function_invoked)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
+from ..ports import SignalError
 from .metering import asked, instances_for, metered
 from .observe import NO_LOAD, history, observe
 from .progress import with_current
@@ -37,6 +38,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
             return False
         now = world.clock.now()
         load = world.load.read([name], now).get(name, NO_LOAD)
+        if load.trouble:  # a size that was guessed would be paid for
+            raise SignalError(f"{name}: {load.trouble}")
         seen = observe(record, load, world.scaler.look(name), now)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)

@@ -73,6 +73,14 @@ class ResourceNames:
         return f"{self.base}-no-capacity"
 
     @property
+    def burst_policy(self) -> str:
+        return f"{self.component}-burst"
+
+    @property
+    def burst_alarm(self) -> str:
+        return f"{self.base}-burst"
+
+    @property
     def scaling_policy(self) -> str:
         return f"{self.component}-concurrency"
 

@@ -16,6 +16,7 @@ from ..catalog.prices import PriceBook, bundled
 from ..policy.types import Bounds
 from ..spec import EndpointSpec, Engine, Source
 from .acceptance import cautions
+from .bursts import burst_alarm, put_burst_policy
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
@@ -40,6 +41,8 @@ class Deployment:
     component: Request
     scalable_target: Request
     scaling_policy: Request
+    burst_policy: Request
+    burst_alarm: Request
     instance_type: str  # the preferred one
     accelerators_per_copy: int
     copies_per_instance: int  # of the listed type that holds the fewest
@@ -79,6 +82,8 @@ def deployment(
         component=create_inference_component(spec, names, placement, seconds, labels),
         scalable_target=register_scalable_target(names, Bounds(1, spec.highest_max_copies)),
         scaling_policy=put_scaling_policy(spec, names),
+        burst_policy=put_burst_policy(spec, names),
+        burst_alarm=burst_alarm(spec, names),
         instance_type=spec.instances.types[0],
         accelerators_per_copy=placement.accelerators_per_copy,
         copies_per_instance=placement.copies_per_instance,

@@ -23,7 +23,7 @@ Request = dict[str, Any]
 def register_scalable_target(names: ResourceNames, bounds: Bounds) -> Request:
     """Creates the target, or moves its bounds: the API is the same."""
     return {
-        **_target(names),
+        **target_of(names),
         "MinCapacity": bounds.min_copies,
         "MaxCapacity": bounds.max_copies,
     }
@@ -33,7 +33,7 @@ def put_scaling_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
     """High-resolution (10 s) target tracking on concurrent requests per copy."""
     return {
         "PolicyName": names.scaling_policy,
-        **_target(names),
+        **target_of(names),
         "PolicyType": "TargetTrackingScaling",
         "TargetTrackingScalingPolicyConfiguration": {
             "TargetValue": spec.target_concurrency,
@@ -50,7 +50,8 @@ def update_copies(names: ResourceNames, copies: int) -> Request:
     }
 
 
-def _target(names: ResourceNames) -> Request:
+def target_of(names: ResourceNames) -> Request:
+    """What is scaled: the copies of an endpoint's inference component."""
     return {
         "ServiceNamespace": NAMESPACE,
         "ResourceId": names.scalable_resource,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
@@ -53,6 +54,7 @@ class Deploy(BaseModel):
     pinned: Pinned | None = None
 
 
+@by_class
 def answer_deployment(event: Any) -> dict[str, Any]:
     """`{current: False}` when overtaken; else what was asked for: `{current, source, staging}`,
     `{current, source, requests}` with the shape that they make, or `{current, configs, models}`.

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ..aws.namesakes import Namesakes
+from ..aws.troubles import by_class
 from ..control.namesakes import foreign_kinds
 from ..control.sweep import Kind
 from ..endpoints.tags import is_ours
@@ -23,6 +24,7 @@ class Names(BaseModel):
     models: list[str] = []
 
 
+@by_class
 def answer_names(event: Any) -> dict[str, Any]:
     """`{foreign, configs, models}`: the kinds of what is there and is not the stack's, and of the
     configs and models those that are its own, or not there."""

@@ -20,6 +20,7 @@ from ..aws.reports import S3Reports
 from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
 from ..control.sweeping import remark
+from ..endpoints import bursts
 from ..endpoints.queues import ALARMS_PER_ENDPOINT
 from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from ..ledger.controller import ControllerUsage
@@ -69,7 +70,9 @@ def _own_usage(
     return ControllerUsage(
         **asdict(metrics.read(period.start, until)),
         alarms=Decimal(env.stack_alarms + ALARMS_PER_ENDPOINT * endpoints),
-        high_resolution_alarms=Decimal(TRACKING_ALARMS_PER_ENDPOINT * endpoints),
+        high_resolution_alarms=Decimal(
+            (TRACKING_ALARMS_PER_ENDPOINT + bursts.ALARMS_PER_ENDPOINT) * endpoints
+        ),
     )
 
 

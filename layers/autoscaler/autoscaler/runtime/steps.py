@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
 from ..control.progress import (
     record_asleep,
@@ -85,6 +86,7 @@ class SilentModelError(RuntimeError):
     """The model took the probe and said nothing."""
 
 
+@by_class
 def answer_wake(event: Any) -> dict[str, Any]:
     """`{current, copies, reshape, min_copies, max_copies}` for `wake_endpoint`."""
     step = Wake.model_validate(event)
@@ -98,12 +100,14 @@ def answer_wake(event: Any) -> dict[str, Any]:
     }
 
 
+@by_class
 def answer_sleep(event: Any) -> dict[str, Any]:
     """`{current}`: whether `sleep_endpoint` may go on."""
     step = Sleep.model_validate(event)
     return {"current": may_sleep(world(), step.endpoint, step.generation)}
 
 
+@by_class
 def answer_start(event: Any) -> dict[str, Any]:
     """`{verdict, Error, Cause}` for whoever waits for a copy; verdict as in control.start."""
     step, env = Start.model_validate(event), settings()
@@ -117,6 +121,7 @@ def answer_start(event: Any) -> dict[str, Any]:
     return {"verdict": look.verdict, "Error": look.error, "Cause": look.cause}
 
 
+@by_class
 def answer_probe(event: Any) -> dict[str, Any]:
     """`{output_tokens}`; raises what the model raised, or SilentModelError."""
     step = Probe.model_validate(event)
@@ -126,6 +131,7 @@ def answer_probe(event: Any) -> dict[str, Any]:
     return {"output_tokens": answer.output_tokens}
 
 
+@by_class
 def answer_record(event: Any) -> dict[str, Any]:
     """`{current}`: whether the step was of the newest wish and is stored."""
     step = _RECORDS.validate_python(event)
