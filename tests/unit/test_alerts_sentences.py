@@ -43,6 +43,11 @@ SENTENCES = {
         "Try 2 on ml.g6e.xlarge brought no answer: No capacity. Its requests wait. "
         "The next try is at 24 Nov 12:04 UTC.",
     ),
+    "PhaseStuck": (
+        "llama is stuck in SLEEPING",
+        "For 30 min, longer than that may take. 1 instance billed meanwhile. It is tried on; "
+        "`autoscaler get llama` and its execution in Step Functions say where it stands.",
+    ),
     "EndpointUpdated": (
         "llama is updated",
         "Its changed file is in place after 6 min 52 s, copy by copy.",

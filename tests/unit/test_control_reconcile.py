@@ -110,7 +110,7 @@ def test_instances_found_while_asleep_are_put_to_zero_and_billed(world) -> None:
 @pytest.mark.parametrize("phase", [Phase.AWAKE, Phase.ASLEEP, Phase.WAKING, Phase.SLEEPING])
 def test_an_endpoint_deleted_from_outside_is_said_to_have_failed(world, phase) -> None:
     old = world.clock.now() - timedelta(hours=1)
-    put(world, awake(NAME, phase=phase, observed_at=old))
+    put(world, awake(NAME, phase=phase, observed_at=old, phase_since=world.clock.now()))
     if phase in FLOWS:
         world.flows.start(FLOWS[phase], NAME, 1)
     world.scaler.capacities[NAME] = Capacity(exists=False)

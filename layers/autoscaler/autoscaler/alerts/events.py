@@ -190,6 +190,20 @@ class SleepStuck(Event):
         return Severity.CRITICAL
 
 
+class PhaseStuck(Event):
+    """It stays in a phase for longer than its flow may take."""
+
+    salient = ("phase", "generation")
+
+    phase: Phase
+    since_seconds: Seconds
+    instances: int
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
 class RequestAnswered(Event):
     """For the sender of one request; people do not read these."""
 

@@ -207,6 +207,17 @@ def _(event: events.SleepStuck) -> Sentence:
 
 
 @told.register
+def _(event: events.PhaseStuck) -> Sentence:
+    billed = f" {counted(event.instances, 'instance')} billed meanwhile." if event.instances else ""
+    body = (
+        f"For {spoken(event.since_seconds)}, longer than that may take.{billed} It is tried on; "
+        f"`autoscaler get {event.endpoint}` and its execution in Step Functions say where it "
+        "stands."
+    )
+    return Sentence(f"{event.endpoint} is stuck in {event.phase}", body)
+
+
+@told.register
 def _(event: events.RequestAnswered) -> Sentence:
     body = f"Request {event.request_id} waited {spoken(event.waited_seconds)}: {event.result_uri}"
     return Sentence(f"{event.endpoint} answered a request", body)

@@ -24,6 +24,7 @@ from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, learned
 from .reasons import keep_reasons
+from .stuck import is_stuck
 from .tend import remove_leftovers, tend_flow
 from .updating import start_update
 from .world import World
@@ -48,6 +49,7 @@ class Outcome:
     endpoints: int = 0
     conflicts: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
 
 
 class LeftError(RuntimeError):
@@ -65,7 +67,8 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     """
     until, now = time.monotonic() + patience_seconds, world.clock.now()
     records = sorted(world.store.load_all(), key=_urgency)
-    outcome = Outcome(endpoints=len(records))
+    stuck = [r.status.name for r in records if is_stuck(r.status, now)]
+    outcome = Outcome(endpoints=len(records), stuck=stuck)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,

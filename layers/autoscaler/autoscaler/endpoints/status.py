@@ -193,6 +193,7 @@ class EndpointStatus(Stored):
     delay_told: str = ""  # the day and the reason why a wake waits that were announced last
     missing_since: AwareDatetime | None = None  # a signal does not come since then
     missing_told: bool = False
+    stuck_told: str = ""  # the stay in a phase that was announced as too long
     budget_told: str = ""  # the month and the percentage that were announced last
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
     spent_usd: Decimal = Decimal(0)  # closed segments of that month

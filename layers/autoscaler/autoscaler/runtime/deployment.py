@@ -156,6 +156,8 @@ def _reshaping(spec: EndpointSpec, shape: Shape, made: Deployment) -> dict[str, 
         "source": spec.model.source.value,
         "scalable_target": made.scalable_target,
         "scaling_policy": made.scaling_policy,
+        "burst_policy": made.burst_policy,
+        "burst_alarm": made.burst_alarm,
         "shape": shape.model_dump(),
         "copies_per_instance": made.copies_per_instance,
     }
