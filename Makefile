@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit bench-staging bench-policy format lock clean
+.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench-staging: $(BENCH_VENV)/.ready ## how fast weights move, against the usual 
 
 bench-policy: setup ## the policy against others on recorded traffic (TRACES=folder or glob; some minutes)
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.policy $(TRACES) $(if $(PAGE),--page $(PAGE))
+
+bench-lifecycle: setup ## wakes, sleeps, a thousand endpoints, a fifth of all calls failing (some minutes)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.lifecycle $(if $(ONLY),--only $(ONLY))
 
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)

@@ -43,9 +43,26 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
     e.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     e.HoldEnded(**WHO, author=None),
+    e.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
     e.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
     e.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
     e.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),
+    e.OrphansFound(
+        at=AT,
+        usd_per_hour=Decimal("1.861"),
+        usd_so_far=Decimal("93.05"),
+        unpriced=1,
+        lines=(
+            e.OrphanLine(
+                kind="endpoint",
+                name="prod-lost",
+                instances={"ml.g6e.xlarge": 1},
+                since=AT,
+                usd_per_hour=Decimal("1.861"),
+            ),
+        ),
+    ),
+    e.OrphanRemoved(endpoint="lost", at=AT, kind="endpoint", name="prod-lost"),
     e.ReportWritten(
         at=AT,
         uri="s3://reports/reports/day/2026-11-23/costs.html",

@@ -6,7 +6,7 @@ flows can be tested without AWS; tests/contract runs the same checks over these 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -138,10 +138,18 @@ class MemoryLoad:
     refused: dict[str, int] = field(default_factory=dict)
 
     def read(
-        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind] | None = None
+        self,
+        names: Sequence[str],
+        now: datetime,
+        kinds: Mapping[str, Kind] | None = None,
+        resting: Collection[str] = (),
     ) -> Mapping[str, Load]:
         quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
-        return {name: self.loads.get(name, quiet) for name in names}
+        found = {name: self.loads.get(name, quiet) for name in names}
+        return {
+            name: Load(load.backlog, None, trouble=load.trouble) if name in resting else load
+            for name, load in found.items()
+        }
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0

@@ -28,9 +28,9 @@ def at_most(what: str, found: float, asked: float, form: str) -> Figure:
     return Figure(what, form.format(found), f"{form.format(asked)} or less", found <= asked)
 
 
-def show(figures: Sequence[Figure], cores: int | None) -> bool:
+def show(figures: Sequence[Figure], cores: int | None, what: str = "Staging, on loopback") -> bool:
     """Prints them, with a mark at what misses; returns whether nothing does."""
-    table = Table(title=f"Staging, on loopback, {cores} cores", title_justify="left")
+    table = Table(title=f"{what}, {cores} cores", title_justify="left")
     for heading in ("what", "measured", "asked", ""):
         table.add_column(heading)
     for figure in figures:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from autoscaler.aws.table import TableStore
 from tests.embedded.inventory import inventory
 from tests.samples import document
 from tools.embedded.kernel.account import Account
@@ -99,6 +100,11 @@ class Stack:
         """The ids of what reads an endpoint's queue."""
         found = self.account.boto("lambda").list_event_source_mappings()["EventSourceMappings"]
         return [m["UUID"] for m in found if m["EventSourceArn"].endswith(f":autoscaler-{name}")]
+
+    def store(self) -> TableStore:
+        """The stack's table, with the rights of whoever owns the account."""
+        (table,) = self.account.boto("dynamodb").list_tables()["TableNames"]
+        return TableStore(table, self.account.boto("dynamodb"))
 
     def instances(self) -> int:
         billed = self.account.sagemaker.billed()

@@ -25,6 +25,7 @@ REPLAYED = {
     "notify": "notify",
     "report": "report-costs",
     "refresh_prices": "refresh-prices",
+    "sweep": "sweep-account",
 }
 # Its address belongs to CloudFormation; test_lifecycle deletes a stack with a live one.
 NOT_REPLAYED = {"stack_deleted"}
@@ -81,6 +82,11 @@ def test_the_sample_alert_reaches_slack(stack: Stack) -> None:
 
 def test_the_sample_order_writes_a_report(stack: Stack) -> None:
     assert set(replay(stack, "report")["uris"]) == {"html", "csv", "json"}
+
+
+def test_the_sample_sweep_finds_nothing_that_is_nobodys(stack: Stack) -> None:
+    swept = replay(stack, "sweep")
+    assert (swept["orphans"], swept["gaps"], swept["problems"]) == ([], [], [])
 
 
 def test_the_sample_of_a_deletion_has_what_cloudformation_sends() -> None:

@@ -42,7 +42,7 @@ def test_severities() -> None:
     by_name = {event.detail_type: event.severity for event in ONE_OF_EACH}
     critical = {name for name, severity in by_name.items() if severity is Severity.CRITICAL}
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
-    assert critical == {"EndpointFailed", "SleepStuck"}
+    assert critical == {"EndpointFailed", "OrphansFound", "PhaseStuck", "SleepStuck"}
     waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed"}
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",

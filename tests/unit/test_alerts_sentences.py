@@ -13,7 +13,7 @@ from autoscaler.alerts.sentences import BECAUSE, message_of
 from autoscaler.alerts.slack import payload
 from autoscaler.alerts.wording import share_of, spoken, usd
 from autoscaler.endpoints.status import Cause
-from tests.alerts_events import ONE_OF_EACH, WHO
+from tests.alerts_events import AT, ONE_OF_EACH, WHO
 from tools.receiver import validated
 
 SENTENCES = {
@@ -42,6 +42,11 @@ SENTENCES = {
         "llama could not be woken",
         "Try 2 on ml.g6e.xlarge brought no answer: No capacity. Its requests wait. "
         "The next try is at 24 Nov 12:04 UTC.",
+    ),
+    "PhaseStuck": (
+        "llama is stuck in SLEEPING",
+        "For 30 min, longer than that may take. 1 instance billed meanwhile. It is tried on; "
+        "`autoscaler get llama` and its execution in Step Functions say where it stands.",
     ),
     "EndpointUpdated": (
         "llama is updated",
@@ -98,6 +103,16 @@ SENTENCES = {
         "Costs are reckoned with the bundled table's until it can be read again; "
         "`pricing:GetProducts` may be denied (AccessDenied: no).",
     ),
+    "OrphansFound": (
+        "Something in the account belongs to no endpoint",
+        "1 resource of no endpoint, for $1.86 an hour and at most $93.05 until now; the price of "
+        "1 is not known. `autoscaler sweep` shows them; what is marked deletable goes when two "
+        "sweeps have seen it.",
+    ),
+    "OrphanRemoved": (
+        "The sweep removed the endpoint prod-lost",
+        "It belonged to no endpoint, was marked deletable, and two sweeps had seen it.",
+    ),
     "ReportWritten": (
         "Cost of 23 November 2026: $12.35",
         "Always on would have cost $60.00: $47.65 (79 %) saved. All figures are estimated. "
@@ -152,6 +167,16 @@ def test_a_report_of_many_endpoints_names_the_dearest_and_sums_the_rest() -> Non
     facts = message_of(report(lines=lines)).facts
     assert facts[0] == ("e13", "$13.00, saved not known; 0 wakes, 0 requests")
     assert facts[-1] == ("5 others", "$10.00") and len(facts) == 10
+
+
+def test_orphans_are_named_with_instances_price_and_age_and_the_rest_is_counted() -> None:
+    line = {"kind": "endpoint", "name": "x", "instances": {"ml.g6e.xlarge": 2}, "since": AT}
+    fields = {"at": AT, "usd_per_hour": 0, "usd_so_far": 0, "unpriced": 12, "lines": [line] * 12}
+    message = message_of(EVENTS["OrphansFound"].model_validate(fields))
+    dear = ("endpoint x", "2 × ml.g6e.xlarge, price not known, since 24 Nov 12:00 UTC")
+    assert message.facts[0] == dear
+    assert message.facts[-1] == ("3 others", "see `autoscaler sweep`")
+    assert message.severity == "critical", "instances of nobody are billed"
 
 
 @pytest.mark.parametrize(

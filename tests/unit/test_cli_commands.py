@@ -209,6 +209,8 @@ def test_delete_asks_first(stack: Stub) -> None:
     assert stack.run("delete", "llama", stdin="y\n").exit_code == 0
     assert stack.run("delete", "llama", "--yes", "--discard-requests").exit_code == 0
     assert [sent["discard_requests"] for sent in stack.sent] == [False, True]
+    assert stack.run("delete", "llama", "--yes", "--weights").exit_code == 0
+    assert [sent.get("discard_weights") for sent in stack.sent] == [None, None, True]
 
 
 def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:

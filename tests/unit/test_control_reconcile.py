@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from autoscaler.control.metering import running
-from autoscaler.control.reconcile import ReconcileError, reconcile
+from autoscaler.control.reconcile import ReconcileError, _urgency, reconcile
 from autoscaler.control.wishes import FLOWS
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Bounds, Hold, Phase
@@ -110,7 +111,7 @@ def test_instances_found_while_asleep_are_put_to_zero_and_billed(world) -> None:
 @pytest.mark.parametrize("phase", [Phase.AWAKE, Phase.ASLEEP, Phase.WAKING, Phase.SLEEPING])
 def test_an_endpoint_deleted_from_outside_is_said_to_have_failed(world, phase) -> None:
     old = world.clock.now() - timedelta(hours=1)
-    put(world, awake(NAME, phase=phase, observed_at=old))
+    put(world, awake(NAME, phase=phase, observed_at=old, phase_since=world.clock.now()))
     if phase in FLOWS:
         world.flows.start(FLOWS[phase], NAME, 1)
     world.scaler.capacities[NAME] = Capacity(exists=False)
@@ -213,3 +214,44 @@ def test_the_busy_are_left_alone(world) -> None:
         reconcile(world)
     assert world.scaler.calls == []
     assert world.announcer.events == []
+
+
+def test_an_endpoint_whose_queue_cannot_be_read_is_told_and_the_others_are_done(world) -> None:
+    put(world, asleep("busy"))
+    put(world, asleep(NAME))
+    world.load.loads["busy"] = Load(None, None, trouble="its queue could not be read: throttled")
+    world.load.loads[NAME] = Load(backlog=3, concurrency_per_copy=None)
+    with pytest.raises(ReconcileError, match=r"busy.*its queue could not be read: throttled"):
+        reconcile(world)
+    assert status(world).phase is Phase.WAKING
+    assert world.store.records["busy"].status.phase is Phase.ASLEEP
+
+
+def test_when_its_time_is_over_a_tick_begins_no_endpoint_and_says_which_it_left(world) -> None:
+    put(world, asleep(NAME))
+    world.load.loads[NAME] = Load(backlog=3, concurrency_per_copy=None)
+    with pytest.raises(ReconcileError, match=f"{NAME}.*comes first in the next one"):
+        reconcile(world, patience_seconds=-1)
+    assert status(world).phase is Phase.ASLEEP
+    reconcile(world, patience_seconds=60)
+    assert status(world).phase is Phase.WAKING
+
+
+def test_who_was_left_out_longest_comes_first_and_who_rests_comes_last(world) -> None:
+    now = world.clock.now()
+    put(world, asleep("resting", observed_at=now - timedelta(minutes=14)))
+    put(world, awake("seen", observed_at=now - timedelta(minutes=1)))
+    put(world, awake("left", observed_at=now - timedelta(minutes=3)))
+    records = sorted(world.store.load_all(), key=_urgency)
+    assert [record.status.name for record in records] == ["left", "seen", "resting"]
+
+
+def test_endpoints_are_looked_at_several_at_a_time(world) -> None:
+    """Each look waits until two of them are under way: one after the other none would end."""
+    together = threading.Barrier(2, timeout=10)
+    for name in ("a", "b"):
+        put(world, awake(name))
+        world.scaler.settle(name, 1)
+    look = world.scaler.look
+    world.scaler.look = lambda name, *kind: (together.wait(), look(name))[1]
+    assert reconcile(world).endpoints == 2

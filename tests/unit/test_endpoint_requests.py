@@ -33,6 +33,8 @@ CREATES = {
     "component": ("sagemaker", "CreateInferenceComponent"),
     "scalable_target": ("application-autoscaling", "RegisterScalableTarget"),
     "scaling_policy": ("application-autoscaling", "PutScalingPolicy"),
+    "burst_policy": ("application-autoscaling", "PutScalingPolicy"),
+    "burst_alarm": ("cloudwatch", "PutMetricAlarm"),
 }
 R1_ON_P5E = {
     "model": {"id": "deepseek-ai/DeepSeek-R1"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -13,7 +14,9 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from autoscaler.aws.clients import client
+from autoscaler.aws.sweep_memory import TableMemory
 from autoscaler.aws.table import TableStore
+from autoscaler.control.sweeping import Memory
 from autoscaler.runtime import reports as reporting
 from tests.ledger_books import fleet_books
 
@@ -144,3 +147,15 @@ def test_the_controllers_own_usage_of_the_period_is_counted(s3: Any) -> None:
 def test_an_order_that_makes_no_sense_is_refused(s3: Any, order: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         reporting.report(order)
+
+
+def test_what_the_sweep_saw_beyond_the_ledger_stands_in_the_notes(s3: Any) -> None:
+    moment = datetime(2026, 11, 24, 4, tzinfo=UTC)
+    memory = Memory(swept_at=moment, usd_per_hour=Decimal("1.5"), unpriced=1)
+    TableMemory("table").save(memory)
+    assert TableMemory("table").load() == memory
+    written = reporting.report({"period": "day"})
+    key = written["uris"]["json"].removeprefix("s3://reports/")
+    notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
+    assert notes[0].startswith("Not in these figures: instances that belong to no endpoint")
+    assert "at $1.50 an hour; the price of 1 is not known" in notes[0]

@@ -23,6 +23,7 @@ from tools.cli.files import read_documents
 from tools.cli.fit_command import fit
 from tools.cli.local import local
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
+from tools.cli.sweep_command import sweep
 from tools.cli.times import hold_seconds
 
 app = typer.Typer(
@@ -98,6 +99,7 @@ def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None
 app.command()(tells(plan))
 app.command()(tells(fit))
 app.command()(tells(doctor))
+app.command()(tells(sweep))
 
 
 @app.command()
@@ -171,11 +173,16 @@ def delete(
             "--discard-requests", help="Even if requests wait, or lie in its dead-letter queue."
         ),
     ] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Its staged weights too, if no other one has them.")
+    ] = False,
 ) -> None:
-    """Removes an endpoint, its queue and all that bills; staged weights stay."""
+    """Removes an endpoint, its queue and all that bills; staged weights stay, but for --weights."""
     if not yes:
-        typer.confirm(f"Remove {endpoint}?", abort=True)
-    _order(context.obj, "delete", endpoint, discard_requests=discard_requests)
+        typer.confirm(f"Remove {endpoint}{' and its weights' if weights else ''}?", abort=True)
+    # A stack that does not know of weights yet is not asked about them.
+    more = {"discard_weights": True} if weights else {}
+    _order(context.obj, "delete", endpoint, discard_requests=discard_requests, **more)
 
 
 @app.command()

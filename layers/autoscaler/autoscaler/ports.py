@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -123,15 +123,26 @@ class Load:
     seconds_per_request: float | None = None
     served_per_second: float | None = None  # in the busiest of the last minutes
     invoked_at: datetime | None = None  # the end of the last minute that had a request
+    trouble: str | None = None  # what AWS answered in place of a signal that is missing
+
+
+class SignalError(RuntimeError):
+    """A signal that a decision cannot do without was refused by AWS; it passes."""
 
 
 class LoadReader(Protocol):
     """Reads the demand on many endpoints at once."""
 
     def read(
-        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind]
+        self,
+        names: Sequence[str],
+        now: datetime,
+        kinds: Mapping[str, Kind],
+        resting: Collection[str] = (),
     ) -> Mapping[str, Load]:
-        """`kinds` of the names: each has metrics of its own."""
+        """By the metrics that each of the `kinds` has. One endpoint's trouble is told in its own
+        Load. Of those `resting` only the queue is read: they have no copy, and metrics are paid
+        for by the query."""
 
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""

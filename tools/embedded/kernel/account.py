@@ -31,6 +31,7 @@ class Account:
 
     account_id = ACCOUNT_ID
     region = DEFAULT_REGION
+    credentials = _CREDENTIALS  # of whoever owns the account; roles have others
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Account:
 
     def _start(self, port: int) -> None:
         # Imported only now: moto's modules must see the account's time.
-        from tools.embedded.kernel import bucket_policies, lambda_api, states
+        from tools.embedded.kernel import bucket_policies, lambda_api, states, transactions
         from tools.embedded.kernel.engine import Engine
         from tools.embedded.kernel.front import Front
         from tools.embedded.kernel.runtime import Runtime
@@ -63,6 +64,7 @@ class Account:
         states.install(self.clock, self.endpoint_url)
         lambda_api.install(self.runtime)
         bucket_policies.install()
+        transactions.install()
         self.pump = Pump(self)
         self.runtime.on_log_line.append(self.pump.ingest_log_line)
         self.runtime.on_invocation.append(self.pump.function_invoked)
@@ -70,6 +72,7 @@ class Account:
         self.pump.start()
 
     def _add_services(self) -> None:
+        from tools.embedded.kernel import tag_index
         from tools.embedded.kernel.cloudformation import CloudFormationService
         from tools.embedded.pricing.service import PricingService
         from tools.embedded.quotas.service import QuotaService
@@ -88,6 +91,7 @@ class Account:
             notify=publisher(self.boto),
             write_log=log_writer(self.region, self.account_id),
         )
+        tag_index.install(self.sagemaker.tagged)
         read_metric = self.pump.read_customized
         self.scaling = AutoScalingService(self.clock, self.sagemaker, read_metric)
         self.pricing = PricingService(self.clock)

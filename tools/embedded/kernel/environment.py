@@ -127,6 +127,11 @@ class Environment:
         threading.Thread(target=self._read_log, daemon=True).start()
 
     @property
+    def pid(self) -> int:
+        """Of the handler's process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it can take another invocation. One that was ended cannot, though the system
         may go on listing its process for a moment."""

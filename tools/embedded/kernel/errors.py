@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from functools import cache
 from xml.sax.saxutils import escape
 
@@ -16,7 +17,7 @@ def error_reply(
     request: Request, code: str, message: str, status: int = 400, *, service: str = ""
 ) -> Response:
     """An error as an SDK reads it; `service`: the one whose protocol a bare request speaks."""
-    headers = {"x-amzn-errortype": code}
+    headers = {"x-amzn-errortype": code, "x-amzn-RequestId": str(uuid.uuid4())}
     members = {"__type": code, "message": message}
     kind = request.content_type or ""
     if "cbor" in kind:

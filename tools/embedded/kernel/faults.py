@@ -17,6 +17,14 @@ from tools.embedded.types import Clock, Fault
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/(invocations|invocations-response-stream)$")
 _STREAM = {"invocations": "InvokeEndpoint"}
+_LAMBDA = re.compile(r"/2015-03-31/(event-source-mappings|functions/[^/]+/invocations)")
+_MAPPINGS, _CALLS = "event-source-mappings", "invocations"
+_LAMBDAS = {
+    (_MAPPINGS, "GET"): "ListEventSourceMappings",
+    (_MAPPINGS, "POST"): "CreateEventSourceMapping",
+    (_MAPPINGS, "DELETE"): "DeleteEventSourceMapping",
+    (_CALLS, "POST"): "Invoke",
+}
 
 
 _KINDS: dict[str, tuple[type, str]] = {
@@ -98,6 +106,8 @@ def operation_of(request: Request) -> str:
         return parse_qs(request.get_data(as_text=True)).get("Action", [""])[0]
     if request.path.startswith("/service/"):
         return request.path.rpartition("/")[2]
+    if lambdas := _LAMBDA.search(request.path):
+        return _LAMBDAS.get((lambdas[1].rpartition("/")[2], request.method), "")
     return {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject"}.get(request.method, "")
 
 

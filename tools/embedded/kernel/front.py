@@ -23,6 +23,8 @@ from werkzeug.wrappers import Request, Response
 
 from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import ControlError, Faults, fault_of
+from tools.embedded.kernel.states import OWN_KEY
+from tools.embedded.kernel.traffic import Traffic
 from tools.embedded.types import Fault, FaultTaker, Service
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ class _Handler(MotoRequestHandler):
         except ConnectionError:
             self.close_connection = True  # a killed handler process leaves its connections open
 
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        self.close_connection = True  # else the client of a lost answer waits for its own patience
+
     def log(self, type: str, message: str, *args: Any) -> None:
         """Requests are not logged: callers see their own errors."""
 
@@ -69,6 +74,9 @@ class Front:
         self._services: dict[str, Service] = {}
         self._answers: dict[str, tuple[threading.Event, list[dict[str, Any]]]] = {}
         self.faults = Faults(account.clock)
+        # What a test wants to see, or to do, just before a request is answered.
+        self.on_request: list[Callable[[str, Request], None]] = []
+        self.traffic = Traffic(frozenset({account.credentials, OWN_KEY}))
         with _bound(port) as place:
             self._server = make_server(
                 "127.0.0.1",
@@ -128,7 +136,11 @@ class Front:
         if environ["PATH_INFO"].startswith(_CONTROL):
             return self._control(Request(environ))(environ, start)
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        name = scope[1] if scope else ""
+        return self.traffic.carry(scope[1] if scope else "", environ, start, self._route)
+
+    def _route(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if self.on_request:
+            self._show(name, environ)
         if self.faults.armed:
             request = Request(environ)
             # Read once: whoever answers in the end would wait for it on the socket for ever.
@@ -140,6 +152,13 @@ class Front:
         if service is not None:
             return service.handle(Request(environ))(environ, start)
         return self._by_moto(name, environ, start)
+
+    def _show(self, name: str, environ: dict[str, Any]) -> None:
+        request = Request(environ)
+        body = request.get_data()
+        for listener in tuple(self.on_request):
+            listener(name, request)
+        environ["wsgi.input"] = io.BytesIO(body)  # it can be read but once
 
     def _by_moto(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """moto's answer; for what moto does not have, an error as an SDK reads it."""

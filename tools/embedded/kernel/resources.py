@@ -111,7 +111,8 @@ def queue(c, logical, p):
         for k, v in p.items()
         if k not in ("QueueName", "Tags")
     }
-    url = c.boto("sqs").create_queue(QueueName=name, Attributes=attrs)["QueueUrl"]
+    tags = {tag["Key"]: tag["Value"] for tag in p.get("Tags", ())}
+    url = c.boto("sqs").create_queue(QueueName=name, Attributes=attrs, tags=tags)["QueueUrl"]
     return Made(url, url, {"Arn": c.arn("sqs", name), "QueueName": name, "QueueUrl": url})
 
 

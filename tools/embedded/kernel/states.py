@@ -25,6 +25,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tools.embedded.kernel import state_errors
 from tools.embedded.types import Clock
 
 _SERVICES = {
@@ -41,7 +42,8 @@ _ERROR_NAMES = {
     "cloudwatch": "CloudWatch",
 }
 _NAP_SECONDS = 0.05
-_ACCOUNT = {"aws_access_key_id": "states", "aws_secret_access_key": "states"}
+OWN_KEY = "states"  # Step Functions itself, where no role of a machine is at work
+_ACCOUNT = {"aws_access_key_id": OWN_KEY, "aws_secret_access_key": OWN_KEY}
 _CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
@@ -93,6 +95,7 @@ def _mend() -> None:
     state_task_service.camel_to_snake_case = _snake
     state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = _NAP_SECONDS
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_ERROR_NAMES)
+    state_errors.install()
     jsonata._eval_jsonata = evaluate
     for name in _FUNCTIONS:
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")

@@ -124,6 +124,12 @@ class SageMakerService:
         """Time, desired and current copies, at each change."""
         return self.truth.timeline(component)
 
+    def tagged(self) -> list[tuple[str, dict[str, str]]]:
+        """The tags of everything, by ARN; what is being deleted is still there."""
+        with self.world.lock:
+            self.world.look()
+            return [(arn, dict(tags)) for arn, tags in self.world.tags.items() if tags]
+
     # What a test orders
 
     def inject(self, fault: Fault) -> None:

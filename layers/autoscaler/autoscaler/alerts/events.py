@@ -190,6 +190,20 @@ class SleepStuck(Event):
         return Severity.CRITICAL
 
 
+class PhaseStuck(Event):
+    """It stays in a phase for longer than its flow may take."""
+
+    salient = ("phase", "generation")
+
+    phase: Phase
+    since_seconds: Seconds
+    instances: int
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
 class RequestAnswered(Event):
     """For the sender of one request; people do not read these."""
 
@@ -318,6 +332,49 @@ class PricesStale(Event):
     @property
     def severity(self) -> Severity:
         return Severity.WARNING
+
+
+class OrphanLine(BaseModel):
+    """One resource that belongs to no endpoint. Dollars: None when a price is unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: str
+    name: str
+    instances: Mapping[str, int] = {}
+    since: AwareDatetime | None = None
+    usd_per_hour: Money | None = None
+    usd_so_far: Money | None = None
+    verdict: str = ""  # what becomes of it, as words
+
+
+class OrphansFound(Event):
+    """The account holds what no endpoint of the table accounts for; the sums are of what is
+    priced. The sweep announces it when there is a new one, and else once a day."""
+
+    salient = ("at",)
+
+    endpoint: str = ""
+    generation: int = 0
+    usd_per_hour: Money
+    usd_so_far: Money
+    unpriced: int  # orphans whose price is not known
+    lines: tuple[OrphanLine, ...]
+
+    @property
+    def severity(self) -> Severity:
+        bills = any(sum(line.instances.values()) for line in self.lines)
+        return Severity.CRITICAL if bills else Severity.WARNING
+
+
+class OrphanRemoved(Event):
+    """The sweep removed one that was marked deletable and seen twice."""
+
+    salient = ("kind", "name", "at")
+
+    generation: int = 0
+    kind: str
+    name: str
 
 
 EVENTS: Mapping[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}

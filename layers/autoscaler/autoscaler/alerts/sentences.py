@@ -207,6 +207,17 @@ def _(event: events.SleepStuck) -> Sentence:
 
 
 @told.register
+def _(event: events.PhaseStuck) -> Sentence:
+    billed = f" {counted(event.instances, 'instance')} billed meanwhile." if event.instances else ""
+    body = (
+        f"For {spoken(event.since_seconds)}, longer than that may take.{billed} It is tried on; "
+        f"`autoscaler get {event.endpoint}` and its execution in Step Functions say where it "
+        "stands."
+    )
+    return Sentence(f"{event.endpoint} is stuck in {event.phase}", body)
+
+
+@told.register
 def _(event: events.RequestAnswered) -> Sentence:
     body = f"Request {event.request_id} waited {spoken(event.waited_seconds)}: {event.result_uri}"
     return Sentence(f"{event.endpoint} answered a request", body)
@@ -292,3 +303,32 @@ def _(event: events.PricesStale) -> Sentence:
         f"`pricing:GetProducts` may be denied ({event.why})."
     )
     return Sentence(f"The prices of {event.region} could not be read", body)
+
+
+@told.register
+def _(event: events.OrphansFound) -> Sentence:
+    many = counted(len(event.lines), "resource")
+    unknown = f"; the price of {event.unpriced} is not known" if event.unpriced else ""
+    body = (
+        f"{many} of no endpoint, for {usd(event.usd_per_hour)} an hour and at most "
+        f"{usd(event.usd_so_far)} until now{unknown}. `autoscaler sweep` shows them; what is "
+        "marked deletable goes when two sweeps have seen it."
+    )
+    facts = tuple(_orphan(line) for line in event.lines[:_REPORT_LINES])
+    rest = len(event.lines) - len(facts)
+    more: tuple[Fact, ...] = ((f"{rest} others", "see `autoscaler sweep`"),) if rest else ()
+    return Sentence("Something in the account belongs to no endpoint", body, facts + more)
+
+
+def _orphan(line: events.OrphanLine) -> Fact:
+    machines = ", ".join(f"{count} × {kind}" for kind, count in line.instances.items())
+    hourly = "price not known" if line.usd_per_hour is None else f"{usd(line.usd_per_hour)} an hour"
+    price = f", {hourly}" if machines else ""
+    since = f", since {at_utc(line.since)}" if line.since else ""
+    return (f"{line.kind} {line.name}", f"{machines or 'no instances'}{price}{since}")
+
+
+@told.register
+def _(event: events.OrphanRemoved) -> Sentence:
+    body = "It belonged to no endpoint, was marked deletable, and two sweeps had seen it."
+    return Sentence(f"The sweep removed the {event.kind} {event.name}", body)

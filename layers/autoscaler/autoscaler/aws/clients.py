@@ -12,10 +12,14 @@ from botocore.config import Config
 # SageMaker ends a response stream after 8 minutes at the latest, so no read may wait longer.
 _STREAM_READ_SECONDS = 490
 
+# A call that AWS never answers ends after four times 3 + 7 s and the pauses between (1, 2, 4 s at
+# most): within the 60 s that the shortest function has.
+_ATTEMPTS, _CONNECT_SECONDS, _READ_SECONDS = 4, 3, 7
+LONGEST_CALL_SECONDS = _ATTEMPTS * (_CONNECT_SECONDS + _READ_SECONDS) + 2**_ATTEMPTS // 2 - 1
 _DEFAULT = Config(
-    retries={"mode": "standard", "total_max_attempts": 5},
-    connect_timeout=5,
-    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    connect_timeout=_CONNECT_SECONDS,
+    read_timeout=_READ_SECONDS,
     max_pool_connections=32,
 )
 # A request to a model is retried by its queue, never silently by the client: it costs GPU time.
@@ -28,7 +32,15 @@ _MODEL = Config(
 
 
 # Presigned requests carry checksum headers, which only this version signs.
-_S3 = _DEFAULT.merge(Config(signature_version="s3v4"))
+# A large file's part may take its time.
+_S3 = _DEFAULT.merge(
+    Config(
+        signature_version="s3v4",
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=5,
+        read_timeout=30,
+    )
+)
 _CONFIGS = {"sagemaker-runtime": _MODEL, "s3": _S3}
 # Services that answer for all Regions, in a few of them only.
 _REGIONS = {"pricing": "us-east-1"}

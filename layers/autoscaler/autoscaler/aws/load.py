@@ -6,13 +6,13 @@ after a queue was idle. CloudWatch in batches of 500, because GetMetricData take
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..endpoints.kinds import dimensions, manner
 from ..endpoints.names import ResourceNames
@@ -30,6 +30,8 @@ _METRICS = (
     ("invocations", "Invocations", "Sum"),
     ("latency", "ModelLatency", "Average"),
 )
+# endpoint, kind, key, metric, statistic
+_Batch = Sequence[tuple[str, Kind, str, str | None, str]]
 _NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
@@ -43,22 +45,17 @@ class AwsLoadReader:
         self._urls: dict[str, str] = {}
 
     def read(
-        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind] | None = None
+        self,
+        names: Sequence[str],
+        now: datetime,
+        kinds: Mapping[str, Kind] | None = None,
+        resting: Collection[str] = (),
     ) -> Mapping[str, Load]:
-        metrics = self._metrics(names, now, kinds or {})
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            backlogs = dict(zip(names, pool.map(self._backlog_or_none, names), strict=True))
-        return {
-            name: Load(
-                backlog=backlogs[name],
-                concurrency_per_copy=metrics[name].newest("concurrency"),
-                invocations=metrics[name].total("invocations"),
-                seconds_per_request=_seconds(metrics[name].newest("latency")),
-                served_per_second=metrics[name].busiest("invocations"),
-                invoked_at=metrics[name].last_above_zero("invocations", now),
-            )
-            for name in names
-        }
+            queues = dict(zip(names, pool.map(self._queue, names), strict=True))
+        awake = [name for name in names if name not in resting]
+        metrics = self._metrics(awake, now, kinds or {})
+        return {name: _load(*queues[name], metrics.get(name, _Series()), now) for name in names}
 
     def backlog(self, name: str) -> int:
         """A queue that does not exist (yet, or any more) holds nothing."""
@@ -67,6 +64,13 @@ class AwsLoadReader:
     def dead_letters(self, name: str) -> int:
         """As `backlog`, of the dead-letter queue."""
         return self._count_or_none(ResourceNames(self._prefix, name).dead_letter_queue) or 0
+
+    def _queue(self, name: str) -> tuple[int | None, str | None]:
+        """The backlog, or why it is not known."""
+        try:
+            return self._backlog_or_none(name), None
+        except (ClientError, BotoCoreError) as error:
+            return None, f"its queue could not be read: {error}"
 
     def _backlog_or_none(self, name: str) -> int | None:
         return self._count_or_none(ResourceNames(self._prefix, name).queue)
@@ -107,16 +111,23 @@ class AwsLoadReader:
         ]
         for first in range(0, len(wanted), _QUERIES_PER_CALL):
             batch = wanted[first : first + _QUERIES_PER_CALL]
-            pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=[self._query(i, *entry) for i, entry in enumerate(batch)],
-                StartTime=now - _LOOK_BACK,
-                EndTime=now,
-            )
-            for page in pages:
-                for reply in page["MetricDataResults"]:
-                    name, _, key, _, _ = batch[int(reply["Id"][1:])]
-                    found[name].add(key, reply["Timestamps"], reply["Values"])
+            try:
+                self._read_batch(batch, found, now)
+            except (ClientError, BotoCoreError) as error:
+                for name, *_ in batch:  # others are not touched by it
+                    found[name] = _Series(trouble=f"its metrics could not be read: {error}")
         return found
+
+    def _read_batch(self, batch: _Batch, found: Mapping[str, _Series], now: datetime) -> None:
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=[self._query(i, *entry) for i, entry in enumerate(batch)],
+            StartTime=now - _LOOK_BACK,
+            EndTime=now,
+        )
+        for page in pages:
+            for reply in page["MetricDataResults"]:
+                name, _, key, _, _ = batch[int(reply["Id"][1:])]
+                found[name].add(key, reply["Timestamps"], reply["Values"])
 
     def _query(
         self, index: int, name: str, kind: Kind, _key: str, metric: str | None, statistic: str
@@ -141,6 +152,7 @@ class _Series:
     """The last minutes of an endpoint's metrics, by key: (start of the minute, value)."""
 
     points: dict[str, list[tuple[datetime, float]]] = field(default_factory=dict)
+    trouble: str | None = None
 
     def add(self, key: str, starts: Sequence[datetime], values: Sequence[float]) -> None:
         self.points.setdefault(key, []).extend(zip(starts, values, strict=True))
@@ -162,6 +174,18 @@ class _Series:
         """The end of the last minute in which there was anything."""
         ends = [start + _PERIOD for start, value in self.points.get(key, ()) if value]
         return min(max(ends), now) if ends else None
+
+
+def _load(backlog: int | None, trouble: str | None, series: _Series, now: datetime) -> Load:
+    return Load(
+        backlog=backlog,
+        concurrency_per_copy=series.newest("concurrency"),
+        invocations=series.total("invocations"),
+        seconds_per_request=_seconds(series.newest("latency")),
+        served_per_second=series.busiest("invocations"),
+        invoked_at=series.last_above_zero("invocations", now),
+        trouble=trouble or series.trouble,
+    )
 
 
 def _seconds(microseconds: float | None) -> float | None:

@@ -26,8 +26,10 @@ from ..endpoints.status import (
 from ..policy.types import Bounds, Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
+from .namesakes import FindNamesakes, LeftoverError, check_failed, check_free, nothing
 from .preview import preview
 from .quotas import check_quotas
+from .tend import remove_leftovers
 from .updating import start_update, way_of
 from .wishes import carry_out, entry, wished
 from .world import World
@@ -44,6 +46,7 @@ class Setting:
     resolve: Callable[[str, str], str]
     account: str = ""  # nothing that names an account is taken when it is not known
     quotas: Quotas | None = None  # None: they are not looked at
+    namesakes: FindNamesakes = nothing  # what has an endpoint's names already
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     placement, warnings = _check_fit(setting, spec, prices)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
+        _check_names_free(setting, spec, record)
         warnings += _check_quotas(setting, spec, placement, prices)
         _check_repository(setting, spec)
         facts = known_model(spec.model.id)
@@ -109,7 +113,11 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     next tick, and nothing running is touched; a file that changes what is built into SageMaker's
     resources is kept beside the present one until an update has put it in place.
     """
-    planned = plan(world, setting, document)
+    try:
+        planned = plan(world, setting, document)
+    except LeftoverError:
+        _remove_first(world, document)
+        raise
     now = world.clock.now()
     if planned.record is None:
         status = EndpointStatus(
@@ -205,6 +213,21 @@ def _check_removed(world: World, record: EndpointRecord | None) -> None:
             [f"name: what is left of the failed {status.name!r} is being removed; apply it again "
              "in some minutes"]
         )  # fmt: skip
+
+
+def _check_names_free(setting: Setting, spec: EndpointSpec, record: EndpointRecord | None) -> None:
+    found = setting.namesakes(spec.name)
+    if record is None:
+        check_free(setting.prefix, found)
+    else:
+        check_failed(setting.prefix, spec.name, found)
+
+
+def _remove_first(world: World, document: Any) -> None:
+    """What a failure left behind goes now; applying again finds the way free."""
+    record = world.store.load(parse_spec(document).name)
+    if record is not None and record.status.phase is Phase.FAILED:
+        remove_leftovers(world, record, world.clock.now())
 
 
 def _check_names(prefix: str, spec: EndpointSpec) -> None:

@@ -1,15 +1,17 @@
 """What people should hear of although nothing was decided: a hold that ended, a budget that is
-being used up, a signal that does not come. Each is announced when it happens, once."""
+being used up, a signal that does not come, a phase that lasts too long. Each is announced when it
+happens, once."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import BudgetReached, Event, HoldEnded, SignalMissing
+from ..alerts.events import BudgetReached, Event, HoldEnded, PhaseStuck, SignalMissing
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import Load
 from .metering import spent_this_month
+from .stuck import is_stuck, token
 from .wishes import entry
 from .world import World
 
@@ -24,6 +26,7 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
     status = _hold_ended(before, now, events)
     status = _budget_reached(record, status, now, events)
     status = _signal_missing(status, load, now, events)
+    status = _stuck(status, now, events)
     if status == before:
         return record
     ended = before.hold is not None and status.hold is None
@@ -61,6 +64,22 @@ def _budget_reached(
         return status
     events.append(reached)
     return status.model_copy(update={"budget_told": told})
+
+
+def _stuck(status: EndpointStatus, now: datetime, events: list[Event]) -> EndpointStatus:
+    if not is_stuck(status, now) or status.stuck_told == token(status):
+        return status
+    events.append(
+        PhaseStuck(
+            endpoint=status.name,
+            generation=status.generation,
+            at=now,
+            phase=status.phase,
+            since_seconds=(now - status.phase_since).total_seconds(),
+            instances=status.observed_instances,
+        )
+    )
+    return status.model_copy(update={"stuck_told": token(status)})
 
 
 def _signal_missing(

@@ -112,18 +112,31 @@ def release(world: World, name: str, author: str) -> EndpointStatus:
     return saved
 
 
-def delete(world: World, name: str, discard_requests: bool) -> EndpointStatus:
+def delete(
+    world: World, name: str, discard_requests: bool, discard_weights: bool = False
+) -> EndpointStatus:
     """Retires an endpoint; refuses while its queue or its dead-letter queue holds requests, unless
-    they shall be discarded. That may also be said of a retirement that waits for them already."""
+    they shall be discarded. That, and that its weights shall go too, may also be said of a
+    retirement that is under way already."""
     record = find(world, name)
     status = record.status
     if status.phase is Phase.RETIRING:
-        if status.discard_requests or not discard_requests:
-            return status
-        return world.store.save(status.model_copy(update={"discard_requests": True}))
+        said = status.model_copy(
+            update={
+                "discard_requests": status.discard_requests or discard_requests,
+                "discard_weights": status.discard_weights or discard_weights,
+            }
+        )
+        return status if said == status else world.store.save(said)
     if not discard_requests:
         _refuse_to_lose(world, name)
-    return request_retirement(world, record, Cause.PERSON, discard_requests=discard_requests).status
+    return request_retirement(
+        world,
+        record,
+        Cause.PERSON,
+        discard_requests=discard_requests,
+        discard_weights=discard_weights,
+    ).status
 
 
 def _refuse_to_lose(world: World, name: str) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from ..alerts.events import WakeDelayed
 from ..endpoints.status import EndpointRecord, EndpointStatus
-from ..policy.types import Decision, ReasonCode
+from ..policy.types import Decision, Phase, ReasonCode
 from ..ports import Load
 from .wishes import entry
 from .world import World
@@ -31,7 +31,7 @@ def keep_reasons(
     told = f"{now.date()}#{delay}" if delay else record.status.delay_told
     if codes == record.status.reasons and told == record.status.delay_told:
         return
-    newest = world.store.load(record.status.name)
+    newest = record if _is_untouched(record, decision) else world.store.load(record.status.name)
     if newest is None:
         return
     status = newest.status.model_copy(
@@ -46,6 +46,11 @@ def keep_reasons(
     saved = world.store.save(status, entries=[entry(status, now, decision.summary)] if news else [])
     if delay is not None and news:
         world.announcer.announce(_delayed(saved, delay, load, now))
+
+
+def _is_untouched(record: EndpointRecord, decision: Decision) -> bool:
+    """Of who sleeps on nothing was written with the decision: no need to read it once more."""
+    return record.status.phase is Phase.ASLEEP and decision.transition is None
 
 
 def _delayed(status: EndpointStatus, code: ReasonCode, load: Load, now: datetime) -> WakeDelayed:

@@ -6,9 +6,12 @@ first, AWS refused) is looked at again by the next tick.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
@@ -21,6 +24,7 @@ from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, learned
 from .reasons import keep_reasons
+from .stuck import is_stuck
 from .tend import remove_leftovers, tend_flow
 from .updating import start_update
 from .world import World
@@ -28,6 +32,10 @@ from .world import World
 # An endpoint that sleeps is looked at in SageMaker only so often: it should have nothing there.
 ASLEEP_LOOK_EVERY = timedelta(minutes=15)
 _WITHOUT_QUEUE = {Phase.STAGING, Phase.RETIRED}
+_RESTING = {Phase.ASLEEP, Phase.FAILED}
+# Endpoints at a time: each waits for AWS most of its turn, 20 to 50 ms a call.
+THREADS = 16
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class ReconcileError(RuntimeError):
@@ -41,32 +49,70 @@ class Outcome:
     endpoints: int = 0
     conflicts: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
 
 
-def reconcile(world: World) -> Outcome:
-    """Reconciles every endpoint once.
+class LeftError(RuntimeError):
+    """The tick's time is over before this endpoint's turn came."""
 
-    Raises ReconcileError at the end if any failed, so that the failure is loud and the alarm
+
+def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
+    """Reconciles every endpoint once, several at a time.
+
+    After `patience_seconds` of the wall no endpoint is begun any more: a function that is ended in
+    the middle tells nobody. What was left comes first in the next tick.
+
+    Raises ReconcileError at the end if any failed or was left, so that it is loud and the alarm
     on the function's errors sees it; the others are done by then.
     """
-    now = world.clock.now()
-    records = world.store.load_all()
-    outcome = Outcome(endpoints=len(records))
+    until, now = time.monotonic() + patience_seconds, world.clock.now()
+    records = sorted(world.store.load_all(), key=_urgency)
+    stuck = [r.status.name for r in records if is_stuck(r.status, now)]
+    outcome = Outcome(endpoints=len(records), stuck=stuck)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,
         {r.status.name: r.spec.kind for r in records},
+        resting={r.status.name for r in records if r.status.phase in _RESTING},
     )
-    for record in records:
+
+    def tended(record: EndpointRecord) -> Exception | None:
+        if time.monotonic() > until:
+            return LeftError("the tick's time was over; it comes first in the next one")
         try:
             reconcile_endpoint(world, record, loads, now)
-        except ConflictError:
-            outcome.conflicts.append(record.status.name)
         except Exception as error:  # noqa: BLE001 - one endpoint must not stop the others
-            outcome.failures[record.status.name] = f"{type(error).__name__}: {error}"
+            return error
+        return None
+
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        _judge(outcome, records, pool.map(tended, records), loads)
     if outcome.failures:
         raise ReconcileError(f"could not reconcile {outcome.failures}")
     return outcome
+
+
+def _urgency(record: EndpointRecord) -> tuple[bool, datetime]:
+    """What is under way or serves comes before what rests; then whom nobody looked at lately."""
+    status = record.status
+    return status.phase in _RESTING, status.observed_at or _NEVER
+
+
+def _judge(
+    outcome: Outcome,
+    records: Iterable[EndpointRecord],
+    ends: Iterable[Exception | None],
+    loads: Mapping[str, Load],
+) -> None:
+    for record, error in zip(records, ends, strict=True):
+        name = record.status.name
+        trouble = loads[name].trouble if name in loads else None
+        if isinstance(error, ConflictError):
+            outcome.conflicts.append(name)
+        elif error is not None:
+            outcome.failures[name] = f"{type(error).__name__}: {error}"
+        elif trouble:
+            outcome.failures[name] = trouble
 
 
 def reconcile_endpoint(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
+from ..ports import SignalError
 from .metering import asked, instances_for, metered
 from .observe import history, observe
 from .progress import with_current
@@ -38,6 +39,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
             return False
         now = world.clock.now()
         load = world.load_of(record, now)
+        if load.trouble:  # a size that was guessed would be paid for
+            raise SignalError(f"{name}: {load.trouble}")
         seen = observe(record, load, world.look(record), now)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)

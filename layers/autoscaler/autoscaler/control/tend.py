@@ -91,9 +91,12 @@ def _cause_of_retry(status: EndpointStatus) -> Cause:
 
 
 def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> None:
-    """A failed endpoint that still has instances is billing for nothing: remove them."""
+    """A failed endpoint that still has instances is billing for nothing: remove them. What has none
+    is in the way of its next creation."""
     status = record.status
     again = wished(status, Phase.FAILED, Cause.DRIFT, now, phase_since=status.phase_since)
     text = f"{status.observed_instances} instances were left behind by a failure: removing them."
+    if not status.observed_instances:
+        text = "What a failure left behind is removed before it is created again."
     world.store.save(again, entries=[entry(again, now, text)])
     world.flows.start(Flow.REMOVE, again.name, again.generation)

@@ -163,7 +163,12 @@ def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str)
 
 
 def request_retirement(
-    world: World, record: EndpointRecord, cause: Cause, *, discard_requests: bool
+    world: World,
+    record: EndpointRecord,
+    cause: Cause,
+    *,
+    discard_requests: bool,
+    discard_weights: bool = False,
 ) -> EndpointRecord:
     """Wishes the endpoint gone and starts `retire_endpoint`.
 
@@ -174,7 +179,13 @@ def request_retirement(
     record = settled(record)
     counted, segments = metered(record, now, running(record.status), Phase.RETIRING)
     status = wished(
-        counted, Phase.RETIRING, cause, now, wish_copies=0, discard_requests=discard_requests
+        counted,
+        Phase.RETIRING,
+        cause,
+        now,
+        wish_copies=0,
+        discard_requests=discard_requests,
+        discard_weights=discard_weights,
     )
     return carry_out(world, record, status, segments, "Retirement was asked for.")
 

@@ -49,10 +49,15 @@ def manner(kind: Kind) -> Manner:
 
 def scalable(kind: Kind, names: ResourceNames) -> Request:
     """What Application Auto Scaling moves: the members that every call about it has."""
-    variant = f"endpoint/{names.endpoint}/variant/{VARIANT}"
+    return scalable_of(kind, names.base)
+
+
+def scalable_of(kind: Kind, base: str) -> Request:
+    """As `scalable`, of the endpoint or component that is called `base`."""
+    variant = f"endpoint/{base}/variant/{VARIANT}"
     return {
         "ServiceNamespace": "sagemaker",
-        "ResourceId": variant if kind.is_whole_instance else names.scalable_resource,
+        "ResourceId": variant if kind.is_whole_instance else f"inference-component/{base}",
         "ScalableDimension": manner(kind).dimension,
     }
 

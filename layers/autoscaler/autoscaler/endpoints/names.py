@@ -73,12 +73,16 @@ class ResourceNames:
         return f"{self.base}-no-capacity"
 
     @property
-    def scaling_policy(self) -> str:
-        return f"{self.component}-concurrency"
+    def burst_policy(self) -> str:
+        return f"{self.component}-burst"
 
     @property
-    def scalable_resource(self) -> str:
-        return f"inference-component/{self.component}"
+    def burst_alarm(self) -> str:
+        return f"{self.base}-burst"
+
+    @property
+    def scaling_policy(self) -> str:
+        return f"{self.component}-concurrency"
 
     @property
     def log_group(self) -> str:

@@ -32,6 +32,7 @@ def queue_requests(
 ) -> dict[str, Any]:
     """Returns the API requests `dead_letter_queue`, `queue`, `mapping`, `queue_alarm`,
     `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
+    SQS calls its member `tags`, and Step Functions, which sends it, `Tags`.
 
     A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
     """
@@ -40,7 +41,7 @@ def queue_requests(
         "maxReceiveCount": MOST_RECEIVES,
     }
     shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
-    labels = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    labels = [{"Key": key, "Value": value} for key, value in tags.items()]
     return {
         "dead_letter_queue": {
             "QueueName": names.dead_letter_queue,
@@ -64,8 +65,7 @@ def queue_requests(
             "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
             "Tags": dict(tags),
         },
-        "queue_alarm": labels
-        | _alarm(
+        "queue_alarm": _alarm(
             names.component + "-oldest-request",
             "Requests have waited for a quarter of an hour: the controller looks now.",
             "AWS/SQS",
@@ -73,12 +73,12 @@ def queue_requests(
             {"Name": "QueueName", "Value": names.queue},
             OLDEST_REQUEST_SECONDS,
             alarm_topic_arn,
+            labels,
         ),
         # SageMaker counts requests without a copy for components only.
         "capacity_alarm": None
         if spec.kind.is_whole_instance
-        else labels
-        | _alarm(
+        else _alarm(
             names.component + "-no-capacity",
             "A direct request met no copy: the controller shall look now.",
             "AWS/SageMaker",
@@ -86,6 +86,7 @@ def queue_requests(
             {"Name": _DIMENSION, "Value": names.component},
             0,
             alarm_topic_arn,
+            labels,
         ),
     }
 
@@ -104,6 +105,7 @@ def _alarm(
     dimension: Any,
     threshold: int,
     topic_arn: str,
+    labels: list[dict[str, str]],
 ) -> dict[str, Any]:
     return {
         "AlarmName": name,
@@ -118,4 +120,5 @@ def _alarm(
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
         "AlarmActions": [topic_arn],
+        "Tags": labels,
     }

@@ -16,6 +16,7 @@ from ..catalog.prices import PriceBook, bundled
 from ..policy.types import Bounds
 from ..spec import EndpointSpec, Engine, Kind, Source
 from .acceptance import cautions
+from .bursts import burst_alarm, put_burst_policy
 from .kinds import VARIANT
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
@@ -40,6 +41,8 @@ class Deployment:
     component: Request | None  # of a component alone
     scalable_target: Request
     scaling_policy: Request
+    burst_policy: Request
+    burst_alarm: Request | None
     instance_type: str  # the preferred one
     accelerators_per_copy: int
     copies_per_instance: int  # of the listed type that holds the fewest
@@ -89,6 +92,8 @@ def deployment(
         component=component,
         scalable_target=register_scalable_target(names, bounds, spec.kind),
         scaling_policy=put_scaling_policy(spec, names),
+        burst_policy=put_burst_policy(spec, names),
+        burst_alarm=burst_alarm(spec, names),
         instance_type=spec.instances.types[0],
         accelerators_per_copy=placement.accelerators_per_copy,
         copies_per_instance=placement.copies_per_instance,

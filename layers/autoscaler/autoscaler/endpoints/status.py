@@ -181,6 +181,7 @@ class EndpointStatus(Stored):
     last_awake_at: AwareDatetime | None = None
     hold: Hold | None = None
     discard_requests: bool = False  # its retirement need not wait for the last of its requests
+    discard_weights: bool = False  # its staged weights go with it, unless another one has them
     cold_starts: tuple[ColdStart, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     episode: Episode = Episode()  # the idle time or the wait that is under way
@@ -192,6 +193,7 @@ class EndpointStatus(Stored):
     delay_told: str = ""  # the day and the reason why a wake waits that were announced last
     missing_since: AwareDatetime | None = None  # a signal does not come since then
     missing_told: bool = False
+    stuck_told: str = ""  # the stay in a phase that was announced as too long
     budget_told: str = ""  # the month and the percentage that were announced last
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
     spent_usd: Decimal = Decimal(0)  # closed segments of that month

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -36,11 +37,12 @@ def write_report(
     prices: Prices,
     priced: str = "",
     usage: ControllerUsage | None = None,
+    remarks: Sequence[str] = (),
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
-    `priced` says where the prices come from. Writing the same period again overwrites the same
-    files.
+    `priced` says where the prices come from; `remarks` stand among the notes. Writing the same
+    period again overwrites the same files.
     """
     now = clock.now()
     books = read_books(store, period)
@@ -48,6 +50,8 @@ def write_report(
     if priced:
         told = f"{priced} What was closed before keeps the price that it was closed with."
         report = report.model_copy(update={"notes": (*report.notes, told)})
+    if remarks:
+        report = report.model_copy(update={"notes": (*remarks, *report.notes)})
     folder = f"reports/{period.kind.value}/{period.first_day.isoformat()}"
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..aws.namesakes import Namesakes
 from ..aws.quotas import ServiceQuotas
 from ..control import apply as applying
 from ..control import orders
@@ -57,6 +58,7 @@ class Delete(_Command):
     command: Literal["delete"]
     endpoint: Text
     discard_requests: bool = False
+    discard_weights: bool = False
 
 
 _COMMANDS: TypeAdapter[Apply | Get | Order | HoldOrder | Delete] = TypeAdapter(
@@ -89,6 +91,7 @@ def _setting() -> applying.Setting:
         resolve_commit,
         env.account,
         ServiceQuotas(),
+        Namesakes(env.stack_name).all,
     )
 
 
@@ -117,7 +120,9 @@ def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, A
             command.author,
         )
     elif isinstance(command, Delete):
-        status = orders.delete(world(), command.endpoint, command.discard_requests)
+        status = orders.delete(
+            world(), command.endpoint, command.discard_requests, command.discard_weights
+        )
     else:
         order: Callable[..., EndpointStatus] = getattr(orders, command.command)
         status = order(world(), command.endpoint, command.author)

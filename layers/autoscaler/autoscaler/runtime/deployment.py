@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
 from ..endpoints.kinds import scalable
 from ..endpoints.removal import obsolete, removable
@@ -55,6 +56,7 @@ class Deploy(BaseModel):
     pinned: Pinned | None = None
 
 
+@by_class
 def answer_deployment(event: Any) -> dict[str, Any]:
     """`{current: False}` when overtaken; else what was asked for: `{current, source, staging}`,
     `{current, source, requests}` with the shape that they make, or `{current, configs, models}`.
@@ -156,6 +158,8 @@ def _reshaping(spec: EndpointSpec, shape: Shape, made: Deployment) -> dict[str, 
         "source": spec.model.source.value,
         "scalable_target": made.scalable_target,
         "scaling_policy": made.scaling_policy,
+        "burst_policy": made.burst_policy,
+        "burst_alarm": made.burst_alarm,
         "shape": shape.model_dump(),
         "copies_per_instance": made.copies_per_instance,
     }

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ..aws.new_models import make_model
+from ..aws.troubles import by_class
 from ..endpoints.serving import TOKEN_VARIABLE
 from .staging import stored_token
 
@@ -24,6 +25,7 @@ class NewModel(BaseModel):
     request: dict[str, Any]
 
 
+@by_class
 def answer_model(event: Any) -> dict[str, Any]:
     """`{made}`: whether the model is new; raises ModelNotMadeError.
 

@@ -6,19 +6,43 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
 from ..control.dispatch import dispatch
 from ..control.messages import endpoint_of, messages_of
-from ..control.reconcile import reconcile
+from ..control.reconcile import Outcome, reconcile
 from .logs import logger
 from .settings import settings
 from .wiring import desk, world
 
+# Of the 120 s that the template gives: the endpoints that were begun by then may still meet a call
+# that is never answered (`clients.LONGEST_CALL_SECONDS`).
+TICK_SECONDS = 60.0
+
 
 def tick() -> dict[str, Any]:
     """Reconciles every endpoint; raises ReconcileError when some could not be."""
-    outcome = reconcile(world())
-    logger.info("reconciled", endpoints=outcome.endpoints, conflicts=outcome.conflicts)
+    outcome = reconcile(world(), TICK_SECONDS)
+    _measure(outcome)
+    logger.info(
+        "reconciled",
+        endpoints=outcome.endpoints,
+        conflicts=outcome.conflicts,
+        stuck=outcome.stuck,
+    )
     return {"endpoints": outcome.endpoints, "conflicts": outcome.conflicts}
+
+
+def _measure(outcome: Outcome) -> None:
+    """For the alarm of the template. Without a dimension besides the stack: each one costs."""
+    with single_metric(
+        name="StuckEndpoints",
+        unit=MetricUnit.Count,
+        value=len(outcome.stuck),
+        namespace="Autoscaler",
+        default_dimensions={"Stack": settings().stack_name},
+    ):
+        pass
 
 
 def work_off(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
 from ..endpoints.requests import Deployment, deployment, tags_of
 from ..endpoints.status import ColdStart, Shape
+from ..endpoints.tags import labels
 from ..spec import EndpointSpec, Source
 from ..staging.errors import PassportInvalidError
 from ..staging.passport import Passport, read_passport, require_scan
@@ -81,7 +82,7 @@ def slowest_start_seconds(starts: tuple[ColdStart, ...]) -> float | None:
 
 def ours(name: str) -> dict[str, str]:
     """The tags by which what the stack made is known."""
-    return {"autoscaler:stack": settings().stack_name, "autoscaler:endpoint": name}
+    return labels(settings().stack_name, name)
 
 
 def _facts(spec: EndpointSpec, weights: MadeFrom) -> ModelFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..endpoints import kinds
+from ..endpoints.bursts import burst_alarm, put_burst_policy
 from ..endpoints.requests import create_endpoint, tags_of
 from ..endpoints.scaling import put_scaling_policy, register_scalable_target, update_copies
 from ..endpoints.status import EndpointRecord
@@ -13,15 +14,19 @@ from .making import names_of, ours
 
 
 def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, Any]:
-    """`{kind, target, bounds, policy, copies, endpoint}`: the kind, what is scaled, and the
-    requests that move its bounds, let AWS scale inside them, move its copies, and make the
-    endpoint again from the config that it shall have."""
+    """`{kind, target, bounds, policy, burst_policy, burst_alarm, copies, endpoint}`.
+
+    The kind, what is scaled, and the requests that move its bounds, let AWS scale inside them,
+    move its copies, and make the endpoint again from the config that it shall have.
+    """
     spec, names = record.spec, names_of(record.spec.name, record.status.shape)
     labels = tags_of(spec, ours(spec.name)).items()
     return {
         **target_of(record),
         "bounds": register_scalable_target(names, bounds, spec.kind),
         "policy": put_scaling_policy(spec, names),
+        "burst_policy": put_burst_policy(spec, names),
+        "burst_alarm": burst_alarm(spec, names),
         "copies": update_copies(names, copies, spec.kind),
         "endpoint": create_endpoint(names, [{"Key": key, "Value": text} for key, text in labels]),
     }

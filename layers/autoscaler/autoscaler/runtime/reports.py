@@ -17,7 +17,10 @@ from ..aws.clock import SystemClock
 from ..aws.events import BusAnnouncer
 from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
+from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
+from ..control.sweeping import remark
+from ..endpoints import bursts
 from ..endpoints.queues import ALARMS_PER_ENDPOINT
 from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from ..ledger.controller import ControllerUsage
@@ -67,7 +70,9 @@ def _own_usage(
     return ControllerUsage(
         **asdict(metrics.read(period.start, until)),
         alarms=Decimal(env.stack_alarms + ALARMS_PER_ENDPOINT * endpoints),
-        high_resolution_alarms=Decimal(TRACKING_ALARMS_PER_ENDPOINT * endpoints),
+        high_resolution_alarms=Decimal(
+            (TRACKING_ALARMS_PER_ENDPOINT + bursts.ALARMS_PER_ENDPOINT) * endpoints
+        ),
     )
 
 
@@ -90,6 +95,7 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         prices=store.prices().usd_per_hour,
         priced=store.prices().sentence(),
         usage=_own_usage(env, store, period, clock.now()),
+        remarks=[said] if (said := remark(TableMemory(env.table_name).load())) else [],
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]

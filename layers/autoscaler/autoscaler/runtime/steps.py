@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
 from ..control.progress import (
     record_asleep,
@@ -95,6 +96,7 @@ class SilentModelError(RuntimeError):
     """The model took the probe and said nothing."""
 
 
+@by_class
 def answer_wake(event: Any) -> dict[str, Any]:
     """`{current, copies, reshape, min_copies, max_copies, moves}` for `wake_endpoint`."""
     step = Wake.model_validate(event)
@@ -109,6 +111,7 @@ def answer_wake(event: Any) -> dict[str, Any]:
     }
 
 
+@by_class
 def answer_sleep(event: Any) -> dict[str, Any]:
     """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests."""
     step = Sleep.model_validate(event)
@@ -119,6 +122,7 @@ def answer_sleep(event: Any) -> dict[str, Any]:
     return {"current": True, "moves": moves_of(record, Bounds(0, 0), 0)}
 
 
+@by_class
 def answer_start(event: Any) -> dict[str, Any]:
     """`{verdict, Error, Cause}` for whoever waits for a copy; verdict as in control.start."""
     step, env = Start.model_validate(event), settings()
@@ -132,6 +136,7 @@ def answer_start(event: Any) -> dict[str, Any]:
     return {"verdict": look.verdict, "Error": look.error, "Cause": look.cause}
 
 
+@by_class
 def answer_probe(event: Any) -> dict[str, Any]:
     """`{output_tokens}`; raises what the model raised, SilentModelError, or NotAnsweredYetError."""
     step = Probe.model_validate(event)
@@ -156,6 +161,7 @@ def _late_answer(step: Probe) -> Answer:
     raise NotAnsweredYetError(f"{step.endpoint} has not answered the probe yet")
 
 
+@by_class
 def answer_record(event: Any) -> dict[str, Any]:
     """`{current}`: whether the step was of the newest wish and is stored."""
     step = _RECORDS.validate_python(event)

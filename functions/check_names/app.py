@@ -1,0 +1,17 @@
+"""Says what has an endpoint's names in SageMaker and is not the stack's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from autoscaler.runtime.logs import about, logger, tracer
+from autoscaler.runtime.names import answer_names
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    about(event)
+    return answer_names(event)

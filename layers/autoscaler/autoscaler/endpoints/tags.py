@@ -1,0 +1,24 @@
+"""The tags by which the stack knows its own, and the mark that lets the sweep remove it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+STACK = "autoscaler:stack"
+ENDPOINT = "autoscaler:endpoint"
+DELETABLE = "autoscaler:deletable"
+
+
+def labels(stack: str, endpoint: str) -> dict[str, str]:
+    """What everything that the stack makes for an endpoint carries from its creation on."""
+    return {STACK: stack, ENDPOINT: endpoint, DELETABLE: "true"}
+
+
+def is_ours(tags: Mapping[str, str], stack: str) -> bool:
+    """Only the tag says so: a name can be anybody's."""
+    return tags.get(STACK) == stack
+
+
+def may_be_deleted(tags: Mapping[str, str], stack: str) -> bool:
+    """The stack's own, and marked by it or by a person."""
+    return is_ours(tags, stack) and tags.get(DELETABLE) == "true"

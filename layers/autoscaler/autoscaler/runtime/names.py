@@ -1,0 +1,38 @@
+"""The check_names function: whose is what has an endpoint's names in SageMaker?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ..aws.namesakes import Namesakes
+from ..aws.troubles import by_class
+from ..control.namesakes import foreign_kinds
+from ..control.sweep import Kind
+from ..endpoints.tags import is_ours
+from .settings import settings
+
+
+class Names(BaseModel):
+    """The state machines' question."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str
+    configs: list[str] = []  # empty: the one that has the endpoint's name
+    models: list[str] = []
+
+
+@by_class
+def answer_names(event: Any) -> dict[str, Any]:
+    """`{foreign, configs, models}`: the kinds of what is there and is not the stack's, and of the
+    configs and models those that are its own, or not there."""
+    asked, prefix = Names.model_validate(event), settings().stack_name
+    found = Namesakes(prefix).of_sagemaker(asked.endpoint, asked.configs, asked.models)
+    foreign = {(one.kind, one.name) for one in found if not is_ours(one.tags or {}, prefix)}
+    return {
+        "foreign": foreign_kinds(prefix, found),
+        "configs": [name for name in asked.configs if (Kind.CONFIG, name) not in foreign],
+        "models": [name for name in asked.models if (Kind.MODEL, name) not in foreign],
+    }

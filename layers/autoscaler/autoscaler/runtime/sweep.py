@@ -1,0 +1,71 @@
+"""The sweep_account function: hourly, and when a person asks."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..aws.inventory import AwsAccount
+from ..aws.sweep_memory import TableMemory
+from ..control.sweeping import Swept, found_event, inspect, sweep
+from .logs import logger
+from .settings import settings
+from .wiring import world
+
+
+class SweepSettings(BaseModel):
+    """What the template tells this function besides."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    cap: int = Field(alias="SWEEP_CAP", ge=0)
+
+
+class SweepOrder(BaseModel):
+    """`look` changes nothing and remembers nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sweep: Literal["look", "remove"]
+
+
+@cache
+def _cap() -> int:
+    return SweepSettings.model_validate(dict(os.environ)).cap
+
+
+def answer_sweep(event: Any) -> dict[str, Any]:
+    """What was found, what becomes of it, and what was removed; money as text, None: unknown."""
+    order, env = SweepOrder.model_validate(event), settings()
+    account = AwsAccount(env.stack_name, f"{env.stack_name}-dispatch-requests")
+    work = inspect if order.sweep == "look" else sweep
+    done = work(world(), account, TableMemory(env.table_name), env.stack_name, _cap())
+    logger.info(
+        "swept",
+        order=order.sweep,
+        orphans=len(done.orphans),
+        removed=[resource.name for resource in done.removed],
+        gaps=len(done.gaps),
+        problems=done.problems,
+    )
+    return _told(done)
+
+
+def _told(done: Swept) -> dict[str, Any]:
+    found = found_event(done).model_dump(mode="json")
+    return {
+        "orphans": found["lines"],
+        "usd_per_hour": found["usd_per_hour"],
+        "usd_so_far": found["usd_so_far"],
+        "unpriced": done.unpriced,
+        "gaps": [
+            {"endpoint": gap.endpoint, "lacks": gap.lacks, "what_to_do": gap.what_to_do}
+            for gap in done.gaps
+        ],
+        "problems": list(done.problems),
+        "removed": [{"kind": one.kind, "name": one.name} for one in done.removed],
+        "cap": _cap(),
+    }
