@@ -26,9 +26,17 @@ _COLOURS = {
     "CREATING": "yellow",
     "STAGING": "yellow",
     "FAILED": "red",
+    "UPDATING": "yellow",
     "RETIRING": "magenta",
 }
 
+
+# How a change gets into what runs.
+_WAYS = {
+    None: "takes effect with the next tick; nothing that runs is touched",
+    "roll": "rolled out: a new copy is up before an old one goes; what fails is put back",
+    "replace": "its machines are replaced by way of zero: requests wait in their queue meanwhile",
+}
 
 # Bounds are in force only where there is, or is to be, something to bound.
 _BOUNDED = frozenset({"AWAKE", "UPDATING", "WAKING", "CREATING"})
@@ -111,6 +119,10 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"since {_moment(one['last_reason_at'])}: {escape(one['last_reason'])}"
     if one.get("retry_at"):
         yield f"tried again at {_moment(one['retry_at'])}"
+    yield from _ladder(one.get("ladder"))
+    if update := one.get("update"):
+        began = "is being put in place" if one["phase"] == "UPDATING" else "waits"
+        yield f"a changed file {began} ({update})"
     if hold := one.get("hold"):
         yield (
             f"\nheld at {hold['min_copies']} or more by {escape(hold['author'])} "
@@ -122,6 +134,22 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
     window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"
     yield f"\nteam {escape(one['team'])}, {window}"
     yield f"{wakes}; a start takes about {lead}{edge}"
+
+
+def _ladder(ladder: Mapping[str, Any] | None) -> Iterator[str]:
+    """What a person should know of the rungs; nothing while the first one serves."""
+    if not ladder:
+        return
+    if ladder["circuit_open"]:
+        yield "[red]the circuit is open: no try is worth its price until then[/]"
+    if ladder["rungs"] > 1 and (ladder["rung"] > 1 or ladder["failures"]):
+        failed = f", {ladder['failures']} tries failed since it last served"
+        yield (
+            f"rung {ladder['rung']} of {ladder['rungs']} ({', '.join(ladder['types'])})"
+            f"{failed if ladder['failures'] else ''}"
+        )
+    if ladder["fallback"]:
+        yield f"{escape(ladder['fallback'])} answers for it meanwhile"
 
 
 def report_page(
@@ -170,6 +198,7 @@ def changes(path: str, result: Mapping[str, Any]) -> None:
     for change in result["changes"]:
         before, after = escape(str(change["before"])), escape(str(change["after"]))
         console.print(f"  {change['field']}: [red]{before}[/] → [green]{after}[/]")
+    console.print(f"  {_WAYS[result.get('way')]}", highlight=False, soft_wrap=True)
 
 
 def warnings(result: Mapping[str, Any]) -> None:

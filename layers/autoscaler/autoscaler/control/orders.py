@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..alerts.events import HoldEnded, HoldSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.economy import lead_time
+from ..policy.ladder import TryOutcome
 from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Hold, Phase
+from .fallback import falls_back
 from .observe import history
-from .wishes import entry, request_retirement, request_sleep, request_wake
+from .wishes import entry, ladder_step, request_retirement, request_sleep, request_wake
 from .world import UnknownEndpointError, World
 
 HISTORY_LINES = 50
@@ -162,6 +164,8 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
     backlog = world.load_of(record, now).backlog
     return {
         **status.model_dump(mode="json", include=kept),
+        "ladder": _ladder(record, now),
+        "update": status.update.way if status.update else None,
         "team": record.spec.team,
         "model": record.spec.model.id,
         "kind": record.spec.kind.value,
@@ -170,6 +174,21 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "next_edge": edge.isoformat() if edge else None,
         "lead_time_seconds": lead_time(history(record)).total_seconds(),
         **({"history": _lines(world, status.name)} if with_history else {}),
+    }
+
+
+def _ladder(record: EndpointRecord, now: datetime) -> dict[str, Any]:
+    """The rung that is wished, and what failed since it last served."""
+    status, step = record.status, ladder_step(record, now)
+    failed = [one.outcome is not TryOutcome.SERVED for one in status.tries]
+    in_a_row = failed[::-1].index(False) if False in failed else len(failed)
+    return {
+        "rung": status.shape.rung + 1,
+        "rungs": len(record.spec.rungs),
+        "types": list(record.spec.on_rung(status.shape.rung).instances.types),
+        "failures": in_a_row,
+        "circuit_open": step.circuit_open,
+        "fallback": record.spec.fallback if falls_back(record, now) else None,
     }
 
 
