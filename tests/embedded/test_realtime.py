@@ -166,6 +166,18 @@ def test_the_ledger_agrees_with_what_sagemaker_billed(stack) -> None:
     assert ledger == pytest.approx(seconds, abs=2 * len(billed) * stack.longest_tick)
 
 
+def test_an_endpoint_that_others_made_of_its_name_while_it_slept_is_left_alone(stack) -> None:
+    sagemaker = stack.account.boto("sagemaker")
+    (config,) = names(stack, "configs")
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
+    stack.account.clock.jump(1800)
+    wait_for(lambda: history(stack), lambda told: "is not of this stack" in told, "the reason")
+    assert names(stack, "endpoints") == [ENDPOINT]
+    assert stack.get(NAME)["phase"] == "SLEEPING"
+    sagemaker.delete_endpoint(EndpointName=ENDPOINT)
+    stack.until(NAME, "ASLEEP")
+
+
 def test_removed_nothing_of_it_is_left(stack) -> None:
     assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
     stack.until(NAME, None)

@@ -346,6 +346,8 @@ def test_everything_is_tagged_with_the_specs_tags_stack_endpoint_and_team() -> N
             {"model": {"id": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "source": "hub"}},
             "model.source: every start of a copy loads from the Hub, unproved",
         ),
+        ({"kind": "realtime"}, "kind: asleep, SageMaker has no such endpoint"),
+        ({"kind": "async"}, "kind: what is sent to SageMaker directly waits there"),
         (
             {"serving": {"image": "mine:1", "parameters": {"brand_new": 1}}},
             "serving.parameters.brand_new: not among the settings that we know of vllm",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..catalog.images import UnknownRegionError, image
 from ..catalog.instances import MIB, InstanceType, UnknownInstanceError, instance
-from ..spec import EndpointSpec, Source
+from ..spec import EndpointSpec, Kind, Source
 from .serving import ServingError, environment, strangers
 
 _ECR = re.compile(
@@ -17,6 +17,17 @@ _ECR = re.compile(
 # SageMaker refuses "large" values as "not enough hardware resources", seen in the field without a
 # number: from here on, an assumption, a person is warned.
 LARGE_MEMORY_MIB = 16 * 1024
+# What becomes of requests that do not come through the endpoint's queue while it is asleep.
+_DIRECT = {
+    Kind.REALTIME: (
+        "asleep, SageMaker has no such endpoint; what calls it directly is refused, and only "
+        "requests through its queue wake it"
+    ),
+    Kind.ASYNC: (
+        "what is sent to SageMaker directly waits there while it is asleep; only requests through "
+        "its queue wake it"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,8 @@ def cautions(spec: EndpointSpec) -> Iterator[str]:
             "model.source: every start of a copy loads from the Hub, unproved and at the Hub's "
             "pace, and its token stands in the model that SageMaker keeps (docs/security.md)"
         )
+    if spec.kind in _DIRECT:
+        yield f"kind: {_DIRECT[spec.kind]}"
     if spec.network.vpc:
         reach = "the Hub" if spec.model.source is Source.HUB else "S3"
         yield (
