@@ -5,6 +5,7 @@ Why it is for bursts and not for the way out of zero: docs/decisions/0007. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..spec import EndpointSpec
@@ -48,10 +49,13 @@ def put_burst_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
     }
 
 
-def burst_alarm(spec: EndpointSpec, names: ResourceNames) -> dict[str, Any]:
+def burst_alarm(
+    spec: EndpointSpec, names: ResourceNames, labels: Sequence[Request]
+) -> dict[str, Any]:
     """Without its action: the ARN of the policy is known when Application Auto Scaling made it."""
     return {
         "AlarmName": names.burst_alarm,
+        "Tags": list(labels),
         "AlarmDescription": "Far more requests than the copies are meant for: more copies at once.",
         "Namespace": "AWS/SageMaker",
         "MetricName": "ConcurrentRequestsPerCopy",

@@ -83,7 +83,7 @@ def deployment(
         scalable_target=register_scalable_target(names, Bounds(1, spec.highest_max_copies)),
         scaling_policy=put_scaling_policy(spec, names),
         burst_policy=put_burst_policy(spec, names),
-        burst_alarm=burst_alarm(spec, names),
+        burst_alarm=burst_alarm(spec, names, labels),
         instance_type=spec.instances.types[0],
         accelerators_per_copy=placement.accelerators_per_copy,
         copies_per_instance=placement.copies_per_instance,
