@@ -22,8 +22,11 @@ from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
 
 VARIANT = "AllTraffic"
-# Time for SageMaker to walk all pools when there is no capacity (300 to 3,600 s are allowed).
-PROVISION_SECONDS = 1800
+# SageMaker walks its pools, and then waits. It gives up before the controller does, since it
+# refuses every change of a component until it has. The API takes 300 to 3,600 s.
+CAPACITY_SECONDS = 900.0  # what the template gives when nobody says otherwise
+GIVE_UP_SOONER_SECONDS = 60
+SHORTEST_PROVISION_SECONDS, LONGEST_PROVISION_SECONDS = 300, 3600
 SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
 SHORTEST_STARTUP_SECONDS = 600  # without a measure
 LEAST_STARTUP_SECONDS = 60  # that SageMaker takes
@@ -64,6 +67,7 @@ def deployment(
     tags: Mapping[str, str],
     commit: str = "",
     slowest_start_seconds: float | None = None,
+    capacity_seconds: float = CAPACITY_SECONDS,
 ) -> Deployment:
     """Everything that creates the endpoint. `weights_uri` None: the container loads `commit`
     from the Hub. `slowest_start_seconds`: of its own cold starts, from an instance to an answer.
@@ -77,7 +81,9 @@ def deployment(
     seconds = startup_seconds(facts, slowest_start_seconds)
     return Deployment(
         model=create_model(spec, names, container, placement, weights, role_arn, labels),
-        endpoint_config=create_endpoint_config(spec, names, container, placement, role_arn, labels),
+        endpoint_config=create_endpoint_config(
+            spec, names, container, placement, role_arn, labels, provision_seconds(capacity_seconds)
+        ),
         endpoint=create_endpoint(names, labels),
         component=create_inference_component(spec, names, placement, seconds, labels),
         scalable_target=register_scalable_target(names, Bounds(1, spec.highest_max_copies)),
@@ -167,6 +173,7 @@ def create_endpoint_config(
     placement: Placement,
     role_arn: str,
     labels: list[Request],
+    provision_seconds: int,
 ) -> Request:
     """A variant without a model, whose instances SageMaker manages down to zero."""
     # One more than the copies need: an update starts a new one before an old one goes.
@@ -182,6 +189,7 @@ def create_endpoint_config(
             {
                 "VariantName": VARIANT,
                 **_machines(spec.instances.types),
+                "VariantInstanceProvisionTimeoutInSeconds": provision_seconds,
                 **ami,
                 "InitialInstanceCount": 1,
                 "ManagedInstanceScaling": {
@@ -201,10 +209,13 @@ def _machines(types: tuple[str, ...]) -> Request:
     if len(types) == 1:
         return {"InstanceType": types[0]}
     pools = [{"InstanceType": name, "Priority": n} for n, name in enumerate(types, 1)]
-    return {
-        "InstancePools": pools,
-        "VariantInstanceProvisionTimeoutInSeconds": PROVISION_SECONDS,
-    }
+    return {"InstancePools": pools}
+
+
+def provision_seconds(capacity_seconds: float) -> int:
+    """How long SageMaker looks for instances, when a start gives up after `capacity_seconds`."""
+    sooner = int(capacity_seconds) - GIVE_UP_SOONER_SECONDS
+    return min(max(SHORTEST_PROVISION_SECONDS, sooner), LONGEST_PROVISION_SECONDS)
 
 
 def create_endpoint(names: ResourceNames, labels: list[Request]) -> Request:

@@ -49,6 +49,7 @@ def deployment_of(spec: EndpointSpec, shape: Shape, weights: MadeFrom) -> Deploy
         tags=_ours(spec.name),
         commit="" if staged else weights.commit,
         slowest_start_seconds=slowest_start_seconds(weights.starts),
+        capacity_seconds=env.capacity_seconds,
     )
 
 
