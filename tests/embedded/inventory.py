@@ -30,6 +30,8 @@ LISTS = {
     ),
 }  # fmt: skip
 
+_CONTAINERS = "/aws/sagemaker/"
+
 
 def inventory(account: Account) -> dict[str, list[str]]:
     """Names by what they are; rules with their bus, and functions that the account could run."""
@@ -37,6 +39,8 @@ def inventory(account: Account) -> dict[str, list[str]]:
     for what, (service, operation, members, name) in LISTS.items():
         reply = getattr(account.boto(service), operation)()
         found[what] = sorted(one[name] if name else one for one in reply.get(members, []))
+    # SageMaker makes these; why a container died is read there after its endpoint is gone.
+    found["log groups"] = [one for one in found["log groups"] if not one.startswith(_CONTAINERS)]
     events = account.boto("events")
     found["rules"] = [
         f"{bus}/{rule['Name']}"

@@ -161,11 +161,11 @@ def test_without_a_stack_the_account_is_still_examined(stack: Stack) -> None:
 
 
 def test_quotas_that_cannot_be_read_warn_and_quota_zero_is_refused_whole(stack: Stack) -> None:
-    fault = Fault("servicequotas:ListServiceQuotas", "TooManyRequestsException", "slow", times=5)
+    fault = Fault("servicequotas:ListServiceQuotas", "TooManyRequestsException", "slow", times=4)
     stack.account.front.inject(fault)
     before = len(stack.account.quotas.fired)
     answer = stack.command("plan", document=document("none"))
-    assert len(stack.account.quotas.fired) - before == 5, "every try of the client"
+    assert len(stack.account.quotas.fired) - before == 4, "every try of the client"
     assert answer["ok"], answer
     (told,) = [w for w in answer["result"]["warnings"] if "quota" in w]
     assert "the account's quotas were not read" in told

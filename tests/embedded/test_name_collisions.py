@@ -98,7 +98,7 @@ def test_what_is_made_by_others_during_the_creation_is_not_taken_for_ours_nor_de
 def test_what_a_failure_left_behind_goes_before_it_is_created_again(stack: Stack) -> None:
     """It could be another model on other machines: what is there is not taken for the new one."""
     stack.account.front.inject(
-        Fault("sagemaker:CreateEndpoint", "ValidationException", "no such machine", times=3)
+        Fault("sagemaker:CreateEndpoint", "ValidationException", "no such machine")
     )
     assert stack.apply(NAME)["ok"]
     failed = stack.until(NAME, "FAILED")

@@ -72,7 +72,7 @@ def test_everything_that_the_stack_makes_for_an_endpoint_carries_its_tags(stack)
     arn = boto("lambda").get_event_source_mapping(UUID=mapping)["EventSourceMappingArn"]
     tagged.append(boto("lambda").list_tags(Resource=arn)["Tags"])
     alarms = boto("cloudwatch").describe_alarms(AlarmNamePrefix=f"{component}-")["MetricAlarms"]
-    assert len(alarms) == 2
+    assert len(alarms) == 3
     for alarm in alarms:
         told = boto("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
         tagged.append({tag["Key"]: tag["Value"] for tag in told})

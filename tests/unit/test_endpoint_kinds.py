@@ -56,6 +56,7 @@ def test_a_variant_names_its_model_and_its_network_is_the_models(kind: Kind) -> 
     assert variant["ModelName"] == "prod-llama"
     assert variant["InitialInstanceCount"] == 1
     assert variant["ModelDataDownloadTimeoutInSeconds"] == 600
+    assert variant["VariantInstanceProvisionTimeoutInSeconds"] == 840
     assert "ManagedInstanceScaling" not in variant
     assert config.keys().isdisjoint({"ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation"})
     assert ("RoutingConfig" in variant) is (kind is Kind.REALTIME)
@@ -177,12 +178,12 @@ def test_containers_speak_in_the_log_of_the_kind(kind: Kind, group: str) -> None
 
 
 def test_a_burst_is_seen_by_the_metric_of_the_kind_and_not_looked_for_in_a_queue() -> None:
-    alarm = burst_alarm(spec(kind="realtime"), NAMES)
+    alarm = burst_alarm(spec(kind="realtime"), NAMES, [])
     assert alarm is not None
     check("cloudwatch", "PutMetricAlarm", alarm)
     assert (alarm["MetricName"], alarm["Dimensions"]) == ("ConcurrentRequestsPerModel", BY_VARIANT)
     assert put_burst_policy(spec(kind="realtime"), NAMES)["ResourceId"] == VARIANT
-    assert burst_alarm(spec(kind="async"), NAMES) is None
+    assert burst_alarm(spec(kind="async"), NAMES, []) is None
 
 
 @pytest.mark.parametrize("kind", WHOLE)

@@ -122,8 +122,19 @@ def test_one_type_is_an_instance_type_and_several_are_pools() -> None:
         {"InstanceType": "ml.g6e.xlarge", "Priority": 1},
         {"InstanceType": "ml.g6e.2xlarge", "Priority": 2},
     ]
-    assert several["VariantInstanceProvisionTimeoutInSeconds"] == 1800
+    for variant in (one, several):  # SageMaker gives up before the controller does
+        assert variant["VariantInstanceProvisionTimeoutInSeconds"] == 900 - 60
     assert "InstanceType" not in several
+
+
+@pytest.mark.parametrize(
+    ("capacity", "provision"), [(300, 300), (360, 300), (900, 840), (3600, 3540), (5400, 3600)]
+)
+def test_sagemaker_gives_up_before_the_controller_within_what_its_api_takes(
+    capacity: float, provision: int
+) -> None:
+    variant = build(spec(), capacity_seconds=capacity).endpoint_config["ProductionVariants"][0]
+    assert variant["VariantInstanceProvisionTimeoutInSeconds"] == provision
 
 
 def test_the_variant_names_no_model_and_may_go_to_zero() -> None:

@@ -5,6 +5,7 @@ Why it is for bursts and not for the way out of zero: docs/decisions/0007. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..spec import EndpointSpec, Kind
@@ -49,7 +50,9 @@ def put_burst_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
     }
 
 
-def burst_alarm(spec: EndpointSpec, names: ResourceNames) -> dict[str, Any] | None:
+def burst_alarm(
+    spec: EndpointSpec, names: ResourceNames, labels: Sequence[Request]
+) -> dict[str, Any] | None:
     """Without its action: the ARN of the policy is known when Application Auto Scaling made it.
 
     None of an async endpoint, whose metric comes once a minute and whose requests can wait.
@@ -59,6 +62,7 @@ def burst_alarm(spec: EndpointSpec, names: ResourceNames) -> dict[str, Any] | No
     metric = kinds.manner(spec.kind).concurrency
     return {
         "AlarmName": names.burst_alarm,
+        "Tags": list(labels),
         "AlarmDescription": "Far more requests than the copies are meant for: more copies at once.",
         "Namespace": "AWS/SageMaker",
         "MetricName": metric,

@@ -18,10 +18,12 @@ from ..spec import EndpointSpec, Engine, Kind, Source
 from .acceptance import cautions
 from .bursts import burst_alarm, put_burst_policy
 from .kinds import VARIANT
+from .machines import CAPACITY_SECONDS, machines, provision_seconds
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
-from .variants import create_variant_config, machines
+from .tags import tags_of
+from .variants import create_variant_config
 
 SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
 SHORTEST_STARTUP_SECONDS = 600  # without a measure
@@ -65,6 +67,7 @@ def deployment(
     commit: str = "",
     slowest_start_seconds: float | None = None,
     late_uri: str = "",
+    capacity_seconds: float = CAPACITY_SECONDS,
 ) -> Deployment:
     """Everything that creates the endpoint. `weights_uri` None: the container loads `commit`
     from the Hub. `slowest_start_seconds`: of its own cold starts, from an instance to an answer.
@@ -77,11 +80,13 @@ def deployment(
     labels = [{"Key": key, "Value": value} for key, value in tags_of(spec, tags).items()]
     weights = _weights(spec, weights_uri, commit)
     seconds = startup_seconds(facts, slowest_start_seconds)
-    component = None
+    provision, component = provision_seconds(capacity_seconds), None
     if spec.kind.is_whole_instance:
-        config = create_variant_config(spec, names, container, seconds, labels, late_uri)
+        config = create_variant_config(spec, names, container, seconds, labels, late_uri, provision)
     else:
-        config = create_endpoint_config(spec, names, container, placement, role_arn, labels)
+        config = create_endpoint_config(
+            spec, names, container, placement, role_arn, labels, provision
+        )
         component = create_inference_component(spec, names, placement, seconds, labels)
     bounds = Bounds(1, spec.highest_max_copies)
     return Deployment(
@@ -93,17 +98,12 @@ def deployment(
         scalable_target=register_scalable_target(names, bounds, spec.kind),
         scaling_policy=put_scaling_policy(spec, names),
         burst_policy=put_burst_policy(spec, names),
-        burst_alarm=burst_alarm(spec, names),
+        burst_alarm=burst_alarm(spec, names, labels),
         instance_type=spec.instances.types[0],
         accelerators_per_copy=placement.accelerators_per_copy,
         copies_per_instance=placement.copies_per_instance,
         explanation=placement.explanation,
     )
-
-
-def tags_of(spec: EndpointSpec, ours: Mapping[str, str]) -> dict[str, str]:
-    """What every resource of the endpoint is tagged with; the spec's own cannot be ours."""
-    return {**spec.tags, **ours, "team": spec.team}
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,7 @@ def create_endpoint_config(
     placement: Placement,
     role_arn: str,
     labels: list[Request],
+    provision_seconds: int,
 ) -> Request:
     """A variant without a model, whose instances SageMaker manages down to zero."""
     # One more than the copies need: an update starts a new one before an old one goes.
@@ -192,6 +193,7 @@ def create_endpoint_config(
             {
                 "VariantName": VARIANT,
                 **machines(spec.instances.types),
+                "VariantInstanceProvisionTimeoutInSeconds": provision_seconds,
                 **ami,
                 "InitialInstanceCount": 1,
                 "ManagedInstanceScaling": {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..spec import EndpointSpec
+
 STACK = "autoscaler:stack"
 ENDPOINT = "autoscaler:endpoint"
 DELETABLE = "autoscaler:deletable"
@@ -12,6 +14,11 @@ DELETABLE = "autoscaler:deletable"
 def labels(stack: str, endpoint: str) -> dict[str, str]:
     """What everything that the stack makes for an endpoint carries from its creation on."""
     return {STACK: stack, ENDPOINT: endpoint, DELETABLE: "true"}
+
+
+def tags_of(spec: EndpointSpec, ours: Mapping[str, str]) -> dict[str, str]:
+    """What every resource of the endpoint is tagged with; the spec's own cannot be ours."""
+    return {**spec.tags, **ours, "team": spec.team}
 
 
 def is_ours(tags: Mapping[str, str], stack: str) -> bool:

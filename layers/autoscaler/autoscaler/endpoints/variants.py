@@ -5,10 +5,8 @@ from __future__ import annotations
 from ..catalog.images import Image
 from ..spec import EndpointSpec, Kind
 from .kinds import VARIANT, Request
+from .machines import machines
 from .names import ResourceNames
-
-# Time for SageMaker to walk all pools when there is no capacity (300 to 3,600 s are allowed).
-PROVISION_SECONDS = 1800
 
 
 def create_variant_config(
@@ -18,6 +16,7 @@ def create_variant_config(
     seconds: int,
     labels: list[Request],
     late_uri: str,
+    provision_seconds: int,
 ) -> Request:
     """`seconds` for each part of a start; an async endpoint writes what it has to say under
     `late_uri`, which ends in a slash.
@@ -30,6 +29,8 @@ def create_variant_config(
         "VariantName": VARIANT,
         "ModelName": names.model,
         **machines(spec.instances.types),
+        # No endpoint is deleted while it is being created: SageMaker must have given up by then.
+        "VariantInstanceProvisionTimeoutInSeconds": provision_seconds,
         **ami,
         "InitialInstanceCount": 1,
         "ModelDataDownloadTimeoutInSeconds": seconds,
@@ -59,15 +60,4 @@ def _asynchronous(spec: EndpointSpec, late_uri: str) -> Request:
                 "S3FailurePath": f"{late_uri}failures",
             },
         }
-    }
-
-
-def machines(types: tuple[str, ...]) -> Request:
-    """One type, or pools in order of preference: a variant has exactly one of the two."""
-    if len(types) == 1:
-        return {"InstanceType": types[0]}
-    pools = [{"InstanceType": name, "Priority": n} for n, name in enumerate(types, 1)]
-    return {
-        "InstancePools": pools,
-        "VariantInstanceProvisionTimeoutInSeconds": PROVISION_SECONDS,
     }

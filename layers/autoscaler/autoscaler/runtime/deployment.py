@@ -52,7 +52,6 @@ class Deploy(BaseModel):
     generation: int
     what: Literal["all", "shape", "restore", "removal"] = "all"
     weights_s3_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+/$")] | None = None
-    passport_key: str | None = None
     pinned: Pinned | None = None
 
 

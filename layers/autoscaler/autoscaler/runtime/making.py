@@ -12,9 +12,9 @@ from ..catalog.models import ModelFacts, facts_from_config, known_model
 from ..endpoints.late import late_uri
 from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
-from ..endpoints.requests import Deployment, deployment, tags_of
+from ..endpoints.requests import Deployment, deployment
 from ..endpoints.status import ColdStart, Shape
-from ..endpoints.tags import labels
+from ..endpoints.tags import labels, tags_of
 from ..spec import EndpointSpec, Source
 from ..staging.errors import PassportInvalidError
 from ..staging.passport import Passport, read_passport, require_scan
@@ -51,6 +51,7 @@ def deployment_of(spec: EndpointSpec, shape: Shape, weights: MadeFrom) -> Deploy
         commit="" if staged else weights.commit,
         slowest_start_seconds=slowest_start_seconds(weights.starts),
         late_uri=late_uri(env.results_bucket, spec.name),
+        capacity_seconds=env.capacity_seconds,
     )
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from ..endpoints import kinds
 from ..endpoints.bursts import burst_alarm, put_burst_policy
-from ..endpoints.requests import create_endpoint, tags_of
+from ..endpoints.requests import create_endpoint
 from ..endpoints.scaling import put_scaling_policy, register_scalable_target, update_copies
 from ..endpoints.status import EndpointRecord
+from ..endpoints.tags import tags_of
 from ..policy.types import Bounds
 from .making import names_of, ours
 
@@ -20,15 +21,15 @@ def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, A
     move its copies, and make the endpoint again from the config that it shall have.
     """
     spec, names = record.spec, names_of(record.spec.name, record.status.shape)
-    labels = tags_of(spec, ours(spec.name)).items()
+    labels = [{"Key": k, "Value": v} for k, v in tags_of(spec, ours(spec.name)).items()]
     return {
         **target_of(record),
         "bounds": register_scalable_target(names, bounds, spec.kind),
         "policy": put_scaling_policy(spec, names),
         "burst_policy": put_burst_policy(spec, names),
-        "burst_alarm": burst_alarm(spec, names),
+        "burst_alarm": burst_alarm(spec, names, labels),
         "copies": update_copies(names, copies, spec.kind),
-        "endpoint": create_endpoint(names, [{"Key": key, "Value": text} for key, text in labels]),
+        "endpoint": create_endpoint(names, labels),
     }
 
 

@@ -30,7 +30,7 @@ class Settings(BaseModel):
     endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")
     dispatch_function_arn: str = Field(default="", alias="DISPATCH_FUNCTION_ARN")
     alarm_topic_arn: str = Field(default="", alias="ALARM_TOPIC_ARN")
-    capacity_seconds: float = Field(default=0, alias="CAPACITY_SECONDS")
+    capacity_seconds: float = Field(default=900, alias="CAPACITY_SECONDS")
     wake_seconds: float = Field(default=0, alias="WAKE_SECONDS")
     default_time_zone: str = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
 
