@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from autoscaler.aws.load import AwsLoadReader
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.endpoints import kinds
 from autoscaler.endpoints.bursts import burst_alarm, put_burst_policy
@@ -17,8 +19,10 @@ from autoscaler.endpoints.scaling import register_scalable_target, update_copies
 from autoscaler.policy.types import Bounds
 from autoscaler.spec import EndpointSpec, Kind, SpecError, parse_spec
 from tests.api_shapes import check
+from tests.memory import NOON
 from tests.samples import document, spec
 from tests.unit.test_endpoint_requests import CREATES, NAMES, R1_ON_P5E, build
+from tools.cli.history import read_recorded
 
 LATE = "s3://results/async/llama/"
 VARIANT = "endpoint/prod-llama/variant/AllTraffic"
@@ -282,3 +286,54 @@ def test_a_stored_spec_is_read_again(kind: Kind) -> None:
     wanted = spec(kind=kind.value)
 
     assert EndpointSpec.model_validate_json(wanted.model_dump_json()) == wanted
+
+
+class Asked:
+    """CloudWatch, that has nothing to tell and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.queries: list[dict[str, Any]] = []
+
+    def get_paginator(self, operation: str) -> Asked:
+        assert operation == "get_metric_data"
+        return self
+
+    def paginate(self, **given: Any) -> list[dict[str, Any]]:
+        check("cloudwatch", "GetMetricData", given)
+        self.queries += given["MetricDataQueries"]
+        return []
+
+    def of(self, metric: str) -> list[dict[str, str]]:
+        found = [one["MetricStat"]["Metric"] for one in self.queries]
+        (dimensions,) = [one["Dimensions"] for one in found if one["MetricName"] == metric]
+        return list(dimensions)
+
+
+class NoQueues:
+    """SQS without a queue of any name."""
+
+    def get_queue_url(self, **_given: Any) -> dict[str, Any]:
+        code = "AWS.SimpleQueueService.NonExistentQueue"
+        raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetQueueUrl")
+
+    get_queue_attributes = get_queue_url
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "expected"),
+    [
+        (Kind.COMPONENT, "ConcurrentRequestsPerCopy", BY_COMPONENT),
+        (Kind.REALTIME, "ConcurrentRequestsPerModel", BY_VARIANT),
+        (Kind.ASYNC, "ApproximateBacklogSizePerInstance", BY_ENDPOINT),
+    ],
+)
+def test_the_tick_and_the_command_line_ask_cloudwatch_by_the_kind(
+    kind: Kind, metric: str, expected: list[dict[str, str]]
+) -> None:
+    tick, line = Asked(), Asked()
+    AwsLoadReader("prod", NoQueues(), tick).read(["llama"], NOON, {"llama": kind})
+    read_recorded(line, "prod", ["llama"], NOON, 1, {"llama": kind})
+
+    assert tick.of(metric) == expected
+    latency = BY_COMPONENT if kind is Kind.COMPONENT else BY_VARIANT
+    assert tick.of("ModelLatency") == line.of("ModelLatency") == latency

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from autoscaler.endpoints.kinds import dimensions
 from autoscaler.endpoints.names import ResourceNames
+from autoscaler.spec import Kind
 from tools.simulator.trace import Trace
 
 # For so long CloudWatch keeps minutes; older points are told by five minutes.
@@ -48,7 +50,12 @@ class Recorded:
 
 
 def read_recorded(
-    cloudwatch: Any, prefix: str, names: Sequence[str], now: datetime, days: float
+    cloudwatch: Any,
+    prefix: str,
+    names: Sequence[str],
+    now: datetime,
+    days: float,
+    kinds: Mapping[str, Kind] | None = None,
 ) -> dict[str, Recorded]:
     """Reads the last `days` of all endpoints; raises botocore's errors."""
     found = {name: Recorded() for name in names}
@@ -57,7 +64,7 @@ def read_recorded(
         batch = wanted[first : first + _QUERIES_PER_CALL]
         pages = cloudwatch.get_paginator("get_metric_data").paginate(
             MetricDataQueries=[
-                _query(index, ResourceNames(prefix, name), key)
+                _query(index, ResourceNames(prefix, name), key, (kinds or {}).get(name))
                 for index, (name, key) in enumerate(batch)
             ],
             StartTime=now - timedelta(days=days),
@@ -72,20 +79,22 @@ def read_recorded(
     return found
 
 
-def _query(index: int, names: ResourceNames, key: str) -> Mapping[str, Any]:
+def _query(
+    index: int, names: ResourceNames, key: str, kind: Kind | None = None
+) -> Mapping[str, Any]:
     if key == "requests":
-        metric, statistic = ("AWS/SQS", "NumberOfMessagesSent", "QueueName", names.queue), "Sum"
+        namespace, name, statistic = "AWS/SQS", "NumberOfMessagesSent", "Sum"
+        under = [{"Name": "QueueName", "Value": names.queue}]
     else:
-        component = ("InferenceComponentName", names.component)
-        metric, statistic = ("AWS/SageMaker", "ModelLatency", *component), "Average"
-    namespace, name, dimension, value = metric
+        namespace, name, statistic = "AWS/SageMaker", "ModelLatency", "Average"
+        under = dimensions(kind or Kind.COMPONENT, names, name)
     return {
         "Id": f"m{index}",
         "MetricStat": {
             "Metric": {
                 "Namespace": namespace,
                 "MetricName": name,
-                "Dimensions": [{"Name": dimension, "Value": value}],
+                "Dimensions": under,
             },
             "Period": int(_MINUTE.total_seconds()),
             "Stat": statistic,

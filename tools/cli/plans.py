@@ -182,7 +182,9 @@ def _recorded(client: StackClient, plans: Sequence[Planned], days: int) -> dict[
     """What CloudWatch keeps of those; nothing, with a note, when it may not be read."""
     names = [planned.name for planned in plans]
     try:
-        return read_recorded(client.boto("cloudwatch"), client.stack, names, client.now(), days)
+        kinds = {planned.name: planned.spec.kind for planned in plans}
+        cloudwatch = client.boto("cloudwatch")
+        return read_recorded(cloudwatch, client.stack, names, client.now(), days, kinds)
     except (BotoCoreError, ClientError) as error:
         why = f"its history was not read: {explained(error)}"
         if isinstance(error, ClientError) and is_denied(error):
