@@ -126,7 +126,7 @@ def test_whatever_it_is_made_of_carries_the_specs_tags(stack: Stack) -> None:
         url = boto("sqs").get_queue_url(QueueName=queue)["QueueUrl"]
         assert boto("sqs").list_queue_tags(QueueUrl=url)["Tags"] == wanted
     alarms = boto("cloudwatch").describe_alarms(AlarmNamePrefix=f"autoscaler-{NAME}-")
-    assert len(alarms["MetricAlarms"]) == 2
+    assert len(alarms["MetricAlarms"]) == 3
     for alarm in alarms["MetricAlarms"]:
         tags = boto("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
         assert {tag["Key"]: tag["Value"] for tag in tags} == wanted

@@ -110,7 +110,9 @@ def test_what_a_failure_left_behind_goes_before_it_is_created_again(stack: Stack
     )
     wait_for(lambda: names(stack, BASE), lambda there: not there, "the removal")
     wait_for(lambda: stack.apply(NAME)["ok"], bool, "the way to be free")
-    stack.until(NAME, "AWAKE")
-    assert names(stack, BASE) == EVERYTHING
+    generation = stack.until(NAME, "AWAKE")["generation"]
+    # Config and model are made anew under names of their own, and are not those that were left.
+    assert names(stack, f"{BASE}-b{generation}") == {"endpoint config", "model"}
+    assert names(stack, BASE) == EVERYTHING - {"endpoint config", "model"}
     assert stack.command("delete", endpoint=NAME)["ok"]
     stack.until(NAME, None)

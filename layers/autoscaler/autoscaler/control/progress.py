@@ -154,7 +154,7 @@ def _awake(
     record = record.having(awake)
     bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
-    text = _answered_after(_measured(before, now))
+    text = _answered_after(_measured(before, now), created)
     saved = world.store.save(
         awake.model_copy(update={"bounds": bounds}),
         segments=segments,
@@ -199,9 +199,11 @@ def _with(start: ColdStart, status: EndpointStatus) -> tuple[ColdStart, ...]:
     return (*status.cold_starts, start)[-COLD_STARTS_KEPT:]
 
 
-def _answered_after(start: ColdStart) -> str:
-    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in start.stages().items())
-    return f"Answered {start.lead_time.total_seconds():.0f} s after it was asked for: {parts}."
+def _answered_after(start: ColdStart, created: bool) -> str:
+    """A creation has no trigger: its weights are staged and its endpoint is made first."""
+    parts = [f"{name} {seconds:.0f} s" for name, seconds in start.stages().items()]
+    told = ", ".join(parts[1:] if created else parts)
+    return f"Answered {start.lead_time.total_seconds():.0f} s after it was asked for: {told}."
 
 
 def record_asleep(world: World, name: str, generation: int) -> bool:
