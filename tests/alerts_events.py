@@ -44,6 +44,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     e.HoldEnded(**WHO, author=None),
     e.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
+    e.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
     e.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
     e.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
     e.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),

@@ -43,7 +43,7 @@ def test_severities() -> None:
     critical = {name for name, severity in by_name.items() if severity is Severity.CRITICAL}
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
     assert critical == {"EndpointFailed", "OrphansFound", "PhaseStuck", "SleepStuck"}
-    waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed"}
+    waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed", "CopiesMissing"}
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",
     }  # fmt: skip

@@ -48,6 +48,11 @@ SENTENCES = {
         "For 30 min, longer than that may take. 1 instance billed meanwhile. It is tried on; "
         "`autoscaler get llama` and its execution in Step Functions say where it stands.",
     ),
+    "CopiesMissing": (
+        "llama serves with fewer copies than it needs",
+        "1 of 3 copies came up: No capacity. What does not come up is paid for, so that no more "
+        "are asked for until 24 Nov 12:04 UTC.",
+    ),
     "EndpointUpdated": (
         "llama is updated",
         "Its changed file is in place after 6 min 52 s, copy by copy.",

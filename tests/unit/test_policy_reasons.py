@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from autoscaler.policy import History, Observation, Phase, ReasonCode
+from autoscaler.policy.types import Reach
 from autoscaler.spec import EndpointSpec
 from tests.unit.policy_cases import (
     NOON,
@@ -199,6 +200,13 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         seen(Phase.ASLEEP, backlog=1920),
         History(),
         "Demand asks for 10 copies: 2 copies at most.",
+    ),
+    (
+        ReasonCode.OUT_OF_REACH,
+        a_spec(),
+        seen(Phase.AWAKE, backlog=1920, reach=Reach(1, NOON + timedelta(minutes=4))),
+        History(),
+        "More than 1 copy did not come up: tried again at 13 May 12:04 UTC.",
     ),
     (
         ReasonCode.IN_TRANSITION,

@@ -126,6 +126,21 @@ class CapacityMissing(Event):
         return Severity.CRITICAL if many else Severity.WARNING
 
 
+class CopiesMissing(Event):
+    """It serves with fewer copies than it was asked to have, and asks for no more until `until`."""
+
+    salient = ("until",)
+
+    current: int
+    wanted: int
+    failure: str
+    until: AwareDatetime
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
 class WakeDelayed(Event):
     """A wake is wanted and has to wait: the day's wakes are spent, or the last one failed."""
 

@@ -156,6 +156,16 @@ def _next_try(event: events.CapacityMissing) -> str:
 
 
 @told.register
+def _(event: events.CopiesMissing) -> Sentence:
+    why = event.failure.rstrip(".")
+    body = (
+        f"{event.current} of {counted(event.wanted, 'copy')} came up: {why}. What does not come up "
+        f"is paid for, so that no more are asked for until {at_utc(event.until)}."
+    )
+    return Sentence(f"{event.endpoint} serves with fewer copies than it needs", body)
+
+
+@told.register
 def _(event: events.WakeDelayed) -> Sentence:
     waiting = NOT_KNOWN if event.waiting is None else counted(event.waiting, "request")
     until = at_utc(event.until)

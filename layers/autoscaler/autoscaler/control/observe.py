@@ -35,6 +35,7 @@ def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
         spent_this_month_usd=spent_this_month(record, now),
         retry_at=status.retry_at,
+        reach=status.reach,
         arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
         usd_per_copy_hour=_usd_per_copy_hour(record),
     )

@@ -24,6 +24,7 @@ from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, learned
 from .reasons import keep_reasons
+from .shortage import note_shortage
 from .stuck import is_stuck
 from .tend import remove_leftovers, tend_flow
 from .updating import start_update
@@ -133,6 +134,7 @@ def reconcile_endpoint(
             record = observed(world, record, load, now, capacity)
         if start_update(world, record, now):
             return
+        record = note_shortage(world, record, capacity, now)
         decision = decide_and_act(world, record, load, capacity, now)
         if decision is not None:
             keep_reasons(world, record, decision, load, now)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from ..catalog.models import ModelFacts
 from ..catalog.prices import PriceBook, bundled
 from ..policy.ladder import Try
-from ..policy.types import Bounds, Episode, Hold, Phase, Recommendation
+from ..policy.types import Bounds, Episode, Hold, Phase, Reach, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
 
@@ -191,6 +191,9 @@ class EndpointStatus(Stored):
     last_reason: str = ""  # their sentences, as they were when the reasons became these
     last_reason_at: AwareDatetime | None = None
     delay_told: str = ""  # the day and the reason why a wake waits that were announced last
+    short_since: AwareDatetime | None = None  # it has fewer copies than it was asked to have
+    shortages: int = 0  # times in a row that copies did not come
+    reach: Reach | None = None
     missing_since: AwareDatetime | None = None  # a signal does not come since then
     missing_told: bool = False
     stuck_told: str = ""  # the stay in a phase that was announced as too long

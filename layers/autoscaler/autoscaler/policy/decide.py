@@ -1,7 +1,7 @@
 """The decision: the order of its stages, and nothing else.
 
-schedule → foresight → budget → hold give what is allowed; demand gives what is asked for; the
-phase says which of keep-alive, stabilization and bounds then have their say.
+schedule → foresight → budget → hold → capacity give what is allowed; demand gives what is asked
+for; the phase says which of keep-alive, stabilization and bounds then have their say.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..spec import EndpointSpec
 from .allowance import Allowance, scheduled
 from .bounds import ZERO, bounds_awake, capped, clamp, floor_awake, with_hold
 from .budget import is_spent, obstacle_to_wake, within_budget
+from .capacity import within_reach
 from .deferral import worth_a_wake
 from .demand import Demand, measure, staffed
 from .economy import Economy, economy, lead_time
@@ -119,7 +120,8 @@ def _allowed(
     awake = observation.phase is Phase.AWAKE
     allowance = foreseen(allowance, spec, history, now, awake=awake)
     allowance = within_budget(allowance, spec, observation)
-    return with_hold(allowance, spec, observation, now)
+    allowance = with_hold(allowance, spec, observation, now)
+    return within_reach(allowance, observation, now) if awake else allowance
 
 
 def _awake(case: _Case) -> Decision:

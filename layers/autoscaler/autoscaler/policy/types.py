@@ -54,6 +54,7 @@ class ReasonCode(StrEnum):
     WAKES_SPENT = "wakes_spent"
     BACKING_OFF = "backing_off"
     CAPPED = "capped"
+    OUT_OF_REACH = "out_of_reach"
     IN_TRANSITION = "in_transition"
     NOTHING_TO_DO = "nothing_to_do"
 
@@ -72,6 +73,14 @@ class Bounds:
 
     min_copies: int
     max_copies: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The most copies that could be had, until it is tried again."""
+
+    copies: int
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ class Observation:
     retry_at: datetime | None = None  # no wake before this time (after a failed wake)
     arrivals_per_second: float | None = None  # over the last minutes; None: not known
     usd_per_copy_hour: float | None = None  # None: the price is not known
+    reach: Reach | None = None  # None: whatever is asked for comes
     deferrable: int = 0  # requests that may wait; not part of `backlog`
     deferrable_due_at: datetime | None = None  # the earliest deadline among them
 

@@ -1,0 +1,79 @@
+"""An endpoint that serves with fewer copies than it was asked to have.
+
+A copy that never comes up keeps its instance, which is billed: SageMaker tries on for ever. After
+a while no more than what came is asked for, people are told, and it is tried again later.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..alerts.events import CopiesMissing
+from ..endpoints.status import EndpointRecord
+from ..policy.types import Phase, Reach
+from ..ports import Capacity
+from .wishes import backoff, entry
+from .world import World
+
+# Twice what a start usually takes; SageMaker's own word that it gave up is believed at once.
+PATIENCE = timedelta(minutes=20)
+FIRST_PAUSE = timedelta(minutes=30)
+LONGEST_PAUSE = timedelta(hours=4)
+
+
+def note_shortage(
+    world: World, record: EndpointRecord, capacity: Capacity, now: datetime
+) -> EndpointRecord:
+    """Stores since when copies are missing, and caps what is asked for when they do not come."""
+    status = record.status
+    missing = capacity.desired_copies > capacity.current_copies
+    if status.phase is not Phase.AWAKE or not missing or not capacity.current_copies:
+        return _cleared(world, record, capacity)
+    since = status.short_since or now
+    gave_up = capacity.status == "InService" and bool(capacity.failure)
+    if not gave_up and now - since < PATIENCE:
+        if status.short_since:
+            return record
+        begun = status.model_copy(update={"short_since": since})
+        return record.having(world.store.save(begun))
+    if status.reach and status.reach.until > now:
+        return record  # it is capped already; the copies are on their way down
+    return _capped(world, record, capacity, now)
+
+
+def _cleared(world: World, record: EndpointRecord, capacity: Capacity) -> EndpointRecord:
+    """Nothing is missing; if more came than could be had lately, nothing is capped either."""
+    status = record.status
+    came = status.reach is not None and capacity.current_copies > status.reach.copies
+    if status.short_since is None and not came:
+        return record
+    cleared = {"short_since": None, **({"reach": None, "shortages": 0} if came else {})}
+    return record.having(world.store.save(status.model_copy(update=cleared)))
+
+
+def _capped(
+    world: World, record: EndpointRecord, capacity: Capacity, now: datetime
+) -> EndpointRecord:
+    status = record.status
+    shortages = status.shortages + 1
+    until = now + backoff(shortages, FIRST_PAUSE, LONGEST_PAUSE)
+    reach = Reach(capacity.current_copies, until)
+    why = capacity.failure or "SageMaker gives no reason"
+    text = (
+        f"Only {capacity.current_copies} of {capacity.desired_copies} copies came up: {why}. "
+        f"No more are asked for until {until:%H:%M} UTC."
+    )
+    capped = status.model_copy(update={"reach": reach, "short_since": None, "shortages": shortages})
+    saved = world.store.save(capped, entries=[entry(capped, now, text)])
+    world.announcer.announce(
+        CopiesMissing(
+            endpoint=status.name,
+            generation=status.generation,
+            at=now,
+            current=capacity.current_copies,
+            wanted=capacity.desired_copies,
+            failure=why,
+            until=until,
+        )
+    )
+    return record.having(saved)
