@@ -9,12 +9,14 @@ import pytest
 
 from autoscaler.control.apply import Setting, apply, plan
 from autoscaler.control.dispatch import wake_for
+from autoscaler.control.progress import record_failed, record_staged
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.updating import record_update_failed, record_updated
 from autoscaler.endpoints.status import Cause, EndpointStatus, Shape, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Flow, FlowState
+from autoscaler.runtime.deployment import wanted_spec
 from autoscaler.spec import SpecError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
@@ -171,6 +173,58 @@ def test_an_update_whose_executions_die_is_given_up_after_three(world) -> None:
         reconcile(world)
     assert stored(world).phase is Phase.AWAKE
     assert world.announcer.kinds()[-1] == "UpdateFailed"
+
+
+def without_capacity(world: MemoryWorld) -> None:
+    """The creation under way finds no machine; its execution ends."""
+    generation = stored(world).generation
+    record_staged(world, NAME, generation, "a" * 40, "s3://weights/models/x/")
+    record_failed(world, NAME, generation, "NoCapacity", "no instance was seen within 45 min")
+    world.flows.end(Flow.DEPLOY, NAME, generation, FlowState.FAILED, "NoCapacity")
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["between two tries", "during a try"])
+def test_a_creation_that_gets_no_machine_goes_on_with_the_file_that_came_meanwhile(
+    world, waits
+) -> None:
+    applied(world)
+    if waits:
+        without_capacity(world)
+    after = applied(world, instances={"types": ["ml.g6e.2xlarge"]})
+    assert after.update is not None
+    if not waits:
+        without_capacity(world)
+    world.clock.forward(minutes=2)
+    reconcile(world)
+    after, taken = stored(world), world.store.records[NAME].spec
+    assert (after.phase, after.generation, after.update) == (Phase.STAGING, 2, None)
+    assert taken.instances.types == ("ml.g6e.2xlarge",)
+    assert after.shape.config_build == 2, "what the first try left is not taken for it"
+    assert world.flows.started[-1] == (Flow.DEPLOY, NAME, 2)
+
+
+def test_a_creation_without_capacity_whose_next_execution_dies_is_no_endless_loop(world) -> None:
+    applied(world)
+    without_capacity(world)
+    tries = len(stored(world).tries)
+    for _ in range(8):
+        world.clock.forward(minutes=20)
+        reconcile(world)
+        generation = stored(world).generation
+        if world.flows.look(Flow.DEPLOY, NAME, generation).state is FlowState.RUNNING:
+            world.flows.end(Flow.DEPLOY, NAME, generation, FlowState.FAILED, "aborted by hand")
+    assert len(stored(world).tries) == tries, "none of them said what it died of"
+    assert stored(world).phase is Phase.FAILED
+
+
+def test_a_file_that_waits_is_not_what_a_creation_or_a_wake_makes(world) -> None:
+    applied(world)
+    applied(world, model={"id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"})
+    record = world.store.records[NAME]
+    assert record.status.update is not None
+    assert wanted_spec(record).model.id.endswith("Llama-8B"), "what is staged is what is made"
+    updating = record.status.model_copy(update={"phase": Phase.UPDATING})
+    assert wanted_spec(record.having(updating)).model.id.endswith("Qwen-7B")
 
 
 def test_a_mended_file_closes_the_circuit(world) -> None:

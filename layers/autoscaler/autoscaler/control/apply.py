@@ -18,7 +18,6 @@ from ..endpoints.status import (
     Cause,
     EndpointRecord,
     EndpointStatus,
-    Shape,
     Update,
     UpdateWay,
     same_starts,
@@ -30,7 +29,7 @@ from .namesakes import FindNamesakes, LeftoverError, check_failed, check_free, n
 from .preview import preview
 from .quotas import check_quotas
 from .tend import remove_leftovers
-from .updating import start_update, way_of
+from .updating import anew, start_update, way_of
 from .wishes import carry_out, entry, wished
 from .world import World
 
@@ -137,7 +136,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
             failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
-            shape=_anew(record.status), instance_type="", **_measured(planned.record, planned.spec),
+            shape=anew(record.status), instance_type="", **_measured(planned.record, planned.spec),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})
@@ -161,11 +160,6 @@ def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime)
     )
     started = start_update(world, record.having(saved), now)
     return started.status if started else saved
-
-
-def _anew(status: EndpointStatus) -> Shape:
-    """After a failure: under names of its own, so that nothing that was left is taken for it."""
-    return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
 
 
 def _check_fallback(world: World, spec: EndpointSpec) -> None:

@@ -67,6 +67,25 @@ def start_update(world: World, record: EndpointRecord, now: datetime) -> Endpoin
     return carry_out(world, record, wish, segments, "Its file changed: updating it in place.")
 
 
+def anew(status: EndpointStatus) -> Shape:
+    """After a failure: under names of its own, so that nothing that was left is taken for it."""
+    return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
+
+
+def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:
+    """The record with the file that waits as its own, before any of it exists in SageMaker.
+
+    Raises ConflictError when somebody else wrote first.
+    """
+    status, update = record.status, record.status.update
+    if update is None:
+        return record
+    starts = status.cold_starts if same_starts(record.spec, update.spec) else ()
+    changes = {"update": None, "shape": anew(status), "instance_type": "", "cold_starts": starts}
+    saved = world.store.save(status.model_copy(update=changes), spec=update.spec)
+    return record.model_copy(update={"spec": update.spec, "status": saved})
+
+
 def record_updated(
     world: World, name: str, generation: int, shape: Shape, copies_per_instance: int
 ) -> bool:

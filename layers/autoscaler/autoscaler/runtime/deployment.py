@@ -71,7 +71,7 @@ def answer_deployment(event: Any) -> dict[str, Any]:
         or record.status.phase not in _MAKING[step.what]
     ):
         return {"current": False}
-    spec = _wanted(record)
+    spec = wanted_spec(record)
     told = {"current": True, "source": spec.model.source.value}
     if step.what == "shape":
         return {**told, "requests": _shape_requests(record)}
@@ -82,9 +82,10 @@ def answer_deployment(event: Any) -> dict[str, Any]:
     return {**told, "requests": _all_requests(record, step)}
 
 
-def _wanted(record: EndpointRecord) -> EndpointSpec:
-    """The file that is being put in place."""
-    return record.status.update.spec if record.status.update else record.spec
+def wanted_spec(record: EndpointRecord) -> EndpointSpec:
+    """The file that is being put in place; one that waits is not."""
+    update = record.status.update
+    return update.spec if update and record.status.phase is Phase.UPDATING else record.spec
 
 
 def _present(record: EndpointRecord) -> MadeFrom:
@@ -142,7 +143,7 @@ def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
     made = deployment_of(record.spec, status.shaped, _present(record))
     build = status.update.build if status.update else status.shaped.config_build
     failed = Shape(config_build=build, model_build=build)
-    stack, rungs = settings().stack_name, len(_wanted(record).rungs)
+    stack, rungs = settings().stack_name, len(wanted_spec(record).rungs)
     return {
         **_reshaping(record.spec, status.shaped, made),
         "obsolete": obsolete(stack, record.spec.name, failed, status.shaped, rungs),
@@ -171,7 +172,8 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     builds = {0, status.update.build if status.update else 0}
     for shape in (status.shape, status.shaped):
         builds |= {shape.config_build, shape.model_build}
-    rungs = max(len(record.spec.rungs), len(_wanted(record).rungs), status.shaped.rung + 1)
+    kept = status.update.spec if status.update else record.spec
+    rungs = max(len(record.spec.rungs), len(kept.rungs), status.shaped.rung + 1)
     shapes = [
         Shape(rung=rung, config_build=build, model_build=build)
         for build in sorted(builds)
