@@ -26,7 +26,6 @@ from .wishes import may_not_wake, request_wake
 from .world import World
 
 T = TypeVar("T")
-_SERVING = {Phase.AWAKE, Phase.UPDATING}
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
 
 
@@ -146,6 +145,14 @@ def _sorted(
     return _Request(message, request_id, body)
 
 
+def _serves(record: EndpointRecord) -> bool:
+    """An update of one at zero leaves nobody to ask: SageMaker would count, and alarm, a request
+    that met no copy, and roll the update back for it."""
+    status = record.status
+    copies = status.observed_copies or status.desired_copies
+    return status.phase is Phase.AWAKE or (status.phase is Phase.UPDATING and copies > 0)
+
+
 def _answer(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> Outcome:
     return _guarded(desk, name, request.message, lambda: _asked(desk, name, record, request))
 
@@ -154,7 +161,7 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
     message, request_id, now = request.message, request.request_id, desk.world.clock.now()
     other = request.other
     serving = other or record
-    if serving.status.phase not in _SERVING:
+    if not _serves(serving):
         wait = time_until_ready(serving, message.sent_at, now)
         why = f"the endpoint is {record.status.phase}"
         return postpone(desk, name, record, message, request_id, wait, why)

@@ -11,7 +11,7 @@ from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
 from .metering import on_rung
 from .setbacks import back_to_zero, fail
-from .updating import abandon_update, created_with_update
+from .updating import created_with_update, give_up_update
 from .wishes import FLOWS, UNCONDITIONAL, backoff, carry_out, entry, ladder_step, wished
 from .world import World
 
@@ -45,7 +45,7 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         back_to_zero(world, record, why, now)
         return
     if status.phase is Phase.UPDATING and failures >= CREATION_ATTEMPTS:
-        abandon_update(world, record, why)
+        give_up_update(world, record, why, now)
         return
     if status.phase is Phase.STAGING and status.update:
         _with_the_new_file(world, record, now)

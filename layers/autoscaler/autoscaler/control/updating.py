@@ -62,7 +62,7 @@ def start_update(world: World, record: EndpointRecord, now: datetime) -> Endpoin
         text = "To zero, because its machines are replaced; its requests wait."
         return request_sleep(world, record, Cause.UPDATE, text)
     counted, segments = metered(record, now, running(status), Phase.UPDATING)
-    wish = wished(counted, Phase.UPDATING, Cause.UPDATE, now)
+    wish = wished(counted, Phase.UPDATING, Cause.UPDATE, now, reshaping=True)
     wish = wish.model_copy(update={"update": update.model_copy(update={"build": wish.generation})})
     return carry_out(world, record, wish, segments, "Its file changed: updating it in place.")
 
@@ -97,11 +97,12 @@ def record_updated(
             return status.phase in (Phase.AWAKE, Phase.ASLEEP) and status.shaped == shape
         saved = _at_rest(
             world, record, update.spec, "Updated: the new file is in place.",
-            shape=shape, shaped=shape, copies_per_instance=copies_per_instance, failure=None,
-            commit=update.commit or status.commit,
+            shape=shape, shaped=shape, reshaping=False, failure=None,
+            copies_per_instance=copies_per_instance, commit=update.commit or status.commit,
             weights_uri=update.weights_uri or status.weights_uri,
             facts=update.facts or status.facts, tries=(),
             cold_starts=status.cold_starts if same_starts(record.spec, update.spec) else (),
+            instance_type="" if update.way is UpdateWay.REPLACE else status.instance_type,
         )  # fmt: skip
         seconds = (saved.phase_since - status.wished_at).total_seconds()
         world.announcer.announce(
@@ -130,18 +131,41 @@ def record_update_failed(world: World, name: str, generation: int, error: str, c
 
 
 def abandon_update(world: World, record: EndpointRecord, failure: str) -> EndpointStatus:
-    """Goes on without the update, and says why."""
+    """Goes on without the update, and says why. Raises NotYetError while no copy is in service."""
     text = f"The update failed, it goes on as it was: {failure}"
     saved = _at_rest(world, record, record.spec, text, failure=f"update: {failure}")
+    _announce_failed(world, saved, failure)
+    return saved
+
+
+def give_up_update(
+    world: World, record: EndpointRecord, failure: str, now: datetime
+) -> EndpointStatus:
+    """Goes on without the update, whatever it has left behind. If that is copies of which none
+    comes into service, by way of zero: the next wake gives the endpoint its old shape."""
+    try:
+        return abandon_update(world, record, failure)
+    except NotYetError:
+        counted, segments = metered(record, now, running(record.status), Phase.SLEEPING)
+    wish = wished(
+        counted, Phase.SLEEPING, Cause.UPDATE, now,
+        wish_copies=0, update=None, retry_at=None, failure=f"update: {failure}",
+    )  # fmt: skip
+    text = f"The update failed and left no copy in service, to zero: {failure}"
+    after = carry_out(world, record, wish, segments, text).status
+    _announce_failed(world, after, failure)
+    return after
+
+
+def _announce_failed(world: World, status: EndpointStatus, failure: str) -> None:
     world.announcer.announce(
         UpdateFailed(
-            endpoint=saved.name,
-            generation=saved.generation,
-            at=saved.phase_since,
+            endpoint=status.name,
+            generation=status.generation,
+            at=status.phase_since,
             failure=failure,
         )
     )
-    return saved
 
 
 def _at_rest(

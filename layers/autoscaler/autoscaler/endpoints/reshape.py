@@ -20,8 +20,20 @@ _LONGEST_ROLL_SECONDS = 28_800  # the most that SageMaker takes
 def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) -> dict[str, Any]:
     """`model`, `endpoint_config`, `update_endpoint`, `update_component`.
 
-    An update of copies that serve is rolled back when one of the alarms fires.
+    An update of copies that serve is rolled back when one of the alarms fires; what has none, and
+    what is put back, is given none.
     """
+    rolling: dict[str, Any] = {
+        "RollingUpdatePolicy": {
+            "MaximumBatchSize": _AT_A_TIME,
+            "WaitIntervalInSeconds": 0,
+            "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
+            "RollbackMaximumBatchSize": _AT_A_TIME,
+        }
+    }
+    if alarms:
+        watched = [{"AlarmName": name} for name in alarms]
+        rolling["AutoRollbackConfiguration"] = {"Alarms": watched}
     return {
         "model": made.model,
         "endpoint_config": made.endpoint_config,
@@ -33,15 +45,7 @@ def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) 
         "update_component": {
             "InferenceComponentName": names.component,
             "Specification": made.component["Specification"],
-            "DeploymentConfig": {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": _AT_A_TIME,
-                    "WaitIntervalInSeconds": 0,
-                    "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
-                    "RollbackMaximumBatchSize": _AT_A_TIME,
-                },
-                "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in alarms]},
-            },
+            "DeploymentConfig": rolling,
         },
     }
 

@@ -157,6 +157,7 @@ class EndpointStatus(Stored):
     tries: tuple[Try, ...] = ()  # wakes and creations by rung of the ladder, newest last
     shape: Shape = Shape()  # as it is wished
     shaped: Shape = Shape()  # as its resources were seen
+    reshaping: bool = False  # it was begun to change them, and not seen that it ended
     update: Update | None = None
     failed_in: Phase | None = None
     failure: str | None = None

@@ -111,7 +111,7 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
     status, update = record.status, record.status.update
     if status.phase is not Phase.UPDATING or update is None:
         made = deployment_of(record.spec, status.shape, _present(record))
-        return _reshaping(record.spec, status.shape, made)
+        return _reshaping(record.spec, status.shape, made, [])
     present = _present(record)
     weights = MadeFrom(
         update.weights_uri or present.uri,
@@ -130,8 +130,11 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
         kept["model_build"] = status.shaped.model_build
     shape = shape.model_copy(update=kept)
     stack, rungs = settings().stack_name, len(record.spec.rungs)
+    # At zero a direct request meets no copy: that says nothing against the update.
+    serves = bool(status.observed_copies or status.desired_copies)
+    alarms = [names_of(record.spec.name).capacity_alarm] if serves else []
     return {
-        **_reshaping(update.spec, shape, deployment_of(update.spec, shape, weights)),
+        **_reshaping(update.spec, shape, deployment_of(update.spec, shape, weights), alarms),
         **queues_of(update.spec),
         "obsolete": obsolete(stack, record.spec.name, status.shaped, shape, rungs),
     }
@@ -145,15 +148,17 @@ def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
     failed = Shape(config_build=build, model_build=build)
     stack, rungs = settings().stack_name, len(wanted_spec(record).rungs)
     return {
-        **_reshaping(record.spec, status.shaped, made),
+        **_reshaping(record.spec, status.shaped, made, []),
         "obsolete": obsolete(stack, record.spec.name, failed, status.shaped, rungs),
     }
 
 
-def _reshaping(spec: EndpointSpec, shape: Shape, made: Deployment) -> dict[str, Any]:
+def _reshaping(
+    spec: EndpointSpec, shape: Shape, made: Deployment, alarms: list[str]
+) -> dict[str, Any]:
     names = names_of(spec.name, shape)
     return {
-        **reshape_requests(made, names, [names.capacity_alarm]),
+        **reshape_requests(made, names, alarms),
         "source": spec.model.source.value,
         "scalable_target": made.scalable_target,
         "scaling_policy": made.scaling_policy,
