@@ -9,22 +9,12 @@ import pytest
 
 from autoscaler.control.apply import Setting, apply, plan
 from autoscaler.control.dispatch import wake_for
-from autoscaler.control.metering import running
-from autoscaler.control.progress import (
-    record_asleep,
-    record_failed,
-    record_shaped,
-    record_staged,
-)
 from autoscaler.control.reconcile import reconcile
-from autoscaler.control.size import plan_wake
 from autoscaler.control.updating import record_update_failed, record_updated
-from autoscaler.control.wishes import request_wake
 from autoscaler.endpoints.status import Cause, EndpointStatus, Shape, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Capacity, Flow, FlowState
-from autoscaler.runtime.deployment import wanted_spec
+from autoscaler.ports import Flow, FlowState
 from autoscaler.spec import SpecError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
@@ -181,126 +171,6 @@ def test_an_update_whose_executions_die_is_given_up_after_three(world) -> None:
         reconcile(world)
     assert stored(world).phase is Phase.AWAKE
     assert world.announcer.kinds()[-1] == "UpdateFailed"
-
-
-def without_capacity(world: MemoryWorld) -> None:
-    """The creation under way finds no machine; its execution ends."""
-    generation = stored(world).generation
-    record_staged(world, NAME, generation, "a" * 40, "s3://weights/models/x/")
-    record_failed(world, NAME, generation, "NoCapacity", "no instance was seen within 45 min")
-    world.flows.end(Flow.DEPLOY, NAME, generation, FlowState.FAILED, "NoCapacity")
-
-
-@pytest.mark.parametrize("waits", [False, True], ids=["between two tries", "during a try"])
-def test_a_creation_that_gets_no_machine_goes_on_with_the_file_that_came_meanwhile(
-    world, waits
-) -> None:
-    applied(world)
-    if waits:
-        without_capacity(world)
-    after = applied(world, instances={"types": ["ml.g6e.2xlarge"]})
-    assert after.update is not None
-    if not waits:
-        without_capacity(world)
-    world.clock.forward(minutes=2)
-    reconcile(world)
-    after, taken = stored(world), world.store.records[NAME].spec
-    assert (after.phase, after.generation, after.update) == (Phase.STAGING, 2, None)
-    assert taken.instances.types == ("ml.g6e.2xlarge",)
-    assert after.shape.config_build == 2, "what the first try left is not taken for it"
-    assert world.flows.started[-1] == (Flow.DEPLOY, NAME, 2)
-
-
-def test_a_creation_without_capacity_whose_next_execution_dies_is_no_endless_loop(world) -> None:
-    applied(world)
-    without_capacity(world)
-    tries = len(stored(world).tries)
-    for _ in range(8):
-        world.clock.forward(minutes=20)
-        reconcile(world)
-        generation = stored(world).generation
-        if world.flows.look(Flow.DEPLOY, NAME, generation).state is FlowState.RUNNING:
-            world.flows.end(Flow.DEPLOY, NAME, generation, FlowState.FAILED, "aborted by hand")
-    assert len(stored(world).tries) == tries, "none of them said what it died of"
-    assert stored(world).phase is Phase.FAILED
-
-
-def test_a_file_that_waits_is_not_what_a_creation_or_a_wake_makes(world) -> None:
-    applied(world)
-    applied(world, model={"id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"})
-    record = world.store.records[NAME]
-    assert record.status.update is not None
-    assert wanted_spec(record).model.id.endswith("Llama-8B"), "what is staged is what is made"
-    updating = record.status.model_copy(update={"phase": Phase.UPDATING})
-    assert wanted_spec(record.having(updating)).model.id.endswith("Qwen-7B")
-
-
-def test_an_update_that_left_no_copy_in_service_is_given_up_by_way_of_zero(world) -> None:
-    """Neither came the new copies nor back the old ones: nothing would ever get it out of there."""
-    updating(world, awake(NAME))
-    dead = Capacity(
-        exists=True, desired_copies=1, instances_by_type={"ml.g6e.xlarge": 1}, status="Failed"
-    )
-    world.scaler.capacities[NAME] = dead
-    for _ in range(3):
-        world.flows.end(Flow.UPDATE, NAME, stored(world).generation, FlowState.FAILED, "gone")
-        world.clock.forward(minutes=20)
-        reconcile(world)
-    after = stored(world)
-    assert (after.phase, after.update, after.cause) == (Phase.SLEEPING, None, Cause.UPDATE)
-    assert world.flows.started[-1] == (Flow.SLEEP, NAME, after.generation)
-    assert world.announcer.kinds()[-1] == "UpdateFailed"
-    assert world.store.records[NAME].spec.serving.context_tokens == 8192
-    world.scaler.settle(NAME, 0)
-    assert record_asleep(world, NAME, after.generation)
-    woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
-    assert plan_wake(world, NAME, woken.status.generation).reshape, "back to its old shape first"
-
-
-def test_after_an_update_that_failed_the_next_wake_makes_sure_of_the_old_shape(world) -> None:
-    """Whether all was put back is not known: RecordFailure is told either way."""
-    generation = updating(world, asleep(NAME))
-    record_update_failed(world, NAME, generation, "UpdateFailed", "its old config is gone")
-    woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
-    assert plan_wake(world, NAME, woken.status.generation).reshape
-    record_shaped(world, NAME, woken.status.generation, Shape(), 1)
-    assert not plan_wake(world, NAME, woken.status.generation).reshape
-
-
-def test_one_in_place_is_shaped_as_it_is_wished(world) -> None:
-    generation = updating(world, asleep(NAME))
-    record_updated(world, NAME, generation, Shape(model_build=generation), 1)
-    woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
-    assert not plan_wake(world, NAME, woken.status.generation).reshape
-
-
-def test_other_machines_are_what_the_next_wake_is_counted_for(world) -> None:
-    endpoint(world, asleep(NAME))
-    generation = applied(world, instances={"types": ["ml.g6e.2xlarge"]}).generation
-    record_updated(world, NAME, generation, Shape(config_build=generation), 1)
-    woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
-    assert running(woken.status) == {"ml.g6e.2xlarge": 1}
-
-
-def test_a_wake_that_was_overtaken_while_it_took_another_rung_leaves_nothing_for_sure(
-    world,
-) -> None:
-    """Its endpoint may have the other rung's config already, although `shaped` says the first."""
-    alternatives = [{"types": ["ml.g6e.2xlarge"]}]
-    wanted = spec(NAME, instances={"types": ["ml.g6e.xlarge"], "alternatives": alternatives})
-    tried = Try(NOON - timedelta(minutes=1), 0, TryOutcome.CAPACITY)
-    put(world, asleep(NAME, tries=(tried,), failed_wakes=1), wanted)
-    world.scaler.settle(NAME, 0)
-    woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
-    assert woken.status.shape.rung == 1
-    assert plan_wake(world, NAME, woken.status.generation).reshape
-    # UpdateEndpoint was done, UpdateInferenceComponent refused: the wake fails in Reshape
-    record_failed(world, NAME, woken.status.generation, "UpdateFailed", "no such model")
-    record_asleep(world, NAME, stored(world).generation)
-    world.clock.forward(hours=2)
-    woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
-    assert woken.status.shape == woken.status.shaped == Shape()
-    assert plan_wake(world, NAME, woken.status.generation).reshape
 
 
 def test_a_mended_file_closes_the_circuit(world) -> None:

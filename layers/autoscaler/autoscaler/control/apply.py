@@ -29,7 +29,14 @@ from .namesakes import FindNamesakes, LeftoverError, check_failed, check_free, n
 from .preview import preview
 from .quotas import check_quotas
 from .tend import remove_leftovers
-from .updating import anew, start_update, way_of
+from .updating import (
+    ALTERNATIVES,
+    anew,
+    rungs_anew,
+    runs_on_old_rung,
+    start_update,
+    way_of,
+)
 from .wishes import carry_out, entry, wished
 from .world import World
 
@@ -95,7 +102,10 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     changes = _changes(record.spec, spec)
     if changes and record.status.phase is Phase.UPDATING:
         raise SpecError([f"name: {spec.name!r} is being updated; apply this file when it is done"])
-    way = way_of(record.spec, spec, [change.field for change in changes])
+    fields = [change.field for change in changes]
+    way = way_of(record.spec, spec, fields)
+    if way and runs_on_old_rung(record.status, ALTERNATIVES in fields):
+        way = UpdateWay.REPLACE
     if spec.model != record.spec.model:
         _check_repository(setting, spec)
     if spec.tags != record.spec.tags:
@@ -154,6 +164,8 @@ def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime)
     update = Update(spec=planned.spec, way=planned.way) if planned.way else None
     # A mended file closes the circuit: what failed before says nothing of it.
     afresh = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
+    if planned.way is None and any(change.field == ALTERNATIVES for change in planned.changes):
+        afresh |= {"shape": rungs_anew(status), "reshaping": True}
     kept = status.model_copy(update=afresh)
     saved = world.store.save(
         kept, spec=None if update else planned.spec, entries=[entry(status, now, f"{text}.")]

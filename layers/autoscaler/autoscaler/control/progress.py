@@ -150,7 +150,6 @@ def _awake(
             "failed_wakes": 0,
             "tries": remembered(before.tries, Try(now, before.shape.rung, TryOutcome.SERVED)),
             "shaped": before.shape if created else before.shaped,
-            "reshaping": before.reshaping and not created,
             "retry_at": None,
             "failure": None,
             "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),

@@ -8,7 +8,7 @@ from typing import Any
 from ..alerts.events import CapacityMissing, EndpointFailed
 from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
-from ..policy.ladder import Try, remembered
+from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Phase
 from .metering import metered, running, settled
 from .wishes import FLOWS, carry_out, entry, ladder_step, wished
@@ -31,6 +31,15 @@ def after_failure(record: EndpointRecord, failure: str, now: datetime) -> dict[s
     }
 
 
+def _given_back(status: EndpointStatus, failure: str) -> dict[str, int]:
+    """A wake for which no machine came cost nothing, and is none of the day's wakes: the ladder
+    tries on, and whoever gets capacity in the evening must be let."""
+    came = status.came or status.instance_seen_at
+    if status.phase is not Phase.WAKING or came or outcome_of(failure) is not TryOutcome.CAPACITY:
+        return {}
+    return {"wakes_today": max(0, status.wakes_today - 1)}
+
+
 def back_to_zero(
     world: World, record: EndpointRecord, failure: str, now: datetime
 ) -> EndpointRecord:
@@ -46,6 +55,7 @@ def back_to_zero(
         Cause.FAILED_WAKE,
         now,
         wish_copies=0,
+        **_given_back(record.status, failure),
         **after_failure(record, failure, now),
     )
     after = carry_out(world, record, back, segments, f"Back to zero: {failure}")

@@ -34,12 +34,12 @@ _ROLLED = ("model", "serving")
 # What is built into the endpoint's config and cannot be changed under copies that serve.
 _REPLACED = ("instances", "network", "encryption")
 # The rungs above the first concern the next wake only.
-_NEXT_WAKE = ("instances.alternatives",)
+ALTERNATIVES = "instances.alternatives"
 
 
 def way_of(before: EndpointSpec, after: EndpointSpec, fields: Iterable[str]) -> UpdateWay | None:
     """How the change of these fields gets into SageMaker; None: it need not."""
-    names = [name for name in fields if name not in _NEXT_WAKE]
+    names = [name for name in fields if name != ALTERNATIVES]
     tops = {name.split(".")[0] for name in names}
     if tops & set(_REPLACED):
         return UpdateWay.REPLACE
@@ -70,6 +70,19 @@ def start_update(world: World, record: EndpointRecord, now: datetime) -> Endpoin
 def anew(status: EndpointStatus) -> Shape:
     """After a failure: under names of its own, so that nothing that was left is taken for it."""
     return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
+
+
+def rungs_anew(status: EndpointStatus) -> Shape:
+    """Other rungs above the first get names of their own: what is there by the old ones has the
+    old machines, and nobody can change it."""
+    build = max(status.shape.rungs_build, status.generation) + 1
+    return status.shape.model_copy(update={"rungs_build": build})
+
+
+def runs_on_old_rung(status: EndpointStatus, changed: bool) -> bool:
+    """Whether its machines are of an alternative that the file has changed, now or before."""
+    changed = changed or status.shape.rungs_build != status.shaped.rungs_build
+    return status.shaped.rung > 0 and changed
 
 
 def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:

@@ -118,6 +118,7 @@ class Shape(Stored):
     rung: int = 0
     config_build: int = 0
     model_build: int = 0
+    rungs_build: int = 0  # of the rungs above the first, when only they were changed
 
 
 class UpdateWay(StrEnum):

@@ -120,7 +120,13 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
         present.starts if same_starts(record.spec, update.spec) else (),
     )
     rung = status.shaped.rung if status.shaped.rung < len(update.spec.rungs) else 0
-    shape = Shape(rung=rung, config_build=update.build, model_build=update.build)
+    same_rungs = update.spec.instances.alternatives == record.spec.instances.alternatives
+    shape = Shape(
+        rung=rung,
+        config_build=update.build,
+        model_build=update.build,
+        rungs_build=status.shape.rungs_build if same_rungs else update.build,
+    )
     before = deployment_of(record.spec, status.shaped, present)
     made = deployment_of(update.spec, shape, weights)
     kept = {}
@@ -176,7 +182,7 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     status = record.status
     builds = {0, status.update.build if status.update else 0}
     for shape in (status.shape, status.shaped):
-        builds |= {shape.config_build, shape.model_build}
+        builds |= {shape.config_build, shape.model_build, shape.rungs_build}
     kept = status.update.spec if status.update else record.spec
     rungs = max(len(record.spec.rungs), len(kept.rungs), status.shaped.rung + 1)
     shapes = [
