@@ -163,7 +163,7 @@ def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime)
     text = "Applied: " + (", ".join(change.field for change in planned.changes) or "as it was")
     update = Update(spec=planned.spec, way=planned.way) if planned.way else None
     # A mended file closes the circuit: what failed before says nothing of it.
-    afresh = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
+    afresh: dict[str, Any] = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
     if planned.way is None and any(change.field == ALTERNATIVES for change in planned.changes):
         afresh |= {"shape": rungs_anew(status), "reshaping": True}
     kept = status.model_copy(update=afresh)
