@@ -26,6 +26,7 @@ from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity, Flow, FlowState
 from autoscaler.runtime.deployment import wanted_spec
+from autoscaler.spec import SpecError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
 from tests.unit.test_control_updating import NAME, SETTING, applied, endpoint, stored, updating
@@ -202,3 +203,18 @@ def test_a_wake_for_which_no_machine_came_is_none_of_the_days_wakes(
     endpoint(world, waking)
     record_failed(world, NAME, 1, error, "in vain")
     assert stored(world).wakes_today == wakes
+
+
+def test_a_rung_takes_its_own_share_of_its_own_host() -> None:
+    """A copy that reserves the CPUs of the first rung finds no place on the smaller second."""
+    small = {"types": ["ml.g6e.xlarge"], "cpus_per_copy": 2, "memory_mib_per_copy": 512}
+    large = {"types": ["ml.g6e.2xlarge"], "cpus_per_copy": 8, "alternatives": [small]}
+    taken = spec(NAME, instances=large).on_rung(1).instances
+    assert (taken.cpus_per_copy, taken.memory_mib_per_copy) == (2, 512)
+
+
+def test_a_rung_that_asks_for_more_than_its_host_has_is_refused(world) -> None:
+    greedy = {"types": ["ml.g6e.xlarge"], "cpus_per_copy": 64}
+    instances = {"types": ["ml.g6e.2xlarge"], "alternatives": [greedy]}
+    with pytest.raises(SpecError, match=r"number 1: instances\.cpus_per_copy: 64 is more"):
+        plan(world, SETTING, document(NAME, instances=instances))
