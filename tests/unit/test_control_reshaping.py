@@ -192,8 +192,10 @@ def test_what_runs_on_a_changed_alternative_gets_its_machines_by_way_of_zero(wor
     ("changes", "error", "wakes"),
     [
         ({}, "NoCapacity", 2),
-        ({}, "TooSlow", 3),
+        ({}, "SignalError", 2),
+        ({}, "ContainerCrash", 3),
         ({"instance_seen_at": NOON}, "NoCapacity", 3),
+        ({"instance_seen_at": NOON}, "TooSlow", 3),
     ],
 )
 def test_a_wake_for_which_no_machine_came_is_none_of_the_days_wakes(
@@ -218,3 +220,26 @@ def test_a_rung_that_asks_for_more_than_its_host_has_is_refused(world) -> None:
     instances = {"types": ["ml.g6e.2xlarge"], "alternatives": [greedy]}
     with pytest.raises(SpecError, match=r"number 1: instances\.cpus_per_copy: 64 is more"):
         plan(world, SETTING, document(NAME, instances=instances))
+
+
+def test_trouble_of_our_own_opens_no_circuit(world) -> None:
+    """Five wakes in a row that could not even be sized: nothing was paid for."""
+    endpoint(world, asleep(NAME))
+    world.scaler.settle(NAME, 0)
+    for _ in range(6):
+        woken = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "waits")
+        record_failed(world, NAME, woken.status.generation, "SignalError", "no metrics")
+        record_asleep(world, NAME, stored(world).generation)
+        world.clock.forward(minutes=31)
+    assert [one.outcome for one in stored(world).tries] == [TryOutcome.CAPACITY] * 6
+    retry_at = stored(world).retry_at
+    assert retry_at is not None
+    assert retry_at <= world.clock.now()
+
+
+def test_the_file_that_is_being_put_in_place_may_be_applied_again_and_no_other(world) -> None:
+    generation = updating(world, awake(NAME))
+    again = applied(world, serving={"context_tokens": 4096})
+    assert (again.phase, again.generation) == (Phase.UPDATING, generation)
+    with pytest.raises(SpecError, match="is being updated"):
+        applied(world)  # the old one would be overwritten in a moment

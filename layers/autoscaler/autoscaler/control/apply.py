@@ -33,9 +33,8 @@ from .updating import (
     ALTERNATIVES,
     anew,
     rungs_anew,
-    runs_on_old_rung,
     start_update,
-    way_of,
+    way_for,
 )
 from .wishes import carry_out, entry, wished
 from .world import World
@@ -100,12 +99,10 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
     changes = _changes(record.spec, spec)
-    if changes and record.status.phase is Phase.UPDATING:
+    update = record.status.update
+    if record.status.phase is Phase.UPDATING and update and spec != update.spec:
         raise SpecError([f"name: {spec.name!r} is being updated; apply this file when it is done"])
-    fields = [change.field for change in changes]
-    way = way_of(record.spec, spec, fields)
-    if way and runs_on_old_rung(record.status, ALTERNATIVES in fields):
-        way = UpdateWay.REPLACE
+    way = way_for(record, spec, [change.field for change in changes])
     if spec.model != record.spec.model:
         _check_repository(setting, spec)
     if spec.tags != record.spec.tags:
@@ -158,7 +155,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
 def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime) -> EndpointStatus:
     """The status after a changed file was taken; a file as it was drops an update that waits."""
     status = record.status
-    if not planned.changes and (status.update is None or status.phase is Phase.UPDATING):
+    if status.phase is Phase.UPDATING or (not planned.changes and status.update is None):
         return status
     text = "Applied: " + (", ".join(change.field for change in planned.changes) or "as it was")
     update = Update(spec=planned.spec, way=planned.way) if planned.way else None

@@ -8,7 +8,7 @@ What fails is put back as it was, and said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,14 @@ def way_of(before: EndpointSpec, after: EndpointSpec, fields: Iterable[str]) -> 
     return UpdateWay.ROLL if rolls or target or grows else None
 
 
+def way_for(record: EndpointRecord, after: EndpointSpec, fields: Sequence[str]) -> UpdateWay | None:
+    """The same for an endpoint as it runs: on an alternative that the file has changed, now or
+    before, its machines are replaced whatever else the change is."""
+    way, status = way_of(record.spec, after, fields), record.status
+    changed = ALTERNATIVES in fields or status.shape.rungs_build != status.shaped.rungs_build
+    return UpdateWay.REPLACE if way and changed and status.shaped.rung > 0 else way
+
+
 def start_update(world: World, record: EndpointRecord, now: datetime) -> EndpointRecord | None:
     """Begins a kept update of an endpoint at rest; None: there is none, or it cannot begin now.
 
@@ -77,12 +85,6 @@ def rungs_anew(status: EndpointStatus) -> Shape:
     old machines, and nobody can change it."""
     build = max(status.shape.rungs_build, status.generation) + 1
     return status.shape.model_copy(update={"rungs_build": build})
-
-
-def runs_on_old_rung(status: EndpointStatus, changed: bool) -> bool:
-    """Whether its machines are of an alternative that the file has changed, now or before."""
-    changed = changed or status.shape.rungs_build != status.shaped.rungs_build
-    return status.shaped.rung > 0 and changed
 
 
 def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:
