@@ -21,6 +21,7 @@ from autoscaler.control.size import plan_wake
 from autoscaler.control.updating import record_update_failed, record_updated
 from autoscaler.control.wishes import request_wake
 from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.setbacks import outcome_of
 from autoscaler.endpoints.status import Cause, Shape, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
@@ -243,3 +244,20 @@ def test_the_file_that_is_being_put_in_place_may_be_applied_again_and_no_other(w
     assert (again.phase, again.generation) == (Phase.UPDATING, generation)
     with pytest.raises(SpecError, match="is being updated"):
         applied(world)  # the old one would be overwritten in a moment
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        ("ComponentFailed: The account-level service limit 'ml.g6e.xlarge for endpoint usage' is "
+         "0 Instances, with current utilization of 0", TryOutcome.CAPACITY),
+        ("ComponentFailed: We currently do not have sufficient ml.p5e.48xlarge capacity",
+         TryOutcome.CAPACITY),
+        ("SageMaker.ResourceLimitExceededException: too many", TryOutcome.CAPACITY),
+        ("ContainerCrash: its container dies: insufficient KV cache capacity",
+         TryOutcome.CONTAINER),
+        ("ComponentFailed: not enough hardware resources", TryOutcome.OTHER),
+    ],
+)  # fmt: skip
+def test_what_kind_of_failure_sagemakers_words_tell(failure, outcome) -> None:
+    assert outcome_of(failure) is outcome
