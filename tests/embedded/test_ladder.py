@@ -69,6 +69,17 @@ def test_the_ledger_has_the_price_of_the_machines_that_ran(stack) -> None:
     assert ledger == pytest.approx(dollars, abs=slack)
 
 
+def test_a_changed_alternative_brings_its_own_machines_and_not_those_of_its_name(stack) -> None:
+    """The old one's config is still there, by the rung's name, and both could be had."""
+    stack.account.sagemaker.set_capacity("ml.g6e.12xlarge", None)
+    changed = {**RUNGS, "alternatives": [{"types": ["ml.g6e.4xlarge"]}]}
+    assert stack.apply(NAME, instances=changed)["ok"]
+    stack.account.sagemaker.set_capacity("ml.g6e.xlarge", 0)
+    stack.ask(NAME, {"id": "two", "prompt": "x", "max_tokens": 4})
+    assert stack.result(NAME, "two")["answer"]["usage"]["completion_tokens"] == 4
+    assert types_now(stack) == {"ml.g6e.4xlarge"}
+
+
 def test_it_is_removed_with_every_config_and_model_of_every_rung(stack) -> None:
     assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
     stack.until(NAME, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ ENDED = "RuntimeError: Engine core initialization failed. See root cause above."
 OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
 
 
-def lines(*said: str, stream: str = "copy-1", every: float = 1.0) -> list[LogLine]:
+def lines(*said: str, stream: str = "copy-1", every: float = 10.0) -> list[LogLine]:
     return [
         LogLine(NOON + timedelta(seconds=every * n), stream, text) for n, text in enumerate(said)
     ]
@@ -71,11 +72,68 @@ def test_a_complaint_alone_is_no_death(said) -> None:
     [
         [BANNER, OOM, ENDED],
         [BANNER, OOM, BANNER],
-        [BANNER, OOM, "INFO trying again", OOM],
+        # who dies of its arguments never says its first words
+        [OOM, OOM],
     ],
 )
 def test_ended_started_anew_or_said_twice_it_is_one(said) -> None:
     assert crash_in(lines(*said)) is not None
+
+
+IDX = "(EngineCore pid=263) INFO 04-19 [w.py:659] No model.safetensors.index.json found in remote."
+CONFIG = (
+    "(EngineCore pid=263) INFO 04-19 [core.py] V1 LLM engine with config: trust_remote_code=True"
+)
+UP = "(APIServer pid=1) INFO 04-19 15:32:57 [api_server.py:1] Starting vLLM API server 0"
+NCCL = "[0] NCCL INFO NET/Plugin: x.so: cannot open shared object file: No such file or directory"
+NO_FILE = "cat: /opt/ml/serving.properties: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        # vLLM: said of every model of one file, by every rank
+        [BANNER, IDX, UP],
+        [BANNER, IDX, IDX, IDX, IDX],
+        # engines print their arguments
+        [BANNER, CONFIG, UP],
+        [
+            "server_args=ServerArgs(model_path='/opt/ml/model', trust_remote_code=True)",
+            "Load ends.",
+        ],
+        # libraries that need not be there
+        [BANNER, NCCL, NCCL, UP],
+        # what a start script complains of comes before the first words
+        [NO_FILE, "[INFO ] ModelServer - Starting djl-serving: 0.36.0", "[INFO ] loading"],
+        # one start of DJL
+        [
+            "[INFO ] ModelServer - Starting model server ...",
+            "[INFO ] ModelServer - Starting djl-serving: 0.36.0",
+            "[INFO ] ModelServer - Model server started.",
+        ],
+        # whoever came up has got over it
+        [BANNER, "torch.OutOfMemoryError: while capturing a graph", UP, "Shutting down"],
+        # DJL relays a warning of its engine
+        [BANNER, "[INFO ] PyProcess W-1-model-stdout: WARNING 04-19 FileNotFoundError: x", ENDED],
+    ],
+)
+def test_what_healthy_containers_say_is_no_death(said) -> None:
+    assert crash_in(lines(*said)) is None
+
+
+def test_ranks_that_complain_beside_each_other_are_no_second_death() -> None:
+    assert crash_in(lines(OOM, OOM, OOM, OOM, every=0.2)) is None
+
+
+def test_servers_of_one_start_are_no_restart() -> None:
+    assert crash_in(lines(BANNER, NO_FILE, BANNER, BANNER, every=0.2)) is None
+
+
+def test_what_djl_relays_of_its_engine_is_read() -> None:
+    said = "[INFO ] PyProcess W-1-model-stdout: ERROR 04-19 [core.py:708] " + OOM
+    crash = crash_in(lines(BANNER, said, ENDED))
+    assert crash is not None
+    assert "memory" in crash.reason
 
 
 def test_who_dies_without_a_known_reason_is_believed_the_third_time_with_the_last_words() -> None:
@@ -95,9 +153,11 @@ def test_copies_are_told_apart() -> None:
 
 
 def test_what_is_told_is_short_and_holds_no_secret() -> None:
-    told = quoted("token=abcdef hf_AbCdEfGhIjKl \x1b[31m" + "x" * 500)
+    told = quoted(
+        "token=abcdef api_key='ghijkl' Bearer mnopqr hf_AbCdEfGhIjKl \x1b[31m" + "x" * 500
+    )
     assert "hf_Ab" not in told
-    assert "abcdef" not in told
+    assert not {"abcdef", "ghijkl", "mnopqr"} & set(re.split(r"\W+", told))
     assert "\x1b" not in told
     assert len(told) <= 240
 

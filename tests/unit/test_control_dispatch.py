@@ -175,3 +175,13 @@ def test_an_endpoint_is_known_by_its_queue() -> None:
     assert endpoint_of("arn:aws:sqs:eu-west-1:1:stack-llama-8b", "stack") == "llama-8b"
     with pytest.raises(ValueError, match="not one of stack"):
         endpoint_of("arn:aws:sqs:eu-west-1:1:other-llama", "stack")
+
+
+@pytest.mark.parametrize(("copies", "asked"), [(0, 0), (1, 1)])
+def test_an_update_at_zero_is_asked_nothing_and_one_that_rolls_is(desk, copies, asked) -> None:
+    """SageMaker would count a request that met no copy: the alarm on it rolls updates back."""
+    status = asleep(NAME, phase=Phase.UPDATING, desired_copies=copies, observed_copies=copies)
+    put(desk.world, status)
+    dispatch(desk, NAME, [message()])
+    assert len(desk.models.asked) == asked
+    assert len(desk.requests.postponed) == 1 - asked

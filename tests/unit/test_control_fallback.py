@@ -10,7 +10,7 @@ from autoscaler.control.fallback import falls_back
 from autoscaler.endpoints.status import EndpointStatus
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Flow
+from autoscaler.ports import Flow, ModelError
 from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
 from tests.memory import NOON
 from tests.samples import asleep, awake, put, spec
@@ -87,3 +87,16 @@ def test_nobody_stands_in_for_an_endpoint_that_only_sleeps(desk) -> None:
     ask(desk, {"id": "r1", "prompt": "why?"})
     assert desk.world.flows.started == [(Flow.WAKE, NAME, 2)]
     assert desk.models.asked == []
+
+
+@pytest.mark.parametrize("error", [ModelError("context too long"), ValueError("odd answer")])
+def test_what_the_other_one_cannot_answer_waits_for_the_one_that_was_asked(desk, error) -> None:
+    """Its context may be shorter; a refusal would be the end of the request."""
+    backed_by(desk, without(), awake(OTHER))
+    desk.models.errors = [error] * 10
+    for _ in range(10):
+        ask(desk, {"id": "r1", "prompt": "a long one"})
+    assert desk.models.errors == []
+    assert desk.requests.refused == []
+    assert len(desk.requests.postponed) == 10
+    assert "r1" not in str(desk.results.stored)

@@ -138,6 +138,7 @@ def test_a_start_is_judged_by_the_kind(world, kind, phase, capacity, verdict) ->
 def test_what_cannot_be_made_again_is_given_up(world) -> None:
     status = asleep(NAME, phase=Phase.WAKING, generation=3, phase_since=NOON, wished_at=NOON)
     there(world, status, Kind.REALTIME, ABSENT)
+    look_at_start(world, SaidLines(), NAME, 3, 1, PATIENCE)
     world.clock.forward(minutes=16)
     assert look_at_start(world, SaidLines(), NAME, 3, 1, PATIENCE).error == "NoCapacity"
 

@@ -70,11 +70,26 @@ def there(world: MemoryWorld, **seen: object) -> None:
     ],
 )
 def test_verdicts(world, logs, seen, minutes, verdict, error) -> None:
+    there(world)
+    look(world, logs)
     there(world, **seen)
     world.clock.forward(minutes=minutes)
     found = look(world, logs)
     assert (found.verdict, found.error) == (verdict, error)
     assert bool(found.cause) == (verdict is Verdict.FAILED)
+
+
+def test_what_came_before_copies_were_asked_for_takes_nothing_of_their_patience(
+    world, logs
+) -> None:
+    """Another rung's config takes minutes to get into its place."""
+    world.clock.forward(minutes=20)
+    there(world)
+    assert look(world, logs).verdict is Verdict.WAIT
+    world.clock.forward(minutes=14)
+    assert look(world, logs).verdict is Verdict.WAIT
+    world.clock.forward(minutes=1)
+    assert look(world, logs).error == "NoCapacity"
 
 
 def test_a_container_that_dies_ends_the_start_with_its_own_words(world, logs) -> None:

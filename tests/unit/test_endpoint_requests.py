@@ -12,6 +12,7 @@ from autoscaler.catalog.images import image
 from autoscaler.catalog.models import known_models
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.requests import Deployment, deployment, surprises
+from autoscaler.endpoints.reshape import reshape_requests
 from autoscaler.spec import EndpointSpec
 from tests.api_shapes import check
 from tests.samples import spec
@@ -409,3 +410,13 @@ def test_the_longest_names_still_fit_everywhere() -> None:
         check(service, operation, getattr(built, part))
     assert len(names.dead_letter_queue) <= 80
     assert len(names.execution(10**9)) <= 80
+
+
+@pytest.mark.parametrize("alarms", [[], [NAMES.capacity_alarm]])
+def test_another_shape_is_asked_for_as_the_api_takes_it(alarms) -> None:
+    """The API takes no empty list of alarms: what must not be rolled back names none at all."""
+    made = reshape_requests(build(spec()), NAMES, alarms)
+    check("sagemaker", "UpdateEndpoint", made["update_endpoint"])
+    check("sagemaker", "UpdateInferenceComponent", made["update_component"])
+    watched = made["update_component"]["DeploymentConfig"].get("AutoRollbackConfiguration")
+    assert watched == ({"Alarms": [{"AlarmName": alarms[0]}]} if alarms else None)

@@ -15,6 +15,11 @@ from .clients import client, error_code
 
 _MOST_LINES = 3000
 _LINES_PER_CALL = 1000
+# CloudWatch searches every stream that there ever was, and most of its pages may be empty.
+_MOST_PAGES = 20
+# No container has said anything yet: SageMaker makes the group with the first line. Or others read
+# too many logs just now (10 calls a second): the next look reads again, and no start ends for it.
+_LATER = {"ResourceNotFoundException", "ThrottlingException"}
 
 
 class CloudWatchContainerLogs:
@@ -33,15 +38,14 @@ class CloudWatchContainerLogs:
         }
         lines: list[LogLine] = []
         try:
-            while len(lines) < _MOST_LINES:
+            for _page in range(_MOST_PAGES):
                 page = self._logs.filter_log_events(**asked)
                 lines += map(_line, page["events"])
-                if "nextToken" not in page:
+                if "nextToken" not in page or len(lines) >= _MOST_LINES:
                     break
                 asked["nextToken"] = page["nextToken"]
         except ClientError as error:
-            # No container has said anything yet: SageMaker makes the group with the first line.
-            if error_code(error) != "ResourceNotFoundException":
+            if error_code(error) not in _LATER:
                 raise
         return sorted(lines, key=lambda line: line.at)
 

@@ -18,7 +18,6 @@ from ..endpoints.status import (
     Cause,
     EndpointRecord,
     EndpointStatus,
-    Shape,
     Update,
     UpdateWay,
     same_starts,
@@ -30,7 +29,13 @@ from .namesakes import FindNamesakes, LeftoverError, check_failed, check_free, n
 from .preview import preview
 from .quotas import check_quotas
 from .tend import remove_leftovers
-from .updating import start_update, way_of
+from .updating import (
+    ALTERNATIVES,
+    anew,
+    rungs_anew,
+    start_update,
+    way_for,
+)
 from .wishes import carry_out, entry, wished
 from .world import World
 
@@ -95,9 +100,10 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
     changes = _changes(record.spec, spec)
-    if changes and record.status.phase is Phase.UPDATING:
+    update = record.status.update
+    if record.status.phase is Phase.UPDATING and update and spec != update.spec:
         raise SpecError([f"name: {spec.name!r} is being updated; apply this file when it is done"])
-    way = way_of(record.spec, spec, [change.field for change in changes])
+    way = way_for(record, spec, [change.field for change in changes])
     if spec.model != record.spec.model:
         _check_repository(setting, spec)
     if spec.tags != record.spec.tags:
@@ -138,7 +144,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
             failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
-            shape=_anew(record.status), instance_type="", **_measured(planned.record, planned.spec),
+            shape=anew(record.status), instance_type="", **_measured(planned.record, planned.spec),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})
@@ -150,23 +156,20 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
 def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime) -> EndpointStatus:
     """The status after a changed file was taken; a file as it was drops an update that waits."""
     status = record.status
-    if not planned.changes and (status.update is None or status.phase is Phase.UPDATING):
+    if status.phase is Phase.UPDATING or (not planned.changes and status.update is None):
         return status
     text = "Applied: " + (", ".join(change.field for change in planned.changes) or "as it was")
     update = Update(spec=planned.spec, way=planned.way) if planned.way else None
     # A mended file closes the circuit: what failed before says nothing of it.
-    afresh = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
+    afresh: dict[str, Any] = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
+    if planned.way is None and any(change.field == ALTERNATIVES for change in planned.changes):
+        afresh |= {"shape": rungs_anew(status), "reshaping": True}
     kept = status.model_copy(update=afresh)
     saved = world.store.save(
         kept, spec=None if update else planned.spec, entries=[entry(status, now, f"{text}.")]
     )
     started = start_update(world, record.having(saved), now)
     return started.status if started else saved
-
-
-def _anew(status: EndpointStatus) -> Shape:
-    """After a failure: under names of its own, so that nothing that was left is taken for it."""
-    return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
 
 
 def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:

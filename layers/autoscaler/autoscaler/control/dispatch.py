@@ -22,13 +22,12 @@ from .fallback import as_asked_of, stand_in
 from .late import arrived, hand_over
 from .looks import ask_for_look
 from .messages import BadRequestError, Message, parse
-from .patience import WHEN_BUSY, paced, time_until_ready
+from .patience import WHEN_BUSY, WHEN_TROUBLED, paced, time_until_ready
 from .replies import announced, answered, count, failed, postpone, refuse, store, troubled
 from .wishes import may_not_wake, request_wake
 from .world import World
 
 T = TypeVar("T")
-_SERVING = {Phase.AWAKE, Phase.UPDATING}
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
 
 
@@ -152,6 +151,14 @@ def _sorted(
     return _Request(message, request_id, body)
 
 
+def _serves(record: EndpointRecord) -> bool:
+    """An update of one at zero leaves nobody to ask: SageMaker would count, and alarm, a request
+    that met no copy, and roll the update back for it."""
+    status = record.status
+    copies = status.observed_copies or status.desired_copies
+    return status.phase is Phase.AWAKE or (status.phase is Phase.UPDATING and copies > 0)
+
+
 def _answer(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> Outcome:
     return _guarded(desk, name, request.message, lambda: _asked(desk, name, record, request))
 
@@ -160,7 +167,7 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
     message, request_id, now = request.message, request.request_id, desk.world.clock.now()
     other = request.other
     serving = other or record
-    if serving.status.phase not in _SERVING:
+    if not _serves(serving):
         wait = time_until_ready(serving, message.sent_at, now)
         why = f"the endpoint is {record.status.phase}"
         return postpone(desk, name, record, message, request_id, wait, why)
@@ -169,12 +176,31 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
     try:
         body = as_asked_of(other, request.body) if other else request.body
         answer = desk.models.ask(serving.status.name, body, serving.spec.kind)
-    except ModelError as refused:
-        return refuse(desk, name, record, message, str(refused), request_id)
     except (NoCapacityError, BusyError) as busy:
         wait = paced(WHEN_BUSY, message.sent_at, now)
         return postpone(desk, name, record, message, request_id, wait, str(busy))
-    except Exception as error:  # noqa: BLE001 - counted, and refused with it in the end
-        return failed(desk, name, record, message, request_id, error)
+    except Exception as error:  # noqa: BLE001 - told in the end, or waits for the one it is for
+        if other:
+            return _not_by_other(desk, record, request, error)
+        return _not_answered(desk, name, record, request, error)
     by = other.status.name if other else ""
     return store(desk, name, record, message, request_id, answer, by)
+
+
+def _not_by_other(
+    desk: Desk, record: EndpointRecord, request: _Request, error: Exception
+) -> Outcome:
+    """What the other one cannot take or fails on says nothing of the one that was asked."""
+    message, now = request.message, desk.world.clock.now()
+    wait = max(time_until_ready(record, message.sent_at, now), WHEN_TROUBLED)
+    name = record.status.name
+    return postpone(desk, name, record, message, request.request_id, wait, str(error))
+
+
+def _not_answered(
+    desk: Desk, name: str, record: EndpointRecord, request: _Request, error: Exception
+) -> Outcome:
+    """A refusal stays one; anything else is counted, and refused with it in the end."""
+    if isinstance(error, ModelError):
+        return refuse(desk, name, record, request.message, str(error), request.request_id)
+    return failed(desk, name, record, request.message, request.request_id, error)

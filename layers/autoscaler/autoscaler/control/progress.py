@@ -98,7 +98,11 @@ def record_shaped(
     """Its resources have the shape that was wished; how many copies an instance holds is known."""
 
     def step(record: EndpointRecord) -> None:
-        changes = {"shaped": shape, "copies_per_instance": copies_per_instance}
+        changes = {
+            "shaped": shape,
+            "reshaping": False,
+            "copies_per_instance": copies_per_instance,
+        }
         world.store.save(record.status.model_copy(update=changes))
 
     return with_current(world, name, generation, step)

@@ -8,7 +8,7 @@ from typing import Any
 from ..alerts.events import CapacityMissing, EndpointFailed
 from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
-from ..policy.ladder import Try, remembered
+from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Phase
 from .metering import metered, running, settled
 from .wishes import FLOWS, carry_out, entry, ladder_step, wished
@@ -23,12 +23,30 @@ def next_wake(record: EndpointRecord, now: datetime) -> datetime | None:
 def after_failure(record: EndpointRecord, failure: str, now: datetime) -> dict[str, Any]:
     """What a start that failed leaves in the status."""
     status = record.status
-    tried = Try(now, status.shape.rung, outcome_of(failure))
+    tried = Try(now, status.shape.rung, _paid_for(status, failure))
     return {
         "tries": remembered(status.tries, tried),
         "failed_wakes": status.failed_wakes + 1,
         "failure": failure,
     }
+
+
+def _paid_for(status: EndpointStatus, failure: str) -> TryOutcome:
+    """Without an instance nothing was, whatever went wrong: an hour in which CloudWatch or Lambda
+    cannot be had must not open the circuit for six."""
+    outcome = outcome_of(failure)
+    came = status.came or status.instance_seen_at
+    return TryOutcome.CAPACITY if outcome is TryOutcome.OTHER and not came else outcome
+
+
+def _given_back(status: EndpointStatus, failure: str) -> dict[str, int]:
+    """A wake for which no machine came cost nothing, and is none of the day's wakes: the ladder
+    tries on, and whoever gets capacity in the evening must be let."""
+    came = status.came or status.instance_seen_at
+    nothing = _paid_for(status, failure) is TryOutcome.CAPACITY and not came
+    if status.phase is not Phase.WAKING or not nothing:
+        return {}
+    return {"wakes_today": max(0, status.wakes_today - 1)}
 
 
 def back_to_zero(
@@ -46,6 +64,7 @@ def back_to_zero(
         Cause.FAILED_WAKE,
         now,
         wish_copies=0,
+        **_given_back(record.status, failure),
         **after_failure(record, failure, now),
     )
     after = carry_out(world, record, back, segments, f"Back to zero: {failure}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..endpoints.status import Cause, EndpointRecord
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
 from ..ports import SignalError
@@ -44,18 +44,24 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         seen = observe(record, load, world.look(record), now)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)
+        reshape = _needs_shape(status)
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
-        if copies != status.wish_copies:
+        if copies != status.wish_copies or (reshape and not status.reshaping):
             wanted = asked(record, instances_for(copies, status.copies_per_instance))
             grown, segments = metered(record, now, wanted, Phase.WAKING)
-            grown = grown.model_copy(update={"wish_copies": copies})
-            world.store.save(grown, segments=segments)
-        bounds = Bounds(copies, highest)
-        plans.append(WakePlan(True, copies, status.shape != status.shaped, bounds, record))
+            noted = {"wish_copies": copies, "reshaping": reshape or status.reshaping}
+            world.store.save(grown.model_copy(update=noted), segments=segments)
+        plans.append(WakePlan(True, copies, reshape, Bounds(copies, highest), record))
         return True
 
     current = with_current(world, name, generation, step)
     return plans[-1] if current else WakePlan(False)
+
+
+def _needs_shape(status: EndpointStatus) -> bool:
+    """Whether its resources are not, or not surely, as wished. What runs already stays so: nothing
+    is changed under it, and the next wake from zero changes it."""
+    return not status.came and (status.shape != status.shaped or status.reshaping)
 
 
 def may_sleep(world: World, name: str, generation: int) -> bool:

@@ -119,7 +119,9 @@ def judge(
         return Look(Verdict.RAISE)
     if settled and capacity.failure:
         return Look(Verdict.FAILED, "NoCapacity", capacity.failure)
-    waited = now - status.phase_since
+    # A creation makes its endpoint first, and another rung takes a new config: both take minutes
+    # in which nobody has asked for an instance yet.
+    waited = now - (status.asked_at or now)
     if not capacity.instances and waited >= patience.capacity:
         minutes = waited.total_seconds() / 60
         return Look(Verdict.FAILED, "NoCapacity", f"no instance was seen within {minutes:.0f} min")

@@ -11,7 +11,7 @@ from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
 from .metering import on_rung
 from .setbacks import back_to_zero, fail
-from .updating import abandon_update
+from .updating import created_with_update, give_up_update
 from .wishes import FLOWS, UNCONDITIONAL, backoff, carry_out, entry, ladder_step, wished
 from .world import World
 
@@ -45,9 +45,12 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         back_to_zero(world, record, why, now)
         return
     if status.phase is Phase.UPDATING and failures >= CREATION_ATTEMPTS:
-        abandon_update(world, record, why)
+        give_up_update(world, record, why, now)
         return
-    if status.phase is Phase.STAGING and status.cause is Cause.RETRY and status.failed_wakes:
+    if status.phase is Phase.STAGING and status.update:
+        _with_the_new_file(world, record, now)
+        return
+    if status.phase is Phase.STAGING and _found_no_capacity(status):
         _on_the_next_rung(world, record, now)
         return
     if status.phase in (Phase.STAGING, Phase.CREATING) and failures >= CREATION_ATTEMPTS:
@@ -83,6 +86,19 @@ def _on_the_next_rung(world: World, record: EndpointRecord, now: datetime) -> No
     types = ", ".join(record.spec.on_rung(record.status.shape.rung).instances.types)
     again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
     carry_out(world, record, again, [], f"Trying to create it on {types}.")
+
+
+def _found_no_capacity(status: EndpointStatus) -> bool:
+    """Whether this very wish's execution said so; one that died without a word is counted."""
+    return bool(status.tries) and status.tries[-1].at >= status.wished_at
+
+
+def _with_the_new_file(world: World, record: EndpointRecord, now: datetime) -> None:
+    """A creation that has to begin again begins with the file that waits: it may never rest with
+    the old one, whose machines nobody gets."""
+    record = created_with_update(world, record)
+    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
+    carry_out(world, record, again, [], "Its file changed: trying to create it with the new one.")
 
 
 def _cause_of_retry(status: EndpointStatus) -> Cause:

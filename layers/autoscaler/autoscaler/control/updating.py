@@ -8,7 +8,7 @@ What fails is put back as it was, and said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,12 +34,12 @@ _ROLLED = ("model", "serving")
 # What is built into the endpoint's config and cannot be changed under copies that serve.
 _REPLACED = ("instances", "network", "encryption")
 # The rungs above the first concern the next wake only.
-_NEXT_WAKE = ("instances.alternatives",)
+ALTERNATIVES = "instances.alternatives"
 
 
 def way_of(before: EndpointSpec, after: EndpointSpec, fields: Iterable[str]) -> UpdateWay | None:
     """How the change of these fields gets into SageMaker; None: it need not."""
-    names = [name for name in fields if name not in _NEXT_WAKE]
+    names = [name for name in fields if name != ALTERNATIVES]
     tops = {name.split(".")[0] for name in names}
     if tops & set(_REPLACED):
         return UpdateWay.REPLACE
@@ -47,6 +47,14 @@ def way_of(before: EndpointSpec, after: EndpointSpec, fields: Iterable[str]) -> 
     target = before.target_concurrency != after.target_concurrency
     grows = after.highest_max_copies > before.highest_max_copies
     return UpdateWay.ROLL if rolls or target or grows else None
+
+
+def way_for(record: EndpointRecord, after: EndpointSpec, fields: Sequence[str]) -> UpdateWay | None:
+    """The same for an endpoint as it runs: on an alternative that the file has changed, now or
+    before, its machines are replaced whatever else the change is."""
+    way, status = way_of(record.spec, after, fields), record.status
+    changed = ALTERNATIVES in fields or status.shape.rungs_build != status.shaped.rungs_build
+    return UpdateWay.REPLACE if way and changed and status.shaped.rung > 0 else way
 
 
 def start_update(world: World, record: EndpointRecord, now: datetime) -> EndpointRecord | None:
@@ -62,9 +70,35 @@ def start_update(world: World, record: EndpointRecord, now: datetime) -> Endpoin
         text = "To zero, because its machines are replaced; its requests wait."
         return request_sleep(world, record, Cause.UPDATE, text)
     counted, segments = metered(record, now, running(status), Phase.UPDATING)
-    wish = wished(counted, Phase.UPDATING, Cause.UPDATE, now)
+    wish = wished(counted, Phase.UPDATING, Cause.UPDATE, now, reshaping=True)
     wish = wish.model_copy(update={"update": update.model_copy(update={"build": wish.generation})})
     return carry_out(world, record, wish, segments, "Its file changed: updating it in place.")
+
+
+def anew(status: EndpointStatus) -> Shape:
+    """After a failure: under names of its own, so that nothing that was left is taken for it."""
+    return Shape(config_build=status.generation + 1, model_build=status.generation + 1)
+
+
+def rungs_anew(status: EndpointStatus) -> Shape:
+    """Other rungs above the first get names of their own: what is there by the old ones has the
+    old machines, and nobody can change it."""
+    build = max(status.shape.rungs_build, status.generation) + 1
+    return status.shape.model_copy(update={"rungs_build": build})
+
+
+def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:
+    """The record with the file that waits as its own, before any of it exists in SageMaker.
+
+    Raises ConflictError when somebody else wrote first.
+    """
+    status, update = record.status, record.status.update
+    if update is None:
+        return record
+    starts = status.cold_starts if same_starts(record.spec, update.spec) else ()
+    changes = {"update": None, "shape": anew(status), "instance_type": "", "cold_starts": starts}
+    saved = world.store.save(status.model_copy(update=changes), spec=update.spec)
+    return record.model_copy(update={"spec": update.spec, "status": saved})
 
 
 def record_updated(
@@ -78,11 +112,12 @@ def record_updated(
             return status.phase in (Phase.AWAKE, Phase.ASLEEP) and status.shaped == shape
         saved = _at_rest(
             world, record, update.spec, "Updated: the new file is in place.",
-            shape=shape, shaped=shape, copies_per_instance=copies_per_instance, failure=None,
-            commit=update.commit or status.commit,
+            shape=shape, shaped=shape, reshaping=False, failure=None,
+            copies_per_instance=copies_per_instance, commit=update.commit or status.commit,
             weights_uri=update.weights_uri or status.weights_uri,
             facts=update.facts or status.facts, tries=(),
             cold_starts=status.cold_starts if same_starts(record.spec, update.spec) else (),
+            instance_type="" if update.way is UpdateWay.REPLACE else status.instance_type,
         )  # fmt: skip
         seconds = (saved.phase_since - status.wished_at).total_seconds()
         world.announcer.announce(
@@ -111,18 +146,41 @@ def record_update_failed(world: World, name: str, generation: int, error: str, c
 
 
 def abandon_update(world: World, record: EndpointRecord, failure: str) -> EndpointStatus:
-    """Goes on without the update, and says why."""
+    """Goes on without the update, and says why. Raises NotYetError while no copy is in service."""
     text = f"The update failed, it goes on as it was: {failure}"
     saved = _at_rest(world, record, record.spec, text, failure=f"update: {failure}")
+    _announce_failed(world, saved, failure)
+    return saved
+
+
+def give_up_update(
+    world: World, record: EndpointRecord, failure: str, now: datetime
+) -> EndpointStatus:
+    """Goes on without the update, whatever it has left behind. If that is copies of which none
+    comes into service, by way of zero: the next wake gives the endpoint its old shape."""
+    try:
+        return abandon_update(world, record, failure)
+    except NotYetError:
+        counted, segments = metered(record, now, running(record.status), Phase.SLEEPING)
+    wish = wished(
+        counted, Phase.SLEEPING, Cause.UPDATE, now,
+        wish_copies=0, update=None, retry_at=None, failure=f"update: {failure}",
+    )  # fmt: skip
+    text = f"The update failed and left no copy in service, to zero: {failure}"
+    after = carry_out(world, record, wish, segments, text).status
+    _announce_failed(world, after, failure)
+    return after
+
+
+def _announce_failed(world: World, status: EndpointStatus, failure: str) -> None:
     world.announcer.announce(
         UpdateFailed(
-            endpoint=saved.name,
-            generation=saved.generation,
-            at=saved.phase_since,
+            endpoint=status.name,
+            generation=status.generation,
+            at=status.phase_since,
             failure=failure,
         )
     )
-    return saved
 
 
 def _at_rest(

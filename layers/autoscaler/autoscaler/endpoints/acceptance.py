@@ -42,11 +42,14 @@ def refusals(spec: EndpointSpec, place: Place) -> Iterator[str]:
     """Yields a sentence for each field that cannot work here, saying what would."""
     yield from _image(spec, place)
     yield from _key(spec, place)
-    for name in spec.instances.types:
-        try:
-            yield from _host(spec, instance(name))
-        except UnknownInstanceError as unknown:
-            yield f"instances.types: {unknown}"
+    for number in range(len(spec.rungs)):
+        where = f"instances.alternatives, number {number}: " if number else ""
+        rung = spec.on_rung(number)
+        for name in rung.instances.types:
+            try:
+                yield from (where + wrong for wrong in _host(rung, instance(name)))
+            except UnknownInstanceError as unknown:
+                yield f"{where}instances.types: {unknown}"
     try:
         environment(spec, spec.instances.accelerators_per_copy or 1)
     except ServingError as wrong:

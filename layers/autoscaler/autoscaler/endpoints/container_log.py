@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 _LONGEST_QUOTE = 240
 # A container that died for no reason that we know is believed to be in a loop from this start on.
 _STARTS_UNTIL_LOOP = 3
+# Processes of one start say the same beside each other: what comes sooner is no other start.
+_APART = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,18 @@ _FATAL = (
         "Set serving.parameters.dtype to one that it supports, or take a newer instance type.",
     ),
     _known(
-        r"No such file or directory|FileNotFoundError|does not appear to have a file named|"
+        # optional libraries that are not there are complained of by healthy containers too
+        r"(?<!shared object file: )No such file or directory|FileNotFoundError|"
+        r"does not appear to have a file named|"
         r"can'?t load the configuration|cannot find any model weights|"
-        r"(no|unable to find any) .{0,20}safetensors",
+        r"\b(no|unable to find any) (?!model\.safetensors\.index).{0,20}safetensors",
         "a file is missing",
         "Look whether the repository has all the files that the engine needs at this revision.",
     ),
     _known(
-        r"trust_remote_code(=| )True|requires you to execute the (configuration|modeling) file",
+        # engines print their arguments too, this one among them
+        r"\b(pass|set|setting|argument|option|use|using)\b.{0,40}trust_remote_code(=| )True|"
+        r"requires you to execute the (configuration|modeling) file",
         "the model needs code of its repository",
         "Read that code, then set model.trust_remote_code: true.",
     ),
@@ -119,20 +125,32 @@ _ENDED = re.compile(
     r"Backend worker .{0,40}(died|failed)|Scheduler hit an exception|Killed",
     re.IGNORECASE,
 )
-_STARTED = re.compile(
-    r"API server version|server_args=|Starting (vLLM|SGLang|TGI|server|Model server)|"
-    r"Args \{|Model server started|Starting djl-serving|Launching .{0,20}server",
+# The first words of a process, once each start; and the words of one that is up.
+_BEGINS = re.compile(r"API server version|server_args=|Args \{|Starting djl-serving", re.IGNORECASE)
+_UP = re.compile(
+    r"Starting vLLM API server|Application startup complete|Uvicorn running|fired up and ready|"
+    r"Model server started|API bind to",
     re.IGNORECASE,
 )
+# DJL relays what its engine says; the level that counts is the engine's.
+_RELAYED = re.compile(r"^.{0,80}?-std(out|err): ")
+# What the engine itself holds for no error, behind its process and its time.
+_MILD = re.compile(
+    r"^\W*(\([^)]*\)\s*)*(\d\S+\s+)*\W*(INFO|WARNING|WARN|DEBUG)\b|"
+    r"NCCL (INFO|WARN)|[a-z]Warning: "
+)
 _COMPLAINT = re.compile(r"error|exception|fatal|traceback|fail", re.IGNORECASE)
-_SECRET = re.compile(r"hf_[A-Za-z0-9]{6,}|(?i:token|password|secret)[=:]\s*\S+")
+_SECRET = re.compile(
+    r"hf_[A-Za-z0-9]{6,}|(?i:token|password|secret|api_?key|bearer)['\"]?[=: ]\s*\S+"
+)
 
 
 def crash_in(lines: Sequence[LogLine]) -> Crash | None:
     """Returns why a copy's container cannot come up, or None as long as it may.
 
     A complaint alone is no death: engines try one way and then another. It is one when the process
-    said that it ended, was started anew, or complained of the same twice.
+    said that it ended, or was started anew; or complained of the same twice before it began to
+    speak for itself. One that came up has got over whatever it complained of.
     """
     streams: dict[str, list[LogLine]] = {}
     for line in sorted(lines, key=lambda one: one.at):
@@ -141,28 +159,59 @@ def crash_in(lines: Sequence[LogLine]) -> Crash | None:
     return next((crash for crash in found if crash), None)
 
 
+@dataclass
+class _Told:
+    """What one container has told so far."""
+
+    starts: int = 0
+    begun: datetime | None = None  # its last start
+    complaint: tuple[_Known, LogLine] | None = None
+    last: LogLine | None = None  # its last words that sound like trouble
+
+
 def _crash_of(lines: Sequence[LogLine]) -> Crash | None:
     """Of one container's lines, oldest first."""
-    complaint: tuple[_Known, LogLine] | None = None
-    starts, last = 0, None
+    told = _Told()
     for line in lines:
-        known = next((one for one in _FATAL if one.pattern.search(line.text)), None)
-        if complaint and (
-            _ENDED.search(line.text)
-            or _STARTED.search(line.text)
-            or (known is complaint[0] and line.at > complaint[1].at)
-        ):
-            return Crash(complaint[0].reason, complaint[0].advice, quoted(complaint[1].text))
-        if known:
-            complaint = complaint or (known, line)
-        elif _STARTED.search(line.text):
-            starts += 1
-        elif _COMPLAINT.search(line.text):
-            last = line
-    if starts < _STARTS_UNTIL_LOOP:
+        text = _RELAYED.sub("", line.text)
+        if _UP.search(text):
+            told.complaint = None
+        elif crash := _heard(told, line, text):
+            return crash
+    if told.starts < _STARTS_UNTIL_LOOP:
         return None
-    said = quoted(last.text) if last else "it says nothing"
-    return Crash(f"it was started {starts} times", "Read its log in CloudWatch.", said)
+    said = quoted(told.last.text) if told.last else "it says nothing"
+    return Crash(f"it was started {told.starts} times", "Read its log in CloudWatch.", said)
+
+
+def _heard(told: _Told, line: LogLine, text: str) -> Crash | None:
+    """Takes one line in; returns a crash when it proves the complaint before it."""
+    begins = bool(_BEGINS.search(text))
+    anew = begins and (told.begun is None or line.at - told.begun >= _APART)
+    known = None if begins or _MILD.search(text) else _fatal(text)
+    if told.complaint and (
+        _ENDED.search(text) or (anew and told.starts > 0) or _said_again(told, line, known)
+    ):
+        cause, complaint = told.complaint
+        return Crash(cause.reason, cause.advice, quoted(complaint.text))
+    if anew:
+        told.starts, told.begun, told.complaint = told.starts + 1, line.at, None
+    elif known:
+        told.complaint = told.complaint or (known, line)
+    elif _COMPLAINT.search(text):
+        told.last = line
+    return None
+
+
+def _said_again(told: _Told, line: LogLine, known: _Known | None) -> bool:
+    """Whether it died before its first words, and is at the same place again."""
+    if told.complaint is None or told.starts:
+        return False
+    return known is told.complaint[0] and line.at - told.complaint[1].at >= _APART
+
+
+def _fatal(text: str) -> _Known | None:
+    return next((one for one in _FATAL if one.pattern.search(text)), None)
 
 
 def started_at(lines: Sequence[LogLine]) -> datetime | None:

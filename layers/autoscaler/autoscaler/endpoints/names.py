@@ -23,6 +23,7 @@ class ResourceNames:
     rung: int = 0
     config_build: int = 0
     model_build: int = 0
+    rungs_build: int = 0
 
     def __post_init__(self) -> None:
         if len(self.base) + _SUFFIX > LONGEST_SAGEMAKER_NAME:
@@ -53,6 +54,7 @@ class ResourceNames:
         return self.base + self._suffix(self.model_build)
 
     def _suffix(self, build: int) -> str:
+        build = max(build, self.rungs_build) if self.rung else build
         built = f"-b{build}" if build else ""
         return built + (f"-r{self.rung}" if self.rung else "")
 

@@ -17,7 +17,8 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.WAKING: frozenset({Phase.AWAKE, Phase.SLEEPING} | _FAILED | _RETIRING),
     Phase.AWAKE: frozenset({Phase.SLEEPING, Phase.WAKING, Phase.UPDATING} | _FAILED | _RETIRING),
     Phase.SLEEPING: frozenset({Phase.ASLEEP, Phase.WAKING} | _FAILED | _RETIRING),
-    Phase.UPDATING: frozenset({Phase.AWAKE, Phase.ASLEEP} | _FAILED | _RETIRING),
+    # SLEEPING: it has left no copy in service.
+    Phase.UPDATING: frozenset({Phase.AWAKE, Phase.ASLEEP, Phase.SLEEPING} | _FAILED | _RETIRING),
     Phase.RETIRING: frozenset({Phase.RETIRED}),
     Phase.RETIRED: frozenset({Phase.STAGING}),
     Phase.FAILED: frozenset({Phase.STAGING} | _RETIRING),

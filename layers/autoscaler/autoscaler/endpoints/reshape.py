@@ -20,8 +20,9 @@ _LONGEST_ROLL_SECONDS = 28_800  # the most that SageMaker takes
 def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) -> dict[str, Any]:
     """`model`, `endpoint_config`, `update_endpoint`, `update_component`.
 
-    An update of copies that serve is rolled back when one of the alarms fires. Where copies are
-    instances, SageMaker puts new ones beside the old and goes back by itself if they fail.
+    An update of copies that serve is rolled back when one of the alarms fires; what has none, and
+    what is put back, is given none. Where copies are instances, SageMaker puts new ones beside the
+    old and goes back by itself if they fail.
     """
     return {
         "kind": made.kind.value,
@@ -41,18 +42,21 @@ def _update_component(
 ) -> dict[str, Any] | None:
     if component is None:
         return None
+    rolling: dict[str, Any] = {
+        "RollingUpdatePolicy": {
+            "MaximumBatchSize": _AT_A_TIME,
+            "WaitIntervalInSeconds": 0,
+            "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
+            "RollbackMaximumBatchSize": _AT_A_TIME,
+        }
+    }
+    if alarms:
+        watched = [{"AlarmName": name} for name in alarms]
+        rolling["AutoRollbackConfiguration"] = {"Alarms": watched}
     return {
         "InferenceComponentName": names.component,
         "Specification": component["Specification"],
-        "DeploymentConfig": {
-            "RollingUpdatePolicy": {
-                "MaximumBatchSize": _AT_A_TIME,
-                "WaitIntervalInSeconds": 0,
-                "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
-                "RollbackMaximumBatchSize": _AT_A_TIME,
-            },
-            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in alarms]},
-        },
+        "DeploymentConfig": rolling,
     }
 
 

@@ -118,6 +118,7 @@ class Shape(Stored):
     rung: int = 0
     config_build: int = 0
     model_build: int = 0
+    rungs_build: int = 0  # of the rungs above the first, when only they were changed
 
 
 class UpdateWay(StrEnum):
@@ -157,6 +158,7 @@ class EndpointStatus(Stored):
     tries: tuple[Try, ...] = ()  # wakes and creations by rung of the ladder, newest last
     shape: Shape = Shape()  # as it is wished
     shaped: Shape = Shape()  # as its resources were seen
+    reshaping: bool = False  # it was begun to change them, and not seen that it ended
     update: Update | None = None
     failed_in: Phase | None = None
     failure: str | None = None

@@ -72,7 +72,7 @@ def answer_deployment(event: Any) -> dict[str, Any]:
         or record.status.phase not in _MAKING[step.what]
     ):
         return {"current": False}
-    spec = _wanted(record)
+    spec = wanted_spec(record)
     told = {"current": True, "source": spec.model.source.value}
     if step.what == "shape":
         return {**told, "requests": _shape_requests(record)}
@@ -83,9 +83,10 @@ def answer_deployment(event: Any) -> dict[str, Any]:
     return {**told, "requests": _all_requests(record, step)}
 
 
-def _wanted(record: EndpointRecord) -> EndpointSpec:
-    """The file that is being put in place."""
-    return record.status.update.spec if record.status.update else record.spec
+def wanted_spec(record: EndpointRecord) -> EndpointSpec:
+    """The file that is being put in place; one that waits is not."""
+    update = record.status.update
+    return update.spec if update and record.status.phase is Phase.UPDATING else record.spec
 
 
 def _present(record: EndpointRecord) -> MadeFrom:
@@ -111,7 +112,7 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
     status, update = record.status, record.status.update
     if status.phase is not Phase.UPDATING or update is None:
         made = deployment_of(record.spec, status.shape, _present(record))
-        return _reshaping(record.spec, status.shape, made)
+        return _reshaping(record.spec, status.shape, made, [])
     present = _present(record)
     weights = MadeFrom(
         update.weights_uri or present.uri,
@@ -120,7 +121,13 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
         present.starts if same_starts(record.spec, update.spec) else (),
     )
     rung = status.shaped.rung if status.shaped.rung < len(update.spec.rungs) else 0
-    shape = Shape(rung=rung, config_build=update.build, model_build=update.build)
+    same_rungs = update.spec.instances.alternatives == record.spec.instances.alternatives
+    shape = Shape(
+        rung=rung,
+        config_build=update.build,
+        model_build=update.build,
+        rungs_build=status.shape.rungs_build if same_rungs else update.build,
+    )
     before = deployment_of(record.spec, status.shaped, present)
     made = deployment_of(update.spec, shape, weights)
     kept = {}
@@ -130,8 +137,11 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
         kept["model_build"] = status.shaped.model_build
     shape = shape.model_copy(update=kept)
     stack, rungs = settings().stack_name, len(record.spec.rungs)
+    # At zero a direct request meets no copy: that says nothing against the update.
+    serves = bool(status.observed_copies or status.desired_copies)
+    alarms = [names_of(record.spec.name).capacity_alarm] if serves else []
     return {
-        **_reshaping(update.spec, shape, deployment_of(update.spec, shape, weights)),
+        **_reshaping(update.spec, shape, deployment_of(update.spec, shape, weights), alarms),
         **queues_of(update.spec),
         "obsolete": obsolete(stack, record.spec.name, status.shaped, shape, rungs),
     }
@@ -143,17 +153,19 @@ def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
     made = deployment_of(record.spec, status.shaped, _present(record))
     build = status.update.build if status.update else status.shaped.config_build
     failed = Shape(config_build=build, model_build=build)
-    stack, rungs = settings().stack_name, len(_wanted(record).rungs)
+    stack, rungs = settings().stack_name, len(wanted_spec(record).rungs)
     return {
-        **_reshaping(record.spec, status.shaped, made),
+        **_reshaping(record.spec, status.shaped, made, []),
         "obsolete": obsolete(stack, record.spec.name, failed, status.shaped, rungs),
     }
 
 
-def _reshaping(spec: EndpointSpec, shape: Shape, made: Deployment) -> dict[str, Any]:
+def _reshaping(
+    spec: EndpointSpec, shape: Shape, made: Deployment, alarms: list[str]
+) -> dict[str, Any]:
     names = names_of(spec.name, shape)
     return {
-        **reshape_requests(made, names, [names.capacity_alarm]),
+        **reshape_requests(made, names, alarms),
         "source": spec.model.source.value,
         "scalable_target": made.scalable_target,
         "scaling_policy": made.scaling_policy,
@@ -175,8 +187,9 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     status = record.status
     builds = {0, status.update.build if status.update else 0}
     for shape in (status.shape, status.shaped):
-        builds |= {shape.config_build, shape.model_build}
-    rungs = max(len(record.spec.rungs), len(_wanted(record).rungs), status.shaped.rung + 1)
+        builds |= {shape.config_build, shape.model_build, shape.rungs_build}
+    kept = status.update.spec if status.update else record.spec
+    rungs = max(len(record.spec.rungs), len(kept.rungs), status.shaped.rung + 1)
     shapes = [
         Shape(rung=rung, config_build=build, model_build=build)
         for build in sorted(builds)

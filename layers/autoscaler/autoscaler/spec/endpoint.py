@@ -223,11 +223,8 @@ class EndpointSpec(_Part):
         it does not have, the first's."""
         rung = rung if rung < len(self.rungs) else 0
         taken = self.rungs[rung]
-        changes = {
-            "types": taken.types,
-            "accelerators_per_copy": taken.accelerators_per_copy,
-            "alternatives": (),
-        }
+        changes = {name: getattr(taken, name) for name in Rung.model_fields}
+        changes["alternatives"] = ()
         return self.model_copy(update={"instances": self.instances.model_copy(update=changes)})
 
     @property
