@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,38 @@ def test_every_handler_has_a_function_and_every_function_a_handler_and_kept_logs
         assert "RetentionInDays" in resources[f"{name}Logs"]["Properties"]
         # by this reference CloudFormation deletes the function before the group it logs to
         assert properties["LoggingConfig"]["LogGroup"] == f"{name}Logs"
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "judged"),
+    [
+        ("llama-r1", "InService", "CreateComponent"),
+        ("llama-r1", "Creating", "WaitForEndpoint"),
+        ("llama-r1", "Failed", "Failed"),
+        (
+            "llama",
+            "InService",
+            "Failed",
+        ),  # what an earlier try left, on the machines of another rung
+        ("llama", "Creating", "Failed"),
+    ],
+)
+def test_an_endpoint_that_is_there_already_must_have_the_config_that_was_asked_for(
+    found: str, status: str, judged: str
+) -> None:
+    states = machine(ROOT / "statemachines" / "create_capacity.asl.yaml")["States"]
+
+    def evaluated(text: str, **variables: Any) -> Any:
+        bound = "".join(f"${name} := {json.dumps(value)};" for name, value in variables.items())
+        inner = _SUBSTITUTION.sub("600", text).removeprefix("{%").removesuffix("%}")
+        return Jsonata.jsonata(f"({bound}{inner})").evaluate(None)
+
+    result = {"EndpointConfigName": found, "EndpointStatus": status}
+    asked = {"endpoint": {"EndpointConfigName": "llama-r1"}}
+    other = evaluated(
+        states["LookAtEndpoint"]["Assign"]["other"], states={"result": result}, requests=asked
+    )
+    judge = states["JudgeEndpoint"]
+    seen = {"other": other, "status": status, "seconds": 1, "requests": {**asked, "kind": ""}}
+    went = (one["Next"] for one in judge["Choices"] if evaluated(one["Condition"], **seen))
+    assert next(went, judge["Default"]) == judged
