@@ -6,7 +6,6 @@ Region has none until a test gives it some.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from tools.embedded.sagemaker.faults import Faults
+from tools.embedded.sagemaker.listing import page
 from tools.embedded.sagemaker.wire import Call, parse, refuse, reply
 from tools.embedded.shapes import ServiceError
 from tools.embedded.types import DEFAULT_REGION, Clock, Fault
@@ -68,10 +68,11 @@ class PricingService:
                 raise ServiceError("InvalidParameterException", message)
             wanted[one["Field"]] = one["Value"]
         found = [product for product in self._products() if _matches(product, wanted)]
-        start = _start(asked.get("NextToken"))
-        end = start + asked.get("MaxResults", _MOST)
-        page = {"FormatVersion": _FORMAT, "PriceList": [json.dumps(p) for p in found[start:end]]}
-        return {**page, "NextToken": _token(end)} if end < len(found) else page
+        token, size = asked.get("NextToken"), asked.get("MaxResults", _MOST)
+        refusal = ServiceError("InvalidNextTokenException", f"{token!r} is no token.")
+        products, following = page(found, token, size, refusal)
+        told = {"FormatVersion": _FORMAT, "PriceList": [json.dumps(one) for one in products]}
+        return {**told, "NextToken": following} if following else told
 
     def _products(self) -> Iterator[dict[str, Any]]:
         published = self._clock.now().strftime("%Y-%m-%dT00:00:00Z")
@@ -118,16 +119,3 @@ def _matches(product: dict[str, Any], wanted: dict[str, str]) -> bool:
     attributes["productFamily"] = product["product"]["productFamily"]
     attributes["ServiceCode"] = product["serviceCode"]
     return all(attributes.get(field) == value for field, value in wanted.items())
-
-
-def _token(start: int) -> str:
-    return base64.b64encode(str(start).encode()).decode()
-
-
-def _start(token: str | None) -> int:
-    if token is None:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True))
-    except ValueError as wrong:
-        raise ServiceError("InvalidNextTokenException", f"{token!r} is no token.") from wrong

@@ -6,7 +6,6 @@ then; a new account of AWS mostly has none.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from importlib.resources import files
@@ -15,6 +14,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from tools.embedded.sagemaker.faults import Faults
+from tools.embedded.sagemaker.listing import page
 from tools.embedded.sagemaker.wire import Call, parse, refuse, reply
 from tools.embedded.shapes import ServiceError
 from tools.embedded.types import Clock, Fault
@@ -61,11 +61,11 @@ class QuotaService:
         self.faults.inject(fault)
 
     def _list(self, call: Call) -> dict[str, Any]:
-        quotas = self._quotas()
-        start = _start(call.arguments.get("NextToken"))
-        end = start + call.arguments.get("MaxResults", _MOST)
-        page = {"Quotas": quotas[start:end]}
-        return {**page, "NextToken": _token(end)} if end < len(quotas) else page
+        token = call.arguments.get("NextToken")
+        refusal = ServiceError("InvalidPaginationTokenException", f"{token!r} is no token.")
+        size = call.arguments.get("MaxResults", _MOST)
+        quotas, following = page(self._quotas(), token, size, refusal)
+        return {"Quotas": quotas, **({"NextToken": following} if following else {})}
 
     def _get(self, call: Call) -> dict[str, Any]:
         code = call.arguments["QuotaCode"]
@@ -88,17 +88,3 @@ class QuotaService:
             "QuotaCode": code, "QuotaArn": f"{self._arn}/{code}", "Value": value, "Unit": "None",
             "Adjustable": True, "GlobalQuota": False, "QuotaAppliedAtLevel": "ACCOUNT",
         }  # fmt: skip
-
-
-def _token(start: int) -> str:
-    return base64.b64encode(str(start).encode()).decode()
-
-
-def _start(token: str | None) -> int:
-    if token is None:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True))
-    except ValueError as wrong:
-        message = f"{token!r} is no token."
-        raise ServiceError("InvalidPaginationTokenException", message) from wrong

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tools.embedded.sagemaker.things import Members
-from tools.embedded.shapes import invalid
+from tools.embedded.shapes import ServiceError, invalid
 
 _PAGE = 100  # as many as SageMaker gives when MaxResults is not asked for
 
@@ -26,19 +26,21 @@ def listed(
     return page(found, given.get("NextToken"), given.get("MaxResults", _PAGE))
 
 
-def page(rows: list[Any], token: str | None, size: int) -> tuple[list[Any], str | None]:
-    """Raises ServiceError for a token that was not given out here."""
-    start = _offset(token) if token else 0
+def page(
+    rows: list[Any], token: str | None, size: int, refusal: ServiceError | None = None
+) -> tuple[list[Any], str | None]:
+    """Raises the refusal (else SageMaker's own) for a token that was not given out here."""
+    try:
+        start = _offset(token) if token else 0
+    except ValueError as error:
+        raise refusal or invalid("Invalid NextToken.") from error
     more = start + size < len(rows)
     following = base64.b64encode(f"from:{start + size}".encode()).decode() if more else None
     return rows[start : start + size], following
 
 
 def _offset(token: str) -> int:
-    try:
-        return int(base64.b64decode(token, validate=True).decode().removeprefix("from:"))
-    except ValueError as error:
-        raise invalid("Invalid NextToken.") from error
+    return int(base64.b64decode(token, validate=True).decode().removeprefix("from:"))
 
 
 def _wanted(row: Members, given: Members, name: str) -> bool:

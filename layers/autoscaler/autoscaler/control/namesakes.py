@@ -39,7 +39,7 @@ def check_failed(prefix: str, name: str, found: Sequence[Resource]) -> None:
     """For one that failed: its queues stay, with every request; what SageMaker has of it is in the
     way. Raises SpecError for what is not the stack's, LeftoverError for what is."""
     there = [one for one in found if one.kind in SAGEMAKER]
-    foreign = [_foreign(one, prefix) for one in there if not is_ours(one.tags or {}, prefix)]
+    foreign = [_foreign(one, prefix) for one in foreign_of(prefix, there)]
     if foreign:
         raise SpecError(foreign)
     if there:
@@ -50,9 +50,9 @@ def check_failed(prefix: str, name: str, found: Sequence[Resource]) -> None:
         )  # fmt: skip
 
 
-def foreign_kinds(prefix: str, found: Sequence[Resource]) -> list[str]:
+def foreign_of(prefix: str, found: Sequence[Resource]) -> list[Resource]:
     """What an execution must neither take for its own nor delete."""
-    return [one.kind for one in found if not is_ours(one.tags or {}, prefix)]
+    return [one for one in found if not is_ours(one.tags or {}, prefix)]
 
 
 def _foreign(one: Resource, prefix: str) -> str:

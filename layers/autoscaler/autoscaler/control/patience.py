@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from ..endpoints.status import EndpointRecord
 from ..policy.economy import lead_time
+from ..policy.ladder import backoff
 from ..policy.types import Phase
 from .observe import history, remaining_lead
-from .wishes import backoff
 
 # Failures of the model itself, not of its absence: after these the message is refused.
 TRIES = 8

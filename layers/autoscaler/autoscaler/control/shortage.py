@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from ..alerts.events import CopiesMissing
 from ..endpoints.status import EndpointRecord
+from ..policy.ladder import backoff
 from ..policy.types import Phase, Reach
 from ..ports import Capacity
-from .wishes import backoff, entry
+from .wishes import entry
 from .world import World
 
 # Twice what a start usually takes; SageMaker's own word that it gave up is believed at once.

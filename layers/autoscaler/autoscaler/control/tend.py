@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 from ..alerts.events import SleepStuck
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
+from ..policy.ladder import backoff
 from ..policy.types import Phase
 from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
 from .metering import on_rung
 from .setbacks import back_to_zero, fail
 from .updating import created_with_update, give_up_update
-from .wishes import FLOWS, UNCONDITIONAL, backoff, carry_out, entry, ladder_step, wished
+from .wishes import FLOWS, UNCONDITIONAL, carry_out, entry, ladder_step, wished
 from .world import World
 
 FIRST_RETRY = timedelta(seconds=30)

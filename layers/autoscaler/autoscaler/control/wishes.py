@@ -8,7 +8,7 @@ starts whatever wish has no live execution (`reconcile`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ..alerts.events import WakeRequested
@@ -188,9 +188,3 @@ def request_retirement(
         discard_weights=discard_weights,
     )
     return carry_out(world, record, status, segments, "Retirement was asked for.")
-
-
-def backoff(failures: int, first: timedelta, longest: timedelta) -> timedelta:
-    """Doubles from `first` with every failure, up to `longest`."""
-    doublings: int = min(max(failures, 1) - 1, 16)
-    return min(longest, first * (1 << doublings))

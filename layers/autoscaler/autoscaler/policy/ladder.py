@@ -79,13 +79,19 @@ def next_step(tries: Sequence[Try], rungs: int, now: datetime, seed: str = "") -
     rounds, within = divmod(len(counted), len(open_rungs))
     if not counted or within:
         return Step(rung, None, exhausted)
-    delay = _jittered(_doubled(FIRST_RETRY, rounds, LONGEST_RETRY), f"{seed}#{len(failures)}")
+    delay = _jittered(backoff(rounds, FIRST_RETRY, LONGEST_RETRY), f"{seed}#{len(failures)}")
     return Step(rung, counted[-1].at + delay, exhausted)
 
 
 def remembered(tries: Sequence[Try], latest: Try) -> tuple[Try, ...]:
     """The tries with another one."""
     return (*tries, latest)[-TRIES_KEPT:]
+
+
+def backoff(failures: int, first: timedelta, longest: timedelta) -> timedelta:
+    """Doubles from `first` with every failure, up to `longest`."""
+    doublings: int = min(max(failures, 1) - 1, 16)
+    return min(longest, first * (1 << doublings))
 
 
 def _since_served(tries: Sequence[Try]) -> list[Try]:
@@ -118,13 +124,8 @@ def _half_open(failures: Sequence[Try], rungs: int) -> Step:
     fewest = rungs * DEAD_CONTAINERS
     more = max(1, len(failures) - fewest + 1)
     rung = min(range(rungs), key=lambda one: max(t.at for t in failures if t.rung == one))
-    pause = _doubled(FIRST_OPEN, more, LONGEST_OPEN)
+    pause = backoff(more, FIRST_OPEN, LONGEST_OPEN)
     return Step(rung, failures[-1].at + pause, exhausted=True, circuit_open=True)
-
-
-def _doubled(first: timedelta, times: int, longest: timedelta) -> timedelta:
-    doublings: int = min(max(times, 1) - 1, 16)
-    return min(longest, first * (1 << doublings))
 
 
 def _jittered(delay: timedelta, seed: str) -> timedelta:

@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ..aws.namesakes import Namesakes
 from ..aws.troubles import by_class
-from ..control.namesakes import foreign_kinds
+from ..control.namesakes import foreign_of
 from ..control.sweep import Kind
-from ..endpoints.tags import is_ours
 from .settings import settings
 
 
@@ -30,9 +29,9 @@ def answer_names(event: Any) -> dict[str, Any]:
     configs and models those that are its own, or not there."""
     asked, prefix = Names.model_validate(event), settings().stack_name
     found = Namesakes(prefix).of_sagemaker(asked.endpoint, asked.configs, asked.models)
-    foreign = {(one.kind, one.name) for one in found if not is_ours(one.tags or {}, prefix)}
+    foreign = [(one.kind, one.name) for one in foreign_of(prefix, found)]
     return {
-        "foreign": foreign_kinds(prefix, found),
+        "foreign": [kind for kind, _ in foreign],
         "configs": [name for name in asked.configs if (Kind.CONFIG, name) not in foreign],
         "models": [name for name in asked.models if (Kind.MODEL, name) not in foreign],
     }
