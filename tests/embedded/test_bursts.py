@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from autoscaler.endpoints.bursts import burst_threshold
-from tests.embedded.stack import Stack, deployed, wait_for
+from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 from tests.samples import spec
 
 NAME = "llama"
 COMPONENT = f"autoscaler-{NAME}"
 SCALING = {"min_copies": 1, "max_copies": 4}
+PERIODS_OF_TARGET_TRACKING = 3
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account")) as found:
         assert found.apply(NAME, scaling=SCALING)["ok"]
         found.until(NAME, "AWAKE")
+        wait_for(lambda: most_copies(found), lambda most: most == SCALING["max_copies"], "bounds")
         yield found
+
+
+def most_copies(stack: Stack) -> int:
+    (target,) = stack.account.boto("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[f"inference-component/{COMPONENT}"]
+    )["ScalableTargets"]
+    return target["MaxCapacity"]
 
 
 def policies(stack: Stack) -> dict[str, str]:
@@ -47,18 +56,34 @@ def test_a_burst_far_above_the_target_adds_copies_before_target_tracking_does(
     stack: Stack,
 ) -> None:
     account = stack.account
-    account.clock.set_speed(4)  # so that three periods of 10 s are no matter of milliseconds
-    world = account.sagemaker.world
-    with world.lock:
-        (copy,) = world.components[COMPONENT].ready
-        for _ in range(40):
-            copy.load.admit(world.look(), 10_000)
-    moves = wait_for(
-        lambda: [m for m in account.scaling.activities if m.after > m.before], bool, "a move"
-    )
-    assert f"triggered policy {COMPONENT}-burst" in moves[0].cause
-    assert (moves[0].before, moves[0].after) == (1, 2)
-    account.clock.set_speed(90)
+    scaled = [m for m in account.scaling.activities if m.after > m.before]
+    assert not scaled
+    account.clock.set_speed(0.001)  # time stands, and moves by whole periods only
+    try:
+        world = account.sagemaker.world
+        with world.lock:
+            (copy,) = world.components[COMPONENT].ready
+            since = world.look() - 10  # so that they fill the first period that is published
+            for _ in range(40):
+                copy.load.admit(since, 10_000)
+        for _period in range(PERIODS_OF_TARGET_TRACKING - 1):
+            pass_a_period(stack)
+        (first,) = (m for m in account.scaling.activities if m.after > m.before)
+    finally:
+        account.clock.set_speed(SPEED)
+    assert f"triggered policy {COMPONENT}-burst" in first.cause
+    assert (first.before, first.after) == (1, 2)
+
+
+def pass_a_period(stack: Stack) -> None:
+    """Ten seconds at once, and then until all was published and every alarm was evaluated."""
+    account = stack.account
+    account.clock.jump(10)
+    with account.sagemaker.world.lock:
+        account.sagemaker.world.look()
+    account.sagemaker.world.flush()
+    now = account.clock.time()
+    wait_for(lambda: account.pump.ticked, lambda ticked: ticked > now - 10, "the alarms")
 
 
 def test_it_goes_with_the_endpoint(stack: Stack) -> None:

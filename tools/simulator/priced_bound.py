@@ -30,6 +30,7 @@ SLOT_SECONDS = 10.0
 _TAIL_SLOTS = 360
 # Service times are averaged over so many requests around a slot.
 _NEIGHBOURS = 100
+_FINEST = 0.1  # requests
 
 _Values = NDArray[np.float64]
 
@@ -90,8 +91,13 @@ def _slots(trace: Trace, world: World) -> tuple[_Values, _Values]:
 
 
 def _grid(arrivals: _Values, rates: _Values, most_copies: int) -> _Values:
-    """Numbers of waiting requests: each one at first, then in steps of a tenth; up to what the
-    whole fleet would leave and what comes in ten minutes, beyond which waiting never pays."""
+    """Numbers of waiting requests: in steps of a tenth of a request at first, then of a tenth of
+    the number; up to what the whole fleet would leave and what comes in ten minutes, beyond which
+    waiting never pays.
+
+    A copy may work off less than half a request in a slot. Steps of one request smear what is left
+    over both neighbours each time, and charge for waiting that nobody did.
+    """
     left, highest = 0.0, 0.0
     for came, rate in zip(arrivals, rates, strict=True):
         left = max(0.0, left + came - most_copies * rate)
@@ -100,5 +106,5 @@ def _grid(arrivals: _Values, rates: _Values, most_copies: int) -> _Values:
     top = highest + in_ten_minutes + 1.0
     points = [0.0]
     while points[-1] < top:
-        points.append(points[-1] + max(1.0, points[-1] * 0.1))
+        points.append(points[-1] + max(_FINEST, points[-1] * 0.1))
     return np.asarray(points)

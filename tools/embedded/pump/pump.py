@@ -75,6 +75,11 @@ class Pump:
         self.uninstall()
 
     @property
+    def ticked(self) -> float:
+        """Simulated time up to which metrics were published and alarms evaluated."""
+        return self._ticker.done
+
+    @property
     def outbox(self) -> list[Email]:
         """E-mails that topics would have sent."""
         return self.topics.outbox

@@ -33,6 +33,7 @@ class Ticker:
         self._clock = clock
         self._every_minute = every_minute
         self._every_tick = every_tick
+        self._last = int(clock.time() // TICK)
         self._signal = Signal()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
@@ -45,14 +46,19 @@ class Ticker:
         self._signal.raise_()
         self._thread.join(0.5)
 
+    @property
+    def done(self) -> float:
+        """The moment of the last tick that was carried out."""
+        return self._last * TICK
+
     def _run(self) -> None:
-        last = int(self._clock.time() // TICK)
+        self._last = int(self._clock.time() // TICK)
         while not self._stop.is_set():
             present = int(self._clock.time() // TICK)
-            for tick in range(max(last + 1, present - MOST_MISSED + 1), present + 1):
+            for tick in range(max(self._last + 1, present - MOST_MISSED + 1), present + 1):
                 self._tick(tick * TICK)
-            last = present
-            due = (last + 1) * TICK
+            self._last = present
+            due = (self._last + 1) * TICK
             self._signal.wait(self._signal.count, wall_seconds_until(self._clock, due))
 
     def _tick(self, moment: float) -> None:
