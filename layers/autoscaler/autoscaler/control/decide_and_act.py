@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..alerts.events import BoundsChanged, CopiesChanged
+from ..alerts.events.capacity import BoundsChanged, CopiesChanged
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.keep_alive import LONGEST_STAY

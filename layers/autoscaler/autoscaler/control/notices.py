@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import BudgetReached, Event, HoldEnded, PhaseStuck, SignalMissing
+from ..alerts.events.base import Event
+from ..alerts.events.capacity import SignalMissing
+from ..alerts.events.costs import BudgetReached
+from ..alerts.events.life import HoldEnded, PhaseStuck
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import Load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..alerts.events import HoldEnded, HoldSet
+from ..alerts.events.life import HoldEnded, HoldSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.economy import lead_time
 from ..policy.ladder import TryOutcome

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..alerts.events import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
+from ..alerts.events.life import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
 from ..catalog.models import ModelFacts
 from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus, Shape

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import WakeDelayed
+from ..alerts.events.capacity import WakeDelayed
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Decision, Phase, ReasonCode
 from ..ports import Load

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ..alerts.events import CapacityMissing, EndpointFailed
+from ..alerts.events.capacity import CapacityMissing
+from ..alerts.events.life import EndpointFailed
 from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import Try, TryOutcome, remembered

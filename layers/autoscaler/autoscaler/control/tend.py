@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import SleepStuck
+from ..alerts.events.life import SleepStuck
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import backoff
 from ..policy.types import Phase

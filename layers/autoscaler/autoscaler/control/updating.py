@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..alerts.events import EndpointUpdated, UpdateFailed
+from ..alerts.events.life import EndpointUpdated, UpdateFailed
 from ..endpoints.status import (
     Cause,
     EndpointRecord,

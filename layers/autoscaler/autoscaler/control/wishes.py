@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ..alerts.events import WakeRequested
+from ..alerts.events.life import WakeRequested
 from ..endpoints.phases import check_transition
 from ..endpoints.status import (
     Cause,
