@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ..alerts.events.base import Event
 from ..alerts.events.life import EndpointAwoke, EndpointCreated
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
@@ -13,6 +14,7 @@ from ..ports import Capacity, Load
 from .metering import metered, seen, settled
 from .observe import history, observe
 from .progress import NotYetError, with_current
+from .telling import tell, telling
 from .wishes import entry
 from .world import World
 
@@ -29,10 +31,9 @@ def record_awake(
         capacity = world.look(record)
         if capacity.current_copies < 1:
             raise NotYetError(f"{name} has no copy in service: {capacity}")
-        load = world.load_of(record, now)
         if record.status.phase is Phase.AWAKE:
-            _announce_awake(world, record.status, load, now)
             return
+        load = world.load_of(record, now)
         if copies_per_instance is not None:
             placed = {"copies_per_instance": copies_per_instance}
             record = record.having(record.status.model_copy(update=placed))
@@ -71,28 +72,25 @@ def _awake(
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
     text = _answered_after(_measured(before, now), created)
     saved = world.store.save(
-        awake.model_copy(update={"bounds": bounds}),
+        telling(awake.model_copy(update={"bounds": bounds}), _told_of(awake, load, now)),
         segments=segments,
         entries=[entry(awake, now, text)],
     )
-    _announce_awake(world, saved, load, now)
+    tell(world, saved)
 
 
-def _announce_awake(world: World, status: EndpointStatus, load: Load, now: datetime) -> None:
+def _told_of(status: EndpointStatus, load: Load, now: datetime) -> Event:
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     seconds = (status.phase_since - status.wished_at).total_seconds()
     if status.cause in (Cause.APPLY, Cause.RETRY) and not status.cold_starts:
-        world.announcer.announce(EndpointCreated(**who, seconds=seconds))
-        return
-    world.announcer.announce(
-        EndpointAwoke(
-            **who,
-            cause=status.cause,
-            copies=status.observed_copies,
-            lead_seconds=seconds,
-            stages=status.cold_starts[-1].stages() if status.cold_starts else {},
-            backlog=load.backlog,
-        )
+        return EndpointCreated(**who, seconds=seconds)
+    return EndpointAwoke(
+        **who,
+        cause=status.cause,
+        copies=status.observed_copies,
+        lead_seconds=seconds,
+        stages=status.cold_starts[-1].stages() if status.cold_starts else {},
+        backlog=load.backlog,
     )
 
 
