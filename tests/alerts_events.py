@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from autoscaler.alerts import events as e
-from autoscaler.alerts.events import Event
+from autoscaler.alerts.events import capacity, costs, life, requests
+from autoscaler.alerts.events.base import Event
 from autoscaler.endpoints.status import Cause, UpdateWay
 from autoscaler.policy.types import Bounds, Phase, ReasonCode
 
@@ -16,45 +16,49 @@ LATER = AT + timedelta(minutes=4)
 WHO: dict[str, Any] = {"endpoint": "llama", "generation": 7, "at": AT}
 
 ONE_OF_EACH: tuple[Event, ...] = (
-    e.EndpointCreated(**WHO, seconds=250),
-    e.WakeRequested(**WHO, cause=Cause.MESSAGE, copies=1, expected_seconds=300),
-    e.EndpointAwoke(**WHO, cause=Cause.MESSAGE, copies=2, lead_seconds=272, backlog=12),
-    e.EndpointSlept(
+    life.EndpointCreated(**WHO, seconds=250),
+    life.WakeRequested(**WHO, cause=Cause.MESSAGE, copies=1, expected_seconds=300),
+    life.EndpointAwoke(**WHO, cause=Cause.MESSAGE, copies=2, lead_seconds=272, backlog=12),
+    life.EndpointSlept(
         **WHO,
         awake_seconds=2100,
         reason=Cause.IDLE,
         cost_usd=Decimal("1.52"),
     ),
-    e.CopiesChanged(**WHO, before=1, after=2, reasons=("40 requests wait.",)),
-    e.BoundsChanged(**WHO, before=Bounds(0, 2), after=Bounds(1, 2), window="peak"),
-    e.CapacityMissing(
+    capacity.CopiesChanged(**WHO, before=1, after=2, reasons=("40 requests wait.",)),
+    capacity.BoundsChanged(**WHO, before=Bounds(0, 2), after=Bounds(1, 2), window="peak"),
+    capacity.CapacityMissing(
         **WHO, instance_types=("ml.g6e.xlarge",), attempt=2, retry_at=LATER, failure="No capacity."
     ),
-    e.EndpointFailed(
+    life.EndpointFailed(
         **WHO, failed_in=Phase.CREATING, failure="The container died.", execution="llama-7"
     ),
-    e.EndpointRetired(**WHO),
-    e.SleepStuck(**WHO, instances=2, since_seconds=1440),
-    e.RequestAnswered(**WHO, request_id="r1", result_uri="s3://b/results/r1", waited_seconds=3),
-    e.RequestWaited(**WHO, waited_seconds=12),
-    e.RequestRefused(**WHO, request_id="r2", reason="the message is not JSON"),
-    e.SignalMissing(**WHO, signal="ConcurrentRequestsPerCopy"),
-    e.WakeDelayed(**WHO, reason=ReasonCode.WAKES_SPENT, waiting=12, until=LATER, wakes_today=96),
-    e.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
-    e.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
-    e.HoldEnded(**WHO, author=None),
-    e.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
-    e.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
-    e.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
-    e.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
-    e.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),
-    e.OrphansFound(
+    life.EndpointRetired(**WHO),
+    life.SleepStuck(**WHO, instances=2, since_seconds=1440),
+    requests.RequestAnswered(
+        **WHO, request_id="r1", result_uri="s3://b/results/r1", waited_seconds=3
+    ),
+    requests.RequestWaited(**WHO, waited_seconds=12),
+    requests.RequestRefused(**WHO, request_id="r2", reason="the message is not JSON"),
+    capacity.SignalMissing(**WHO, signal="ConcurrentRequestsPerCopy"),
+    capacity.WakeDelayed(
+        **WHO, reason=ReasonCode.WAKES_SPENT, waiting=12, until=LATER, wakes_today=96
+    ),
+    costs.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
+    life.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
+    life.HoldEnded(**WHO, author=None),
+    life.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
+    capacity.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
+    life.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
+    life.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
+    costs.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),
+    costs.OrphansFound(
         at=AT,
         usd_per_hour=Decimal("1.861"),
         usd_so_far=Decimal("93.05"),
         unpriced=1,
         lines=(
-            e.OrphanLine(
+            costs.OrphanLine(
                 kind="endpoint",
                 name="prod-lost",
                 instances={"ml.g6e.xlarge": 1},
@@ -63,8 +67,8 @@ ONE_OF_EACH: tuple[Event, ...] = (
             ),
         ),
     ),
-    e.OrphanRemoved(endpoint="lost", at=AT, kind="endpoint", name="prod-lost"),
-    e.ReportWritten(
+    costs.OrphanRemoved(endpoint="lost", at=AT, kind="endpoint", name="prod-lost"),
+    costs.ReportWritten(
         at=AT,
         uri="s3://reports/reports/day/2026-11-23/costs.html",
         period="23 November 2026",
@@ -72,7 +76,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
         baseline_usd=Decimal("60"),
         saved_usd=Decimal("47.6544"),
         lines=(
-            e.ReportLine(
+            costs.ReportLine(
                 endpoint="llama",
                 cost_usd=Decimal("12.3456"),
                 saved_usd=Decimal("47.6544"),

@@ -217,12 +217,14 @@ class MemoryFlows:
 class MemoryAnnouncer:
     events: list[Any] = field(default_factory=list)
     broken: bool = False
+    refused: list[Any] = field(default_factory=list)
 
     def announce(self, event: Any) -> None:
         self.announce_all([event])
 
     def announce_all(self, events: Sequence[Any]) -> None:
         if self.broken:
+            self.refused += events
             raise ConnectionError("the bus does not answer, as the test ordered")
         self.events += events
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.alerts.events import EVENTS
+from autoscaler.alerts.events.registry import EVENTS
 from autoscaler.aws.events import SOURCE
 from tests.contract.test_statemachines import ROOT, template
 

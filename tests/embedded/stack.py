@@ -106,6 +106,13 @@ class Stack:
         (table,) = self.account.boto("dynamodb").list_tables()["TableNames"]
         return TableStore(table, self.account.boto("dynamodb"))
 
+    def report(self) -> dict[str, Any]:
+        """Has a cost report of all time written; what the function answers."""
+        reply = self.account.boto("lambda").invoke(
+            FunctionName=self.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
+        )
+        return json.loads(reply["Payload"].read())
+
     def instances(self) -> int:
         billed = self.account.sagemaker.billed()
         return sum(gone is None for *_, gone in billed)

@@ -5,18 +5,24 @@ The tests of this file are one story on one stack, told in order.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from autoscaler.endpoints.late import late_prefix
 from tests.embedded.stack import Stack, deployed, wait_for
+from tests.embedded.whole_instances import (
+    ENDPOINT,
+    NAME,
+    VARIANT,
+    context_tokens,
+    created,
+    ledger_agrees,
+    looked_at_asleep,
+    nothing_left,
+    targets,
+)
 
-NAME = "llama"
-ENDPOINT = f"autoscaler-{NAME}"
-VARIANT = f"endpoint/{ENDPOINT}/variant/AllTraffic"
 KIND = {"kind": "async"}
 
 
@@ -34,13 +40,6 @@ def wanted(stack: Stack) -> int:
     return count
 
 
-def bounds(stack: Stack) -> list[tuple[str, int, int]]:
-    found = stack.account.boto("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="sagemaker"
-    )["ScalableTargets"]
-    return [(one["ResourceId"], one["MinCapacity"], one["MaxCapacity"]) for one in found]
-
-
 def exchanged(stack: Stack) -> list[str]:
     """What lies in the exchange with SageMaker."""
     listed = stack.account.boto("s3").list_objects_v2(
@@ -56,14 +55,8 @@ def answered(stack: Stack, request_id: str) -> int:
 
 
 def test_it_is_created_and_proves_itself_by_an_answer_that_comes_by_s3(stack) -> None:
-    assert stack.apply(NAME, **KIND)["ok"]
-    one = stack.until(NAME, "AWAKE")
-    assert (one["observed_copies"], one["kind"]) == (1, "async")
-    assert stack.account.sagemaker.invocations == 1, "the probe"
+    created(stack, **KIND)
     assert exchanged(stack) == [], "it is tidied up"
-    assert bounds(stack) == [(VARIANT, 1, 2)]
-    sagemaker = stack.account.boto("sagemaker")
-    assert sagemaker.list_inference_components()["InferenceComponents"] == []
 
 
 def test_a_long_request_is_handed_over_once_however_often_its_message_is_looked_at(stack) -> None:
@@ -103,10 +96,8 @@ def test_what_the_model_refuses_is_refused_with_its_reason_and_may_be_sent_anew(
 
 def test_asleep_it_is_there_without_instances(stack) -> None:
     stack.until(NAME, "ASLEEP")
-    assert (stack.instances(), wanted(stack), bounds(stack)) == (0, 0, [(VARIANT, 0, 0)])
-    stack.account.clock.jump(1800)  # beyond the time after which a sleeper is looked at
-    time.sleep(1.5)
-    assert stack.get(NAME)["phase"] == "ASLEEP"
+    assert (stack.instances(), wanted(stack), targets(stack)) == (0, 0, [(VARIANT, 0, 0)])
+    looked_at_asleep(stack)
 
 
 def test_asleep_it_is_updated_without_an_instance(stack) -> None:
@@ -115,9 +106,7 @@ def test_asleep_it_is_updated_without_an_instance(stack) -> None:
     stack.until(NAME, "ASLEEP")
     sagemaker = stack.account.boto("sagemaker")
     config = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
-    variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
-    model = sagemaker.describe_model(ModelName=variant["ModelName"])
-    assert model["PrimaryContainer"]["Environment"]["SM_VLLM_MAX_MODEL_LEN"] == "4096"
+    assert context_tokens(stack, config) == "4096"
     assert len(stack.account.sagemaker.billed()) == before
 
 
@@ -143,21 +132,8 @@ def test_a_container_that_dies_is_found_by_its_endpoints_log(stack) -> None:
 
 def test_the_ledger_agrees_with_what_sagemaker_billed(stack) -> None:
     stack.until(NAME, "ASLEEP")
-    report = stack.account.boto("lambda").invoke(
-        FunctionName=stack.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
-    )
-    written = json.loads(report["Payload"].read())
-    billed = stack.account.sagemaker.billed()
-    seconds = sum(gone - asked for *_, asked, gone in billed)
-    ledger = float(written["cost_usd"]) / 2.61 * 3600
-    assert ledger == pytest.approx(seconds, abs=2 * len(billed) * stack.longest_tick)
+    ledger_agrees(stack)
 
 
 def test_removed_nothing_of_it_is_left(stack) -> None:
-    assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
-    stack.until(NAME, None)
-    sagemaker = stack.account.boto("sagemaker")
-    assert sagemaker.list_endpoints()["Endpoints"] == []
-    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
-    assert sagemaker.list_models()["Models"] == []
-    assert bounds(stack) == []
+    nothing_left(stack)

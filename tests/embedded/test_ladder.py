@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -55,10 +54,7 @@ def test_the_ledger_has_the_price_of_the_machines_that_ran(stack) -> None:
     """What was expected on the other rung is taken back when it never came."""
     assert stack.command("sleep", endpoint=NAME)["ok"]
     stack.until(NAME, "ASLEEP")
-    report = stack.account.boto("lambda").invoke(
-        FunctionName=stack.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
-    )
-    ledger = float(json.loads(report["Payload"].read())["cost_usd"])
+    ledger = float(stack.report()["cost_usd"])
     billed = {one[1] for one in stack.account.sagemaker.billed()}
     assert billed == {"ml.g6e.xlarge", "ml.g6e.12xlarge"}
     dollars = sum(

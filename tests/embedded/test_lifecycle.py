@@ -5,7 +5,6 @@ The tests of this file are one story on one stack, told in order.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -146,11 +145,8 @@ def test_the_ledger_agrees_with_what_sagemaker_billed(stack) -> None:
     """It counts from the wish, which comes before SageMaker hears of it by what the controller
     itself takes: real time, here stretched by the account's speed. At the other end it is a tick
     late at most."""
-    report = stack.account.boto("lambda").invoke(
-        FunctionName=stack.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
-    )
+    written = stack.report()
     now = stack.account.clock.time()
-    written = json.loads(report["Payload"].read())
     billed = sorted((asked, gone or now) for *_, asked, gone in stack.account.sagemaker.billed())
     wishes = sorted(
         datetime.fromisoformat(line["at"]).timestamp()

@@ -5,16 +5,23 @@ The tests of this file are one story on one stack, told in order.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.embedded.stack import Stack, deployed, wait_for
+from tests.embedded.whole_instances import (
+    ENDPOINT,
+    NAME,
+    VARIANT,
+    context_tokens,
+    created,
+    ledger_agrees,
+    looked_at_asleep,
+    nothing_left,
+    targets,
+)
 
-NAME = "llama"
-ENDPOINT = f"autoscaler-{NAME}"
 KIND = {"kind": "realtime"}
 
 
@@ -30,19 +37,9 @@ def names(stack: Stack, what: str) -> list[str]:
         "endpoints": ("list_endpoints", "Endpoints", "EndpointName"),
         "configs": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
         "models": ("list_models", "Models", "ModelName"),
-        "components": (
-            "list_inference_components", "InferenceComponents", "InferenceComponentName",
-        ),
-    }[what]  # fmt: skip
+    }[what]
     reply = getattr(stack.account.boto("sagemaker"), operation)()
     return [one[name] for one in reply[members]]
-
-
-def targets(stack: Stack) -> list[tuple[str, int, int]]:
-    found = stack.account.boto("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="sagemaker"
-    )["ScalableTargets"]
-    return [(one["ResourceId"], one["MinCapacity"], one["MaxCapacity"]) for one in found]
 
 
 def policies(stack: Stack) -> list[str]:
@@ -69,13 +66,8 @@ def test_a_copy_that_would_not_fill_its_instance_is_refused(stack) -> None:
 
 
 def test_it_is_created_without_a_component_and_scales_by_its_variant(stack) -> None:
-    assert stack.apply(NAME, **KIND)["ok"]
-    one = stack.until(NAME, "AWAKE")
-    assert (one["observed_copies"], one["kind"]) == (1, "realtime")
-    assert names(stack, "components") == []
-    assert targets(stack) == [(f"endpoint/{ENDPOINT}/variant/AllTraffic", 1, 2)]
+    created(stack, **KIND)
     assert policies(stack) == ["SageMakerVariantConcurrentRequestsPerModelHighResolution"]
-    assert stack.account.sagemaker.invocations == 1, "the probe"
 
 
 def test_it_cannot_become_another_kind(stack) -> None:
@@ -90,9 +82,7 @@ def test_asleep_sagemaker_has_no_such_endpoint_and_that_is_no_drift(stack) -> No
     stack.until(NAME, "ASLEEP")
     assert (stack.instances(), names(stack, "endpoints"), targets(stack)) == (0, [], [])
     assert (names(stack, "configs"), names(stack, "models")) == ([ENDPOINT], [ENDPOINT])
-    stack.account.clock.jump(1800)  # beyond the time after which a sleeper is looked at
-    time.sleep(1.5)
-    assert stack.get(NAME)["phase"] == "ASLEEP"
+    looked_at_asleep(stack)
     assert "deleted" not in history(stack)
 
 
@@ -100,7 +90,7 @@ def test_a_message_makes_it_again_and_is_answered(stack) -> None:
     stack.ask(NAME, {"id": "one", "prompt": "x", "max_tokens": 7})
     assert stack.result(NAME, "one")["answer"]["usage"]["completion_tokens"] == 7
     stack.until(NAME, "AWAKE")
-    assert targets(stack) == [(f"endpoint/{ENDPOINT}/variant/AllTraffic", 1, 2)]
+    assert targets(stack) == [(VARIANT, 1, 2)]
     assert len(policies(stack)) == 1
 
 
@@ -143,27 +133,13 @@ def test_an_update_awake_replaces_the_instances_and_asleep_waits_for_the_wake(st
 
 def context(stack: Stack) -> str:
     """Of the config that the endpoint runs, or will run."""
-    sagemaker = stack.account.boto("sagemaker")
     (config,) = wait_for(lambda: names(stack, "configs"), lambda found: len(found) == 1, "a config")
-    variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
-    model = sagemaker.describe_model(ModelName=variant["ModelName"])
-    found: str = model["PrimaryContainer"]["Environment"]["SM_VLLM_MAX_MODEL_LEN"]
-    return found
+    return context_tokens(stack, config)
 
 
 def test_the_ledger_agrees_with_what_sagemaker_billed(stack) -> None:
-    """It counts from the wish, a little before SageMaker hears of it, and ends a tick late at
-    most; never less than was billed."""
     stack.until(NAME, "ASLEEP")
-    report = stack.account.boto("lambda").invoke(
-        FunctionName=stack.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
-    )
-    written = json.loads(report["Payload"].read())
-    billed = stack.account.sagemaker.billed()
-    seconds = sum(gone - asked for *_, asked, gone in billed)
-    ledger = float(written["cost_usd"]) / 2.61 * 3600
-    assert ledger >= seconds - 2 * stack.longest_tick
-    assert ledger == pytest.approx(seconds, abs=2 * len(billed) * stack.longest_tick)
+    ledger_agrees(stack)
 
 
 def test_an_endpoint_that_others_made_of_its_name_while_it_slept_is_left_alone(stack) -> None:
@@ -179,8 +155,4 @@ def test_an_endpoint_that_others_made_of_its_name_while_it_slept_is_left_alone(s
 
 
 def test_removed_nothing_of_it_is_left(stack) -> None:
-    assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
-    stack.until(NAME, None)
-    for what in ("endpoints", "configs", "models"):
-        assert names(stack, what) == []
-    assert targets(stack) == []
+    nothing_left(stack)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from autoscaler.alerts.events import Event
+from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.message import Message, message_of
 from autoscaler.alerts.notify import RetryLater
-from autoscaler.alerts.sentences import Message, message_of
 from autoscaler.aws import slack as slack_module
 from autoscaler.aws.slack import SlackRejectedError, SlackSink, webhook_url
 from autoscaler.runtime import notify as notifying

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from autoscaler.alerts.events import EVENTS, Event, EventError, Severity, parse_event
+from autoscaler.alerts.events.base import Event, Severity
+from autoscaler.alerts.events.registry import EVENTS, EventError, parse_event
 from tests.alerts_events import AT, LATER, ONE_OF_EACH, WHO
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from autoscaler.alerts.events import SleepStuck
+from autoscaler.alerts.events.life import SleepStuck
+from autoscaler.alerts.message import Message
 from autoscaler.alerts.notify import RetryLater, Told, notify
-from autoscaler.alerts.sentences import Message
 from tests.alerts_events import ONE_OF_EACH, WHO
 
 AWOKE = next(event for event in ONE_OF_EACH if event.detail_type == "EndpointAwoke")

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from autoscaler.alerts.events import EVENTS, Event
-from autoscaler.alerts.sentences import BECAUSE, message_of
+from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.events.registry import EVENTS
+from autoscaler.alerts.message import message_of
+from autoscaler.alerts.sentences.life import BECAUSE
 from autoscaler.alerts.slack import payload
 from autoscaler.alerts.wording import share_of, spoken, usd
 from autoscaler.endpoints.status import Cause

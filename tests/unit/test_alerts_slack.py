@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.alerts.events import Severity
-from autoscaler.alerts.sentences import Message
+from autoscaler.alerts.events.base import Severity
+from autoscaler.alerts.message import Message
 from autoscaler.alerts.slack import HEADER_LIMIT, TEXT_LIMIT, escaped, payload
 from tools.receiver import InvalidPayloadError, validated
 

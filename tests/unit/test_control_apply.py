@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler.control.apply import Setting, apply, plan
+from autoscaler.control.apply import apply
+from autoscaler.control.plan import Setting, plan
 from autoscaler.policy.types import Bounds, Phase
 from autoscaler.ports import Flow, FlowState
 from autoscaler.spec import SpecError

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from autoscaler.control.apply import plan
 from autoscaler.control.gaps import gaps
+from autoscaler.control.plan import plan
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.size import plan_wake
 from autoscaler.control.start import Verdict, look_at_start

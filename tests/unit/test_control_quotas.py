@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from autoscaler.aws.quotas import ServiceQuotas
-from autoscaler.control.apply import Setting, apply, plan
+from autoscaler.control.apply import apply
+from autoscaler.control.plan import Setting, plan
 from autoscaler.policy.types import Phase
 from autoscaler.ports import QuotaError
 from autoscaler.spec import SpecError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.alerts.sentences import message_of
+from autoscaler.alerts.message import message_of
 from autoscaler.control import orders
 from autoscaler.control.reconcile import reconcile
 from autoscaler.policy.types import Phase, ReasonCode

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from autoscaler.control.apply import plan
 from autoscaler.control.metering import running
+from autoscaler.control.plan import plan
 from autoscaler.control.progress import (
     record_asleep,
     record_failed,

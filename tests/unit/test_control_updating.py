@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from autoscaler.control.apply import Setting, apply, plan
+from autoscaler.control.apply import apply
 from autoscaler.control.dispatch import wake_for
+from autoscaler.control.plan import Setting, plan
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.updating import record_update_failed, record_updated
 from autoscaler.endpoints.status import Cause, EndpointStatus, Shape, UpdateWay

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from autoscaler.control.awake import record_awake
 from autoscaler.control.metering import running
 from autoscaler.control.progress import (
     NotYetError,
     record_asleep,
-    record_awake,
     record_failed,
     record_retired,
 )

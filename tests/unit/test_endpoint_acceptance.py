@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from autoscaler.catalog.models import known_models
-from autoscaler.control.apply import Setting, apply, plan
+from autoscaler.control.apply import apply
+from autoscaler.control.plan import Setting, plan
 from autoscaler.endpoints.acceptance import Place, refusals
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.requests import deployment

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from autoscaler.alerts.events import ReportWritten
+from autoscaler.alerts.events.costs import ReportWritten
 from autoscaler.alerts.money import millionths
 from autoscaler.ledger.charts import nice_top
 from autoscaler.ledger.costs import Books, summarize

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Request, Response
 
+from tools.embedded.armed import ArmedFaults
 from tools.embedded.kernel.errors import error_reply
-from tools.embedded.types import Clock, Fault
+from tools.embedded.types import Fault
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/(invocations|invocations-response-stream)$")
 _STREAM = {"invocations": "InvokeEndpoint"}
@@ -62,37 +62,16 @@ def fault_of(body: Mapping[str, Any]) -> Fault:
     return Fault(**body)
 
 
-class Faults:
-    """Counts down each fault as it fires, and remembers when."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._waiting: list[Fault] = []
-        self.fired: list[tuple[float, Fault]] = []
-
-    @property
-    def armed(self) -> bool:
-        return bool(self._waiting)
-
-    def inject(self, fault: Fault) -> None:
-        with self._lock:
-            self._waiting.append(fault)
+class Faults(ArmedFaults):
+    """Those of the whole account, which knows a call by its request."""
 
     def answer(self, service: str, request: Request) -> Response | None:
         """The injected error, if one waits for this request."""
-        operation = f"{service}:{operation_of(request)}"
         body = request.get_data(as_text=False)
-        with self._lock:
-            for index, fault in enumerate(self._waiting):
-                if fault.operation == operation and _matches(fault, body):
-                    left = replace(fault, times=fault.times - 1)
-                    self._waiting[index : index + 1] = [left] if left.times else []
-                    self.fired.append((self._clock.time(), fault))
-                    return error_reply(
-                        request, fault.error_code, fault.message, fault.status, service=service
-                    )
-        return None
+        fault = self.take(f"{service}:{operation_of(request)}", lambda one: _matches(one, body))
+        if fault is None:
+            return None
+        return error_reply(request, fault.error_code, fault.message, fault.status, service=service)
 
 
 def operation_of(request: Request) -> str:

@@ -14,11 +14,11 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from tools.embedded.sagemaker.faults import Faults
+from tools.embedded.sagemaker.faults import Faults, TakesFaults
 from tools.embedded.sagemaker.listing import page
 from tools.embedded.sagemaker.wire import Call, parse, refuse, reply
 from tools.embedded.shapes import ServiceError
-from tools.embedded.types import DEFAULT_REGION, Clock, Fault
+from tools.embedded.types import DEFAULT_REGION, Clock
 
 _SERVICE = "pricing"
 _SAGEMAKER = "AmazonSageMaker"
@@ -28,7 +28,7 @@ _COMPONENTS = {"Hosting": "Host", "Training": "Train", "Notebook": "Notebk"}
 _FORMAT = "aws_v1"
 
 
-class PricingService:
+class PricingService(TakesFaults):
     """types.Service for `pricing`. `prices`: dollars per hour by Region and instance type."""
 
     signing_names: tuple[str, ...] = (_SERVICE,)
@@ -49,13 +49,6 @@ class PricingService:
             return reply(call, self._get_products(call))
         except ServiceError as error:
             return refuse(_SERVICE, error)
-
-    @property
-    def fired(self) -> list[tuple[float, Fault]]:
-        return self.faults.fired
-
-    def inject(self, fault: Fault) -> None:
-        self.faults.inject(fault)
 
     def _get_products(self, call: Call) -> dict[str, Any]:
         asked = call.arguments

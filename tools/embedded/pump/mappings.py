@@ -14,6 +14,7 @@ from tools.embedded.pump.function_names import function_name
 from tools.embedded.pump.mapping import MappingPoller
 from tools.embedded.pump.patches import Patches
 from tools.embedded.pump.queues import Queues
+from tools.embedded.pump.signals import raising
 from tools.embedded.pump.view import AccountView
 
 CHANGES = (
@@ -40,20 +41,11 @@ class Mappings:
 
         for name in CHANGES:
             original = self._patches.set(LambdaBackend, name, None)
-            setattr(LambdaBackend, name, self._announced(original))
+            setattr(LambdaBackend, name, raising(self._queues.signal, original))
         create = self._patches.set(LambdaBackend, "create_event_source_mapping", None)
         LambdaBackend.create_event_source_mapping = _once(create)
         self._patches.set(LambdaBackend, "list_event_source_mappings", _listed)
         self._thread.start()
-
-    def _announced(self, original: Any) -> Any:
-        def change(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return original(*args, **kwargs)
-            finally:
-                self._queues.signal.raise_()
-
-        return change
 
     def stop(self) -> None:
         self._stop.set()

@@ -20,7 +20,7 @@ from tools.embedded.pump.cron import CronError
 from tools.embedded.pump.delivery import Deliveries, Delivery, as_text, retry_limits
 from tools.embedded.pump.expressions import Timetable, parse_expression, parse_zone
 from tools.embedded.pump.patches import Patches
-from tools.embedded.pump.signals import Signal, wall_seconds_until
+from tools.embedded.pump.signals import Signal, raising, wall_seconds_until
 from tools.embedded.pump.targets import Targets
 from tools.embedded.pump.view import AccountView
 
@@ -85,17 +85,9 @@ class Scheduler:
             (EventsBackend, "put_rule"),
             (EventsBackend, "enable_rule"),
         ):
-            setattr(owner, name, self._announced(self._patches.set(owner, name, None)))
+            original = self._patches.set(owner, name, None)
+            setattr(owner, name, raising(self._signal, original))
         self._thread.start()
-
-    def _announced(self, original: Any) -> Any:
-        def change(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return original(*args, **kwargs)
-            finally:
-                self._signal.raise_()
-
-        return change
 
     def stop(self) -> None:
         self._stop.set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from tools.embedded.types import Clock
 
@@ -30,6 +32,18 @@ class Signal:
         """Waits until the count differs from `seen`; True when it does."""
         with self._condition:
             return self._condition.wait_for(lambda: self._count != seen, max(0.0, wall_seconds))
+
+
+def raising(signal: Signal, original: Callable[..., Any]) -> Callable[..., Any]:
+    """A change of the account that raises the signal when it is over, however it ends."""
+
+    def change(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        finally:
+            signal.raise_()
+
+    return change
 
 
 def wall_seconds_until(

@@ -13,11 +13,11 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from tools.embedded.sagemaker.faults import Faults
+from tools.embedded.sagemaker.faults import Faults, TakesFaults
 from tools.embedded.sagemaker.listing import page
 from tools.embedded.sagemaker.wire import Call, parse, refuse, reply
 from tools.embedded.shapes import ServiceError
-from tools.embedded.types import Clock, Fault
+from tools.embedded.types import Clock
 
 DEFAULT_VALUE = 100.0
 _SERVICE = "service-quotas"
@@ -26,7 +26,7 @@ _USES = ("endpoint usage", "training job usage", "notebook instance usage")
 _MOST = 100
 
 
-class QuotaService:
+class QuotaService(TakesFaults):
     """types.Service for Service Quotas. `values`: instances by type for endpoint usage."""
 
     signing_names: tuple[str, ...] = ("servicequotas",)
@@ -52,13 +52,6 @@ class QuotaService:
             return reply(call, operate[call.name](call))
         except ServiceError as error:
             return refuse(_SERVICE, error)
-
-    @property
-    def fired(self) -> list[tuple[float, Fault]]:
-        return self.faults.fired
-
-    def inject(self, fault: Fault) -> None:
-        self.faults.inject(fault)
 
     def _list(self, call: Call) -> dict[str, Any]:
         token = call.arguments.get("NextToken")

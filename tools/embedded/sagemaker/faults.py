@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from tools.embedded.armed import ArmedFaults
 from tools.embedded.shapes import ServiceError
-from tools.embedded.types import Clock, Fault
+from tools.embedded.types import Fault
 
 
-class Faults:
-    """Each fault counts down as it fires; `fired` remembers when."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._waiting: list[Fault] = []
-        self.fired: list[tuple[float, Fault]] = []
-
-    def inject(self, fault: Fault) -> None:
-        if fault.times > 0:
-            with self._lock:
-                self._waiting.append(fault)
+class Faults(ArmedFaults):
+    """Those of a simulated service, which knows the members of a call."""
 
     def check(self, operation: str, members: Mapping[str, Any]) -> None:
         """Raises the error that waits for this call; `operation` is like sagemaker:CreateModel."""
-        with self._lock:
-            for index, fault in enumerate(self._waiting):
-                if fault.operation == operation and _matches(fault, members):
-                    left = replace(fault, times=fault.times - 1)
-                    self._waiting[index : index + 1] = [left] if left.times else []
-                    self.fired.append((self._clock.time(), fault))
-                    raise ServiceError(fault.error_code, fault.message, fault.status)
+        fault = self.take(operation, lambda one: _matches(one, members))
+        if fault is not None:
+            raise ServiceError(fault.error_code, fault.message, fault.status)
+
+
+class TakesFaults:
+    """A simulated service of which a test may order errors."""
+
+    faults: Faults
+
+    @property
+    def fired(self) -> list[tuple[float, Fault]]:
+        return self.faults.fired
+
+    def inject(self, fault: Fault) -> None:
+        """That operation fails as ordered, so many times."""
+        self.faults.inject(fault)
 
 
 def _matches(fault: Fault, members: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from tools.embedded.sagemaker.counts import Counts
 from tools.embedded.sagemaker.dataplane import DataPlane, stream_fault
 from tools.embedded.sagemaker.endpoint_api import EndpointApi
 from tools.embedded.sagemaker.endpoint_life import EndpointLife
-from tools.embedded.sagemaker.faults import Faults
+from tools.embedded.sagemaker.faults import Faults, TakesFaults
 from tools.embedded.sagemaker.fleet import Fleet
 from tools.embedded.sagemaker.model_api import ModelApi
 from tools.embedded.sagemaker.publish import Publisher
@@ -38,7 +38,6 @@ from tools.embedded.types import (
     DEFAULT_REGION,
     Clock,
     EventSink,
-    Fault,
     MetricSink,
 )
 
@@ -48,12 +47,13 @@ _STEP_SECONDS = 0.5  # simulated
 _STEP_WALL_SECONDS = 0.02
 
 
-class SageMakerService:
+class SageMakerService(TakesFaults):
     """types.Service for `sagemaker`; the runtime client signs with the same name.
 
     `weights` says whether an S3 address of weights holds anything. `blobs` and `notify` are what
     asynchronous inference needs. `write_log` takes what containers say. Sinks are called from a
     thread of this service or of a request, with no lock held.
+    An ordered ModelStreamError or InternalStreamFailure comes in the middle of a response stream.
     """
 
     signing_names: tuple[str, ...] = ("sagemaker",)
@@ -131,14 +131,6 @@ class SageMakerService:
             return [(arn, dict(tags)) for arn, tags in self.world.tags.items() if tags]
 
     # What a test orders
-
-    def inject(self, fault: Fault) -> None:
-        """ModelStreamError and InternalStreamFailure come in the middle of a response stream."""
-        self.faults.inject(fault)
-
-    @property
-    def fired(self) -> list[tuple[float, Fault]]:
-        return self.faults.fired
 
     def set_capacity(self, instance_type: str, count: int | None) -> None:
         """How many instances of a type there are to be had in all; None: as many as wanted."""

@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from tools.embedded.sagemaker import SageMakerService
-from tools.embedded.sagemaker.faults import Faults
+from tools.embedded.sagemaker.faults import Faults, TakesFaults
 from tools.embedded.sagemaker.things import Component, Members
 from tools.embedded.sagemaker.wire import Call, parse, refuse, reply
 from tools.embedded.scaling.activities import Activities, Activity
@@ -20,7 +20,7 @@ from tools.embedded.scaling.steps import StepState
 from tools.embedded.scaling.targets import Target, TargetApi
 from tools.embedded.scaling.tracking import Tracker
 from tools.embedded.shapes import ServiceError
-from tools.embedded.types import Clock, Fault
+from tools.embedded.types import Clock
 
 _SERVICE = "application-autoscaling"
 _CUSTOM_SECONDS = 60
@@ -28,7 +28,7 @@ _CUSTOM_SECONDS = 60
 ReadMetric = Callable[[Members, float], float | None]
 
 
-class AutoScalingService:
+class AutoScalingService(TakesFaults):
     """types.Service for `application-autoscaling`, on the agenda of the simulated SageMaker.
 
     `read_metric` is needed only by policies with a customized metric; without it they rest.
@@ -72,13 +72,6 @@ class AutoScalingService:
         """All moves so far, oldest first."""
         self._world.look()
         return list(self._activities.all)
-
-    @property
-    def fired(self) -> list[tuple[float, Fault]]:
-        return self.faults.fired
-
-    def inject(self, fault: Fault) -> None:
-        self.faults.inject(fault)
 
     def alarm_state(self, alarm_arn: str, state: str, policy_arn: str, breach: float = 0.0) -> None:
         """An alarm of a step scaling policy came into a state (or is in it still).

@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from .events import Event
-from .sentences import Message, message_of
+from .events.base import Event
+from .message import Message, message_of
 
 
 class RetryLater(RuntimeError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .events import Severity
-from .sentences import Message
+from .events.base import Severity
+from .message import Message
 
 HEADER_LIMIT = 150
 TEXT_LIMIT = 3000

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from slack_sdk.webhook import WebhookClient
 
+from ..alerts.message import Message
 from ..alerts.notify import RetryLater, Sink
-from ..alerts.sentences import Message
 from ..alerts.slack import payload
 from .clients import client, error_code
 

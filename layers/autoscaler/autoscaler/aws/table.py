@@ -1,25 +1,9 @@
-"""The endpoint store in one DynamoDB table.
-
-| pk               | sk                    | what                                        |
-|------------------|-----------------------|---------------------------------------------|
-| FLEET            | <name>#SPEC           | the spec                                    |
-| FLEET            | <name>#STATUS         | the status; what conditions and machines need, beside |
-| FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
-| FLEET            | #PRICES               | the Region's price list as it was read last |
-| FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
-| HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
-| USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
-| TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
-| FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
-
-All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
-and dates survive unchanged; the numbers that conditions and state machines need stand beside.
-"""
+"""The endpoint store in one DynamoDB table; `items` says what lies in it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -37,17 +21,26 @@ from ..endpoints.status import (
 from ..ports import ConflictError
 from ..spec import EndpointSpec
 from .clients import client, error_code
+from .items import (
+    FLEET,
+    Item,
+    forgotten_item,
+    history_item,
+    item_key,
+    pattern_item,
+    records_of,
+    segment_item,
+    spec_item,
+    status_item,
+    traffic_key,
+    traffic_of,
+)
 from .price_book import PRICES_SK, price_item, read_book
 
-FLEET = "FLEET"
-HISTORY_DAYS = 90
 FAILURE_DAYS = 15  # a message lives 14 days at most
-FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
 _PRICES_SECONDS = 3600.0  # a book changes once a day
 _TRANSACTION_LIMIT = 100
 _CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
-
-Item = dict[str, dict[str, Any]]
 
 
 class TableStore:
@@ -61,20 +54,20 @@ class TableStore:
     def load_all(self) -> list[EndpointRecord]:
         items = list(self._query(FLEET))
         book = self._remember(next((i for i in items if i["sk"]["S"] == PRICES_SK), None))
-        return _records(items, book)
+        return records_of(items, book)
 
     def load(self, name: str) -> EndpointRecord | None:
-        records = _records(self._query(FLEET, begins_with=f"{name}#"), self.prices())
+        records = records_of(self._query(FLEET, begins_with=f"{name}#"), self.prices())
         return records[0] if records else None
 
     def prices(self) -> PriceBook:
         if self._prices is None or time.monotonic() - self._prices[0] > _PRICES_SECONDS:
-            key = _key(FLEET, PRICES_SK)
+            key = item_key(FLEET, PRICES_SK)
             return self._remember(self._db.get_item(TableName=self._table, Key=key).get("Item"))
         return self._prices[1]
 
     def keep_prices(self, book: PriceBook) -> None:
-        item = price_item(_key(FLEET, PRICES_SK), book)
+        item = price_item(item_key(FLEET, PRICES_SK), book)
         self._db.put_item(TableName=self._table, Item=item)
         self._prices = (time.monotonic(), book)
 
@@ -85,7 +78,7 @@ class TableStore:
 
     def create(self, spec: EndpointSpec, status: EndpointStatus) -> None:
         absent = {"ConditionExpression": "attribute_not_exists(pk)"}
-        self._write([self._put(_status_item(status), **absent), self._put(_spec_item(spec))])
+        self._write([self._put(status_item(status), **absent), self._put(spec_item(spec))])
 
     def save(
         self,
@@ -97,25 +90,25 @@ class TableStore:
         entries: Sequence[HistoryEntry] = (),
     ) -> EndpointStatus:
         saved = status.model_copy(update={"version": status.version + 1})
-        puts = [self._put(_status_item(saved), **_unchanged(status))]
-        puts += [self._put(_spec_item(spec))] if spec else []
-        puts += [self._put(_pattern_item(status.name, pattern))] if pattern else []
-        puts += [self._put(_segment_item(segment)) for segment in segments]
-        puts += [self._put(_history_item(entry)) for entry in entries]
+        puts = [self._put(status_item(saved), **_unchanged(status))]
+        puts += [self._put(spec_item(spec))] if spec else []
+        puts += [self._put(pattern_item(status.name, pattern))] if pattern else []
+        puts += [self._put(segment_item(segment)) for segment in segments]
+        puts += [self._put(history_item(entry)) for entry in entries]
         self._write(puts)
         return saved
 
     def last_generation(self, name: str) -> int:
         item = self._db.get_item(
-            TableName=self._table, Key=_key("FORGOTTEN", name), ConsistentRead=True
+            TableName=self._table, Key=item_key("FORGOTTEN", name), ConsistentRead=True
         ).get("Item")
         return int(item["generation"]["N"]) if item else 0
 
     def forget(self, status: EndpointStatus) -> None:
-        keys = [_key(FLEET, f"{status.name}#{part}") for part in ("STATUS", "SPEC", "PATTERN")]
+        keys = [item_key(FLEET, f"{status.name}#{part}") for part in ("STATUS", "SPEC", "PATTERN")]
         deletes = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
         deletes[0]["Delete"].update(_unchanged(status))
-        self._write([*deletes, self._put(_forgotten_item(status))])
+        self._write([*deletes, self._put(forgotten_item(status))])
 
     def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
         first = start.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -140,7 +133,7 @@ class TableStore:
         counters = traffic.model_dump(exclude={"endpoint", "start", "hours"})
         self._db.update_item(
             TableName=self._table,
-            Key=_traffic_key(traffic),
+            Key=traffic_key(traffic),
             UpdateExpression="SET endpoint = :endpoint, traffic_hour = :hour ADD "
             + ", ".join(f"{name} :{name}" for name in counters),
             ExpressionAttributeValues={
@@ -152,7 +145,7 @@ class TableStore:
 
     def traffic(self, start: date, end: date) -> list[Traffic]:
         return [
-            _traffic(item)
+            traffic_of(item)
             for month in _months(start, end)
             for item in self._query(
                 f"TRAFFIC#{month}", between=(start.isoformat(), f"{end.isoformat()}~")
@@ -163,7 +156,7 @@ class TableStore:
         """Counts one failed try of a message; returns how many there were."""
         reply = self._db.update_item(
             TableName=self._table,
-            Key=_key(f"FAILURES#{name}", message_id),
+            Key=item_key(f"FAILURES#{name}", message_id),
             UpdateExpression="SET expires_at = :expires ADD failures :one",
             ExpressionAttributeValues={
                 ":one": {"N": "1"},
@@ -217,95 +210,11 @@ def _is_conflict(error: ClientError) -> bool:
     return any(r.get("Code") in {"ConditionalCheckFailed", "TransactionConflict"} for r in reasons)
 
 
-def _key(pk: str, sk: str) -> Item:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
 def _unchanged(status: EndpointStatus) -> Mapping[str, Any]:
     return {
         "ConditionExpression": "version = :read",
         "ExpressionAttributeValues": {":read": {"N": str(status.version)}},
     }
-
-
-def _status_item(status: EndpointStatus) -> Item:
-    return {
-        **_key(FLEET, f"{status.name}#STATUS"),
-        "version": {"N": str(status.version)},
-        "generation": {"N": str(status.generation)},
-        "phase": {"S": status.phase},
-        "discard_requests": {"BOOL": status.discard_requests},
-        "body": {"S": status.model_dump_json()},
-    }
-
-
-def _forgotten_item(status: EndpointStatus) -> Item:
-    expires = status.phase_since + timedelta(days=FORGOTTEN_DAYS)
-    return {
-        **_key("FORGOTTEN", status.name),
-        "generation": {"N": str(status.generation)},
-        "expires_at": {"N": str(int(expires.timestamp()))},
-    }
-
-
-def _spec_item(spec: EndpointSpec) -> Item:
-    return {**_key(FLEET, f"{spec.name}#SPEC"), "body": {"S": spec.model_dump_json()}}
-
-
-def _pattern_item(name: str, pattern: StoredPattern) -> Item:
-    return {**_key(FLEET, f"{name}#PATTERN"), "body": {"S": pattern.model_dump_json()}}
-
-
-def _segment_item(segment: UsageSegment) -> Item:
-    sk = "#".join(
-        (segment.start.isoformat(), segment.endpoint, segment.kind, segment.instance_type)
-    )
-    return {
-        **_key(f"USAGE#{segment.start:%Y-%m}", sk),
-        "body": {"S": segment.model_dump_json()},
-    }
-
-
-def _history_item(entry: HistoryEntry) -> Item:
-    expires = entry.at + timedelta(days=HISTORY_DAYS)
-    return {
-        **_key(f"HISTORY#{entry.endpoint}", f"{entry.at.isoformat()}#{entry.generation}"),
-        "expires_at": {"N": str(int(expires.timestamp()))},
-        "body": {"S": entry.model_dump_json()},
-    }
-
-
-def _traffic_key(traffic: Traffic) -> Item:
-    if traffic.hours != 1:
-        raise ValueError("traffic is counted by the hour; days are only read")
-    start = traffic.start
-    return _key(f"TRAFFIC#{start:%Y-%m}", f"{start:%Y-%m-%dT%H}#{traffic.endpoint}")
-
-
-def _traffic(item: Item) -> Traffic:
-    counters = {name: field["N"] for name, field in item.items() if "N" in field}
-    if "traffic_day" in item:  # counted before there were hours
-        span = {"start": f"{item['traffic_day']['S']}T00:00:00Z", "hours": 24}
-    else:
-        span = {"start": item["traffic_hour"]["S"]}
-    return Traffic.model_validate({"endpoint": item["endpoint"]["S"], **span, **counters})
-
-
-def _records(items: Iterable[Item], prices: PriceBook) -> list[EndpointRecord]:
-    bodies: dict[str, dict[str, str]] = {}
-    for item in items:
-        name, _, part = item["sk"]["S"].rpartition("#")
-        bodies.setdefault(name, {})[part] = item["body"]["S"]
-    return [
-        EndpointRecord(
-            spec=EndpointSpec.model_validate_json(parts["SPEC"]),
-            status=EndpointStatus.model_validate_json(parts["STATUS"]),
-            pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
-            prices=prices,
-        )
-        for parts in bodies.values()
-        if parts.keys() >= {"SPEC", "STATUS"}
-    ]
 
 
 def _months(start: date, end: date) -> list[str]:

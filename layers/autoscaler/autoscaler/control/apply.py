@@ -1,115 +1,20 @@
-"""Accepts a spec: everything that can be wrong with it is found before anything is created."""
+"""Accepts a spec: it is stored, and what it asks for is started."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..catalog.fit import Placement, choose
-from ..catalog.images import image
-from ..catalog.models import known_model
-from ..catalog.prices import PriceBook
-from ..endpoints.acceptance import Place, cautions, refusals
-from ..endpoints.names import ResourceNames
-from ..endpoints.requests import surprises
-from ..endpoints.status import (
-    Cause,
-    EndpointRecord,
-    EndpointStatus,
-    Update,
-    UpdateWay,
-    same_starts,
-)
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Update, same_starts
 from ..policy.types import Bounds, Phase
-from ..ports import Flow, FlowState, Quotas
-from ..spec import EndpointSpec, Kind, SpecError, parse_spec
-from .namesakes import FindNamesakes, LeftoverError, check_failed, check_free, nothing
-from .preview import preview
-from .quotas import check_quotas
+from ..ports import Flow
+from ..spec import EndpointSpec, parse_spec
+from .namesakes import LeftoverError
+from .plan import Plan, Setting, plan
 from .tend import remove_leftovers
-from .updating import (
-    ALTERNATIVES,
-    anew,
-    rungs_anew,
-    start_update,
-    way_for,
-)
+from .updating import ALTERNATIVES, anew, rungs_anew, start_update
 from .wishes import carry_out, entry, wished
 from .world import World
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What the stack gives to every spec."""
-
-    prefix: str
-    default_time_zone: str
-    region: str
-    # Raises staging's HubError when the repository cannot be read; returns the commit.
-    resolve: Callable[[str, str], str]
-    account: str = ""  # nothing that names an account is taken when it is not known
-    quotas: Quotas | None = None  # None: they are not looked at
-    namesakes: FindNamesakes = nothing  # what has an endpoint's names already
-
-
-@dataclass(frozen=True)
-class Change:
-    """One field that differs, as text."""
-
-    field: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What applying a document would do."""
-
-    spec: EndpointSpec
-    record: EndpointRecord | None
-    changes: tuple[Change, ...]
-    way: UpdateWay | None = None  # how the changes get into SageMaker; None: they need not
-    warnings: tuple[str, ...] = field(default=())
-    preview: tuple[str, ...] = field(default=())  # of a new endpoint
-
-
-def plan(world: World, setting: Setting, document: Any) -> Plan:
-    """Returns what `apply` would change; raises SpecError with a sentence for each problem."""
-    spec = parse_spec(document)
-    if spec.schedule.time_zone is None:
-        zone = {"time_zone": setting.default_time_zone}
-        spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
-    _check_names(setting.prefix, spec)
-    if wrong := list(refusals(spec, Place(setting.region, setting.account))):
-        raise SpecError(wrong)
-    record = world.store.load(spec.name)
-    _check_kind(record, spec)
-    _check_fallback(world, spec)
-    prices = world.store.prices()
-    placement, warnings = _check_fit(setting, spec, prices)
-    if record is None or record.status.phase is Phase.FAILED:
-        _check_removed(world, record)
-        _check_names_free(setting, spec, record)
-        warnings += _check_quotas(setting, spec, placement, prices)
-        _check_repository(setting, spec)
-        facts = known_model(spec.model.id)
-        lines = tuple(preview(spec, placement, world.clock.now(), prices, facts))
-        return Plan(spec, record, _changes(None, spec), None, warnings, lines)
-    if record.status.phase is Phase.RETIRING:
-        raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
-    changes = _changes(record.spec, spec)
-    update = record.status.update
-    if record.status.phase is Phase.UPDATING and update and spec != update.spec:
-        raise SpecError([f"name: {spec.name!r} is being updated; apply this file when it is done"])
-    way = way_for(record, spec, [change.field for change in changes])
-    if spec.model != record.spec.model:
-        _check_repository(setting, spec)
-    if spec.tags != record.spec.tags:
-        text = "tags: what exists keeps the tags that it has; what is made from now on gets these"
-        warnings = (*warnings, text)
-    return Plan(spec, record, changes, way, warnings)
 
 
 def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, EndpointStatus]:
@@ -172,58 +77,9 @@ def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime)
     return started.status if started else saved
 
 
-def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:
-    if record is not None and record.spec.kind is not spec.kind:
-        raise SpecError(
-            [f"kind: {spec.name!r} is {record.spec.kind} and cannot become {spec.kind}; delete it "
-             "and apply the file again when it is gone"]
-        )  # fmt: skip
-
-
-def _check_fallback(world: World, spec: EndpointSpec) -> None:
-    if spec.fallback is None:
-        return
-    other = world.store.load(spec.fallback)
-    if other is None or other.status.phase in (Phase.RETIRING, Phase.RETIRED):
-        raise SpecError(
-            [f"fallback: there is no endpoint {spec.fallback!r}; apply its file first, or name "
-             "one of those that `autoscaler get` lists"]
-        )  # fmt: skip
-    if other.spec.kind is Kind.ASYNC:
-        raise SpecError(
-            [f"fallback: {spec.fallback!r} is async and answers too late to stand in; name an "
-             "endpoint of another kind"]
-        )  # fmt: skip
-    if other.spec.fallback == spec.name:
-        raise SpecError(
-            [f"fallback: {spec.fallback!r} falls back to {spec.name!r} itself; one of the two "
-             "has to do without"]
-        )  # fmt: skip
-
-
 def _measured(record: EndpointRecord, spec: EndpointSpec) -> dict[str, Any]:
     """Cold starts of another model, container or machine say nothing of this one."""
     return {} if same_starts(record.spec, spec) else {"cold_starts": ()}
-
-
-def _check_removed(world: World, record: EndpointRecord | None) -> None:
-    """What a failure left behind must be gone before it is created again."""
-    if record is None:
-        return
-    status = record.status
-    if world.flows.look(Flow.REMOVE, status.name, status.generation).state is FlowState.RUNNING:
-        raise SpecError(
-            [f"name: what is left of the failed {status.name!r} is being removed; apply it again "
-             "in some minutes"]
-        )  # fmt: skip
-
-
-def _check_names_free(setting: Setting, spec: EndpointSpec, record: EndpointRecord | None) -> None:
-    found = setting.namesakes(spec.name)
-    if record is None:
-        check_free(setting.prefix, found)
-    else:
-        check_failed(setting.prefix, spec.name, found)
 
 
 def _remove_first(world: World, document: Any) -> None:
@@ -231,80 +87,3 @@ def _remove_first(world: World, document: Any) -> None:
     record = world.store.load(parse_spec(document).name)
     if record is not None and record.status.phase is Phase.FAILED:
         remove_leftovers(world, record, world.clock.now())
-
-
-def _check_names(prefix: str, spec: EndpointSpec) -> None:
-    try:
-        ResourceNames(prefix, spec.name)
-    except ValueError as wrong:
-        raise SpecError([f"name: {wrong}"]) from wrong
-
-
-def _check_quotas(
-    setting: Setting, spec: EndpointSpec, placement: Placement | None, prices: PriceBook
-) -> tuple[str, ...]:
-    if setting.quotas is None:
-        return ()
-    facts = known_model(spec.model.id)
-    warnings = check_quotas(setting.quotas, spec, setting.region, placement, facts, prices)
-    for number in range(1, len(spec.rungs)):
-        rung = spec.on_rung(number)
-        try:
-            check_quotas(setting.quotas, rung, setting.region, None, facts, prices)
-        except SpecError as barred:  # the ladder passes over what it is refused
-            warnings += (f"instances.alternatives, number {number}: {barred}",)
-    return warnings
-
-
-def _check_fit(
-    setting: Setting, spec: EndpointSpec, prices: PriceBook
-) -> tuple[Placement | None, tuple[str, ...]]:
-    facts = known_model(spec.model.id)
-    if facts is None:
-        text = (
-            f"model.id: {spec.model.id} is not in the catalogue; whether it fits is checked "
-            "from its config.json after staging"
-        )
-        return None, (text, *cautions(spec))
-    warnings: list[str] = []
-    placements: list[Placement] = []
-    for number in range(len(spec.rungs)):
-        where = f"instances.alternatives, number {number}: " if number else ""
-        rung = spec.on_rung(number)
-        try:
-            placements.append(choose(facts, rung, prices))
-            container = image(spec.serving.engine, setting.region, spec.serving.image)
-        except ValueError as wrong:
-            raise SpecError([f"{where}{wrong}"]) from wrong
-        told = (
-            f"{where}{one}" for one in surprises(rung, placements[-1], container, facts, prices)
-        )
-        warnings += [one for one in told if one.removeprefix(where) not in warnings]
-    return placements[0], tuple(warnings)
-
-
-def _check_repository(setting: Setting, spec: EndpointSpec) -> None:
-    try:
-        setting.resolve(spec.model.id, spec.model.revision)
-    except RuntimeError as wrong:
-        raise SpecError([f"model: {wrong}"]) from wrong
-
-
-def _changes(before: EndpointSpec | None, after: EndpointSpec) -> tuple[Change, ...]:
-    old = _flat(before.model_dump(mode="json")) if before else {}
-    new = _flat(after.model_dump(mode="json"))
-    return tuple(
-        Change(name, old.get(name), new.get(name))
-        for name in dict.fromkeys([*new, *old])
-        if old.get(name) != new.get(name)
-    )
-
-
-def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{path}{name}.")
-        else:
-            flat[path + name] = value
-    return flat

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..alerts.events import BoundsChanged, CopiesChanged
-from ..endpoints.status import Cause, EndpointRecord
+from ..alerts.events.base import Event
+from ..alerts.events.capacity import BoundsChanged, CopiesChanged
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.keep_alive import LONGEST_STAY
 from ..policy.stabilization import remember
@@ -13,6 +14,7 @@ from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
 from .drift import mend_drift
 from .observe import history, observe
+from .telling import tell, telling
 from .wishes import entry, request_sleep, request_wake
 from .world import World
 
@@ -75,17 +77,18 @@ def _move(
         update={"bounds": decision.bounds, "recommendations": recommendations}
     )
     changed = window_moved or copies_moved
-    world.store.save(moved, entries=[entry(moved, now, text)] if changed else [])
-    _announce(world, record, decision, capacity, now)
+    told = _told_of(status, decision, capacity, now)
+    lines = [entry(moved, now, text)] if changed else []
+    tell(world, world.store.save(telling(moved, *told), entries=lines))
 
 
-def _announce(
-    world: World, record: EndpointRecord, decision: Decision, capacity: Capacity, now: datetime
-) -> None:
-    status = record.status
+def _told_of(
+    status: EndpointStatus, decision: Decision, capacity: Capacity, now: datetime
+) -> list[Event]:
+    events: list[Event] = []
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     if decision.copies != capacity.desired_copies and capacity.status in _MOVABLE:
-        world.announcer.announce(
+        events.append(
             CopiesChanged(
                 **who,
                 before=capacity.desired_copies,
@@ -94,4 +97,5 @@ def _announce(
             )
         )
     if decision.bounds != status.bounds:
-        world.announcer.announce(BoundsChanged(**who, before=status.bounds, after=decision.bounds))
+        events.append(BoundsChanged(**who, before=status.bounds, after=decision.bounds))
+    return events

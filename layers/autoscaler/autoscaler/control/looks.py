@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ..alerts.events import RequestWaited
+from ..alerts.events.requests import RequestWaited
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
 from ..spec import Kind

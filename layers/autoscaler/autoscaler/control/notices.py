@@ -6,12 +6,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import BudgetReached, Event, HoldEnded, PhaseStuck, SignalMissing
+from ..alerts.events.base import Event
+from ..alerts.events.capacity import SignalMissing
+from ..alerts.events.costs import BudgetReached
+from ..alerts.events.life import HoldEnded, PhaseStuck
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import Load
 from .metering import spent_this_month
 from .stuck import is_stuck, token
+from .telling import tell, telling
 from .wishes import entry
 from .world import World
 
@@ -31,10 +35,8 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
         return record
     ended = before.hold is not None and status.hold is None
     entries = [entry(status, now, "The hold expired.")] if ended else []
-    saved = world.store.save(status, entries=entries)
-    if events:
-        world.announcer.announce_all(events)
-    return record.having(saved)
+    saved = world.store.save(telling(status, *events), entries=entries)
+    return record.having(tell(world, saved))
 
 
 def _hold_ended(status: EndpointStatus, now: datetime, events: list[Event]) -> EndpointStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..alerts.events import HoldEnded, HoldSet
+from ..alerts.events.life import HoldEnded, HoldSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.economy import lead_time
 from ..policy.ladder import TryOutcome
@@ -13,6 +13,7 @@ from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Hold, Phase
 from .fallback import falls_back
 from .observe import history
+from .telling import tell, telling
 from .wishes import entry, ladder_step, request_retirement, request_sleep, request_wake
 from .world import UnknownEndpointError, World
 
@@ -82,18 +83,17 @@ def hold(
     held = Hold(until=now + duration, min_copies=min_copies, reason=reason, author=author)
     text = f"{author} holds at least {min_copies} copies until {held.until:%Y-%m-%d %H:%M} UTC: "
     status = record.status.model_copy(update={"hold": held})
-    saved = world.store.save(status, entries=[entry(status, now, text + reason)])
-    world.announcer.announce(
-        HoldSet(
-            endpoint=name,
-            generation=saved.generation,
-            at=now,
-            min_copies=min_copies,
-            until=held.until,
-            author=author,
-            reason=reason,
-        )
+    told = HoldSet(
+        endpoint=name,
+        generation=status.generation,
+        at=now,
+        min_copies=min_copies,
+        until=held.until,
+        author=author,
+        reason=reason,
     )
+    lines = [entry(status, now, text + reason)]
+    saved = tell(world, world.store.save(telling(status, told), entries=lines))
     if min_copies and saved.phase in (Phase.ASLEEP, Phase.SLEEPING):
         record = record.having(saved)
         return request_wake(world, record, Cause.HOLD, min_copies, text + reason).status
@@ -107,11 +107,9 @@ def release(world: World, name: str, author: str) -> EndpointStatus:
         return record.status
     now = world.clock.now()
     status = record.status.model_copy(update={"hold": None})
-    saved = world.store.save(status, entries=[entry(status, now, f"{author} released the hold.")])
-    world.announcer.announce(
-        HoldEnded(endpoint=name, generation=saved.generation, at=now, author=author)
-    )
-    return saved
+    told = HoldEnded(endpoint=name, generation=status.generation, at=now, author=author)
+    lines = [entry(status, now, f"{author} released the hold.")]
+    return tell(world, world.store.save(telling(status, told), entries=lines))
 
 
 def delete(

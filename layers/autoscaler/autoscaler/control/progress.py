@@ -7,26 +7,24 @@ changes nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..alerts.events import EndpointAwoke, EndpointCreated, EndpointRetired, EndpointSlept
+from ..alerts.events.life import EndpointRetired, EndpointSlept
 from ..catalog.models import ModelFacts
 from ..endpoints.setbacks import outcome_of
-from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus, Shape
-from ..policy.decide import decide
-from ..policy.ladder import Try, TryOutcome, remembered
+from ..endpoints.status import EndpointRecord, EndpointStatus, Shape, UsageSegment
+from ..policy.ladder import TryOutcome
 from ..policy.types import Phase
-from ..ports import Capacity, ConflictError, Load
+from ..ports import ConflictError
 from .causes import sentence_of
-from .metering import asked, cost, metered, seen, settled
-from .observe import history, observe
-from .setbacks import announce_failure, back_to_zero, next_wake, wait_for_capacity
+from .metering import asked, cost, metered, settled
+from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
+from .telling import tell, telling
 from .wishes import NOT_SEEN, entry
 from .world import World
 
-COLD_STARTS_KEPT = 20
 _CONFLICT_TRIES = 5
 
 
@@ -108,108 +106,6 @@ def record_shaped(
     return with_current(world, name, generation, step)
 
 
-def record_awake(
-    world: World, name: str, generation: int, copies_per_instance: int | None = None
-) -> bool:
-    """The model answered: bounds are relaxed to what the policy says, the wake is measured."""
-
-    def step(record: EndpointRecord) -> None:
-        now = world.clock.now()
-        capacity = world.look(record)
-        if capacity.current_copies < 1:
-            raise NotYetError(f"{name} has no copy in service: {capacity}")
-        load = world.load_of(record, now)
-        if record.status.phase is Phase.AWAKE:
-            _announce_awake(world, record.status, load, now)
-            return
-        if copies_per_instance is not None:
-            placed = {"copies_per_instance": copies_per_instance}
-            record = record.having(record.status.model_copy(update=placed))
-        _awake(world, record, capacity, load, now)
-
-    return with_current(world, name, generation, step)
-
-
-def _awake(
-    world: World, record: EndpointRecord, capacity: Capacity, load: Load, now: datetime
-) -> None:
-    created = record.status.phase is Phase.CREATING
-    before = record.status
-    came = seen(before, capacity.instances_by_type)
-    record = settled(record.having(came))
-    counted, segments = metered(record, now, capacity.instances_by_type, Phase.AWAKE)
-    awake = counted.model_copy(
-        update={
-            "phase": Phase.AWAKE,
-            "phase_since": now,
-            "last_awake_at": now,
-            "last_active_at": now,
-            "observed_copies": capacity.current_copies,
-            "observed_instances": capacity.instances,
-            "attempts": 0,
-            "failed_wakes": 0,
-            "tries": remembered(before.tries, Try(now, before.shape.rung, TryOutcome.SERVED)),
-            "shaped": before.shape if created else before.shaped,
-            "retry_at": None,
-            "failure": None,
-            "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
-        }
-    )
-    record = record.having(awake)
-    bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
-    world.scaler.set_bounds(before.name, bounds, record.spec.kind)
-    text = _answered_after(_measured(before, now), created)
-    saved = world.store.save(
-        awake.model_copy(update={"bounds": bounds}),
-        segments=segments,
-        entries=[entry(awake, now, text)],
-    )
-    _announce_awake(world, saved, load, now)
-
-
-def _announce_awake(world: World, status: EndpointStatus, load: Load, now: datetime) -> None:
-    who = {"endpoint": status.name, "generation": status.generation, "at": now}
-    seconds = (status.phase_since - status.wished_at).total_seconds()
-    if status.cause in (Cause.APPLY, Cause.RETRY) and not status.cold_starts:
-        world.announcer.announce(EndpointCreated(**who, seconds=seconds))
-        return
-    world.announcer.announce(
-        EndpointAwoke(
-            **who,
-            cause=status.cause,
-            copies=status.observed_copies,
-            lead_seconds=seconds,
-            stages=status.cold_starts[-1].stages() if status.cold_starts else {},
-            backlog=load.backlog,
-        )
-    )
-
-
-def _measured(status: EndpointStatus, now: datetime) -> ColdStart:
-    """The wake or creation that is over now."""
-    return ColdStart(
-        requested_at=status.wished_at,
-        ready_at=now,
-        cause=status.cause,
-        copies=status.wish_copies,
-        asked_at=status.asked_at,
-        instance_seen_at=status.instance_seen_at,
-        container_seen_at=status.container_seen_at,
-        copy_seen_at=status.copy_seen_at,
-    )
-
-
-def _with(start: ColdStart, status: EndpointStatus) -> tuple[ColdStart, ...]:
-    return (*status.cold_starts, start)[-COLD_STARTS_KEPT:]
-
-
-def _answered_after(start: ColdStart, created: bool) -> str:
-    """A creation has no trigger: its weights are staged and its endpoint is made first."""
-    parts = [f"{name} {seconds:.0f} s" for name, seconds in start.stages().items()]
-    told = ", ".join(parts[1:] if created else parts)
-    return f"Answered {start.lead_time.total_seconds():.0f} s after it was asked for: {told}."
-
-
 def record_asleep(world: World, name: str, generation: int) -> bool:
     """Zero *instances* were seen, once more here: the meter stops."""
 
@@ -220,34 +116,32 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
             raise NotYetError(f"{name} is not at zero yet: {capacity}")
         status = record.status
         if status.phase is Phase.ASLEEP:
-            _announce_asleep(world, record, now)
             return
         counted, segments = metered(record, now, {}, Phase.ASLEEP)
         text = f"Zero instances seen {(now - status.wished_at).total_seconds():.0f} s after."
-        saved = _advance(
-            world, record, counted, Phase.ASLEEP, now, text, segments,
-            observed_copies=0, observed_instances=0, desired_copies=0, attempts=0,
-            retry_at=next_wake(record, now), recommendations=(),
+        _advance(
+            world, record, telling(counted, _slept(world, status, segments, now)), Phase.ASLEEP,
+            now, text, segments, observed_copies=0, observed_instances=0, desired_copies=0,
+            attempts=0, retry_at=next_wake(record, now), recommendations=(),
         )  # fmt: skip
-        _announce_asleep(world, record.having(saved), now)
 
     return with_current(world, name, generation, step)
 
 
-def _announce_asleep(world: World, record: EndpointRecord, now: datetime) -> None:
-    status = record.status
+def _slept(
+    world: World, status: EndpointStatus, closing: Sequence[UsageSegment], now: datetime
+) -> EndpointSlept:
+    """`closing`: the segments that end with this sleep, and are not stored yet."""
     woken = status.last_wake_at or status.created_at
     used = [s for s in world.store.usage(woken, now) if s.endpoint == status.name]
     awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
-    world.announcer.announce(
-        EndpointSlept(
-            endpoint=status.name,
-            generation=status.generation,
-            at=now,
-            awake_seconds=max(0.0, awake.total_seconds()),
-            reason=status.cause,
-            cost_usd=cost([s for s in used if s.start >= woken]),
-        )
+    return EndpointSlept(
+        endpoint=status.name,
+        generation=status.generation,
+        at=now,
+        awake_seconds=max(0.0, awake.total_seconds()),
+        reason=status.cause,
+        cost_usd=cost([s for s in (*used, *closing) if s.start >= woken]),
     )
 
 
@@ -260,10 +154,13 @@ def record_retired(world: World, name: str, generation: int) -> bool:
         if capacity.exists or capacity.instances or capacity.status:
             raise NotYetError(f"{name} still exists: {capacity}")
         counted, segments = metered(record, now, {}, Phase.RETIRED)
+        told = EndpointRetired(endpoint=name, generation=generation, at=now)
         saved = _advance(
-            world, record, counted, Phase.RETIRED, now, "Everything of it was removed.", segments
-        )
-        world.announcer.announce(EndpointRetired(endpoint=name, generation=generation, at=now))
+            world, record, telling(counted, told), Phase.RETIRED, now,
+            "Everything of it was removed.", segments,
+        )  # fmt: skip
+        if saved.untold:
+            raise NotYetError(f"{name} is forgotten when the bus has taken that it is retired")
         world.store.forget(saved)
 
     return with_current(world, name, generation, step)
@@ -283,7 +180,7 @@ def record_failed(world: World, name: str, generation: int, error: str, cause: s
                 wait_for_capacity(world, record, failure, now)
             else:
                 _failed_creation(world, record, failure, now)
-        else:
+        elif record.status.phase is not Phase.FAILED:  # that was recorded already
             raise RuntimeError(failure)  # the execution fails loudly; the tick tries again
 
     return with_current(world, name, generation, step)
@@ -291,13 +188,11 @@ def record_failed(world: World, name: str, generation: int, error: str, cause: s
 
 def _failed_creation(world: World, record: EndpointRecord, failure: str, now: datetime) -> None:
     """Within its own wish: this execution has removed what it had made, and ends by itself."""
-    before = record.status
     counted, segments = metered(settled(record), now, {}, Phase.FAILED)
-    failed = _advance(
-        world, record, counted, Phase.FAILED, now, failure, segments,
-        failed_in=before.phase, failure=failure, observed_at=None,
-    )  # fmt: skip
-    announce_failure(world, failed, now)
+    changes = {"failed_in": record.status.phase, "failure": failure, "observed_at": None}
+    counted = counted.model_copy(update=changes)
+    told = failure_of(counted, now)
+    _advance(world, record, telling(counted, told), Phase.FAILED, now, failure, segments)
 
 
 def _advance(
@@ -310,8 +205,9 @@ def _advance(
     segments: Any = (),
     **changes: Any,
 ) -> EndpointStatus:
-    """Moves within one wish: the generation stays."""
-    if status.phase is phase:
-        return status
+    """Moves within one wish: the generation stays. Tells what the status has untold."""
+    if record.status.phase is phase:
+        return tell(world, record.status)
     moved = status.model_copy(update={"phase": phase, "phase_since": now, **changes})
-    return world.store.save(moved, segments=segments, entries=[entry(moved, now, text)])
+    lines = [entry(moved, now, text)]
+    return tell(world, world.store.save(moved, segments=segments, entries=lines))

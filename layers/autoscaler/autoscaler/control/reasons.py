@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import WakeDelayed
+from ..alerts.events.capacity import WakeDelayed
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Decision, Phase, ReasonCode
 from ..ports import Load
+from .telling import tell, telling
 from .wishes import entry
 from .world import World
 
@@ -42,10 +43,12 @@ def keep_reasons(
             "delay_told": told,
         }
     )
-    news = delay is not None and told != newest.status.delay_told
-    saved = world.store.save(status, entries=[entry(status, now, decision.summary)] if news else [])
-    if delay is not None and news:
-        world.announcer.announce(_delayed(saved, delay, load, now))
+    if delay is None or told == newest.status.delay_told:
+        world.store.save(status)
+        return
+    lines = [entry(status, now, decision.summary)]
+    delayed = _delayed(status, delay, load, now)
+    tell(world, world.store.save(telling(status, delayed), entries=lines))
 
 
 def _is_untouched(record: EndpointRecord, decision: Decision) -> bool:

@@ -26,6 +26,7 @@ from .observe import NO_LOAD, active_at, learned
 from .reasons import keep_reasons
 from .shortage import note_shortage
 from .stuck import is_stuck
+from .telling import told_again
 from .tend import remove_leftovers, tend_flow
 from .updating import start_update
 from .world import World
@@ -81,10 +82,11 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
         if time.monotonic() > until:
             return LeftError("the tick's time was over; it comes first in the next one")
         try:
+            record, silence = told_again(world, record)
             reconcile_endpoint(world, record, loads, now)
         except Exception as error:  # noqa: BLE001 - one endpoint must not stop the others
             return error
-        return None
+        return silence
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         _judge(outcome, records, pool.map(tended, records), loads)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from ..alerts.events import PricesStale
+from ..alerts.events.costs import PricesStale
 from ..catalog.instances import instances
 from ..catalog.prices import PriceBook
 from ..ports import Announcer, Clock, EndpointStore, PriceList, PriceListError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ..alerts.events import RequestAnswered, RequestRefused
+from ..alerts.events.requests import RequestAnswered, RequestRefused
 from ..endpoints.status import EndpointRecord, Traffic, utc_hour
 from ..ports import Answer
 from .desk import Desk, Fate, Outcome

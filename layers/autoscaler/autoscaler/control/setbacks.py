@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ..alerts.events import CapacityMissing, EndpointFailed
+from ..alerts.events.capacity import CapacityMissing
+from ..alerts.events.life import EndpointFailed
 from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Phase
 from .metering import metered, running, settled
+from .telling import tell, telling
 from .wishes import FLOWS, carry_out, entry, ladder_step, wished
 from .world import World
 
@@ -67,9 +69,8 @@ def back_to_zero(
         **_given_back(record.status, failure),
         **after_failure(record, failure, now),
     )
-    after = carry_out(world, record, back, segments, f"Back to zero: {failure}")
-    world.announcer.announce(missing(after, record.status.shape.rung, failure, now))
-    return after
+    told = missing(record.having(back), record.status.shape.rung, failure, now)
+    return carry_out(world, record, back, segments, f"Back to zero: {failure}", told)
 
 
 def wait_for_capacity(
@@ -91,9 +92,9 @@ def wait_for_capacity(
     step = ladder_step(record.having(failed), now)
     failed = failed.model_copy(update={"retry_at": step.retry_at})
     text = f"No capacity, its creation is tried again: {failure}"
-    saved = world.store.save(failed, segments=segments, entries=[entry(failed, now, text)])
-    world.announcer.announce(missing(record.having(saved), rung, failure, now))
-    return saved
+    told = missing(record.having(failed), rung, failure, now)
+    lines = [entry(failed, now, text)]
+    return tell(world, world.store.save(telling(failed, told), segments=segments, entries=lines))
 
 
 def missing(record: EndpointRecord, rung: int, failure: str, now: datetime) -> CapacityMissing:
@@ -136,20 +137,21 @@ def fail(
         failure=failure,
         observed_at=None,
     )
-    saved = world.store.save(failed, segments=segments, entries=[entry(failed, now, failure)])
+    lines = [entry(failed, now, failure)]
+    saved = world.store.save(
+        telling(failed, failure_of(failed, now)), segments=segments, entries=lines
+    )
     if before.phase in FLOWS:
         world.flows.stop(FLOWS[before.phase], before.name, before.generation, failure)
-    announce_failure(world, saved, now)
-    return saved
+    return tell(world, saved)
 
 
-def announce_failure(world: World, failed: EndpointStatus, now: datetime) -> None:
-    world.announcer.announce(
-        EndpointFailed(
-            endpoint=failed.name,
-            generation=failed.generation,
-            at=now,
-            failed_in=failed.failed_in or failed.phase,
-            failure=failed.failure or "",
-        )
+def failure_of(failed: EndpointStatus, now: datetime) -> EndpointFailed:
+    """The announcement of a failure that waits for a person."""
+    return EndpointFailed(
+        endpoint=failed.name,
+        generation=failed.generation,
+        at=now,
+        failed_in=failed.failed_in or failed.phase,
+        failure=failed.failure or "",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import CopiesMissing
+from ..alerts.events.capacity import CopiesMissing
 from ..endpoints.status import EndpointRecord
 from ..policy.ladder import backoff
 from ..policy.types import Phase, Reach

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from ..alerts.events import OrphanLine, OrphanRemoved, OrphansFound
+from ..alerts.events.costs import OrphanLine, OrphanRemoved, OrphansFound
 from ..alerts.wording import usd
 from ..policy.types import Phase
 from ..policy.wording import at_utc

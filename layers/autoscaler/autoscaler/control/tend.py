@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..alerts.events import SleepStuck
+from ..alerts.events.life import SleepStuck
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import backoff
 from ..policy.types import Phase
@@ -68,17 +68,15 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         retry_at=now + backoff(failures, FIRST_RETRY, LONGEST_RETRY),
         phase_since=status.phase_since,
     )
-    carry_out(world, record, again, [], f"Trying again (attempt {failures + 1}): {why}")
-    if status.phase is Phase.SLEEPING:
-        world.announcer.announce(
-            SleepStuck(
-                endpoint=status.name,
-                generation=again.generation,
-                at=now,
-                instances=status.observed_instances,
-                since_seconds=(now - status.phase_since).total_seconds(),
-            )
-        )
+    stuck = SleepStuck(
+        endpoint=status.name,
+        generation=again.generation,
+        at=now,
+        instances=status.observed_instances,
+        since_seconds=(now - status.phase_since).total_seconds(),
+    )
+    told = [stuck] if status.phase is Phase.SLEEPING else []
+    carry_out(world, record, again, [], f"Trying again (attempt {failures + 1}): {why}", *told)
 
 
 def _on_the_next_rung(world: World, record: EndpointRecord, now: datetime) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..alerts.events import EndpointUpdated, UpdateFailed
+from ..alerts.events.base import Event
+from ..alerts.events.life import EndpointUpdated, UpdateFailed
 from ..endpoints.status import (
     Cause,
     EndpointRecord,
@@ -26,6 +27,7 @@ from ..spec import EndpointSpec
 from .causes import sentence_of
 from .metering import metered, running
 from .progress import NotYetError, with_current
+from .telling import tell, telling
 from .wishes import carry_out, entry, request_sleep, wished
 from .world import World
 
@@ -110,8 +112,16 @@ def record_updated(
         status, update = record.status, record.status.update
         if status.phase is not Phase.UPDATING or update is None:
             return status.phase in (Phase.AWAKE, Phase.ASLEEP) and status.shaped == shape
-        saved = _at_rest(
-            world, record, update.spec, "Updated: the new file is in place.",
+        now = world.clock.now()
+        told = EndpointUpdated(
+            endpoint=name,
+            generation=generation,
+            at=now,
+            seconds=max(0.0, (now - status.wished_at).total_seconds()),
+            way=update.way,
+        )
+        _at_rest(
+            world, record, update.spec, now, "Updated: the new file is in place.", told,
             shape=shape, shaped=shape, reshaping=False, failure=None,
             copies_per_instance=copies_per_instance, commit=update.commit or status.commit,
             weights_uri=update.weights_uri or status.weights_uri,
@@ -119,16 +129,6 @@ def record_updated(
             cold_starts=status.cold_starts if same_starts(record.spec, update.spec) else (),
             instance_type="" if update.way is UpdateWay.REPLACE else status.instance_type,
         )  # fmt: skip
-        seconds = (saved.phase_since - status.wished_at).total_seconds()
-        world.announcer.announce(
-            EndpointUpdated(
-                endpoint=name,
-                generation=generation,
-                at=saved.phase_since,
-                seconds=max(0.0, seconds),
-                way=update.way,
-            )
-        )
         return True
 
     return with_current(world, name, generation, step)
@@ -148,9 +148,9 @@ def record_update_failed(world: World, name: str, generation: int, error: str, c
 def abandon_update(world: World, record: EndpointRecord, failure: str) -> EndpointStatus:
     """Goes on without the update, and says why. Raises NotYetError while no copy is in service."""
     text = f"The update failed, it goes on as it was: {failure}"
-    saved = _at_rest(world, record, record.spec, text, failure=f"update: {failure}")
-    _announce_failed(world, saved, failure)
-    return saved
+    now = world.clock.now()
+    told = _failed(record.status, failure, now)
+    return _at_rest(world, record, record.spec, now, text, told, failure=f"update: {failure}")
 
 
 def give_up_update(
@@ -167,27 +167,24 @@ def give_up_update(
         wish_copies=0, update=None, retry_at=None, failure=f"update: {failure}",
     )  # fmt: skip
     text = f"The update failed and left no copy in service, to zero: {failure}"
-    after = carry_out(world, record, wish, segments, text).status
-    _announce_failed(world, after, failure)
-    return after
+    return carry_out(world, record, wish, segments, text, _failed(wish, failure, now)).status
 
 
-def _announce_failed(world: World, status: EndpointStatus, failure: str) -> None:
-    world.announcer.announce(
-        UpdateFailed(
-            endpoint=status.name,
-            generation=status.generation,
-            at=status.phase_since,
-            failure=failure,
-        )
-    )
+def _failed(status: EndpointStatus, failure: str, now: datetime) -> UpdateFailed:
+    return UpdateFailed(endpoint=status.name, generation=status.generation, at=now, failure=failure)
 
 
 def _at_rest(
-    world: World, record: EndpointRecord, spec: EndpointSpec, text: str, **changes: Any
+    world: World,
+    record: EndpointRecord,
+    spec: EndpointSpec,
+    now: datetime,
+    text: str,
+    told: Event,
+    **changes: Any,
 ) -> EndpointStatus:
     """Awake or asleep again, as it is seen to be; the update is over."""
-    now, capacity = world.clock.now(), world.look(record)
+    capacity = world.look(record)
     if capacity.desired_copies and not capacity.current_copies:
         raise NotYetError(f"{record.status.name} has no copy in service: {capacity}")
     phase = Phase.AWAKE if capacity.desired_copies else Phase.ASLEEP
@@ -205,5 +202,7 @@ def _at_rest(
             **changes,
         }
     )
+    rested = telling(rested, told)
     entries = [entry(rested, now, text)]
-    return world.store.save(rested, spec=spec, segments=segments, entries=entries)
+    saved = world.store.save(rested, spec=spec, segments=segments, entries=entries)
+    return tell(world, saved)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ..alerts.events import WakeRequested
+from ..alerts.events.base import Event
+from ..alerts.events.life import WakeRequested
 from ..endpoints.phases import check_transition
 from ..endpoints.status import (
     Cause,
@@ -25,6 +26,7 @@ from ..policy.ladder import Step, next_step
 from ..policy.types import History, Phase
 from ..ports import Flow
 from .metering import asked, instances_for, metered, on_rung, running, settled
+from .telling import tell, telling
 from .world import World
 
 FLOWS = {
@@ -79,17 +81,17 @@ def carry_out(
     status: EndpointStatus,
     segments: Sequence[UsageSegment],
     text: str,
+    *events: Event,
 ) -> EndpointRecord:
-    """Stores a wish, ends the execution that it overtakes, and starts its own."""
+    """Stores a wish, ends the execution that it overtakes, starts its own, and tells of it."""
     before = record.status
-    saved = world.store.save(
-        status, segments=segments, entries=[entry(status, status.wished_at, text)]
-    )
+    lines = [entry(status, status.wished_at, text)]
+    saved = world.store.save(telling(status, *events), segments=segments, entries=lines)
     overtaken = FLOWS.get(before.phase)
     if overtaken:
         world.flows.stop(overtaken, before.name, before.generation, text)
     world.flows.start(FLOWS[saved.phase], saved.name, saved.generation)
-    return record.having(saved)
+    return record.having(tell(world, saved))
 
 
 def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
@@ -134,18 +136,15 @@ def request_wake(
         last_active_at=now,
         retry_at=None,
     )
-    after = carry_out(world, record, status, segments, text)
-    world.announcer.announce(
-        WakeRequested(
-            endpoint=status.name,
-            generation=status.generation,
-            at=now,
-            cause=cause,
-            copies=copies,
-            expected_seconds=lead_time(History((), status.lead_times())).total_seconds(),
-        )
+    requested = WakeRequested(
+        endpoint=status.name,
+        generation=status.generation,
+        at=now,
+        cause=cause,
+        copies=copies,
+        expected_seconds=lead_time(History((), status.lead_times())).total_seconds(),
     )
-    return after
+    return carry_out(world, record, status, segments, text, requested)
 
 
 def ladder_step(record: EndpointRecord, now: datetime) -> Step:

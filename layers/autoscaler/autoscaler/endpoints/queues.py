@@ -36,12 +36,33 @@ def queue_requests(
 
     A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
     """
+    labels = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return {
+        **_queues(names, account_arn_prefix, tags),
+        "mapping": {
+            "EventSourceArn": account_arn_prefix + names.queue,
+            "FunctionName": dispatcher_arn,
+            "BatchSize": BATCH_SIZE,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
+            "Tags": dict(tags),
+        },
+        "queue_alarm": _queue_alarm(names, alarm_topic_arn, labels),
+        # SageMaker counts requests without a copy for components only.
+        "capacity_alarm": None
+        if spec.kind.is_whole_instance
+        else _capacity_alarm(names, alarm_topic_arn, labels),
+    }
+
+
+def _queues(
+    names: ResourceNames, account_arn_prefix: str, tags: Mapping[str, str]
+) -> dict[str, Any]:
     redrive = {
         "deadLetterTargetArn": account_arn_prefix + names.dead_letter_queue,
         "maxReceiveCount": MOST_RECEIVES,
     }
     shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
-    labels = [{"Key": key, "Value": value} for key, value in tags.items()]
     return {
         "dead_letter_queue": {
             "QueueName": names.dead_letter_queue,
@@ -57,38 +78,37 @@ def queue_requests(
                 "RedrivePolicy": json.dumps(redrive),
             },
         },
-        "mapping": {
-            "EventSourceArn": account_arn_prefix + names.queue,
-            "FunctionName": dispatcher_arn,
-            "BatchSize": BATCH_SIZE,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
-            "Tags": dict(tags),
-        },
-        "queue_alarm": _alarm(
-            names.component + "-oldest-request",
-            "Requests have waited for a quarter of an hour: the controller looks now.",
-            "AWS/SQS",
-            "ApproximateAgeOfOldestMessage",
-            {"Name": "QueueName", "Value": names.queue},
-            OLDEST_REQUEST_SECONDS,
-            alarm_topic_arn,
-            labels,
-        ),
-        # SageMaker counts requests without a copy for components only.
-        "capacity_alarm": None
-        if spec.kind.is_whole_instance
-        else _alarm(
-            names.component + "-no-capacity",
-            "A direct request met no copy: the controller shall look now.",
-            "AWS/SageMaker",
-            "NoCapacityInvocationFailures",
-            {"Name": _DIMENSION, "Value": names.component},
-            0,
-            alarm_topic_arn,
-            labels,
-        ),
     }
+
+
+def _queue_alarm(
+    names: ResourceNames, topic_arn: str, labels: list[dict[str, str]]
+) -> dict[str, Any]:
+    return _alarm(
+        names.component + "-oldest-request",
+        "Requests have waited for a quarter of an hour: the controller looks now.",
+        "AWS/SQS",
+        "ApproximateAgeOfOldestMessage",
+        {"Name": "QueueName", "Value": names.queue},
+        OLDEST_REQUEST_SECONDS,
+        topic_arn,
+        labels,
+    )
+
+
+def _capacity_alarm(
+    names: ResourceNames, topic_arn: str, labels: list[dict[str, str]]
+) -> dict[str, Any]:
+    return _alarm(
+        names.component + "-no-capacity",
+        "A direct request met no copy: the controller shall look now.",
+        "AWS/SageMaker",
+        "NoCapacityInvocationFailures",
+        {"Name": _DIMENSION, "Value": names.component},
+        0,
+        topic_arn,
+        labels,
+    )
 
 
 def _readers(spec: EndpointSpec) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -139,6 +139,13 @@ class Update(Stored):
     facts: ModelFacts | None = None
 
 
+class Untold(Stored):
+    """An event that is to be announced: its name on the bus and its detail there."""
+
+    detail_type: str
+    detail: dict[str, Any]
+
+
 class EndpointStatus(Stored):
     """Observed and wished state. `version` guards every write, `generation` names the wish."""
 
@@ -200,6 +207,7 @@ class EndpointStatus(Stored):
     missing_told: bool = False
     stuck_told: str = ""  # the stay in a phase that was announced as too long
     budget_told: str = ""  # the month and the percentage that were announced last
+    untold: tuple[Untold, ...] = ()  # events of changes that are stored, oldest first
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
     spent_usd: Decimal = Decimal(0)  # closed segments of that month
     came: dict[str, int] = {}  # most instances by type that were seen since the wish

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from ..alerts.events import ReportLine, ReportWritten
+from ..alerts.events.costs import ReportLine, ReportWritten
 from ..ports import Announcer, Clock, EndpointStore
 from .billed import Prices
 from .controller import ControllerUsage

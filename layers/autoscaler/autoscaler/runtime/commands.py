@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..aws.namesakes import Namesakes
 from ..aws.quotas import ServiceQuotas
-from ..control import apply as applying
 from ..control import orders
+from ..control.apply import apply
+from ..control.plan import Setting, plan
 from ..control.world import UnknownEndpointError
 from ..endpoints.status import EndpointStatus
 from ..ports import ConflictError
@@ -82,9 +83,9 @@ def accept(event: Any) -> dict[str, Any]:
 
 
 @cache
-def _setting() -> applying.Setting:
+def _setting() -> Setting:
     env = settings()
-    return applying.Setting(
+    return Setting(
         env.stack_name,
         env.default_time_zone,
         env.region,
@@ -131,9 +132,9 @@ def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, A
 
 def _apply(command: Apply) -> dict[str, Any]:
     if command.command == "plan":
-        planned, status = applying.plan(world(), _setting(), command.document), None
+        planned, status = plan(world(), _setting(), command.document), None
     else:
-        planned, status = applying.apply(world(), _setting(), command.document)
+        planned, status = apply(world(), _setting(), command.document)
     status = status or (planned.record.status if planned.record else None)
     return {
         "endpoint": planned.spec.name,

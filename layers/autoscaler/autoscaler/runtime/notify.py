@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..alerts.events import parse_event
+from ..alerts.events.registry import parse_event
+from ..alerts.message import Message
 from ..alerts.notify import RetryLater, Sink, notify
-from ..alerts.sentences import Message
 from ..aws.seen import TableSeen
 from ..aws.slack import SlackSink
 from .logs import logger

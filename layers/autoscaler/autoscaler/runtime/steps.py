@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
+from ..control.awake import record_awake
 from ..control.progress import (
     record_asleep,
-    record_awake,
     record_failed,
     record_retired,
     record_shaped,

@@ -1,0 +1,1 @@
+"""What the controller announces on the stack's bus: typed events, resource and past tense."""

@@ -1,0 +1,98 @@
+"""Copies and bounds that changed, capacity that did not come, and what decisions lack for it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from ...policy.ladder import TryOutcome
+from ...policy.types import Bounds, ReasonCode
+from .base import HOUR, Event, Severity
+
+_CAPACITY_TRIES_UNTIL_CRITICAL = 3
+
+
+class CopiesChanged(Event):
+    salient = ("generation", "at")
+
+    before: int
+    after: int
+    reasons: tuple[str, ...] = ()
+
+
+class BoundsChanged(Event):
+    salient = ("generation", "at")
+
+    before: Bounds
+    after: Bounds
+    window: str | None = None
+
+
+class CapacityMissing(Event):
+    """A wake ended without an answer; it is tried again at `retry_at`."""
+
+    salient = ("generation", "attempt")
+
+    instance_types: tuple[str, ...]
+    attempt: int
+    retry_at: AwareDatetime | None = None  # None: at once
+    failure: str | None = None
+    outcome: TryOutcome = TryOutcome.CAPACITY
+    rung: int = 1  # of the ladder, from 1 on, of so many
+    rungs: int = 1
+    next_types: tuple[str, ...] = ()
+    circuit_open: bool = False  # no try is worth its price before `retry_at`
+    fallback: str | None = None  # the endpoint that answers meanwhile
+
+    @property
+    def severity(self) -> Severity:
+        many = self.attempt >= _CAPACITY_TRIES_UNTIL_CRITICAL or self.circuit_open
+        return Severity.CRITICAL if many else Severity.WARNING
+
+
+class CopiesMissing(Event):
+    """It serves with fewer copies than it was asked to have, and asks for no more until `until`."""
+
+    salient = ("until",)
+
+    current: int
+    wanted: int
+    failure: str
+    until: AwareDatetime
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
+class WakeDelayed(Event):
+    """A wake is wanted and has to wait: the day's wakes are spent, or the last one failed."""
+
+    salient = ("day", "reason")
+
+    reason: Literal[ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF]
+    waiting: int | None  # requests; None: the signal is missing
+    until: AwareDatetime
+    wakes_today: int
+
+    @property
+    def day(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
+class SignalMissing(Event):
+    """A metric that decisions need does not arrive; it is never taken for a zero."""
+
+    salient = ("signal",)
+    repeat_seconds = HOUR
+
+    signal: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING

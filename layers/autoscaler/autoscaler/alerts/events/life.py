@@ -1,0 +1,114 @@
+"""The life of an endpoint: created, awake, asleep, updated, held, stuck, failed, retired."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime
+
+from ...endpoints.status import Cause, UpdateWay
+from ...policy.types import Phase
+from ..money import Money
+from .base import HOUR, Event, Seconds, Severity
+
+
+class EndpointCreated(Event):
+    """The model gave its first answer."""
+
+    seconds: Seconds | None = None  # from the apply to that answer
+
+
+class WakeRequested(Event):
+    cause: Cause
+    copies: int
+    expected_seconds: Seconds
+
+
+class EndpointAwoke(Event):
+    cause: Cause
+    copies: int
+    lead_seconds: Seconds
+    stages: dict[str, Seconds] = {}  # of the lead time: trigger, capacity, container, ...
+    backlog: int | None = None  # None: the signal is missing
+
+
+class EndpointSlept(Event):
+    """Zero instances were seen."""
+
+    awake_seconds: Seconds
+    reason: Cause
+    cost_usd: Money | None = None  # from its wake to that zero; None: a price is unknown
+
+
+class EndpointUpdated(Event):
+    """A changed file is in place."""
+
+    seconds: Seconds
+    way: UpdateWay
+
+
+class UpdateFailed(Event):
+    """A changed file could not be put in place; the endpoint goes on as it was."""
+
+    failure: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
+class EndpointFailed(Event):
+    failed_in: Phase
+    failure: str
+    execution: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
+class EndpointRetired(Event):
+    """Everything of the endpoint was seen gone."""
+
+
+class SleepStuck(Event):
+    """Instances are billed that nobody wants. Every retry is a new generation: hourly is enough."""
+
+    salient = ()
+    repeat_seconds = HOUR
+
+    instances: int
+    since_seconds: Seconds
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
+class PhaseStuck(Event):
+    """It stays in a phase for longer than its flow may take."""
+
+    salient = ("phase", "generation")
+
+    phase: Phase
+    since_seconds: Seconds
+    instances: int
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
+class HoldSet(Event):
+    salient = ("generation", "until", "author")
+
+    min_copies: int
+    until: AwareDatetime
+    author: str
+    reason: str
+
+
+class HoldEnded(Event):
+    """A hold expired, or `author` ended it before its time."""
+
+    salient = ("generation", "at")
+
+    author: str | None = None

@@ -1,0 +1,25 @@
+"""The text of an event, without its frame; each module beside this one registers its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from ..events.base import Event
+
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """The text of one event, without its frame."""
+
+    title: str
+    body: str
+    facts: tuple[Fact, ...] = ()
+
+
+@singledispatch
+def told(event: Event) -> Sentence:
+    """The sentence of an event; TypeError for a type that has none (a test covers them all)."""
+    raise TypeError(f"{event.detail_type} has no sentence")

@@ -1,0 +1,96 @@
+"""Sentences about money, and about what is paid for without belonging to an endpoint."""
+
+from __future__ import annotations
+
+from ...policy.wording import at_utc, counted
+from ..events.costs import (
+    BudgetReached,
+    OrphanLine,
+    OrphanRemoved,
+    OrphansFound,
+    PricesStale,
+    ReportWritten,
+)
+from ..wording import percent, share_of, usd
+from .base import Fact, Sentence, told
+
+_REPORT_LINES = 9
+
+
+@told.register
+def _(event: BudgetReached) -> Sentence:
+    who = event.endpoint or "The stack"
+    share = percent(event.share)
+    body = f"{usd(event.spent_usd)} of {usd(event.monthly_usd)} are spent in {event.month}."
+    return Sentence(f"{who} has spent {share} of its budget", body)
+
+
+@told.register
+def _(event: ReportWritten) -> Sentence:
+    if event.saved_usd is None:
+        compared = "What always-on would have cost is not known: a price is missing."
+    elif event.saved_usd < 0:
+        compared = f"That is {usd(-event.saved_usd)} more than always on."
+    else:
+        share = share_of(event.saved_usd, event.baseline_usd)
+        compared = f"Always on would have cost {usd(event.baseline_usd)}: "
+        compared += f"{usd(event.saved_usd)}{f' ({share})' if share else ''} saved."
+    body = f"{compared} All figures are estimated. {event.uri}"
+    return Sentence(
+        f"Cost of {event.period}: {usd(event.cost_usd)}", body, tuple(_report_facts(event))
+    )
+
+
+def _report_facts(event: ReportWritten) -> list[Fact]:
+    dearest = sorted(event.lines, key=lambda line: (-line.cost_usd, line.endpoint))
+    facts = [
+        (
+            line.endpoint,
+            f"{usd(line.cost_usd)}, saved {usd(line.saved_usd)}; "
+            f"{counted(line.wakes, 'wake')}, {counted(line.requests, 'request')}",
+        )
+        for line in dearest[:_REPORT_LINES]
+    ]
+    if len(dearest) > _REPORT_LINES:
+        rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), 0 * event.cost_usd)
+        facts.append((f"{len(dearest) - _REPORT_LINES} others", usd(rest)))
+    return facts
+
+
+@told.register
+def _(event: PricesStale) -> Sentence:
+    used = f"those read at {at_utc(event.read_at)}" if event.read_at else "the bundled table's"
+    body = (
+        f"Costs are reckoned with {used} until it can be read again; "
+        f"`pricing:GetProducts` may be denied ({event.why})."
+    )
+    return Sentence(f"The prices of {event.region} could not be read", body)
+
+
+@told.register
+def _(event: OrphansFound) -> Sentence:
+    many = counted(len(event.lines), "resource")
+    unknown = f"; the price of {event.unpriced} is not known" if event.unpriced else ""
+    body = (
+        f"{many} of no endpoint, for {usd(event.usd_per_hour)} an hour and at most "
+        f"{usd(event.usd_so_far)} until now{unknown}. `autoscaler sweep` shows them; what is "
+        "marked deletable goes when two sweeps have seen it."
+    )
+    facts = tuple(_orphan(line) for line in event.lines[:_REPORT_LINES])
+    rest = len(event.lines) - len(facts)
+    more: tuple[Fact, ...] = ((f"{rest} others", "see `autoscaler sweep`"),) if rest else ()
+    return Sentence("Something in the account belongs to no endpoint", body, facts + more)
+
+
+def _orphan(line: OrphanLine) -> Fact:
+    machines = ", ".join(f"{count} × {kind}" for kind, count in line.instances.items())
+    hourly = "price not known" if line.usd_per_hour is None else f"{usd(line.usd_per_hour)} an hour"
+    price = f", {hourly}" if machines else ""
+    since = f", since {at_utc(line.since)}" if line.since else ""
+    return (f"{line.kind} {line.name}", f"{machines or 'no instances'}{price}{since}")
+
+
+@told.register
+def _(event: OrphanRemoved) -> Sentence:
+    body = "It belonged to no endpoint, was marked deletable, and two sweeps had seen it."
+    return Sentence(f"The sweep removed the {event.kind} {event.name}", body)

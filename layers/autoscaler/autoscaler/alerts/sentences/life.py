@@ -1,0 +1,136 @@
+"""Sentences about the life of an endpoint."""
+
+from __future__ import annotations
+
+from ...endpoints.status import Cause, UpdateWay
+from ...policy.wording import at_utc, counted
+from ..events.life import (
+    EndpointAwoke,
+    EndpointCreated,
+    EndpointFailed,
+    EndpointRetired,
+    EndpointSlept,
+    EndpointUpdated,
+    HoldEnded,
+    HoldSet,
+    PhaseStuck,
+    SleepStuck,
+    UpdateFailed,
+    WakeRequested,
+)
+from ..wording import NOT_KNOWN, spoken, usd
+from .base import Fact, Sentence, told
+
+BECAUSE = {
+    Cause.APPLY: "it was applied",
+    Cause.MESSAGE: "a request arrived",
+    Cause.BACKLOG: "requests are waiting",
+    Cause.WINDOW: "its schedule asks for it",
+    Cause.PATTERN: "requests usually come now",
+    Cause.IDLE: "nobody used it",
+    Cause.HOLD: "a hold asks for copies",
+    Cause.PERSON: "a person asked for it",
+    Cause.BUDGET: "its budget is spent",
+    Cause.FAILED_WAKE: "its wake failed",
+    Cause.RETRY: "an earlier try failed",
+    Cause.DRIFT: "it was changed from outside",
+    Cause.UPDATE: "its file changed",
+    Cause.STACK_DELETED: "the stack is being deleted",
+}
+
+
+@told.register
+def _(event: EndpointCreated) -> Sentence:
+    after = "" if event.seconds is None else f" {spoken(event.seconds)} after it was applied"
+    return Sentence(f"{event.endpoint} is ready", f"Its model gave the first answer{after}.")
+
+
+@told.register
+def _(event: WakeRequested) -> Sentence:
+    copies = counted(event.copies, "copy")
+    expected = spoken(event.expected_seconds)
+    body = f"{copies} asked for, because {BECAUSE[event.cause]}. Expected to answer in {expected}."
+    return Sentence(f"{event.endpoint} is waking", body)
+
+
+@told.register
+def _(event: EndpointAwoke) -> Sentence:
+    lead = spoken(event.lead_seconds)
+    waiting = NOT_KNOWN if event.backlog is None else counted(event.backlog, "request")
+    body = f"It answered {lead} after it was asked to wake, because {BECAUSE[event.cause]}."
+    facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies)), ("Waiting", waiting)]
+    if event.stages:
+        parts = (f"{name} {spoken(seconds)}" for name, seconds in event.stages.items())
+        facts.append(("Of it", ", ".join(parts)))
+    return Sentence(f"{event.endpoint} is awake", body, tuple(facts))
+
+
+@told.register
+def _(event: EndpointSlept) -> Sentence:
+    awake = spoken(event.awake_seconds)
+    body = f"Zero instances were seen. It was awake for {awake}; now {BECAUSE[event.reason]}."
+    facts: list[Fact] = [("Awake", awake)]
+    if event.cost_usd is not None:
+        facts.append(("Cost", usd(event.cost_usd)))
+    return Sentence(f"{event.endpoint} is asleep", body, tuple(facts))
+
+
+@told.register
+def _(event: EndpointUpdated) -> Sentence:
+    how = "copy by copy" if event.way is UpdateWay.ROLL else "by way of zero"
+    body = f"Its changed file is in place after {spoken(event.seconds)}, {how}."
+    return Sentence(f"{event.endpoint} is updated", body)
+
+
+@told.register
+def _(event: UpdateFailed) -> Sentence:
+    body = f"{event.failure.rstrip('.')}. It goes on as it was; mend its file and apply it again."
+    return Sentence(f"{event.endpoint} could not be updated", body)
+
+
+@told.register
+def _(event: EndpointFailed) -> Sentence:
+    body = f"{event.failure.rstrip('.')}. Apply its file again when the cause is gone."
+    facts = (("Execution", event.execution),) if event.execution else ()
+    return Sentence(f"{event.endpoint} failed while {event.failed_in}", body, facts)
+
+
+@told.register
+def _(event: EndpointRetired) -> Sentence:
+    body = "Everything of it was seen gone. Its usage stays in the ledger."
+    return Sentence(f"{event.endpoint} is retired", body)
+
+
+@told.register
+def _(event: SleepStuck) -> Sentence:
+    still = counted(event.instances, "instance")
+    since = spoken(event.since_seconds)
+    body = (
+        f"{still} seen {since} after it was put to sleep: what is there is billed, and nobody "
+        "wants it. It is tried again; look at the endpoint in the SageMaker console."
+    )
+    return Sentence(f"{event.endpoint} does not get to zero", body)
+
+
+@told.register
+def _(event: PhaseStuck) -> Sentence:
+    billed = f" {counted(event.instances, 'instance')} billed meanwhile." if event.instances else ""
+    body = (
+        f"For {spoken(event.since_seconds)}, longer than that may take.{billed} It is tried on; "
+        f"`autoscaler get {event.endpoint}` and its execution in Step Functions say where it "
+        "stands."
+    )
+    return Sentence(f"{event.endpoint} is stuck in {event.phase}", body)
+
+
+@told.register
+def _(event: HoldSet) -> Sentence:
+    copies = counted(event.min_copies, "copy")
+    body = f"At least {copies} until {at_utc(event.until)}: {event.reason}"
+    return Sentence(f"{event.endpoint} is held by {event.author}", body)
+
+
+@told.register
+def _(event: HoldEnded) -> Sentence:
+    body = f"{event.author} released it." if event.author else "It expired."
+    return Sentence(f"The hold on {event.endpoint} has ended", f"{body} The policy decides again.")

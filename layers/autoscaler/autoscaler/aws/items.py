@@ -1,0 +1,124 @@
+"""The items of the endpoint store, and the way back from them.
+
+| pk               | sk                    | what                                        |
+|------------------|-----------------------|---------------------------------------------|
+| FLEET            | <name>#SPEC           | the spec                                    |
+| FLEET            | <name>#STATUS         | the status; what conditions and machines need, beside |
+| FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
+| FLEET            | #PRICES               | the Region's price list as it was read last |
+| FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
+| HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
+| USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
+| TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
+| FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
+
+All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
+and dates survive unchanged; the numbers that conditions and state machines need stand beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from ..catalog.prices import PriceBook
+from ..endpoints.learned import StoredPattern
+from ..endpoints.status import (
+    EndpointRecord,
+    EndpointStatus,
+    HistoryEntry,
+    Traffic,
+    UsageSegment,
+)
+from ..spec import EndpointSpec
+
+FLEET = "FLEET"
+HISTORY_DAYS = 90
+FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
+
+Item = dict[str, dict[str, Any]]
+
+
+def item_key(pk: str, sk: str) -> Item:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def status_item(status: EndpointStatus) -> Item:
+    return {
+        **item_key(FLEET, f"{status.name}#STATUS"),
+        "version": {"N": str(status.version)},
+        "generation": {"N": str(status.generation)},
+        "phase": {"S": status.phase},
+        "discard_requests": {"BOOL": status.discard_requests},
+        "body": {"S": status.model_dump_json()},
+    }
+
+
+def forgotten_item(status: EndpointStatus) -> Item:
+    expires = status.phase_since + timedelta(days=FORGOTTEN_DAYS)
+    return {
+        **item_key("FORGOTTEN", status.name),
+        "generation": {"N": str(status.generation)},
+        "expires_at": {"N": str(int(expires.timestamp()))},
+    }
+
+
+def spec_item(spec: EndpointSpec) -> Item:
+    return {**item_key(FLEET, f"{spec.name}#SPEC"), "body": {"S": spec.model_dump_json()}}
+
+
+def pattern_item(name: str, pattern: StoredPattern) -> Item:
+    return {**item_key(FLEET, f"{name}#PATTERN"), "body": {"S": pattern.model_dump_json()}}
+
+
+def segment_item(segment: UsageSegment) -> Item:
+    sk = "#".join(
+        (segment.start.isoformat(), segment.endpoint, segment.kind, segment.instance_type)
+    )
+    return {
+        **item_key(f"USAGE#{segment.start:%Y-%m}", sk),
+        "body": {"S": segment.model_dump_json()},
+    }
+
+
+def history_item(entry: HistoryEntry) -> Item:
+    expires = entry.at + timedelta(days=HISTORY_DAYS)
+    return {
+        **item_key(f"HISTORY#{entry.endpoint}", f"{entry.at.isoformat()}#{entry.generation}"),
+        "expires_at": {"N": str(int(expires.timestamp()))},
+        "body": {"S": entry.model_dump_json()},
+    }
+
+
+def traffic_key(traffic: Traffic) -> Item:
+    if traffic.hours != 1:
+        raise ValueError("traffic is counted by the hour; days are only read")
+    start = traffic.start
+    return item_key(f"TRAFFIC#{start:%Y-%m}", f"{start:%Y-%m-%dT%H}#{traffic.endpoint}")
+
+
+def traffic_of(item: Item) -> Traffic:
+    counters = {name: field["N"] for name, field in item.items() if "N" in field}
+    if "traffic_day" in item:  # counted before there were hours
+        span = {"start": f"{item['traffic_day']['S']}T00:00:00Z", "hours": 24}
+    else:
+        span = {"start": item["traffic_hour"]["S"]}
+    return Traffic.model_validate({"endpoint": item["endpoint"]["S"], **span, **counters})
+
+
+def records_of(items: Iterable[Item], prices: PriceBook) -> list[EndpointRecord]:
+    bodies: dict[str, dict[str, str]] = {}
+    for item in items:
+        name, _, part = item["sk"]["S"].rpartition("#")
+        bodies.setdefault(name, {})[part] = item["body"]["S"]
+    return [
+        EndpointRecord(
+            spec=EndpointSpec.model_validate_json(parts["SPEC"]),
+            status=EndpointStatus.model_validate_json(parts["STATUS"]),
+            pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
+            prices=prices,
+        )
+        for parts in bodies.values()
+        if parts.keys() >= {"SPEC", "STATUS"}
+    ]

@@ -1,0 +1,119 @@
+"""A wake or a creation that is over: the model answered, the endpoint is awake, it is measured."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..alerts.events.base import Event
+from ..alerts.events.life import EndpointAwoke, EndpointCreated
+from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
+from ..policy.decide import decide
+from ..policy.ladder import Try, TryOutcome, remembered
+from ..policy.types import Phase
+from ..ports import Capacity, Load
+from .metering import metered, seen, settled
+from .observe import history, observe
+from .progress import NotYetError, with_current
+from .telling import tell, telling
+from .wishes import entry
+from .world import World
+
+COLD_STARTS_KEPT = 20
+
+
+def record_awake(
+    world: World, name: str, generation: int, copies_per_instance: int | None = None
+) -> bool:
+    """The model answered: bounds are relaxed to what the policy says, the wake is measured."""
+
+    def step(record: EndpointRecord) -> None:
+        now = world.clock.now()
+        capacity = world.look(record)
+        if capacity.current_copies < 1:
+            raise NotYetError(f"{name} has no copy in service: {capacity}")
+        if record.status.phase is Phase.AWAKE:
+            return
+        load = world.load_of(record, now)
+        if copies_per_instance is not None:
+            placed = {"copies_per_instance": copies_per_instance}
+            record = record.having(record.status.model_copy(update=placed))
+        _awake(world, record, capacity, load, now)
+
+    return with_current(world, name, generation, step)
+
+
+def _awake(
+    world: World, record: EndpointRecord, capacity: Capacity, load: Load, now: datetime
+) -> None:
+    created = record.status.phase is Phase.CREATING
+    before = record.status
+    came = seen(before, capacity.instances_by_type)
+    record = settled(record.having(came))
+    counted, segments = metered(record, now, capacity.instances_by_type, Phase.AWAKE)
+    awake = counted.model_copy(
+        update={
+            "phase": Phase.AWAKE,
+            "phase_since": now,
+            "last_awake_at": now,
+            "last_active_at": now,
+            "observed_copies": capacity.current_copies,
+            "observed_instances": capacity.instances,
+            "attempts": 0,
+            "failed_wakes": 0,
+            "tries": remembered(before.tries, Try(now, before.shape.rung, TryOutcome.SERVED)),
+            "shaped": before.shape if created else before.shaped,
+            "retry_at": None,
+            "failure": None,
+            "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
+        }
+    )
+    record = record.having(awake)
+    bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
+    world.scaler.set_bounds(before.name, bounds, record.spec.kind)
+    text = _answered_after(_measured(before, now), created)
+    saved = world.store.save(
+        telling(awake.model_copy(update={"bounds": bounds}), _told_of(awake, load, now)),
+        segments=segments,
+        entries=[entry(awake, now, text)],
+    )
+    tell(world, saved)
+
+
+def _told_of(status: EndpointStatus, load: Load, now: datetime) -> Event:
+    who = {"endpoint": status.name, "generation": status.generation, "at": now}
+    seconds = (status.phase_since - status.wished_at).total_seconds()
+    if status.cause in (Cause.APPLY, Cause.RETRY) and not status.cold_starts:
+        return EndpointCreated(**who, seconds=seconds)
+    return EndpointAwoke(
+        **who,
+        cause=status.cause,
+        copies=status.observed_copies,
+        lead_seconds=seconds,
+        stages=status.cold_starts[-1].stages() if status.cold_starts else {},
+        backlog=load.backlog,
+    )
+
+
+def _measured(status: EndpointStatus, now: datetime) -> ColdStart:
+    """The wake or creation that is over now."""
+    return ColdStart(
+        requested_at=status.wished_at,
+        ready_at=now,
+        cause=status.cause,
+        copies=status.wish_copies,
+        asked_at=status.asked_at,
+        instance_seen_at=status.instance_seen_at,
+        container_seen_at=status.container_seen_at,
+        copy_seen_at=status.copy_seen_at,
+    )
+
+
+def _with(start: ColdStart, status: EndpointStatus) -> tuple[ColdStart, ...]:
+    return (*status.cold_starts, start)[-COLD_STARTS_KEPT:]
+
+
+def _answered_after(start: ColdStart, created: bool) -> str:
+    """A creation has no trigger: its weights are staged and its endpoint is made first."""
+    parts = [f"{name} {seconds:.0f} s" for name, seconds in start.stages().items()]
+    told = ", ".join(parts[1:] if created else parts)
+    return f"Answered {start.lead_time.total_seconds():.0f} s after it was asked for: {told}."
