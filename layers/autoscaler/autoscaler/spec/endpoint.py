@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from .durations import Duration, KeepAlive, PatientDuration
-from .kinds import Kind, misplaced
+from .kinds import Kind, misplaced, unshareable
 from .numbers import Real, Whole
 from .schedule import Schedule
 from .surroundings import Encryption, Network, Tags
@@ -116,6 +116,10 @@ class Instances(Rung):
     """Which machines, and the alternatives when there is no capacity for them, in order."""
 
     alternatives: Annotated[tuple[Rung, ...], Field(max_length=4)] = ()
+    # Endpoints that name the same shared machines are inference components of one SageMaker
+    # endpoint, which has at most so many instances.
+    shared: Annotated[str, Field(pattern=NAME_PATTERN, max_length=30)] | None = None
+    max_instances: Annotated[Whole, Field(ge=1, le=100)] | None = None
 
 
 class Scaling(_Part):
@@ -205,6 +209,12 @@ class EndpointSpec(_Part):
     def _falls_back_to_another(self) -> Self:
         if self.fallback == self.name:
             raise ValueError(f"fallback: {self.name!r} cannot answer for itself; name another")
+        return self
+
+    @model_validator(mode="after")
+    def _shared_machines_are_the_same_for_all(self) -> Self:
+        if wrong := list(unshareable(self)):
+            raise ValueError("; ".join(wrong))
         return self
 
     @model_validator(mode="after")

@@ -50,5 +50,33 @@ def misplaced(spec: EndpointSpec) -> Iterator[str]:
         )
 
 
+def unshareable(spec: EndpointSpec) -> Iterator[str]:
+    """Yields a sentence for each key that does not go with machines shared with other endpoints,
+    or with machines of its own."""
+    machines = spec.instances
+    if machines.shared is None:
+        if machines.max_instances is not None:
+            yield (
+                "instances.max_instances: only of machines that are shared (instances.shared); "
+                "scaling.max_copies limits what an endpoint of its own may have"
+            )
+        return
+    if spec.kind.is_whole_instance:
+        yield (
+            f"instances.shared: a copy of kind {spec.kind} is a whole instance and shares nothing; "
+            "leave the key out, or leave kind out"
+        )
+    if machines.max_instances is None:
+        yield (
+            f"instances.max_instances: say how many instances {machines.shared!r} may have in all, "
+            "the same in the file of each endpoint that shares them"
+        )
+    if machines.alternatives:
+        yield (
+            "instances.alternatives: shared machines are the same for all that share them; list "
+            "more types in instances.types instead"
+        )
+
+
 def _differs(part: BaseModel, key: str) -> bool:
     return bool(getattr(part, key) != type(part).model_fields[key].default)
