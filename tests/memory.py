@@ -165,7 +165,7 @@ class MemoryScaler:
     capacities: dict[str, Capacity] = field(default_factory=dict)
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
 
-    def look(self, name: str, kind: Kind = Kind.COMPONENT) -> Capacity:
+    def look(self, name: str, kind: Kind = Kind.COMPONENT, shared: str = "") -> Capacity:
         return self.capacities.get(name, Capacity(exists=False))
 
     def set_bounds(self, name: str, bounds: Bounds, kind: Kind = Kind.COMPONENT) -> None:

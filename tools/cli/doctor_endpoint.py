@@ -91,7 +91,8 @@ def names(patient: Patient) -> Iterator[Finding]:
     """That nothing of somebody else's has the names that an endpoint would take."""
     for spec in patient.specs:
         try:
-            taken = ResourceNames(patient.client.stack, spec.name)
+            shared = spec.instances.shared or ""
+            taken = ResourceNames(patient.client.stack, spec.name, shared=shared)
         except ValueError as wrong:
             yield problem(f"names of {spec.name}", str(wrong), "choose a shorter name")
             continue
@@ -102,19 +103,20 @@ def names(patient: Patient) -> Iterator[Finding]:
 
 
 def _foreign(patient: Patient, taken: ResourceNames) -> Iterator[Finding]:
-    sagemaker, name = patient.client.boto("sagemaker"), taken.endpoint
+    sagemaker = patient.client.boto("sagemaker")
     looks = {
-        "endpoint": (sagemaker.describe_endpoint, "EndpointName", "EndpointArn"),
+        "endpoint": (sagemaker.describe_endpoint, "EndpointName", "EndpointArn", taken.endpoint),
         "endpoint config": (
-            sagemaker.describe_endpoint_config, "EndpointConfigName", "EndpointConfigArn"
+            sagemaker.describe_endpoint_config, "EndpointConfigName", "EndpointConfigArn",
+            taken.base,
         ),
-        "model": (sagemaker.describe_model, "ModelName", "ModelArn"),
+        "model": (sagemaker.describe_model, "ModelName", "ModelArn", taken.base),
         "inference component": (
             sagemaker.describe_inference_component, "InferenceComponentName",
-            "InferenceComponentArn",
+            "InferenceComponentArn", taken.component,
         ),
     }  # fmt: skip
-    for what, (describe, key, arn) in looks.items():
+    for what, (describe, key, arn, name) in looks.items():
         found = _look(describe, **{key: name})
         if found and not _is_ours(patient, sagemaker.list_tags(ResourceArn=found[arn])["Tags"]):
             yield _taken(patient, what, name)

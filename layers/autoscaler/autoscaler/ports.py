@@ -170,7 +170,8 @@ class Capacity:
 class Scaler(Protocol):
     """Looks at an endpoint's capacity and moves it."""
 
-    def look(self, name: str, kind: Kind) -> Capacity: ...
+    def look(self, name: str, kind: Kind, shared: str = "") -> Capacity:
+        """`shared`: the machines that it shares, of which all instances are told."""
 
     def set_bounds(self, name: str, bounds: Bounds, kind: Kind) -> None: ...
 
@@ -254,7 +255,7 @@ class BusyError(RuntimeError):
 class ModelInvoker(Protocol):
     """Asks the model and assembles its streamed answer."""
 
-    def ask(self, name: str, body: Mapping[str, Any], kind: Kind) -> Answer:
+    def ask(self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = "") -> Answer:
         """Raises ModelError, NoCapacityError, BusyError; anything else is a failed try."""
 
 

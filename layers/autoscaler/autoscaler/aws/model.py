@@ -34,8 +34,10 @@ class SageMakerModels:
         self._prefix = prefix
         self._runtime = runtime or client("sagemaker-runtime")
 
-    def ask(self, name: str, body: Mapping[str, Any], kind: Kind = Kind.COMPONENT) -> Answer:
-        names = ResourceNames(self._prefix, name)
+    def ask(
+        self, name: str, body: Mapping[str, Any], kind: Kind = Kind.COMPONENT, shared: str = ""
+    ) -> Answer:
+        names = ResourceNames(self._prefix, name, shared=shared)
         inside = {} if kind.is_whole_instance else {"InferenceComponentName": names.component}
         streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
         try:

@@ -20,26 +20,31 @@ class Namesakes:
         self._prefix, self._clients = prefix, clients
 
     def of_sagemaker(
-        self, name: str, configs: Sequence[str] = (), models: Sequence[str] = ()
+        self,
+        name: str,
+        configs: Sequence[str] = (),
+        models: Sequence[str] = (),
+        hosted: str = "",
     ) -> list[Resource]:
-        """Of configs and models those of these names, or of the endpoint's own."""
+        """Of configs and models those of these names, or of the endpoint's own; `hosted`: the
+        SageMaker endpoint that it is on."""
         base = ResourceNames(self._prefix, name).base
         wanted = [
             Resource(Kind.COMPONENT, base),
-            Resource(Kind.ENDPOINT, base),
+            Resource(Kind.ENDPOINT, hosted or base),
             *(Resource(Kind.CONFIG, one) for one in configs or [base]),
             *(Resource(Kind.MODEL, one) for one in models or [base]),
         ]
         return [*self._found(wanted)]
 
-    def all(self, name: str) -> list[Resource]:
+    def all(self, name: str, hosted: str = "") -> list[Resource]:
         names = ResourceNames(self._prefix, name)
         queues = [
             Resource(Kind.QUEUE, queue, arn=url)
             for queue in (names.queue, names.dead_letter_queue)
             if (url := self._url(queue))
         ]
-        return [*self.of_sagemaker(name), *self._found(queues)]
+        return [*self.of_sagemaker(name, hosted=hosted), *self._found(queues)]
 
     def _found(self, wanted: Any) -> Iterator[Resource]:
         for resource in wanted:

@@ -34,8 +34,8 @@ class SageMakerScaler:
         self._scaling = scaling or client("application-autoscaling")
         self._types: dict[str, str] = {}
 
-    def look(self, name: str, kind: Kind = Kind.COMPONENT) -> Capacity:
-        names = ResourceNames(self._prefix, name)
+    def look(self, name: str, kind: Kind = Kind.COMPONENT, shared: str = "") -> Capacity:
+        names = ResourceNames(self._prefix, name, shared=shared)
         try:
             endpoint = self._sagemaker.describe_endpoint(EndpointName=names.endpoint)
         except ClientError as error:

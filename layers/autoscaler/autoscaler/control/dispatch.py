@@ -175,7 +175,8 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
         return hand_over(desk, record, message, request_id, request.body)
     try:
         body = as_asked_of(other, request.body) if other else request.body
-        answer = desk.models.ask(serving.status.name, body, serving.spec.kind)
+        spec = serving.spec
+        answer = desk.models.ask(spec.name, body, spec.kind, spec.instances.shared or "")
     except (NoCapacityError, BusyError) as busy:
         wait = paced(WHEN_BUSY, message.sent_at, now)
         return postpone(desk, name, record, message, request_id, wait, str(busy))

@@ -37,13 +37,14 @@ def _needed(record: EndpointRecord) -> tuple[Kind, ...]:
 
 def _of(record: EndpointRecord, found: Sequence[Resource], prefix: str) -> Iterator[Gap]:
     status = record.status
-    names = ResourceNames(prefix, status.name)
+    names = ResourceNames(prefix, status.name, shared=record.spec.instances.shared or "")
+    called = {Kind.ENDPOINT: names.endpoint, Kind.COMPONENT: names.component}
     there = {(one.kind, one.name) for one in found}
     read = {one.parent for one in found if one.kind is Kind.MAPPING}
     bounded = {one.parent for one in found if one.kind is Kind.TARGET}
     if status.phase in _THERE:
         for kind in _needed(record):
-            if (kind, names.base) not in there:
+            if (kind, called[kind]) not in there:
                 what = f"the tick says that it failed within a quarter of an hour; then {_ANEW}"
                 yield Gap(status.name, kind, what)
     if status.phase not in _AT_REST:
@@ -54,7 +55,7 @@ def _of(record: EndpointRecord, found: Sequence[Resource], prefix: str) -> Itera
         yield Gap(
             status.name, Kind.MAPPING, f"nobody reads its queue, and no request wakes it: {_ANEW}"
         )
-    scaled = {(kind, names.base) for kind in _needed(record)}
+    scaled = {(kind, called[kind]) for kind in _needed(record)}
     if scaled and scaled <= there and names.base not in bounded:
         what = f"its copies stay as they are under load; the next wake sets its bounds, or {_ANEW}"
         yield Gap(status.name, Kind.TARGET, what)

@@ -16,6 +16,7 @@ from ..ledger.billed import hours, usd
 from ..ledger.meter import advance, split_idle
 from ..policy.schedule import bounds_at
 from ..policy.types import Phase
+from ..spec import EndpointSpec
 
 _KINDS = {
     Phase.STAGING: UsageKind.PROVISIONING,
@@ -176,3 +177,9 @@ def _open_usd(meter: Meter, prices: PriceBook, first: datetime, now: datetime) -
 def instances_for(copies: int, copies_per_instance: int) -> int:
     """Instances that hold so many copies."""
     return -(-copies // copies_per_instance)
+
+
+def most_instances(spec: EndpointSpec, copies_per_instance: int) -> int:
+    """Instances that an endpoint may ever ask for; of shared machines, that all may together."""
+    own = instances_for(spec.highest_max_copies, copies_per_instance)
+    return spec.instances.max_instances or own

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..endpoints.names import ResourceNames
 from ..endpoints.tags import DELETABLE, STACK, is_ours, may_be_deleted
 from ..spec import SpecError
 from .sweep import Kind, Resource
 
-# All that AWS has under the names of an endpoint, with its tags.
-FindNamesakes = Callable[[str], Sequence[Resource]]
+# All that AWS has under the names of an endpoint, with its tags: its own name, and that of the
+# SageMaker endpoint that it is on.
+FindNamesakes = Callable[[str, str], Sequence[Resource]]
 SAGEMAKER = (Kind.ENDPOINT, Kind.COMPONENT, Kind.CONFIG, Kind.MODEL)
 
 
@@ -21,8 +23,21 @@ class LeftoverError(SpecError):
     """A failed endpoint's own remains must go before it is created again."""
 
 
-def nothing(_name: str) -> Sequence[Resource]:
+def nothing(_name: str, _hosted: str) -> Sequence[Resource]:
     return ()
+
+
+def in_the_way(prefix: str, names: ResourceNames, found: Sequence[Resource]) -> Sequence[Resource]:
+    """All of it but shared machines of the stack's own: they are there for this endpoint too."""
+    return [
+        one
+        for one in found
+        if not (
+            names.shared
+            and (one.kind, one.name) == (Kind.ENDPOINT, names.endpoint)
+            and is_ours(one.tags or {}, prefix)
+        )
+    ]
 
 
 def check_free(prefix: str, found: Sequence[Resource]) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..catalog.fit import Placement, choose
-from ..catalog.images import image
+from ..catalog.images import UnknownRegionError, image
 from ..catalog.models import known_model
 from ..catalog.prices import PriceBook
 from ..endpoints.acceptance import Place, cautions, refusals
-from ..endpoints.names import ResourceNames
 from ..endpoints.requests import surprises
+from ..endpoints.sharing import names_for
 from ..endpoints.status import (
     EndpointRecord,
     UpdateWay,
@@ -20,9 +20,10 @@ from ..endpoints.status import (
 from ..policy.types import Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
-from .namesakes import FindNamesakes, check_failed, check_free, nothing
+from .namesakes import FindNamesakes, check_failed, check_free, in_the_way, nothing
 from .preview import preview
 from .quotas import check_quotas
+from .sharing import check_sharing, crowded
 from .updating import (
     way_for,
 )
@@ -70,14 +71,16 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     if spec.schedule.time_zone is None:
         zone = {"time_zone": setting.default_time_zone}
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
-    _check_names(setting.prefix, spec)
+    _check_names(setting, spec)
     if wrong := list(refusals(spec, Place(setting.region, setting.account))):
         raise SpecError(wrong)
     record = world.store.load(spec.name)
     _check_kind(record, spec)
     _check_fallback(world, spec)
+    check_sharing(world.store, spec, setting.region)
     prices = world.store.prices()
     placement, warnings = _check_fit(setting, spec, prices)
+    warnings += crowded(world.store, spec, placement)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
         _check_names_free(setting, spec, record)
@@ -106,6 +109,11 @@ def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:
         raise SpecError(
             [f"kind: {spec.name!r} is {record.spec.kind} and cannot become {spec.kind}; delete it "
              "and apply the file again when it is gone"]
+        )  # fmt: skip
+    if record is not None and record.spec.instances.shared != spec.instances.shared:
+        raise SpecError(
+            [f"instances.shared: {spec.name!r} cannot move to other machines; delete it and apply "
+             "the file again when it is gone (its weights stay staged)"]
         )  # fmt: skip
 
 
@@ -143,16 +151,19 @@ def _check_removed(world: World, record: EndpointRecord | None) -> None:
 
 
 def _check_names_free(setting: Setting, spec: EndpointSpec, record: EndpointRecord | None) -> None:
-    found = setting.namesakes(spec.name)
+    names = names_for(setting.prefix, spec, setting.region)
+    found = in_the_way(setting.prefix, names, setting.namesakes(spec.name, names.endpoint))
     if record is None:
         check_free(setting.prefix, found)
     else:
         check_failed(setting.prefix, spec.name, found)
 
 
-def _check_names(prefix: str, spec: EndpointSpec) -> None:
+def _check_names(setting: Setting, spec: EndpointSpec) -> None:
     try:
-        ResourceNames(prefix, spec.name)
+        names_for(setting.prefix, spec, setting.region)
+    except UnknownRegionError as wrong:
+        raise SpecError([str(wrong)]) from wrong
     except ValueError as wrong:
         raise SpecError([f"name: {wrong}"]) from wrong
 

@@ -12,7 +12,7 @@ from ..catalog.prices import PriceBook, bundled
 from ..policy.schedule import bounds_at, next_edge
 from ..spec import EndpointSpec
 from .advice import advice
-from .metering import instances_for
+from .metering import most_instances
 
 HOURS_PER_MONTH = 730  # as AWS's price calculator counts
 
@@ -41,7 +41,7 @@ def preview(
     yield f"copies: {bounds.min_copies} to {bounds.max_copies}{where}{until}"
     dearest = max((price for price in prices.values() if price is not None), default=None)
     if placement is not None and dearest is not None:
-        most = instances_for(spec.highest_max_copies, placement.copies_per_instance)
+        most = most_instances(spec, placement.copies_per_instance)
         first = prices[spec.instances.types[0]]
         yield (
             f"cost: $0.00 an hour asleep, {_usd(first)} with one instance, {_usd(dearest * most)} "

@@ -10,7 +10,7 @@ from ..catalog.options import options_for
 from ..catalog.prices import PriceBook
 from ..ports import QuotaError, Quotas
 from ..spec import EndpointSpec, SpecError
-from .metering import instances_for
+from .metering import most_instances
 
 _SUGGESTIONS = 3
 
@@ -86,7 +86,7 @@ def _too_few(
             yield f"instances.types: the account's quota of {name} is not known"
             continue
         per_instance = placement.copies_by_type.get(name, 1) if placement else 1
-        most = instances_for(spec.highest_max_copies, per_instance)
+        most = most_instances(spec, per_instance)
         if known[name] < most:
             yield (
                 f"instances.types: the account may have {known[name]:g} of {name} for all its "

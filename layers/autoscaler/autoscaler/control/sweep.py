@@ -15,8 +15,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from ..catalog.prices import PriceBook, bundled
-from ..endpoints.names import ResourceNames
-from ..endpoints.tags import ENDPOINT, STACK, is_ours, may_be_deleted
+from ..endpoints.names import ResourceNames, shared_endpoint
+from ..endpoints.tags import ENDPOINT, SHARED, STACK, is_ours, may_be_deleted
 
 # A creation makes its resources within minutes of each other, and a retirement forgets the endpoint
 # when it has seen them gone: what is younger may be on its way.
@@ -137,10 +137,15 @@ class Fleet:
     prefix: str
     names: frozenset[str]
     busy: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()  # the machines that they share
 
     def owns(self, resource: Resource) -> bool:
         """By its name, by what it hangs on, or by its tag: one of them is enough to keep it."""
         hangs_on = resource.kind in (Kind.COMPONENT, Kind.MAPPING, Kind.TARGET)
+        if resource.kind is Kind.ENDPOINT and resource.name in self._shared_endpoints:
+            return True
+        if resource.kind is Kind.CONFIG and (resource.tags or {}).get(SHARED) in self.shared:
+            return True
         return (
             resource.name in self._own_names
             or (hangs_on and resource.parent in self._own_names)
@@ -150,6 +155,10 @@ class Fleet:
     @cached_property
     def _kept(self) -> frozenset[str]:
         return self.names | self.busy
+
+    @cached_property
+    def _shared_endpoints(self) -> frozenset[str]:
+        return frozenset(shared_endpoint(self.prefix, one) for one in self.shared)
 
     @cached_property
     def _own_names(self) -> frozenset[str]:
@@ -164,9 +173,12 @@ class Fleet:
 
 
 def endpoint_of(resource: Resource, prefix: str) -> str:
-    """The endpoint that it was made for, as far as its tag or its name tells."""
+    """The endpoint, or the shared machines, that it was made for, as far as its tag or its name
+    tells."""
     if resource.tags and resource.tags.get(ENDPOINT):
         return resource.tags[ENDPOINT]
+    if resource.tags and resource.tags.get(SHARED):
+        return resource.tags[SHARED]
     name = resource.parent if resource.kind in (Kind.MAPPING, Kind.TARGET) else resource.name
     for suffix in ("-dlq", "-oldest-request", "-no-capacity"):
         if resource.kind in (Kind.QUEUE, Kind.ALARM, Kind.MAPPING):

@@ -110,7 +110,8 @@ def inspect(world: World, account: Account, memory: MemoryStore, prefix: str, ca
     seen = account.look()
     records = world.store.load_all()
     live = frozenset(r.status.name for r in records if r.status.phase is not Phase.RETIRED)
-    fleet = Fleet(prefix, live)
+    machines = (r.spec.instances.shared for r in records if r.status.name in live)
+    fleet = Fleet(prefix, live, shared=frozenset(one for one in machines if one))
     strays = [one for one in seen.resources if not fleet.owns(one)]
     described = account.describe(strays)
     found = [one for one in seen.resources if fleet.owns(one)] + list(described.resources)

@@ -17,6 +17,7 @@ from ..ports import (
     Scaler,
 )
 from .observe import NO_LOAD
+from .sharing import own_part
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class World:
     announcer: Announcer
 
     def look(self, record: EndpointRecord) -> Capacity:
-        """What SageMaker has of the endpoint, by its kind."""
-        return self.scaler.look(record.status.name, record.spec.kind)
+        """What SageMaker has of the endpoint, by its kind; of shared machines its part."""
+        spec = record.spec
+        found = self.scaler.look(spec.name, spec.kind, spec.instances.shared or "")
+        return own_part(self.store, record, found)
 
     def load_of(self, record: EndpointRecord, now: datetime) -> Load:
         """The demand on one endpoint."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 LONGEST_SAGEMAKER_NAME = 63
 # What a config's or a model's name may have behind the endpoint's: a build and a rung.
 _SUFFIX = len("-b1000000-r4")
+_DIGEST = len("-00000000")
 LONGEST_EXECUTION_NAME = 80
 
 
@@ -15,7 +16,9 @@ class ResourceNames:
     """All names follow from the stack's and the endpoint's; ValueError when they are too long.
 
     SageMaker's configs and models cannot be changed: each update in place (named by its
-    generation) and each rung of the ladder has its own.
+    generation) and each rung of the ladder has its own. Machines that are shared have one endpoint
+    and one config (`hosted`: the digest of what is built into it) for all; two hyphens keep them
+    apart from every endpoint of its own.
     """
 
     prefix: str
@@ -24,8 +27,16 @@ class ResourceNames:
     config_build: int = 0
     model_build: int = 0
     rungs_build: int = 0
+    shared: str = ""
+    hosted: str = ""
 
     def __post_init__(self) -> None:
+        longest = LONGEST_SAGEMAKER_NAME - _DIGEST - len(self.prefix) - len("--")
+        if len(self.shared) > longest:
+            raise ValueError(
+                f"instances.shared: {self.shared!r} is too long: with stack {self.prefix!r} "
+                f"SageMaker allows {longest} characters"
+            )
         if len(self.base) + _SUFFIX > LONGEST_SAGEMAKER_NAME:
             most = LONGEST_SAGEMAKER_NAME - _SUFFIX - len(self.prefix) - 1
             raise ValueError(
@@ -39,7 +50,7 @@ class ResourceNames:
 
     @property
     def endpoint(self) -> str:
-        return self.base
+        return shared_endpoint(self.prefix, self.shared) if self.shared else self.base
 
     @property
     def component(self) -> str:
@@ -47,6 +58,8 @@ class ResourceNames:
 
     @property
     def config(self) -> str:
+        if self.shared:
+            return f"{self.endpoint}-{self.hosted}"
         return self.base + self._suffix(self.config_build)
 
     @property
@@ -97,3 +110,9 @@ class ResourceNames:
         if len(name) > LONGEST_EXECUTION_NAME:
             raise ValueError(f"{name!r} is longer than {LONGEST_EXECUTION_NAME} characters")
         return name
+
+
+def shared_endpoint(prefix: str, shared: str) -> str:
+    """The SageMaker endpoint of machines that are shared: no endpoint's own name has two hyphens
+    in a row."""
+    return f"{prefix}--{shared}"

@@ -22,7 +22,8 @@ from .machines import CAPACITY_SECONDS, machines, provision_seconds
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
-from .tags import tags_of
+from .sharing import shared_labels
+from .tags import STACK, tags_of
 from .variants import create_variant_config
 
 SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
@@ -77,7 +78,9 @@ def deployment(
     """
     placement = choose(facts, spec)
     container = image(spec.serving.engine, region, spec.serving.image)
-    labels = [{"Key": key, "Value": value} for key, value in tags_of(spec, tags).items()]
+    labels = as_labels(tags_of(spec, tags))
+    shared = spec.instances.shared
+    hosts = as_labels(shared_labels(tags[STACK], shared)) if shared else labels
     weights = _weights(spec, weights_uri, commit)
     seconds = startup_seconds(facts, slowest_start_seconds)
     provision, component = provision_seconds(capacity_seconds), None
@@ -85,7 +88,7 @@ def deployment(
         config = create_variant_config(spec, names, container, seconds, labels, late_uri, provision)
     else:
         config = create_endpoint_config(
-            spec, names, container, placement, role_arn, labels, provision
+            spec, names, container, placement, role_arn, hosts, provision
         )
         component = create_inference_component(spec, names, placement, seconds, labels)
     bounds = Bounds(1, spec.highest_max_copies)
@@ -93,7 +96,7 @@ def deployment(
         kind=spec.kind,
         model=create_model(spec, names, container, placement, weights, role_arn, labels),
         endpoint_config=config,
-        endpoint=create_endpoint(names, labels),
+        endpoint=create_endpoint(names, hosts),
         component=component,
         scalable_target=register_scalable_target(names, bounds, spec.kind),
         scaling_policy=put_scaling_policy(spec, names),
@@ -182,6 +185,8 @@ def create_endpoint_config(
     """A variant without a model, whose instances SageMaker manages down to zero."""
     # One more than the copies need: an update starts a new one before an old one goes.
     most = -(-spec.highest_max_copies // placement.copies_per_instance) + 1
+    if spec.instances.max_instances is not None:
+        most = spec.instances.max_instances
     ami = {"InferenceAmiVersion": container.ami} if container.ami else {}
     key = spec.encryption.kms_key
     return {
@@ -206,6 +211,11 @@ def create_endpoint_config(
         ],
         "Tags": labels,
     }
+
+
+def as_labels(tags: Mapping[str, str]) -> list[Request]:
+    """Tags as SageMaker and CloudWatch take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def create_endpoint(names: ResourceNames, labels: list[Request]) -> Request:
@@ -279,7 +289,7 @@ def surprises(
     for name, copies in placement.copies_by_type.items():
         if prices.usd_per_hour(name) is None:
             yield f"instances.types: the price of {name} is not known, nor what it will cost"
-        if copies > spec.highest_max_copies:
+        if copies > spec.highest_max_copies and not spec.instances.shared:
             yield (
                 f"instances.types: {name} holds {copies} copies and at most "
                 f"{spec.highest_max_copies} are ever wanted; a smaller type may cost less"

@@ -9,6 +9,7 @@ from ..spec import EndpointSpec
 STACK = "autoscaler:stack"
 ENDPOINT = "autoscaler:endpoint"
 DELETABLE = "autoscaler:deletable"
+SHARED = "autoscaler:shared"  # of machines that several endpoints share, instead of ENDPOINT
 
 
 def labels(stack: str, endpoint: str) -> dict[str, str]:

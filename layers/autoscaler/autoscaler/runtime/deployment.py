@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
+from ..control.sharing import stayers
 from ..endpoints.kinds import scalable
+from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
@@ -101,7 +103,8 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
     if step.pinned is not None:
         weights = MadeFrom("", step.pinned.commit, step.pinned.facts, starts)
     made = deployment_of(spec, record.status.shape, weights)
-    return {**made.as_dict(), **queues_of(spec), "source": spec.model.source.value}
+    told = {"source": spec.model.source.value, "shared": spec.instances.shared or ""}
+    return {**made.as_dict(), **queues_of(spec), **told}
 
 
 def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
@@ -139,12 +142,22 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
     stack, rungs = settings().stack_name, len(record.spec.rungs)
     # At zero a direct request meets no copy: that says nothing against the update.
     serves = bool(status.observed_copies or status.desired_copies)
-    alarms = [names_of(record.spec.name).capacity_alarm] if serves else []
+    alarms = [names_of(record.spec).capacity_alarm] if serves else []
+    final = deployment_of(update.spec, shape, weights) if kept else made
+    left = obsolete(stack, record.spec.name, status.shaped, shape, rungs)
     return {
-        **_reshaping(update.spec, shape, deployment_of(update.spec, shape, weights), alarms),
+        **_reshaping(update.spec, shape, final, alarms),
         **queues_of(update.spec),
-        "obsolete": obsolete(stack, record.spec.name, status.shaped, shape, rungs),
+        "obsolete": {**left, **_shared_configs(record.spec, before, final)},
     }
+
+
+def _shared_configs(spec: EndpointSpec, before: Deployment, after: Deployment) -> dict[str, Any]:
+    """The config of shared machines has no builds: another one took its place, or none did."""
+    if spec.instances.shared is None:
+        return {}
+    old, new = (made.endpoint_config["EndpointConfigName"] for made in (before, after))
+    return {"configs": [old] if old != new else []}
 
 
 def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
@@ -154,19 +167,21 @@ def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
     build = status.update.build if status.update else status.shaped.config_build
     failed = Shape(config_build=build, model_build=build)
     stack, rungs = settings().stack_name, len(wanted_spec(record).rungs)
-    return {
-        **_reshaping(record.spec, status.shaped, made, []),
-        "obsolete": obsolete(stack, record.spec.name, failed, status.shaped, rungs),
-    }
+    left = obsolete(stack, record.spec.name, failed, status.shaped, rungs)
+    if record.spec.instances.shared is not None:
+        tried = names_of(wanted_spec(record)).config
+        left["configs"] = [tried] if tried != names_of(record.spec).config else []
+    return {**_reshaping(record.spec, status.shaped, made, []), "obsolete": left}
 
 
 def _reshaping(
     spec: EndpointSpec, shape: Shape, made: Deployment, alarms: list[str]
 ) -> dict[str, Any]:
-    names = names_of(spec.name, shape)
+    names = names_of(spec, shape)
     return {
         **reshape_requests(made, names, alarms),
         "source": spec.model.source.value,
+        "shared": spec.instances.shared or "",
         "scalable_target": made.scalable_target,
         "scaling_policy": made.scaling_policy,
         "burst_policy": made.burst_policy,
@@ -177,13 +192,14 @@ def _reshaping(
 
 
 def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
-    """Every config and model that there may be: of each build, on each rung."""
+    """Every config and model that there may be: of each build, on each rung. The endpoint and the
+    config of shared machines go with the last of those that share them."""
+    prefix = settings().stack_name
     if record is None:
-        component = {
-            "kind": Kind.COMPONENT.value,
-            "target": scalable(Kind.COMPONENT, names_of(name)),
-        }
-        return {**component, **removable(settings().stack_name, name, [Shape()])}
+        names = ResourceNames(prefix, name)
+        component = {"kind": Kind.COMPONENT.value, "target": scalable(Kind.COMPONENT, names)}
+        hosted = {"hosted": names.endpoint, "shared": ""}
+        return {**component, **hosted, **removable(prefix, name, [Shape()])}
     status = record.status
     builds = {0, status.update.build if status.update else 0}
     for shape in (status.shape, status.shaped):
@@ -195,4 +211,8 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
         for build in sorted(builds)
         for rung in range(rungs)
     ]
-    return {**target_of(record), **removable(settings().stack_name, name, shapes)}
+    names, shared = names_of(record.spec), record.spec.instances.shared or ""
+    made = removable(prefix, name, shapes)
+    if shared:
+        made["configs"] = [] if stayers(world().store, shared, name) else [names.config]
+    return {**target_of(record), "hosted": names.endpoint, "shared": shared, **made}

@@ -13,6 +13,7 @@ from ..endpoints.late import late_uri
 from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
 from ..endpoints.requests import Deployment, deployment
+from ..endpoints.sharing import names_for
 from ..endpoints.status import ColdStart, Shape
 from ..endpoints.tags import labels, tags_of
 from ..spec import EndpointSpec, Source
@@ -42,7 +43,7 @@ def deployment_of(spec: EndpointSpec, shape: Shape, weights: MadeFrom) -> Deploy
     staged = spec.model.source is Source.S3
     return deployment(
         spec.on_rung(shape.rung),
-        names_of(spec.name, shape),
+        names_of(spec, shape),
         region=env.region,
         weights_uri=weights.uri if staged else None,
         role_arn=env.endpoint_role_arn,
@@ -61,7 +62,7 @@ def queues_of(spec: EndpointSpec) -> dict[str, Any]:
     arn = env.dispatch_function_arn.split(":")
     return queue_requests(
         spec,
-        names_of(spec.name),
+        names_of(spec),
         account_arn_prefix=f"arn:{arn[1]}:sqs:{arn[3]}:{arn[4]}:",
         dispatcher_arn=env.dispatch_function_arn,
         alarm_topic_arn=env.alarm_topic_arn,
@@ -69,10 +70,9 @@ def queues_of(spec: EndpointSpec) -> dict[str, Any]:
     )
 
 
-def names_of(name: str, shape: Shape | None = None) -> ResourceNames:
+def names_of(spec: EndpointSpec, shape: Shape | None = None) -> ResourceNames:
     """What the endpoint's resources are called in that shape."""
-    taken = shape or Shape()
-    return ResourceNames(settings().stack_name, name, **taken.model_dump())
+    return names_for(settings().stack_name, spec, settings().region, shape)
 
 
 def slowest_start_seconds(starts: tuple[ColdStart, ...]) -> float | None:

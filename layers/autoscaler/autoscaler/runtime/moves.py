@@ -6,7 +6,7 @@ from typing import Any
 
 from ..endpoints import kinds
 from ..endpoints.bursts import burst_alarm, put_burst_policy
-from ..endpoints.requests import create_endpoint
+from ..endpoints.requests import as_labels, create_endpoint
 from ..endpoints.scaling import put_scaling_policy, register_scalable_target, update_copies
 from ..endpoints.status import EndpointRecord
 from ..endpoints.tags import tags_of
@@ -15,15 +15,16 @@ from .making import names_of, ours
 
 
 def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, Any]:
-    """`{kind, target, bounds, policy, burst_policy, burst_alarm, copies, endpoint}`.
+    """`{kind, target, shared, bounds, policy, burst_policy, burst_alarm, copies, endpoint}`.
 
     The kind, what is scaled, and the requests that move its bounds, let AWS scale inside them,
     move its copies, and make the endpoint again from the config that it shall have.
     """
-    spec, names = record.spec, names_of(record.spec.name, record.status.shape)
-    labels = [{"Key": k, "Value": v} for k, v in tags_of(spec, ours(spec.name)).items()]
+    spec, names = record.spec, names_of(record.spec, record.status.shape)
+    labels = as_labels(tags_of(spec, ours(spec.name)))
     return {
         **target_of(record),
+        "shared": spec.instances.shared or "",
         "bounds": register_scalable_target(names, bounds, spec.kind),
         "policy": put_scaling_policy(spec, names),
         "burst_policy": put_burst_policy(spec, names),
@@ -36,4 +37,4 @@ def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, A
 def target_of(record: EndpointRecord) -> dict[str, Any]:
     """`{kind, target}`."""
     kind = record.spec.kind
-    return {"kind": kind.value, "target": kinds.scalable(kind, names_of(record.spec.name))}
+    return {"kind": kind.value, "target": kinds.scalable(kind, names_of(record.spec))}

@@ -21,6 +21,7 @@ class Names(BaseModel):
     endpoint: str
     configs: list[str] = []  # empty: the one that has the endpoint's name
     models: list[str] = []
+    hosted: str = ""  # the SageMaker endpoint that it is on; empty: the one that has its name
 
 
 @by_class
@@ -28,7 +29,9 @@ def answer_names(event: Any) -> dict[str, Any]:
     """`{foreign, configs, models}`: the kinds of what is there and is not the stack's, and of the
     configs and models those that are its own, or not there."""
     asked, prefix = Names.model_validate(event), settings().stack_name
-    found = Namesakes(prefix).of_sagemaker(asked.endpoint, asked.configs, asked.models)
+    found = Namesakes(prefix).of_sagemaker(
+        asked.endpoint, asked.configs, asked.models, asked.hosted
+    )
     foreign = [(one.kind, one.name) for one in foreign_of(prefix, found)]
     return {
         "foreign": [kind for kind, _ in foreign],

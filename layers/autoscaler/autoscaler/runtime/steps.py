@@ -55,6 +55,7 @@ class Probe(_Step):
     """One token from the model proves that it answers."""
 
     kind: Kind = Kind.COMPONENT
+    shared: str = ""  # the machines that it shares
 
 
 class Staged(_Step):
@@ -113,13 +114,17 @@ def answer_wake(event: Any) -> dict[str, Any]:
 
 @by_class
 def answer_sleep(event: Any) -> dict[str, Any]:
-    """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests."""
+    """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests. On shared
+    machines `moves.left` are the instances that have to go; those of others may stay."""
     step = Sleep.model_validate(event)
     current = may_sleep(world(), step.endpoint, step.generation)
     record = world().store.load(step.endpoint) if current else None
     if record is None:
         return {"current": False, "moves": {}}
-    return {"current": True, "moves": moves_of(record, Bounds(0, 0), 0)}
+    moves = moves_of(record, Bounds(0, 0), 0)
+    if record.spec.instances.shared:
+        moves["left"] = world().look(record).instances
+    return {"current": True, "moves": moves}
 
 
 @by_class
@@ -143,7 +148,7 @@ def answer_probe(event: Any) -> dict[str, Any]:
     if step.kind is Kind.ASYNC:
         answer = _late_answer(step)
     else:
-        answer = models().ask(step.endpoint, PROBE, step.kind)
+        answer = models().ask(step.endpoint, PROBE, step.kind, step.shared)
     if answer.output_tokens < 1:
         raise SilentModelError(f"{step.endpoint} answered the probe without a token")
     return {"output_tokens": answer.output_tokens}
