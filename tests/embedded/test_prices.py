@@ -12,6 +12,7 @@ import pytest
 from autoscaler.aws.price_list import AwsPriceList
 from autoscaler.aws.table import TableStore
 from tests.embedded.stack import Stack, deployed, wait_for
+from tests.samples import document
 from tools.embedded.types import Fault
 
 
@@ -44,6 +45,10 @@ def test_a_new_price_is_kept_and_a_throttled_list_changes_nothing(stack: Stack) 
     assert refresh(stack)["changed"] == ["ml.g6e.xlarge"]
     kept = book(stack).prices()
     assert kept.usd_per_hour("ml.g6e.xlarge") == Decimal("2.77")
+
+    told = stack.command("plan", document=document())["result"]["prices"]
+    assert (told["region"], told["usd_per_hour"]) == ("us-east-1", {"ml.g6e.xlarge": "2.77"})
+    assert kept.read_at and told["read_at"] == kept.read_at.isoformat()
 
     fault = Fault("pricing:GetProducts", "ThrottlingException", "slow down", 400, times=4)
     stack.account.front.inject(fault)

@@ -135,6 +135,8 @@ def test_listed_types_are_compared_and_what_does_not_fit_says_why() -> None:
 def test_another_region_is_told_that_the_prices_are_not_its_own() -> None:
     done = CliRunner().invoke(app, ["--region", "eu-west-1", "fit", LLAMA_8B])
     assert "eu-west-1's own is not known" in done.stdout
+    done = CliRunner().invoke(app, ["--region", "us-east-1", "fit", LLAMA_8B])
+    assert "Prices are the bundled table's (us-east-1 on demand, as of 2026-" in done.stdout
 
 
 @pytest.mark.parametrize(

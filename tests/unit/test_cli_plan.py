@@ -35,6 +35,7 @@ class Stub:
     changes: list[Any] = field(default_factory=lambda: [KEEP_ALIVE])
     created: bool = False
     phase: str = "ASLEEP"
+    prices: dict[str, Any] | None = None  # an older stack tells none
     sent: list[str] = field(default_factory=list)
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +48,7 @@ class Stub:
             "phase": None if self.created else self.phase,
             "changes": self.changes,
             "warnings": [],
+            **({"prices": self.prices} if self.prices else {}),
         }
 
 
@@ -145,6 +147,41 @@ def test_a_change_is_priced_against_what_is_there(stack: Stub, spec: Path, trace
     assert f"Over these 5.2 hours the change would have cost ${more:.2f} more (+" in ran.stdout
     assert rows["always on"]["wakes"] == 0
     assert all(row["answered"] == 120 for row in rows.values())
+
+
+def _listed(name: str, usd: str) -> dict[str, Any]:
+    read_at = "2026-11-20T03:00:00+00:00"
+    return {"region": "eu-west-1", "read_at": read_at, "usd_per_hour": {name: usd}}
+
+
+def test_a_copy_costs_what_the_stacks_price_list_said_last(
+    stack: Stub, spec: Path, trace: Path
+) -> None:
+    bundled = _replayed(spec, "--trace", trace)
+    assert bundled["prices"].startswith("Prices are the bundled table's (us-east-1 on demand, as")
+    stack.prices = _listed("ml.g6e.xlarge", str(2 * bundled["usd_per_copy_hour"]))
+    listed = _replayed(spec, "--trace", trace)
+    assert listed["usd_per_copy_hour"] == 2 * bundled["usd_per_copy_hour"]
+    said = "Prices are those of eu-west-1, on demand, as AWS's price list had them on 2026-11-20"
+    assert listed["prices"].startswith(said)
+    assert said in _plan(spec, "--trace", trace).stdout
+    given = _replayed(spec, "--trace", trace, "--price", 3)
+    assert (given["usd_per_copy_hour"], given["prices"]) == (
+        3,
+        "The price is the one that was given.",
+    )
+
+
+def test_a_price_that_only_the_stack_knows_is_used_and_without_one_the_gap_is_said(
+    stack: Stub, tmp_path: Path, trace: Path
+) -> None:
+    spec = _spec(tmp_path, model={"id": "acme/own"}, instances={"types": ["ml.g7.2xlarge"]})
+    stack.prices = _listed("ml.g7.2xlarge", "9.5")
+    assert _replayed(spec, "--trace", trace)["usd_per_copy_hour"] == 9.5
+    stack.prices = _listed("ml.g6e.xlarge", "2")
+    ran = _plan(spec, "--trace", trace)
+    assert ran.exit_code == 0
+    assert "the price of ml.g7.2xlarge is not known: give it with --price" in ran.stderr
 
 
 def test_a_start_takes_as_long_as_the_endpoint_measured(

@@ -56,6 +56,21 @@ def test_a_table_names_what_a_user_could_have_instead(spec: Path, trace: Path) -
     assert "a minute of waiting beyond 10 s is worth $0.01" in shown
 
 
+def test_it_says_whose_prices_it_reckons_with(spec: Path, trace: Path) -> None:
+    def told(*region: str) -> tuple[str, str]:
+        words = [*region, "simulate", "--trace", str(trace), "--spec", str(spec)]
+        words += ["--policy", "keda"]
+        shown = CliRunner().invoke(app, words).output
+        return shown, json.loads(CliRunner().invoke(app, [*words, "--json"]).output)[0]["prices"]
+
+    shown, here = told("--region", "us-east-1")
+    assert here.startswith("Prices are the bundled table's (us-east-1 on demand, as of 2026-")
+    assert here in shown
+    _, there = told("--region", "eu-west-1")
+    assert there.startswith("Prices are the us-east-1 price as of 2026-")
+    assert there.endswith("eu-west-1's own is not known.")
+
+
 def test_pages_and_more_traces_behind_one_option(spec: Path, trace: Path, tmp_path: Path) -> None:
     other, page = tmp_path / "other.csv", tmp_path / "page.html"
     other.write_text(HEADER + "0,1,1\n")

@@ -15,6 +15,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.live import Live
 
+from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli import output
 from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
@@ -258,6 +259,7 @@ def verify(
 @app.command()
 @tells
 def simulate(
+    context: typer.Context,
     spec: Annotated[Path, typer.Option(help="The endpoint file.")],
     trace: Traces = None,
     policy: Annotated[
@@ -279,15 +281,16 @@ def simulate(
 
     service = simulation.Service(seconds_per_output_token=token_seconds)
     begins = simulation.parse_start(start)
-    assumed = simulation.Assumed(lead, billed, price, begins, service)
+    prices = bundled(context.obj.region_or(BUNDLED_REGION))
+    assumed = simulation.Assumed(lead, billed, price, begins, service, prices)
     traces, policies = simulation.sorted_out(trace or (), policy or (), more or ())
     found = simulation.simulate_here(traces, spec, policies, assumed, quiet=as_json)
     if html:
         simulation.write_page(found, html)
     if as_json:
-        typer.echo(simulation.documents(found))
+        typer.echo(simulation.documents(found, assumed.priced))
     else:
-        simulation.show(found)
+        simulation.show(found, assumed.priced)
 
 
 def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:

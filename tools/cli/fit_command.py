@@ -10,7 +10,7 @@ import typer
 
 from autoscaler.catalog.instances import InstanceType, UnknownInstanceError, instance
 from autoscaler.catalog.options import options_for
-from autoscaler.catalog.prices import bundled
+from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from autoscaler.spec import Engine, Serving
 from tools.cli.client import RefusedError
 
@@ -56,7 +56,7 @@ def fit(
         )
     tokens = context_tokens or max(256, min(8192, most))
     serving = Serving(engine=engine, context_tokens=tokens, concurrency_per_copy=concurrency)
-    book = bundled(context.obj.region_or("us-east-1"))
+    book = bundled(context.obj.region_or(BUNDLED_REGION))
     found = fit_page.Found(
         facts, source, serving, book, options_for(facts, serving, book.usd_per_hour, kinds)
     )

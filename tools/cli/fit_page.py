@@ -144,8 +144,7 @@ def choice(found: Found) -> Iterator[str]:
     unpriced = [option.name for option in found.fitting if option.usd_per_hour is None]
     if unpriced:
         yield f"Their prices are not known, so they were not compared: {', '.join(unpriced)}."
-    if found.book.is_foreign:
-        yield found.book.sentence()
+    yield found.book.sentence()
 
 
 def _why(found: Found, best: Option) -> str:

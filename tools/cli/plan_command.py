@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli.client import RefusedError
 
 Traces = Annotated[
@@ -48,6 +49,8 @@ def plan(
         raise RefusedError(["--start: only a trace file does not say when it begins"])
     files, traces = simulation.traces_behind(files, trace or ())
     service = simulation.Service(seconds_per_output_token=token_seconds)
-    assumed = simulation.Assumed(lead, billed, price, simulation.parse_start(start), service)
+    prices = bundled(context.obj.region_or(BUNDLED_REGION))  # unless the stack knows newer ones
+    begins = simulation.parse_start(start)
+    assumed = simulation.Assumed(lead, billed, price, begins, service, prices)
     wanted = plans.Wanted(traces, 0 if no_history else days, assumed)
     plans.plan(context.obj, files, wanted, quiet=as_json)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from autoscaler.catalog.fit import DoesNotFitError
-from autoscaler.catalog.instances import UnknownInstanceError
+from autoscaler.catalog.instances import UnknownInstanceError, instances
+from autoscaler.catalog.prices import PriceBook
 from autoscaler.policy import Phase
 from autoscaler.spec import EndpointSpec, SpecError, parse_spec
 from tools.cli import output
@@ -87,8 +90,10 @@ class Planned:
 def plan(client: StackClient, files: Sequence[Path], wanted: Wanted, *, quiet: bool) -> None:
     """Shows what would change, then what that would have cost; `quiet`: all of it as JSON."""
     documents = read_documents(files)
-    traces = _loaded(wanted, documents)
+    traces = _loaded(wanted)
     unreached = _unreached(client) if traces else None
+    if traces:
+        _check_worlds(documents, wanted.assumed, asked=unreached is None)
     if unreached is None:
         plans = [_asked(client, path, document, quiet) for path, document in documents]
     else:
@@ -115,18 +120,26 @@ def _conclude(plans: Sequence[Planned], unreached: str | None, quiet: bool) -> N
             _note(f"{planned.name}: {note}")
 
 
-def _loaded(wanted: Wanted, documents: Sequence[tuple[Path, Any]]) -> list[Trace]:
-    """All traces; RefusedError, before anything is sent, if one cannot be replayed."""
+def _loaded(wanted: Wanted) -> list[Trace]:
+    """All traces; RefusedError, before anything is sent, if one cannot be read."""
     try:
-        traces = [load_trace(path, wanted.assumed.service) for path in wanted.traces]
+        return [load_trace(path, wanted.assumed.service) for path in wanted.traces]
     except TraceError as wrong:
         raise RefusedError([str(wrong)]) from None
-    for path, document in documents if traces else ():
+
+
+def _check_worlds(documents: Sequence[tuple[Path, Any]], assumed: Assumed, *, asked: bool) -> None:
+    """RefusedError, before anything is sent, for a spec that nothing can be replayed on. The
+    price of a machine that is known may be one that only the stack which is `asked` knows."""
+    for path, document in documents:
+        spec = parse_spec(document)
         try:
-            assumed_world(parse_spec(document), wanted.assumed)
+            assumed_world(spec, assumed)
+        except NoPriceError as wrong:
+            if not asked or spec.instances.types[0] not in instances():
+                raise RefusedError([f"{path}: {wrong}"]) from None
         except _NO_WORLD as wrong:
             raise RefusedError([f"{path}: {wrong}"]) from None
-    return traces
 
 
 def _unreached(client: StackClient) -> str | None:
@@ -174,7 +187,7 @@ def _histories(
                     f"nothing to compare in the last {wanted.days} days of CloudWatch: {missing}"
                 )
         if replayed and _understood(client, planned):
-            assumed = _measured(client, planned, wanted.assumed)
+            assumed = _measured(client, planned, _priced(planned, wanted.assumed))
             yield from ((planned, trace, assumed) for trace in replayed)
 
 
@@ -224,6 +237,16 @@ def present_spec(planned: EndpointSpec, changes: Sequence[Any]) -> EndpointSpec:
     return parse_spec(document)
 
 
+def _priced(planned: Planned, assumed: Assumed) -> Assumed:
+    """With the prices of the stack's Region as it read them last; an older stack tells none."""
+    told = planned.result.get("prices")
+    if told is None:
+        return assumed
+    listed = {name: Decimal(usd) for name, usd in told["usd_per_hour"].items()}
+    read_at = datetime.fromisoformat(told["read_at"]) if told["read_at"] else None
+    return replace(assumed, prices=PriceBook(told["region"], listed, read_at))
+
+
 def _measured(client: StackClient, planned: Planned, assumed: Assumed) -> Assumed:
     """With the endpoint's own lead time, unless the user gave one."""
     if assumed.lead_seconds is not None or planned.present is None:
@@ -251,7 +274,7 @@ def _show(name: str, replays: Sequence[Replay]) -> None:
             highlight=False,
             soft_wrap=True,
         )
-        output.console.print(Text(world_sentence(found.world)), soft_wrap=True)
+        output.console.print(Text(f"{world_sentence(found.world)} {found.priced}"), soft_wrap=True)
         output.console.print(table(found))
         output.console.print(Text(sentence(found)), soft_wrap=True)
 

@@ -33,6 +33,7 @@ class Replay:
     trace: Trace
     world: World
     outcomes: Mapping[str, Outcome]
+    priced: str  # where the price of a copy comes from
 
     @property
     def span(self) -> str:
@@ -47,6 +48,7 @@ class Replay:
             "requests": len(self.trace),
             "days": round(self.trace.seconds / 86400, 3),
             "usd_per_copy_hour": self.world.usd_per_copy_hour,
+            "prices": self.priced,
             "lead_seconds": round(self.world.lead_seconds, 1),
             "rows": {name: _row(outcome) for name, outcome in self.outcomes.items()},
             "summary": sentence(self),
@@ -75,7 +77,8 @@ def replay(
             row: pool.submit(_run, trace, world, Setting(spec, fleet, assumed.start), policy)
             for row, (policy, spec) in specs.items()
         }
-        return Replay(trace, world, {row: run.result() for row, run in runs.items()})
+        outcomes = {row: run.result() for row, run in runs.items()}
+        return Replay(trace, world, outcomes, assumed.priced)
 
 
 def _run(trace: Trace, world: World, setting: Setting, policy: str) -> Outcome:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.catalog.instances import UnknownInstanceError
+from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.spec import EndpointSpec, parse_spec
 from tools.cli import output
 from tools.cli.client import RefusedError
@@ -46,6 +47,14 @@ class Assumed:
     usd_per_copy_hour: float | None = None
     start: datetime = ORIGIN
     service: Service = field(default_factory=Service)
+    prices: PriceBook = field(default_factory=bundled)
+
+    @property
+    def priced(self) -> str:
+        """Where the price of a copy comes from."""
+        if self.usd_per_copy_hour is not None:
+            return "The price is the one that was given."
+        return self.prices.sentence()
 
 
 def sorted_out(
@@ -92,7 +101,7 @@ def simulate_here(
 
 def assumed_world(spec: EndpointSpec, assumed: Assumed) -> World:
     """The spec's world, with what the user says of it."""
-    world = world_of(spec, assumed.usd_per_copy_hour)
+    world = world_of(spec, assumed.usd_per_copy_hour, assumed.prices)
     if assumed.lead_seconds is not None:
         world = replace(world, cold_start=world.with_lead(assumed.lead_seconds))
     if assumed.startup_billed is not None:
@@ -109,9 +118,10 @@ def _compared(
         raise RefusedError([f"--policy: {unknown}"]) from None
 
 
-def show(comparisons: Sequence[Comparison]) -> None:
+def show(comparisons: Sequence[Comparison], priced: str) -> None:
     """Prints a table for each trace; on a narrow terminal two, of money and of waiting."""
-    output.console.print(Text(world_sentence(comparisons[0].world)), soft_wrap=True)
+    assumed = f"{world_sentence(comparisons[0].world)} {priced}"
+    output.console.print(Text(assumed), soft_wrap=True)
     for comparison in comparisons:
         trace = comparison.trace
         days = f"{trace.seconds / 86400:.1f} days"
@@ -133,9 +143,9 @@ def _table(comparison: Comparison, headings: Sequence[str]) -> Table:
     return table
 
 
-def documents(comparisons: Sequence[Comparison]) -> str:
+def documents(comparisons: Sequence[Comparison], priced: str) -> str:
     """All comparisons as JSON text."""
-    whole: list[dict[str, Any]] = [comparison.document() for comparison in comparisons]
+    whole: list[dict[str, Any]] = [one.document() | {"prices": priced} for one in comparisons]
     return json.dumps(whole, indent=2)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from autoscaler.catalog.fit import choose
 from autoscaler.catalog.models import known_model
-from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.spec import EndpointSpec
 
 from .bounds import zero_wait_usd
@@ -76,21 +76,28 @@ class Comparison:
         }
 
 
-def world_of(spec: EndpointSpec, usd_per_copy_hour: float | None = None) -> World:
+def world_of(
+    spec: EndpointSpec,
+    usd_per_copy_hour: float | None = None,
+    prices: PriceBook | None = None,
+) -> World:
     """The world in which this endpoint would live: its price, its slots, its price of waiting.
 
-    A copy's price is its share of its instance, from the catalogue; a model that the catalogue
-    does not know is taken to fill an instance. Raises NoPriceError, and DoesNotFitError.
+    A copy's price is its share of its instance, by these prices (the bundled ones); a model that
+    the catalogue does not know is taken to fill an instance. Raises NoPriceError, and
+    DoesNotFitError.
     """
     name = spec.instances.types[0]
     if usd_per_copy_hour is None:
-        price = usd_per_hour(name)
+        price = (prices or bundled()).usd_per_hour(name)
         if price is None:
             raise NoPriceError(
                 f"instances.types: the price of {name} is not known: give it with --price"
             )
         facts = known_model(spec.model.id)
-        usd_per_copy_hour = float(price) / (choose(facts, spec).copies_per_instance if facts else 1)
+        usd_per_copy_hour = float(price) / (
+            choose(facts, spec, prices).copies_per_instance if facts else 1
+        )
     return World(
         usd_per_copy_hour=usd_per_copy_hour,
         concurrency_per_copy=spec.serving.concurrency_per_copy,

@@ -17,7 +17,7 @@ from ..control.plan import Setting, plan
 from ..control.world import UnknownEndpointError
 from ..endpoints.status import EndpointStatus
 from ..ports import ConflictError
-from ..spec import SpecError
+from ..spec import EndpointSpec, SpecError
 from .settings import settings
 from .staging import resolve_commit
 from .wiring import world
@@ -147,6 +147,18 @@ def _apply(command: Apply) -> dict[str, Any]:
         "way": planned.way,
         "warnings": list(planned.warnings),
         "preview": list(planned.preview),
+        "prices": _prices(planned.spec),
+    }
+
+
+def _prices(spec: EndpointSpec) -> dict[str, Any]:
+    """What its machines cost, as the Region's price list had it when it was read last."""
+    book = world().store.prices()
+    names = {name for rung in spec.rungs for name in rung.types}
+    return {
+        "region": book.region,
+        "read_at": book.read_at.isoformat() if book.read_at else None,
+        "usd_per_hour": {n: str(usd) for n, usd in book.listed.items() if n in names},
     }
 
 
