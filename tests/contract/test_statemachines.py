@@ -132,6 +132,7 @@ def calls(path: Path) -> list[tuple[str, str, str, Any]]:
 BOTO = {
     "applicationautoscaling": "application-autoscaling",
     "cloudwatch": "cloudwatch",
+    "cloudwatchlogs": "logs",
     "dynamodb": "dynamodb",
     "lambda": "lambda",
     "sagemaker": "sagemaker",

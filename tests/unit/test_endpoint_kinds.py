@@ -179,6 +179,9 @@ def test_load_is_read_under_the_dimensions_of_the_kind(
 )
 def test_containers_speak_in_the_log_of_the_kind(kind: Kind, group: str) -> None:
     assert kinds.log_group(kind, NAMES) == group
+    log = kinds.log_requests(spec(kind=kind.value), NAMES, {"autoscaler:stack": "prod"})
+    check("logs", "CreateLogGroup", {"logGroupName": log["group"], "tags": log["tags"]})
+    assert (log["group"], log["tags"]["autoscaler:stack"]) == (group, "prod")
 
 
 def test_a_burst_is_seen_by_the_metric_of_the_kind_and_not_looked_for_in_a_queue() -> None:

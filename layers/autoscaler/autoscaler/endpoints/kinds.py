@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..policy.types import Bounds
-from ..spec import Kind
+from ..spec import EndpointSpec, Kind
 from .names import ResourceNames
+from .tags import tags_of
 
 VARIANT = "AllTraffic"
 Request = dict[str, Any]
@@ -100,6 +101,14 @@ def log_group(kind: Kind, names: ResourceNames) -> str:
     if not kind.is_whole_instance:
         return names.log_group
     return f"{_LOG_GROUPS}Endpoints/{names.endpoint}"
+
+
+def log_requests(spec: EndpointSpec, names: ResourceNames, ours: Mapping[str, str]) -> Request:
+    """`{group, tags}` of that log group, for whoever makes it before a container speaks.
+
+    CloudWatch Logs takes tags as a map, other than SageMaker.
+    """
+    return {"group": log_group(spec.kind, names), "tags": tags_of(spec, ours)}
 
 
 def update_copies(kind: Kind, names: ResourceNames, copies: int) -> Request:

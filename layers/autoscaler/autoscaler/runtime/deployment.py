@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
-from ..endpoints.kinds import scalable
+from ..endpoints.kinds import log_requests, scalable
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
 from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
-from .making import MadeFrom, deployment_of, names_of, queues_of
+from .making import MadeFrom, deployment_of, names_of, ours, queues_of
 from .moves import target_of
 from .settings import settings
 from .wiring import world
@@ -101,7 +101,8 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
     if step.pinned is not None:
         weights = MadeFrom("", step.pinned.commit, step.pinned.facts, starts)
     made = deployment_of(spec, record.status.shape, weights)
-    return {**made.as_dict(), **queues_of(spec), "source": spec.model.source.value}
+    log = log_requests(spec, names_of(spec.name), ours(spec.name))
+    return {**made.as_dict(), **queues_of(spec), "log": log, "source": spec.model.source.value}
 
 
 def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
