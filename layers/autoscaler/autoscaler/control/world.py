@@ -10,6 +10,7 @@ from ..ports import (
     Announcer,
     Capacity,
     Clock,
+    ContainerLogs,
     EndpointStore,
     Flows,
     Load,
@@ -29,6 +30,7 @@ class World:
     scaler: Scaler
     flows: Flows
     announcer: Announcer
+    logs: ContainerLogs
 
     def look(self, record: EndpointRecord) -> Capacity:
         """What SageMaker has of the endpoint, by its kind."""

@@ -32,6 +32,7 @@ def world() -> World:
         scaler=SageMakerScaler(env.stack_name),
         flows=StepFunctionsFlows(env.stack_name, env.machines()),
         announcer=BusAnnouncer(env.bus_name),
+        logs=CloudWatchContainerLogs(env.stack_name),
     )
 
 
@@ -46,12 +47,6 @@ def late_models() -> S3LateModels:
     """The models of this stack that answer later."""
     env = settings()
     return S3LateModels(env.stack_name, env.results_bucket)
-
-
-@cache
-def container_logs() -> CloudWatchContainerLogs:
-    """What the containers of this stack say."""
-    return CloudWatchContainerLogs(settings().stack_name)
 
 
 @cache
