@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..endpoints.status import EndpointRecord
 from ..ports import (
@@ -31,6 +31,7 @@ class World:
     flows: Flows
     announcer: Announcer
     logs: ContainerLogs
+    wake: timedelta = timedelta(hours=1)  # what a copy is waited for: the template's WakeSeconds
 
     def look(self, record: EndpointRecord) -> Capacity:
         """What SageMaker has of the endpoint, by its kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 
 from ..aws.clock import SystemClock
@@ -33,6 +34,7 @@ def world() -> World:
         flows=StepFunctionsFlows(env.stack_name, env.machines()),
         announcer=BusAnnouncer(env.bus_name),
         logs=CloudWatchContainerLogs(env.stack_name),
+        wake=timedelta(seconds=env.wake_seconds),
     )
 
 
