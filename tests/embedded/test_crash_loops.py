@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -94,3 +95,28 @@ def test_a_wake_tells_its_stages(stack) -> None:
     told = "\n".join(line["text"] for line in stack.get(NAME)["history"])
     for stage in ("trigger", "capacity", "container", "weights", "ready"):
         assert f"{stage} " in told, told
+
+
+def test_a_mended_wake_need_not_wait_for_its_open_circuit(stack) -> None:
+    """Two dead containers open it for six hours, which are four minutes here."""
+    name = "circuit"
+    assert stack.apply(name)["ok"]
+    stack.until(name, "AWAKE")
+    assert not stack.command("retry", endpoint=name)["ok"], "there is nothing to try again"
+    assert stack.command("sleep", endpoint=name)["ok"]
+    stack.until(name, "ASLEEP")
+    stack.account.sagemaker.break_container(f"autoscaler-{name}", "CUDA out of memory.")
+    stack.ask(name, {"id": "one", "prompt": "x", "max_tokens": 4})
+    one = wait_for(
+        lambda: stack.get(name),
+        lambda seen: seen["phase"] == "ASLEEP" and seen["ladder"]["circuit_open"],
+        "the open circuit",
+    )
+    left = datetime.fromisoformat(one["retry_at"]).timestamp() - stack.account.clock.time()
+    assert left > 5 * 3600, "by itself it would wait that long"
+    stack.account.sagemaker.break_container(f"autoscaler-{name}", None)
+    answer = stack.command("retry", endpoint=name)
+    assert answer["ok"], answer
+    assert answer["result"]["did"] == "it is woken now, on ml.g6e.xlarge"
+    assert stack.result(name, "one")["answer"]["usage"]["completion_tokens"] == 4
+    assert stack.get(name)["ladder"]["circuit_open"] is False

@@ -13,6 +13,7 @@ from ..aws.namesakes import Namesakes
 from ..aws.quotas import ServiceQuotas
 from ..control import apply as applying
 from ..control import orders
+from ..control.retry import retry
 from ..control.world import UnknownEndpointError
 from ..endpoints.status import EndpointStatus
 from ..ports import ConflictError
@@ -46,6 +47,11 @@ class Order(_Command):
     endpoint: Text
 
 
+class Retry(_Command):
+    command: Literal["retry"]
+    endpoint: Text
+
+
 class HoldOrder(_Command):
     command: Literal["hold"]
     endpoint: Text
@@ -61,8 +67,8 @@ class Delete(_Command):
     discard_weights: bool = False
 
 
-_COMMANDS: TypeAdapter[Apply | Get | Order | HoldOrder | Delete] = TypeAdapter(
-    Annotated[Apply | Get | Order | HoldOrder | Delete, Field(discriminator="command")]
+_COMMANDS: TypeAdapter[Apply | Get | Order | Retry | HoldOrder | Delete] = TypeAdapter(
+    Annotated[Apply | Get | Order | Retry | HoldOrder | Delete, Field(discriminator="command")]
 )
 _EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError)
 
@@ -95,7 +101,7 @@ def _setting() -> applying.Setting:
     )
 
 
-def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
+def _until_unopposed(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
     """Carries a command out anew while the tick or a dispatcher wrote in between."""
     for _ in range(_CONFLICT_TRIES):
         try:
@@ -105,11 +111,14 @@ def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[
     return _carry_out(command)
 
 
-def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
+def _carry_out(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
     if isinstance(command, Apply):
         return _apply(command)
     if isinstance(command, Get):
         return _get(command)
+    if isinstance(command, Retry):
+        record, did = retry(world(), command.endpoint, command.author)
+        return {**_briefly(record.status), "did": did}
     if isinstance(command, HoldOrder):
         status = orders.hold(
             world(),
