@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.embedded.stack import Stack, deployed, wait_for
+from tools.embedded.types import Fault
 
 DAYS = 14
 COMPONENTS, ENDPOINTS = "/aws/sagemaker/InferenceComponents/", "/aws/sagemaker/Endpoints/"
@@ -64,3 +65,29 @@ def test_a_log_without_an_end_is_given_one_and_outlives_its_endpoint(stack) -> N
     after = logs.describe_log_streams(logGroupName=kept)["logStreams"]
     assert "of-an-earlier-endpoint" in [one["logStreamName"] for one in after]
     assert group(stack, kept)["retentionInDays"] == DAYS
+
+
+def test_a_throttle_of_the_log_ends_no_creation(stack) -> None:
+    """CloudWatch Logs has no name of its own for it: the flow reads the cause."""
+    faults = [
+        Fault(f"logs:{operation}", "ThrottlingException", "Rate exceeded", times=2)
+        for operation in ("CreateLogGroup", "PutRetentionPolicy")
+    ]
+    for fault in faults:
+        stack.account.front.inject(fault)
+    assert stack.apply("throttled")["ok"]
+    stack.until("throttled", "AWAKE")
+    fired = [fault.operation for _, fault in stack.account.front.fired]
+    for fault in faults:
+        assert fired.count(fault.operation) == 2, fired
+    assert group(stack, f"{COMPONENTS}autoscaler-throttled")["retentionInDays"] == DAYS
+
+
+def test_a_log_that_may_not_be_limited_is_no_endpoint_and_says_why(stack) -> None:
+    denied = Fault("logs:PutRetentionPolicy", "AccessDeniedException", "an SCP denies it", 400, 9)
+    stack.account.front.inject(denied)
+    assert stack.apply("denied")["ok"]
+    one = stack.until("denied", "FAILED")
+    assert any(fault.operation == denied.operation for _, fault in stack.account.front.fired)
+    assert "an SCP denies it" in one["failure"]
+    assert "autoscaler-denied" not in str(stack.account.boto("sagemaker").list_endpoints())
