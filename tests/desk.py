@@ -25,9 +25,7 @@ class ScriptedModel:
     errors: list[Exception] = field(default_factory=list)
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def ask(
-        self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = ""
-    ) -> Answer:
+    def ask(self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = "") -> Answer:
         self.asked.append(body)
         if self.errors:
             raise self.errors.pop(0)

@@ -13,6 +13,7 @@ from typing import Any
 
 from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.control.world import World
+from autoscaler.endpoints.container_log import LogLine
 from autoscaler.endpoints.learned import StoredPattern
 from autoscaler.endpoints.status import (
     EndpointRecord,
@@ -232,6 +233,24 @@ class MemoryAnnouncer:
         return [event.detail_type for event in self.events]
 
 
+@dataclass
+class MemoryLogs:
+    """What the containers said, all of one endpoint; `asked`: from when on it was read."""
+
+    said: list[LogLine] = field(default_factory=list)
+    asked: list[datetime] = field(default_factory=list)
+
+    def say(self, at: datetime, *texts: str, stream: str = "copy") -> None:
+        """Lines that follow each other by a second."""
+        self.said += [
+            LogLine(at + timedelta(seconds=n), stream, text) for n, text in enumerate(texts)
+        ]
+
+    def read(self, name: str, since: datetime, kind: Kind) -> list[LogLine]:
+        self.asked.append(since)
+        return [line for line in self.said if line.at >= since]
+
+
 class MemoryWorld(World):
     """A World whose every part the test can look into."""
 
@@ -241,6 +260,7 @@ class MemoryWorld(World):
     scaler: MemoryScaler
     flows: MemoryFlows
     announcer: MemoryAnnouncer
+    logs: MemoryLogs
 
 
 def memory_world() -> MemoryWorld:
@@ -251,4 +271,5 @@ def memory_world() -> MemoryWorld:
         scaler=MemoryScaler(),
         flows=MemoryFlows(),
         announcer=MemoryAnnouncer(),
+        logs=MemoryLogs(),
     )

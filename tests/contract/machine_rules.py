@@ -15,6 +15,7 @@ _HOPELESS = re.compile(
     r"States\.(ALL|TaskFailed|Permissions|Runtime)|ValidationException|AccessDenied|LimitExceeded$"
     r"|ResourceLimitExceeded|InvalidParameterValue|DeniedError|RefusedError|LimitError|DoesNotFit"
     r"|SageMaker\.SageMakerException|Sqs\.SqsException|CloudWatch\.CloudWatchException"
+    r"|CloudWatchLogs\.CloudWatchLogsException"
     r"|ApplicationAutoScaling\.ApplicationAutoScalingException|Lambda\.LambdaException"
 )
 _CHANCE = re.compile(r"\$uuid|\$random|\$millis|\$now|EnteredTime")

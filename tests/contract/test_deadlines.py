@@ -11,6 +11,8 @@ import pytest
 from jsonata import Jsonata
 
 from autoscaler.control.patience import paced
+from autoscaler.control.stuck import MARGIN, RESHAPE_WAKES
+from tests.contract.machine_rules import LONGEST_BETWEEN_LOOKS
 from tests.contract.test_statemachines import _SUBSTITUTION, ROOT, machine, template
 from tests.memory import NOON
 
@@ -78,6 +80,25 @@ def test_a_wake_may_take_as_long_as_the_largest_model_needs_and_its_machine_long
         path = ROOT / "statemachines" / f"{stem}.asl.yaml"
         assert machine(path)["TimeoutSeconds"] >= times * parameter["MaxValue"] + 600
         assert not re.search(r"[pP]olls", path.read_text())
+
+
+def test_a_wake_is_stuck_when_it_outlives_its_machines_and_not_before() -> None:
+    states = machine(ROOT / "statemachines" / "reshape_capacity.asl.yaml")["States"]
+    deadline = evaluated(
+        states["Begin"]["Assign"]["deadline"], {"WakeSeconds": 3600}, states=context(0)
+    )
+    began = datetime.fromisoformat(START).timestamp()
+    assert deadline / 1000 - began == RESHAPE_WAKES * 3600
+    wake = machine(ROOT / "statemachines" / "wake_endpoint.asl.yaml")["States"]
+    asked = max(
+        (rule for rule in wake["Probe"]["Retry"] if "BusyError" in rule["ErrorEquals"]),
+        key=lambda rule: rule["MaxAttempts"],
+    )
+    each = wake["Probe"]["TimeoutSeconds"] + asked["MaxDelaySeconds"]
+    troubles = 40 * LONGEST_BETWEEN_LOOKS
+    assert MARGIN.total_seconds() >= (asked["MaxAttempts"] + 1) * each + troubles
+    variables = template()["Resources"]["ReconcileFunction"]["Properties"]["Environment"]
+    assert variables["Variables"]["WAKE_SECONDS"] == "WakeSeconds"
 
 
 def test_a_queue_is_waited_for_longer_than_a_message_stays_out_of_sight() -> None:

@@ -132,6 +132,7 @@ def calls(path: Path) -> list[tuple[str, str, str, Any]]:
 BOTO = {
     "applicationautoscaling": "application-autoscaling",
     "cloudwatch": "cloudwatch",
+    "cloudwatchlogs": "logs",
     "dynamodb": "dynamodb",
     "lambda": "lambda",
     "sagemaker": "sagemaker",
@@ -173,6 +174,7 @@ def test_capacity_is_removed_from_what_depends_to_what_is_depended_on() -> None:
         "deregisterScalableTarget",
         "deleteAlarms",
         "deleteInferenceComponent",
+        "listInferenceComponents",
         "deleteEndpoint",
         "deleteEndpointConfig",
         "deleteModel",

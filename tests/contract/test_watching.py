@@ -10,6 +10,9 @@ import pytest
 
 from autoscaler.alerts.events.registry import EVENTS
 from autoscaler.aws.events import SOURCE
+from autoscaler.endpoints.kinds import dimensions, manner
+from autoscaler.endpoints.names import ResourceNames
+from autoscaler.spec import Kind
 from tests.contract.test_statemachines import ROOT, template
 
 STACK_TAG = [{"Key": "autoscaler:stack", "Value": "AWS::StackName"}]
@@ -43,6 +46,33 @@ def test_the_errors_of_what_never_stops_are_watched(function: str) -> None:
         and alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function}]
     ]
     assert len(watched) == 1
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_dashboard_shows_the_load_of_every_kind(kind: Kind) -> None:
+    body = json.loads(of_type("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"])
+    said = [
+        one[0]["expression"]
+        for widget in body["widgets"]
+        for one in widget["properties"].get("metrics", [])
+        if isinstance(one[0], dict)
+    ]
+    metric = manner(kind).concurrency
+    names = [one["Name"] for one in dimensions(kind, ResourceNames("s", "e"), metric)]
+    schema = ",".join(["AWS/SageMaker", *names])
+    assert any(f'SEARCH(\'{{{schema}}} MetricName="{metric}"' in one for one in said), said
+
+
+def test_the_widgets_of_the_dashboard_lie_beside_each_other() -> None:
+    body = json.loads(of_type("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"])
+    cells = [
+        (x, y)
+        for one in body["widgets"]
+        for x in range(one["x"], one["x"] + one["width"])
+        for y in range(one["y"], one["y"] + one["height"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
 
 
 def test_people_are_not_told_what_is_not_for_them_and_a_wait_calls_the_tick() -> None:

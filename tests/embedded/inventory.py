@@ -39,8 +39,10 @@ def inventory(account: Account) -> dict[str, list[str]]:
     for what, (service, operation, members, name) in LISTS.items():
         reply = getattr(account.boto(service), operation)()
         found[what] = sorted(one[name] if name else one for one in reply.get(members, []))
-    # SageMaker makes these; why a container died is read there after its endpoint is gone.
-    found["log groups"] = [one for one in found["log groups"] if not one.startswith(_CONTAINERS)]
+    # Why a container died is read there after its endpoint is gone; each goes by itself.
+    groups = account.boto("logs").describe_log_groups(logGroupNamePrefix=_CONTAINERS)["logGroups"]
+    ending = {one["logGroupName"] for one in groups if "retentionInDays" in one}
+    found["log groups"] = [one for one in found["log groups"] if one not in ending]
     events = account.boto("events")
     found["rules"] = [
         f"{bus}/{rule['Name']}"

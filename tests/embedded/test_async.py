@@ -5,6 +5,7 @@ The tests of this file are one story on one stack, told in order.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -98,6 +99,24 @@ def test_asleep_it_is_there_without_instances(stack) -> None:
     stack.until(NAME, "ASLEEP")
     assert (stack.instances(), wanted(stack), targets(stack)) == (0, 0, [(VARIANT, 0, 0)])
     looked_at_asleep(stack)
+
+
+def test_asleep_a_request_past_its_queue_is_told(stack) -> None:
+    account, name = stack.account, f"{ENDPOINT}-no-capacity"
+
+    def state() -> str:
+        (alarm,) = account.boto("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+    assert state() != "ALARM"
+    bucket, key = stack.outputs["ResultsBucketName"], f"{late_prefix(NAME)}by-hand"
+    body = json.dumps({"prompt": "x", "max_tokens": 3}).encode()
+    account.boto("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    account.boto("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName=ENDPOINT, InputLocation=f"s3://{bucket}/{key}", InferenceId="by-hand"
+    )
+    wait_for(state, lambda seen: seen == "ALARM", "the alarm")
+    assert stack.get(NAME)["phase"] == "ASLEEP", "nobody asked the stack"
 
 
 def test_asleep_it_is_updated_without_an_instance(stack) -> None:

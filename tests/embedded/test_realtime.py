@@ -55,6 +55,11 @@ def policies(stack: Stack) -> list[str]:
     ]
 
 
+def alarms(stack: Stack) -> list[str]:
+    found = stack.account.boto("cloudwatch").describe_alarms(AlarmNamePrefix=f"{ENDPOINT}-")
+    return sorted(one["AlarmName"].removeprefix(ENDPOINT) for one in found["MetricAlarms"])
+
+
 def history(stack: Stack) -> str:
     return "\n".join(line["text"] for line in stack.get(NAME)["history"])
 
@@ -68,6 +73,8 @@ def test_a_copy_that_would_not_fill_its_instance_is_refused(stack) -> None:
 def test_it_is_created_without_a_component_and_scales_by_its_variant(stack) -> None:
     created(stack, **KIND)
     assert policies(stack) == ["SageMakerVariantConcurrentRequestsPerModelHighResolution"]
+    assert stack.account.sagemaker.invocations == 1, "the probe"
+    assert alarms(stack) == ["-burst", "-oldest-request"]
 
 
 def test_it_cannot_become_another_kind(stack) -> None:
@@ -81,6 +88,7 @@ def test_it_cannot_become_another_kind(stack) -> None:
 def test_asleep_sagemaker_has_no_such_endpoint_and_that_is_no_drift(stack) -> None:
     stack.until(NAME, "ASLEEP")
     assert (stack.instances(), names(stack, "endpoints"), targets(stack)) == (0, [], [])
+    assert alarms(stack) == ["-oldest-request"], "what watched a burst went with what may burst"
     assert (names(stack, "configs"), names(stack, "models")) == ([ENDPOINT], [ENDPOINT])
     looked_at_asleep(stack)
     assert "deleted" not in history(stack)
@@ -92,6 +100,7 @@ def test_a_message_makes_it_again_and_is_answered(stack) -> None:
     stack.until(NAME, "AWAKE")
     assert targets(stack) == [(VARIANT, 1, 2)]
     assert len(policies(stack)) == 1
+    assert alarms(stack) == ["-burst", "-oldest-request"]
 
 
 def test_deleted_by_somebody_while_awake_it_is_made_again(stack) -> None:

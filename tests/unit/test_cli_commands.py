@@ -191,6 +191,14 @@ def test_an_order_is_sent_and_its_phase_told(stack: Stub, order: str) -> None:
     assert (stack.sent[0]["command"], stack.sent[0]["endpoint"]) == (order, "llama")
 
 
+def test_a_retry_says_what_it_did(stack: Stub) -> None:
+    did = "its creation is tried now, on ml.g6e.xlarge [rung 1]"
+    stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "STAGING", "did": did}}
+    ran = stack.run("retry", "llama")
+    assert ran.stdout.strip() == f"llama is STAGING: {did}"
+    assert (stack.sent[0]["command"], stack.sent[0]["endpoint"]) == ("retry", "llama")
+
+
 def test_hold_sends_seconds(stack: Stub) -> None:
     stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "AWAKE"}}
     ran = stack.run("hold", "llama", "--for", "2h", "--copies", "2", "--reason", "launch")

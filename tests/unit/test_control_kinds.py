@@ -20,7 +20,7 @@ from autoscaler.spec import Kind, SpecError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
 from tests.unit.test_control_apply import setting
-from tests.unit.test_control_start import ONE, PATIENCE, SaidLines
+from tests.unit.test_control_start import ONE, PATIENCE
 
 NAME = "llama"
 WHOLE = (Kind.REALTIME, Kind.ASYNC)
@@ -112,7 +112,7 @@ def test_bounds_and_copies_are_moved_by_the_kind(world) -> None:
 def start(world: MemoryWorld, capacity: Capacity, phase: Phase, kind: Kind) -> Verdict:
     status = asleep(NAME, phase=phase, generation=3, phase_since=NOON, wished_at=NOON)
     there(world, status, kind, capacity)
-    return look_at_start(world, SaidLines(), NAME, 3, 1, PATIENCE).verdict
+    return look_at_start(world, NAME, 3, 1, PATIENCE).verdict
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_a_start_is_judged_by_the_kind(world, kind, phase, capacity, verdict) ->
 def test_what_cannot_be_made_again_is_given_up(world) -> None:
     status = asleep(NAME, phase=Phase.WAKING, generation=3, phase_since=NOON, wished_at=NOON)
     there(world, status, Kind.REALTIME, ABSENT)
-    look_at_start(world, SaidLines(), NAME, 3, 1, PATIENCE)
+    look_at_start(world, NAME, 3, 1, PATIENCE)
     world.clock.forward(minutes=16)
-    assert look_at_start(world, SaidLines(), NAME, 3, 1, PATIENCE).error == "NoCapacity"
+    assert look_at_start(world, NAME, 3, 1, PATIENCE).error == "NoCapacity"
 
 
 def test_a_wake_is_planned_from_the_record_that_it_looked_at(world) -> None:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from autoscaler.control.start import Look, Patience, Verdict, look_at_start
-from autoscaler.endpoints.container_log import LogLine
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
-from autoscaler.spec import Kind
-from tests.memory import NOON, MemoryWorld, memory_world
+from tests.memory import NOON, MemoryLogs, MemoryWorld, memory_world
 from tests.samples import asleep, put
 
 NAME = "llama"
 PATIENCE = Patience(capacity=timedelta(minutes=15), wake=timedelta(minutes=60))
 ONE = {"ml.g6e.xlarge": 1}
 OOM = ("ERROR CUDA out of memory", "Engine core initialization failed")
-
-
-@dataclass
-class SaidLines:
-    said: list[tuple[datetime, str]] = field(default_factory=list)
-    asked: list[datetime] = field(default_factory=list)
-
-    def read(self, name: str, since: datetime, kind: Kind) -> list[LogLine]:
-        self.asked.append(since)
-        return [LogLine(at, "copy", text) for at, text in self.said if at >= since]
 
 
 @pytest.fixture
@@ -40,12 +27,12 @@ def world() -> MemoryWorld:
 
 
 @pytest.fixture
-def logs() -> SaidLines:
-    return SaidLines()
+def logs(world) -> MemoryLogs:
+    return world.logs
 
 
-def look(world: MemoryWorld, logs: SaidLines, *, generation: int = 3, copies: int = 1) -> Look:
-    return look_at_start(world, logs, NAME, generation, copies, PATIENCE)
+def look(world: MemoryWorld, *, generation: int = 3, copies: int = 1) -> Look:
+    return look_at_start(world, NAME, generation, copies, PATIENCE)
 
 
 def there(world: MemoryWorld, **seen: object) -> None:
@@ -69,12 +56,12 @@ def there(world: MemoryWorld, **seen: object) -> None:
         ({"current_copies": 1, "instances_by_type": ONE}, 90, Verdict.PROBE, ""),
     ],
 )
-def test_verdicts(world, logs, seen, minutes, verdict, error) -> None:
+def test_verdicts(world, seen, minutes, verdict, error) -> None:
     there(world)
-    look(world, logs)
+    look(world)
     there(world, **seen)
     world.clock.forward(minutes=minutes)
-    found = look(world, logs)
+    found = look(world)
     assert (found.verdict, found.error) == (verdict, error)
     assert bool(found.cause) == (verdict is Verdict.FAILED)
 
@@ -85,18 +72,18 @@ def test_what_came_before_copies_were_asked_for_takes_nothing_of_their_patience(
     """Another rung's config takes minutes to get into its place."""
     world.clock.forward(minutes=20)
     there(world)
-    assert look(world, logs).verdict is Verdict.WAIT
+    assert look(world).verdict is Verdict.WAIT
     world.clock.forward(minutes=14)
-    assert look(world, logs).verdict is Verdict.WAIT
+    assert look(world).verdict is Verdict.WAIT
     world.clock.forward(minutes=1)
-    assert look(world, logs).error == "NoCapacity"
+    assert look(world).error == "NoCapacity"
 
 
 def test_a_container_that_dies_ends_the_start_with_its_own_words(world, logs) -> None:
     there(world, instances_by_type=ONE)
-    logs.said = [(NOON + timedelta(seconds=90 + n), text) for n, text in enumerate(OOM)]
+    logs.say(NOON + timedelta(seconds=90), *OOM)
     world.clock.forward(minutes=2)
-    found = look(world, logs)
+    found = look(world)
     assert (found.verdict, found.error) == (Verdict.FAILED, "ContainerCrash")
     assert "CUDA out of memory" in found.cause
     assert "serving.context_tokens" in found.cause, "and what would help"
@@ -104,42 +91,42 @@ def test_a_container_that_dies_ends_the_start_with_its_own_words(world, logs) ->
 
 def test_what_was_said_before_this_start_is_not_held_against_it(world, logs) -> None:
     there(world, instances_by_type=ONE)
-    logs.said = [(NOON - timedelta(seconds=5 - n), text) for n, text in enumerate(OOM)]
+    logs.say(NOON - timedelta(seconds=5), *OOM)
     world.clock.forward(minutes=2)
-    assert look(world, logs).verdict is Verdict.WAIT
+    assert look(world).verdict is Verdict.WAIT
     assert logs.asked == [NOON]
 
 
 def test_without_an_instance_no_log_is_read(world, logs) -> None:
     there(world)
-    assert look(world, logs).verdict is Verdict.WAIT
+    assert look(world).verdict is Verdict.WAIT
     assert logs.asked == []
 
 
 @pytest.mark.parametrize("generation", [2, 4])
 def test_another_wish_is_told_that_it_was_overtaken(world, logs, generation) -> None:
     there(world)
-    assert look(world, logs, generation=generation).verdict is Verdict.OVERTAKEN
+    assert look(world, generation=generation).verdict is Verdict.OVERTAKEN
 
 
 def test_an_endpoint_that_starts_nothing_has_overtaken_it_too(world, logs) -> None:
     put(world, asleep("other", generation=3))
-    found = look_at_start(world, logs, "other", 3, 1, PATIENCE)
+    found = look_at_start(world, "other", 3, 1, PATIENCE)
     assert found.verdict is Verdict.OVERTAKEN
 
 
 def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
     there(world)
-    look(world, logs)
+    look(world)
     world.clock.forward(seconds=105)
     there(world, instances_by_type=ONE)
-    look(world, logs)
+    look(world)
     world.clock.forward(seconds=75)
-    logs.said = [(NOON + timedelta(seconds=165), "vLLM API server version 0.27.1")]
-    look(world, logs)
+    logs.say(NOON + timedelta(seconds=165), "vLLM API server version 0.27.1")
+    look(world)
     world.clock.forward(seconds=75)
     there(world, instances_by_type=ONE, current_copies=1, status="InService")
-    assert look(world, logs).verdict is Verdict.PROBE
+    assert look(world).verdict is Verdict.PROBE
     status = world.store.records[NAME].status
     seconds = [
         (at - NOON).total_seconds()

@@ -10,9 +10,11 @@ from botocore.exceptions import ClientError
 from autoscaler.aws.load import AwsLoadReader
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.endpoints import kinds
+from autoscaler.endpoints.alarms import alarms_of
 from autoscaler.endpoints.bursts import burst_alarm, put_burst_policy
 from autoscaler.endpoints.late import answer_name
 from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.queues import queue_requests
 from autoscaler.endpoints.requests import Deployment
 from autoscaler.endpoints.reshape import reshape_requests, same_config, same_copies
 from autoscaler.endpoints.scaling import register_scalable_target, update_copies
@@ -179,6 +181,50 @@ def test_load_is_read_under_the_dimensions_of_the_kind(
 )
 def test_containers_speak_in_the_log_of_the_kind(kind: Kind, group: str) -> None:
     assert kinds.log_group(kind, NAMES) == group
+    log = kinds.log_requests(spec(kind=kind.value), NAMES, {"autoscaler:stack": "prod"})
+    check("logs", "CreateLogGroup", {"logGroupName": log["group"], "tags": log["tags"]})
+    assert (log["group"], log["tags"]["autoscaler:stack"]) == (group, "prod")
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> None:
+    wanted = spec(kind=kind.value)
+    built = made(wanted)
+    queues = queue_requests(
+        wanted, NAMES, account_arn_prefix="arn:aws:sqs:us-east-1:1:", dispatcher_arn="arn:d",
+        alarm_topic_arn="arn:t", tags={},
+    )  # fmt: skip
+    requests = [queues["queue_alarm"], queues["capacity_alarm"], built.burst_alarm]
+    put = [one for one in requests if one is not None]
+    tracking = built.scaling_policy["TargetTrackingScalingPolicyConfiguration"]
+    fine = "HighResolution" in str(tracking)  # whose alarms have AWS's period of 10 s
+    usual = sum(one["Period"] >= 60 for one in put) + (0 if fine else 2)
+    counted = alarms_of(kind, asleep=False)
+    assert (counted.usual, counted.fine) == (usual, len(put) + 2 - usual)
+    for one in put:
+        check("cloudwatch", "PutMetricAlarm", one)
+
+
+def test_what_sleeps_deleted_keeps_the_alarm_of_its_queue() -> None:
+    counted = alarms_of(Kind.REALTIME, asleep=True)
+    assert (counted.usual, counted.fine) == (1, 0)
+    for kind in (Kind.COMPONENT, Kind.ASYNC):
+        assert alarms_of(kind, asleep=True) == alarms_of(kind, asleep=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "watched"),
+    [
+        (Kind.COMPONENT, "NoCapacityInvocationFailures", BY_COMPONENT),
+        (Kind.ASYNC, "HasBacklogWithoutCapacity", BY_ENDPOINT),
+    ],
+)
+def test_what_meets_no_copy_is_watched_by_the_metric_of_the_kind(kind, metric, watched) -> None:
+    alarm = queue_requests(
+        spec(kind=kind.value), NAMES, account_arn_prefix="arn:aws:sqs:us-east-1:1:",
+        dispatcher_arn="arn:d", alarm_topic_arn="arn:t", tags={},
+    )["capacity_alarm"]  # fmt: skip
+    assert (alarm["MetricName"], alarm["Dimensions"]) == (metric, watched)
 
 
 def test_a_burst_is_seen_by_the_metric_of_the_kind_and_not_looked_for_in_a_queue() -> None:

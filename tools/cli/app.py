@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.live import Live
+from rich.markup import escape
 
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli import output
@@ -135,6 +136,13 @@ def wake(context: typer.Context, endpoint: Endpoint) -> None:
 def sleep(context: typer.Context, endpoint: Endpoint) -> None:
     """Puts an endpoint to sleep now, if nothing needs it."""
     _order(context.obj, "sleep", endpoint)
+
+
+@app.command()
+@tells
+def retry(context: typer.Context, endpoint: Endpoint) -> None:
+    """Tries now what waits for its next try: a creation, a wake, copies that did not come."""
+    _order(context.obj, "retry", endpoint)
 
 
 @app.command()
@@ -308,7 +316,9 @@ def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> lis
 
 def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -> None:
     result = client.command(command, endpoint=endpoint, **arguments)
-    output.console.print(f"{result['endpoint']} is {output.phase(result['phase'])}")
+    did = f": {result['did']}" if "did" in result else ""
+    told = f"{result['endpoint']} is {output.phase(result['phase'])}{escape(did)}"
+    output.console.print(told, soft_wrap=True)
 
 
 def _endpoints(client: StackClient, endpoint: str | None) -> list[dict[str, Any]]:

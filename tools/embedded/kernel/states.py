@@ -30,6 +30,7 @@ from tools.embedded.types import Clock
 
 _SERVICES = {
     "applicationautoscaling": "application-autoscaling",
+    "cloudwatchlogs": "logs",
     "sagemakerruntime": "sagemaker-runtime",
     "eventbridge": "events",
     "sfn": "stepfunctions",
@@ -40,6 +41,7 @@ _ERROR_NAMES = {
     "lambda": "Lambda",
     "sqs": "Sqs",
     "cloudwatch": "CloudWatch",
+    "cloudwatchlogs": "CloudWatchLogs",
 }
 _NAP_SECONDS = 0.05
 OWN_KEY = "states"  # Step Functions itself, where no role of a machine is at work

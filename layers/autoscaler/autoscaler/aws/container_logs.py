@@ -19,7 +19,9 @@ _LINES_PER_CALL = 1000
 _MOST_PAGES = 20
 # No container has said anything yet: SageMaker makes the group with the first line. Or others read
 # too many logs just now (10 calls a second): the next look reads again, and no start ends for it.
-_LATER = {"ResourceNotFoundException", "ThrottlingException"}
+_LATER = {"ResourceNotFoundException", "ThrottlingException", "ServiceUnavailableException"}
+# Copies that serve write a line or two for each request, and a bounded read must get past them.
+_NOT_OF_A_START = '-"200 OK" -"Received request" -"Added request"'
 
 
 class CloudWatchContainerLogs:
@@ -35,6 +37,7 @@ class CloudWatchContainerLogs:
             "logGroupName": group,
             "startTime": int(since.timestamp() * 1000),
             "limit": _LINES_PER_CALL,
+            "filterPattern": _NOT_OF_A_START,
         }
         lines: list[LogLine] = []
         try:

@@ -30,7 +30,7 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
     status = _hold_ended(before, now, events)
     status = _budget_reached(record, status, now, events)
     status = _signal_missing(status, load, now, events)
-    status = _stuck(status, now, events)
+    status = _stuck(status, now, world.wake, events)
     if status == before:
         return record
     ended = before.hold is not None and status.hold is None
@@ -68,8 +68,10 @@ def _budget_reached(
     return status.model_copy(update={"budget_told": told})
 
 
-def _stuck(status: EndpointStatus, now: datetime, events: list[Event]) -> EndpointStatus:
-    if not is_stuck(status, now) or status.stuck_told == token(status):
+def _stuck(
+    status: EndpointStatus, now: datetime, wake: timedelta, events: list[Event]
+) -> EndpointStatus:
+    if not is_stuck(status, now, wake) or status.stuck_told == token(status):
         return status
     events.append(
         PhaseStuck(

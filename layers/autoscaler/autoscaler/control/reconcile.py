@@ -69,7 +69,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     """
     until, now = time.monotonic() + patience_seconds, world.clock.now()
     records = sorted(world.store.load_all(), key=_urgency)
-    stuck = [r.status.name for r in records if is_stuck(r.status, now)]
+    stuck = [r.status.name for r in records if is_stuck(r.status, now, world.wake)]
     outcome = Outcome(endpoints=len(records), stuck=stuck)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],

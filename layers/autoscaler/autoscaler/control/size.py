@@ -44,7 +44,7 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         seen = observe(record, load, world.look(record), now)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)
-        reshape = _needs_shape(status)
+        reshape = needs_shape(status)
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
         if copies != status.wish_copies or (reshape and not status.reshaping):
             wanted = asked(record, instances_for(copies, status.copies_per_instance))
@@ -58,7 +58,7 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
     return plans[-1] if current else WakePlan(False)
 
 
-def _needs_shape(status: EndpointStatus) -> bool:
+def needs_shape(status: EndpointStatus) -> bool:
     """Whether its resources are not, or not surely, as wished. What runs already stays so: nothing
     is changed under it, and the next wake from zero changes it."""
     return not status.came and (status.shape != status.shaped or status.reshaping)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from ..endpoints.container_log import Crash, LogLine, crash_in, started_at
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Phase
-from ..ports import Capacity, ContainerLogs
+from ..ports import Capacity
 from .progress import with_current
 from .world import World
 
@@ -54,7 +54,6 @@ class Patience:
 
 def look_at_start(
     world: World,
-    logs: ContainerLogs,
     name: str,
     generation: int,
     copies: int,
@@ -72,7 +71,7 @@ def look_at_start(
             return False
         now = world.clock.now()
         capacity = _starting(record, world.look(record))
-        lines = _lines(logs, record, capacity, now)
+        lines = _lines(world, record, capacity, now)
         reached = _reached(status, capacity, lines, now)
         if reached != status:
             world.store.save(reached)
@@ -131,14 +130,14 @@ def judge(
 
 
 def _lines(
-    logs: ContainerLogs, record: EndpointRecord, capacity: Capacity, now: datetime
+    world: World, record: EndpointRecord, capacity: Capacity, now: datetime
 ) -> list[LogLine]:
     """Nothing speaks before there is an instance."""
     status = record.status
     if not capacity.instances or capacity.current_copies:
         return []
     since = max(status.phase_since, now - _LOG_SPAN)
-    return logs.read(status.name, since, record.spec.kind)
+    return world.logs.read(status.name, since, record.spec.kind)
 
 
 def _reached(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..endpoints.status import EndpointRecord
 from ..ports import (
     Announcer,
     Capacity,
     Clock,
+    ContainerLogs,
     EndpointStore,
     Flows,
     Load,
@@ -30,6 +31,8 @@ class World:
     scaler: Scaler
     flows: Flows
     announcer: Announcer
+    logs: ContainerLogs
+    wake: timedelta = timedelta(hours=1)  # what a copy is waited for: the template's WakeSeconds
 
     def look(self, record: EndpointRecord) -> Capacity:
         """What SageMaker has of the endpoint, by its kind; of shared machines its part."""

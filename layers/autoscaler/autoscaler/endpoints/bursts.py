@@ -19,7 +19,6 @@ BURST = 2.0
 # Seconds in which the copies that a burst asked for are not asked for once more.
 COOLDOWN_SECONDS = 60
 PERIOD_SECONDS = 10  # what SageMaker publishes the metric by
-ALARMS_PER_ENDPOINT = 1  # of high resolution
 
 
 def put_burst_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
@@ -57,7 +56,7 @@ def burst_alarm(
 
     None of an async endpoint, whose metric comes once a minute and whose requests can wait.
     """
-    if spec.kind is Kind.ASYNC:
+    if not has_burst_alarm(spec.kind):
         return None
     metric = kinds.manner(spec.kind).concurrency
     return {
@@ -74,6 +73,10 @@ def burst_alarm(
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
     }
+
+
+def has_burst_alarm(kind: Kind) -> bool:
+    return kind is not Kind.ASYNC
 
 
 def burst_threshold(spec: EndpointSpec) -> float:

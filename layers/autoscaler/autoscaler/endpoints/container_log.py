@@ -152,11 +152,35 @@ def crash_in(lines: Sequence[LogLine]) -> Crash | None:
     said that it ended, or was started anew; or complained of the same twice before it began to
     speak for itself. One that came up has got over whatever it complained of.
     """
+    found = (_crash_of(stream) for stream in _streams(lines))
+    return next((crash for crash in found if crash), None)
+
+
+def crash_beside(lines: Sequence[LogLine]) -> Crash | None:
+    """As `crash_in`, of copies that start while others serve and write into the same log.
+
+    What counts is a stream's last start that did not come up, from the first words of its process
+    on: a copy that serves complains of requests in the same words, and one that died while it
+    served may come up again.
+    """
+    found = (_crash_of(_unfinished(stream)) for stream in _streams(lines))
+    return next((crash for crash in found if crash), None)
+
+
+def _streams(lines: Sequence[LogLine]) -> list[list[LogLine]]:
+    """The lines of each stream, oldest first."""
     streams: dict[str, list[LogLine]] = {}
     for line in sorted(lines, key=lambda one: one.at):
         streams.setdefault(line.stream, []).append(line)
-    found = (_crash_of(stream) for stream in streams.values())
-    return next((crash for crash in found if crash), None)
+    return list(streams.values())
+
+
+def _unfinished(lines: list[LogLine]) -> list[LogLine]:
+    """Of one stream, what was said since the first start after it was up last."""
+    texts = [_RELAYED.sub("", line.text) for line in lines]
+    up = max((n for n, text in enumerate(texts) if _UP.search(text)), default=-1)
+    starts = (n for n, text in enumerate(texts) if n > up and _BEGINS.search(text))
+    return lines[next(starts, len(lines)) :]
 
 
 @dataclass

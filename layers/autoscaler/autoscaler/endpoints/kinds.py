@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..policy.types import Bounds
-from ..spec import Kind
+from ..spec import EndpointSpec, Kind
 from .names import ResourceNames
+from .tags import tags_of
 
 VARIANT = "AllTraffic"
 Request = dict[str, Any]
@@ -21,6 +22,8 @@ Request = dict[str, Any]
 _PER_COPY = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 _PER_MODEL = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _BACKLOG = "ApproximateBacklogSizePerInstance"
+_UNMET = "NoCapacityInvocationFailures"
+_WITHOUT = "HasBacklogWithoutCapacity"  # requests in SageMaker's own queue, and no instance
 _LOG_GROUPS = "/aws/sagemaker/"
 
 
@@ -32,14 +35,15 @@ class Manner:
     tracked: str | None  # AAS's predefined metric; None: `concurrency`, as a customized one
     concurrency: str  # requests for each copy, as CloudWatch has them
     least: int  # copies below which AAS may not be told to go
+    uncovered: str | None  # above zero when requests meet no copy; None: nothing counts them
 
 
 _COPIES = "sagemaker:inference-component:DesiredCopyCount"
 _INSTANCES = "sagemaker:variant:DesiredInstanceCount"
 _MANNERS: Mapping[Kind, Manner] = {
-    Kind.COMPONENT: Manner(_COPIES, _PER_COPY, "ConcurrentRequestsPerCopy", 0),
-    Kind.REALTIME: Manner(_INSTANCES, _PER_MODEL, "ConcurrentRequestsPerModel", 1),
-    Kind.ASYNC: Manner(_INSTANCES, None, _BACKLOG, 0),
+    Kind.COMPONENT: Manner(_COPIES, _PER_COPY, "ConcurrentRequestsPerCopy", 0, _UNMET),
+    Kind.REALTIME: Manner(_INSTANCES, _PER_MODEL, "ConcurrentRequestsPerModel", 1, None),
+    Kind.ASYNC: Manner(_INSTANCES, None, _BACKLOG, 0, _WITHOUT),
 }
 
 
@@ -90,7 +94,7 @@ def dimensions(kind: Kind, names: ResourceNames, metric: str) -> list[dict[str, 
     if not kind.is_whole_instance:
         return [{"Name": "InferenceComponentName", "Value": names.component}]
     endpoint = {"Name": "EndpointName", "Value": names.endpoint}
-    if metric == _BACKLOG:
+    if metric in (_BACKLOG, _WITHOUT):
         return [endpoint]
     return [endpoint, {"Name": "VariantName", "Value": VARIANT}]
 
@@ -100,6 +104,14 @@ def log_group(kind: Kind, names: ResourceNames) -> str:
     if not kind.is_whole_instance:
         return names.log_group
     return f"{_LOG_GROUPS}Endpoints/{names.endpoint}"
+
+
+def log_requests(spec: EndpointSpec, names: ResourceNames, ours: Mapping[str, str]) -> Request:
+    """`{group, tags}` of that log group, for whoever makes it before a container speaks.
+
+    CloudWatch Logs takes tags as a map, other than SageMaker.
+    """
+    return {"group": log_group(spec.kind, names), "tags": tags_of(spec, ours)}
 
 
 def update_copies(kind: Kind, names: ResourceNames, copies: int) -> Request:

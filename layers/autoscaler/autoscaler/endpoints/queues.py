@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..spec import EndpointSpec
+from ..spec import EndpointSpec, Kind
+from .kinds import dimensions, manner
 from .names import ResourceNames
 
 BATCH_SIZE = 10
@@ -17,8 +18,6 @@ VISIBILITY_SECONDS = 960
 # message up; the dispatcher counts real failures. 1,000 is the most that SQS allows.
 MOST_RECEIVES = 1000
 OLDEST_REQUEST_SECONDS = 900
-ALARMS_PER_ENDPOINT = 2  # `queue_alarm` and `capacity_alarm` below
-_DIMENSION = "InferenceComponentName"
 
 
 def queue_requests(
@@ -48,10 +47,7 @@ def queue_requests(
             "Tags": dict(tags),
         },
         "queue_alarm": _queue_alarm(names, alarm_topic_arn, labels),
-        # SageMaker counts requests without a copy for components only.
-        "capacity_alarm": None
-        if spec.kind.is_whole_instance
-        else _capacity_alarm(names, alarm_topic_arn, labels),
+        "capacity_alarm": _capacity_alarm(spec.kind, names, alarm_topic_arn, labels),
     }
 
 
@@ -85,11 +81,11 @@ def _queue_alarm(
     names: ResourceNames, topic_arn: str, labels: list[dict[str, str]]
 ) -> dict[str, Any]:
     return _alarm(
-        names.component + "-oldest-request",
+        names.queue_alarm,
         "Requests have waited for a quarter of an hour: the controller looks now.",
         "AWS/SQS",
         "ApproximateAgeOfOldestMessage",
-        {"Name": "QueueName", "Value": names.queue},
+        [{"Name": "QueueName", "Value": names.queue}],
         OLDEST_REQUEST_SECONDS,
         topic_arn,
         labels,
@@ -97,14 +93,19 @@ def _queue_alarm(
 
 
 def _capacity_alarm(
-    names: ResourceNames, topic_arn: str, labels: list[dict[str, str]]
-) -> dict[str, Any]:
+    kind: Kind, names: ResourceNames, topic_arn: str, labels: list[dict[str, str]]
+) -> dict[str, Any] | None:
+    """Tells of requests past the queue that met no copy; None where SageMaker has no metric of
+    them: asleep, a realtime endpoint does not exist, and whoever calls it hears so."""
+    metric = manner(kind).uncovered
+    if metric is None:
+        return None
     return _alarm(
-        names.component + "-no-capacity",
+        names.capacity_alarm,
         "A direct request met no copy: the controller shall look now.",
         "AWS/SageMaker",
-        "NoCapacityInvocationFailures",
-        {"Name": _DIMENSION, "Value": names.component},
+        metric,
+        dimensions(kind, names, metric),
         0,
         topic_arn,
         labels,
@@ -122,7 +123,7 @@ def _alarm(
     description: str,
     namespace: str,
     metric: str,
-    dimension: Any,
+    watched: list[dict[str, str]],
     threshold: int,
     topic_arn: str,
     labels: list[dict[str, str]],
@@ -132,7 +133,7 @@ def _alarm(
         "AlarmDescription": description,
         "Namespace": namespace,
         "MetricName": metric,
-        "Dimensions": [dimension],
+        "Dimensions": watched,
         "Statistic": "Maximum",
         "Period": 60,
         "EvaluationPeriods": 1,

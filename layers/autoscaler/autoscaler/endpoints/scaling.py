@@ -12,7 +12,7 @@ from ..spec import EndpointSpec, Kind
 from . import kinds
 from .names import ResourceNames
 
-# The alarms that target tracking makes: one to grow and one to shrink, at 10 s.
+# The alarms that target tracking makes: one to grow and one to shrink.
 TRACKING_ALARMS_PER_ENDPOINT = 2
 
 Request = dict[str, Any]

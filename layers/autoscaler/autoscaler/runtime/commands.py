@@ -14,6 +14,7 @@ from ..aws.quotas import ServiceQuotas
 from ..control import orders
 from ..control.apply import apply
 from ..control.plan import Setting, plan
+from ..control.retry import retry
 from ..control.world import UnknownEndpointError
 from ..endpoints.status import EndpointStatus
 from ..ports import ConflictError
@@ -47,6 +48,11 @@ class Order(_Command):
     endpoint: Text
 
 
+class Retry(_Command):
+    command: Literal["retry"]
+    endpoint: Text
+
+
 class HoldOrder(_Command):
     command: Literal["hold"]
     endpoint: Text
@@ -62,8 +68,8 @@ class Delete(_Command):
     discard_weights: bool = False
 
 
-_COMMANDS: TypeAdapter[Apply | Get | Order | HoldOrder | Delete] = TypeAdapter(
-    Annotated[Apply | Get | Order | HoldOrder | Delete, Field(discriminator="command")]
+_COMMANDS: TypeAdapter[Apply | Get | Order | Retry | HoldOrder | Delete] = TypeAdapter(
+    Annotated[Apply | Get | Order | Retry | HoldOrder | Delete, Field(discriminator="command")]
 )
 _EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError)
 
@@ -96,7 +102,7 @@ def _setting() -> Setting:
     )
 
 
-def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
+def _until_unopposed(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
     """Carries a command out anew while the tick or a dispatcher wrote in between."""
     for _ in range(_CONFLICT_TRIES):
         try:
@@ -106,11 +112,14 @@ def _until_unopposed(command: Apply | Get | Order | HoldOrder | Delete) -> dict[
     return _carry_out(command)
 
 
-def _carry_out(command: Apply | Get | Order | HoldOrder | Delete) -> dict[str, Any]:
+def _carry_out(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
     if isinstance(command, Apply):
         return _apply(command)
     if isinstance(command, Get):
         return _get(command)
+    if isinstance(command, Retry):
+        record, did = retry(world(), command.endpoint, command.author)
+        return {**_briefly(record.status), "did": did}
     if isinstance(command, HoldOrder):
         status = orders.hold(
             world(),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
 from ..control.sharing import stayers
-from ..endpoints.kinds import scalable
+from ..endpoints.kinds import log_requests, scalable
 from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
@@ -18,7 +18,7 @@ from ..endpoints.reshape import reshape_requests, same_config, same_copies
 from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
-from .making import MadeFrom, deployment_of, names_of, queues_of
+from .making import MadeFrom, deployment_of, names_of, ours, queues_of
 from .moves import target_of
 from .settings import settings
 from .wiring import world
@@ -103,7 +103,11 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
     if step.pinned is not None:
         weights = MadeFrom("", step.pinned.commit, step.pinned.facts, starts)
     made = deployment_of(spec, record.status.shape, weights)
-    told = {"source": spec.model.source.value, "shared": spec.instances.shared or ""}
+    told = {
+        "log": log_requests(spec, names_of(spec), ours(spec.name)),
+        "source": spec.model.source.value,
+        "shared": spec.instances.shared or "",
+    }
     return {**made.as_dict(), **queues_of(spec), **told}
 
 

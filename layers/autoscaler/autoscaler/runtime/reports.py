@@ -20,12 +20,11 @@ from ..aws.reports import S3Reports
 from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
 from ..control.sweeping import remark
-from ..endpoints import bursts
-from ..endpoints.queues import ALARMS_PER_ENDPOINT
-from ..endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
+from ..endpoints.alarms import alarms_of
 from ..ledger.controller import ControllerUsage
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import period_since_first, write_report
+from ..policy.types import Phase
 from ..spec.schedule import TimeZoneName
 from .logs import logger
 
@@ -62,17 +61,17 @@ def _settings() -> ReportSettings:
 def _own_usage(
     env: ReportSettings, store: TableStore, period: Period, now: datetime
 ) -> ControllerUsage:
-    """What is counted by AWS, and the alarms as they stand: two of each endpoint, and two fine
-    ones of its target tracking."""
+    """What is counted by AWS, and the alarms as they stand."""
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
-    endpoints = len(store.load_all())
+    made = [
+        alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP)
+        for one in store.load_all()
+    ]
     return ControllerUsage(
         **asdict(metrics.read(period.start, until)),
-        alarms=Decimal(env.stack_alarms + ALARMS_PER_ENDPOINT * endpoints),
-        high_resolution_alarms=Decimal(
-            (TRACKING_ALARMS_PER_ENDPOINT + bursts.ALARMS_PER_ENDPOINT) * endpoints
-        ),
+        alarms=Decimal(env.stack_alarms + sum(one.usual for one in made)),
+        high_resolution_alarms=Decimal(sum(one.fine for one in made)),
     )
 
 

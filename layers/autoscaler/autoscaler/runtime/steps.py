@@ -26,7 +26,7 @@ from ..ports import Answer
 from ..spec import Kind
 from .moves import moves_of
 from .settings import settings
-from .wiring import container_logs, late_models, models, world
+from .wiring import late_models, models, world
 
 
 class _Step(BaseModel):
@@ -135,9 +135,7 @@ def answer_start(event: Any) -> dict[str, Any]:
         capacity=timedelta(seconds=step.times * env.capacity_seconds),
         wake=timedelta(seconds=step.times * env.wake_seconds),
     )
-    look = look_at_start(
-        world(), container_logs(), step.endpoint, step.generation, step.copies, patience
-    )
+    look = look_at_start(world(), step.endpoint, step.generation, step.copies, patience)
     return {"verdict": look.verdict, "Error": look.error, "Cause": look.cause}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 
 from ..aws.clock import SystemClock
@@ -32,6 +33,8 @@ def world() -> World:
         scaler=SageMakerScaler(env.stack_name),
         flows=StepFunctionsFlows(env.stack_name, env.machines()),
         announcer=BusAnnouncer(env.bus_name),
+        logs=CloudWatchContainerLogs(env.stack_name),
+        wake=timedelta(seconds=env.wake_seconds),
     )
 
 
@@ -46,12 +49,6 @@ def late_models() -> S3LateModels:
     """The models of this stack that answer later."""
     env = settings()
     return S3LateModels(env.stack_name, env.results_bucket)
-
-
-@cache
-def container_logs() -> CloudWatchContainerLogs:
-    """What the containers of this stack say."""
-    return CloudWatchContainerLogs(settings().stack_name)
 
 
 @cache

@@ -1,0 +1,33 @@
+"""How many alarms an endpoint of a kind makes, for the report: each is paid for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..spec import Kind
+from . import kinds
+from .bursts import has_burst_alarm
+from .scaling import TRACKING_ALARMS_PER_ENDPOINT
+
+
+@dataclass(frozen=True)
+class AlarmCount:
+    """`fine`: of high resolution, at three times the price."""
+
+    usual: int
+    fine: int
+
+
+def alarms_of(kind: Kind, *, asleep: bool) -> AlarmCount:
+    """Those that the stack makes for it, and those that target tracking makes by its policy: fine
+    ones where SageMaker publishes the metric every 10 s, usual ones where it is once a minute.
+
+    What sleeps deleted has only its queue's: the others go with what they watch.
+    """
+    watched = 1 if kinds.manner(kind).uncovered is None else 2
+    if asleep and kind.sleeps_deleted:
+        return AlarmCount(watched, 0)
+    burst = 1 if has_burst_alarm(kind) else 0
+    if kinds.manner(kind).tracked is None:
+        return AlarmCount(watched + TRACKING_ALARMS_PER_ENDPOINT, burst)
+    return AlarmCount(watched, TRACKING_ALARMS_PER_ENDPOINT + burst)
