@@ -20,7 +20,7 @@ from ..spec import EndpointSpec, SpecError
 
 _HOLDS = frozenset({Phase.CREATING, Phase.WAKING, Phase.AWAKE, Phase.UPDATING})
 _LETS_GO = frozenset({Phase.SLEEPING, Phase.RETIRING})
-_GONE = frozenset({Phase.RETIRED})
+_LETS_GO_FOR_GOOD = frozenset({Phase.RETIRING})
 
 
 def own_part(store: EndpointStore, record: EndpointRecord, capacity: Capacity) -> Capacity:
@@ -30,14 +30,15 @@ def own_part(store: EndpointStore, record: EndpointRecord, capacity: Capacity) -
     else they are of those that are letting go of them, and if nobody is, of everybody at rest:
     then something is left that nobody wants.
     """
-    shared = record.spec.instances.shared
-    if shared is None or not capacity.instances:
+    shared, own = record.spec.instances.shared, record.status.phase
+    if shared is None or own in _HOLDS or capacity.desired_copies or capacity.current_copies:
         return capacity
-    if capacity.desired_copies or capacity.current_copies:
+    if not capacity.instances and (capacity.exists or not capacity.status):
         return capacity
-    own = record.status.phase
-    others = {one.status.phase for one in sharers(store, shared, record.status.name)}
-    if own not in _HOLDS and (others & _HOLDS or (own not in _LETS_GO and others & _LETS_GO)):
+    phases = {one.status.phase for one in sharers(store, shared, record.status.name)}
+    if not capacity.exists and phases - _LETS_GO_FOR_GOOD:
+        return Capacity(exists=False)  # what is left of the machines is of those that stay
+    if phases & _HOLDS or (own not in _LETS_GO and phases & _LETS_GO):
         return replace(capacity, instances_by_type={})
     return capacity
 
@@ -49,14 +50,14 @@ def sharers(store: EndpointStore, shared: str, but: str) -> list[EndpointRecord]
         for one in store.load_all()
         if one.spec.instances.shared == shared
         and one.status.name != but
-        and one.status.phase not in _GONE
+        and one.status.phase is not Phase.RETIRED
     ]
 
 
 def stayers(store: EndpointStore, shared: str, but: str) -> list[EndpointRecord]:
     """The others on the same machines that are not on their way out: they need the config."""
     found = sharers(store, shared, but)
-    return [one for one in found if one.status.phase is not Phase.RETIRING]
+    return [one for one in found if one.status.phase not in _LETS_GO_FOR_GOOD]
 
 
 def check_sharing(store: EndpointStore, spec: EndpointSpec, region: str) -> None:
