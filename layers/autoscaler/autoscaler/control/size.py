@@ -8,7 +8,7 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
 from ..ports import SignalError
-from .metering import asked, instances_for, metered
+from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
 from .wishes import UNCONDITIONAL, may_not_wake, request_wake
@@ -47,8 +47,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         reshape = _needs_shape(status)
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
         if copies != status.wish_copies or (reshape and not status.reshaping):
-            wanted = asked(record, instances_for(copies, status.copies_per_instance))
-            grown, segments = metered(record, now, wanted, Phase.WAKING)
+            wanted = asked_for_copies(record, copies)
+            grown, segments = metered(record, now, wanted, Phase.WAKING, copies)
             noted = {"wish_copies": copies, "reshaping": reshape or status.reshaping}
             world.store.save(grown.model_copy(update=noted), segments=segments)
         plans.append(WakePlan(True, copies, reshape, Bounds(copies, highest), record))
