@@ -200,3 +200,10 @@ def test_what_an_earlier_release_stored_is_read_as_machines_of_its_own() -> None
     assert (meter.shared, meter.weight, meter.share) == ("", 0, 1)
     assert (status.share, status.beside) == (1, 0)
     assert apportioned([used]) == [used]
+
+
+def test_what_is_stored_is_read_back_to_the_last_digit() -> None:
+    used = shared("ada", 0, 60, weight=Decimal(2) / 3, share=Decimal("0.333333333333"))
+    (meter,) = running(Decimal(2) / 3, share=Decimal("0.333333333333"))
+    assert UsageSegment.model_validate_json(used.model_dump_json()) == used
+    assert Meter.model_validate_json(meter.model_dump_json()) == meter
