@@ -90,7 +90,8 @@ def _sharing(record: EndpointRecord, phase: Phase, copies: int) -> Sharing:
     """What the meter of shared machines needs to be split; nothing of machines of its own.
 
     Copies that were asked for or are there weigh, whichever are more, and at least one: who has
-    none any more and still counts instances is the last who holds them.
+    none any more and still counts instances is the last who holds them. Until a creation ends, a
+    copy counts as a whole instance, because how many fit is not known before.
     """
     status, shared = record.status, record.spec.instances.shared
     if shared is None:
