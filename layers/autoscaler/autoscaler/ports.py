@@ -166,6 +166,11 @@ class Capacity:
     def instances(self) -> int:
         return sum(self.instances_by_type.values())
 
+    @property
+    def copies(self) -> int:
+        """Those that are there or shall be, whichever are more."""
+        return max(self.desired_copies, self.current_copies)
+
 
 class Scaler(Protocol):
     """Looks at an endpoint's capacity and moves it."""

@@ -49,7 +49,9 @@ def _awake(
     before = record.status
     came = seen(before, capacity.instances_by_type)
     record = settled(record.having(came))
-    counted, segments = metered(record, now, capacity.instances_by_type, Phase.AWAKE)
+    counted, segments = metered(
+        record, now, capacity.instances_by_type, Phase.AWAKE, capacity.copies
+    )
     awake = counted.model_copy(
         update={
             "phase": Phase.AWAKE,

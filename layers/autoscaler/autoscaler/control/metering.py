@@ -2,13 +2,19 @@
 
 From a wish on, instances count as asked for. What came is known when the wake ends: `settled`
 then takes back what was asked for and never came, and puts each instance under its own type.
+
+Machines that several endpoints share are counted by the meters of all, and split by the weight of
+their copies when they are reported (`ledger.shares`). Until then each reckons with the share that
+the tick found last.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypedDict
 
 from ..catalog.prices import PriceBook
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind, UsageSegment
@@ -31,18 +37,30 @@ ASKING = frozenset({Phase.CREATING, Phase.WAKING})
 WARM_AFTER = timedelta(minutes=5)
 
 ByType = Mapping[str, int]  # instances of each instance type
+_WEIGHT_DIGITS = 9  # thirds of an instance add up to a whole one, and not to a bit more
+
+
+class Sharing(TypedDict, total=False):
+    """What of a meter is about shared machines."""
+
+    shared: str
+    weight: Decimal
+    share: Decimal
 
 
 def metered(
-    record: EndpointRecord, now: datetime, instances: ByType, phase: Phase
+    record: EndpointRecord, now: datetime, instances: ByType, phase: Phase, copies: int = 0
 ) -> tuple[EndpointStatus, tuple[UsageSegment, ...]]:
     """Returns the status with its meters at `now` and the segments that this closes.
 
     Outside the phases that serve or get ready to, an instance that is there is an idle tail. One
-    that serves nothing because the schedule or a hold asks for it is kept warm.
+    that serves nothing because the schedule or a hold asks for it is kept warm. `copies`: asked
+    for or seen now, and not yet in the status.
     """
+    record = _at_largest_share(record)
     status = record.status
     kind = _kind(record, phase, now)
+    sharing = _sharing(record, phase, copies)
     meters: list[Meter] = []
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
@@ -56,6 +74,7 @@ def metered(
             endpoint=status.name,
             team=record.spec.team,
             usd_per_hour=record.prices.usd_per_hour(instance_type),
+            **sharing,
         )
         meters += [meter] if meter.instances else []
         closed += segments
@@ -66,6 +85,33 @@ def metered(
         gap = UsageKind.KEPT_WARM if kept else UsageKind.IDLE_TAIL
         closed = list(split_idle(closed, idle_from, gap))
     return _spent(status, now, closed, tuple(meters)), tuple(closed)
+
+
+def _sharing(record: EndpointRecord, phase: Phase, copies: int) -> Sharing:
+    """What the meter of shared machines needs to be split; nothing of machines of its own.
+
+    Copies that were asked for or are there weigh, whichever are more, and at least one: who has
+    none any more and still counts instances is the last who holds them. Until a creation ends, a
+    copy counts as a whole instance, because how many fit is not known before.
+    """
+    status, shared = record.status, record.spec.instances.shared
+    if shared is None:
+        return {}
+    wish = status.wish_copies if phase in ASKING else 0
+    most = max(1, copies, wish, status.desired_copies, status.observed_copies)
+    weight = Decimal(most) / status.copies_per_instance
+    return {"shared": shared, "weight": weight, "share": status.share}
+
+
+def _at_largest_share(record: EndpointRecord) -> EndpointRecord:
+    """While instances are asked for, the largest share that was found counts for the whole wake:
+    a segment that was closed because the share changed could not be taken back."""
+    status = record.status
+    if status.phase not in ASKING or not status.meters:
+        return record
+    share = max(status.share, *(meter.share for meter in status.meters))
+    meters = tuple(meter.model_copy(update={"share": share}) for meter in status.meters)
+    return record.having(status.model_copy(update={"share": share, "meters": meters}))
 
 
 def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:
@@ -102,13 +148,34 @@ def running(status: EndpointStatus) -> dict[str, int]:
 
 def asked(record: EndpointRecord, instances: int) -> dict[str, int]:
     """At least so many instances by type: those that run, and the missing ones of the type that
-    is expected (the one seen last, else the first that the spec names)."""
+    is expected (the one seen last, else the first that the spec names).
+
+    Of shared machines those that run are the others' too, or are not known while it has no copy:
+    its meter says how many there shall be in all, and is not added to theirs.
+    """
     count = running(record.status)
     missing = instances - sum(count.values())
     expected = next(iter(count), record.status.instance_type or _preferred(record))
     if missing > 0:
         count[expected] = count.get(expected, 0) + missing
     return count
+
+
+def asked_for_copies(record: EndpointRecord, copies: int) -> dict[str, int]:
+    """At least so many instances by type that hold the copies, as `asked`.
+
+    On shared machines beside the copies of the others, as the tick saw them: as many as all of
+    them take together, which may be no more than are there. That is the least that holds them if
+    they fill each instance; what does not fit so is counted when it is seen. If fewer come because
+    a copy of the others has gone meanwhile, `settled` takes them back.
+    """
+    status, machines = record.status, record.spec.instances
+    own = instances_for(copies, status.copies_per_instance)
+    if machines.shared is None:
+        return asked(record, own)
+    together = Decimal(copies) / status.copies_per_instance + status.beside
+    in_all = math.ceil(round(together, _WEIGHT_DIGITS))
+    return asked(record, max(own, min(in_all, machines.max_instances or in_all)))
 
 
 def _preferred(record: EndpointRecord) -> str:
@@ -127,7 +194,8 @@ def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
 
 
 def seen(status: EndpointStatus, instances: ByType) -> EndpointStatus:
-    """Remembers the most instances of each type that were seen since the wish."""
+    """Remembers the most instances of each type that were seen since the wish; of shared
+    machines all of them, whoever asked for them."""
     types = {*status.came, *instances}
     most = {t: max(status.came.get(t, 0), instances.get(t, 0)) for t in sorted(types)}
     return status.model_copy(update={"came": {t: n for t, n in most.items() if n}})
@@ -136,7 +204,9 @@ def seen(status: EndpointStatus, instances: ByType) -> EndpointStatus:
 def settled(record: EndpointRecord) -> EndpointRecord:
     """The record when a wake or a creation ends: only what came is counted, from the wish on.
 
-    Whole days that ended meanwhile are stored already and stay as they were.
+    Whole days that ended meanwhile are stored already and stay as they were. Of shared machines
+    the most that were there at once counts from the wish on: too many rather than too few, if the
+    others asked for some of them only later.
     """
     status = record.status
     if status.phase not in ASKING or not status.meters:
@@ -151,7 +221,8 @@ def settled(record: EndpointRecord) -> EndpointRecord:
 
 
 def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
-    """Dollars of the segments; None when the price of any of them is unknown."""
+    """Dollars of the segments; None when the price of any of them is unknown. Of shared machines
+    its part, as it was known when each was closed."""
     if any(segment.usd_per_hour is None for segment in segments):
         return None
     return sum((usd(segment) for segment in segments), Decimal(0))
@@ -171,7 +242,7 @@ def spent_this_month(record: EndpointRecord, now: datetime) -> Decimal:
 def _open_usd(meter: Meter, prices: PriceBook, first: datetime, now: datetime) -> Decimal:
     ran = max(timedelta(0), now - max(meter.since, first))
     price = prices.usd_per_hour(meter.instance_type) or Decimal(0)
-    return price * meter.instances * hours(ran)
+    return price * meter.instances * meter.share * hours(ran)
 
 
 def instances_for(copies: int, copies_per_instance: int) -> int:

@@ -19,7 +19,7 @@ from ..policy.ladder import TryOutcome
 from ..policy.types import Phase
 from ..ports import ConflictError
 from .causes import sentence_of
-from .metering import asked, cost, metered, settled
+from .metering import asked_for_copies, cost, metered, settled
 from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
 from .telling import tell, telling
 from .wishes import NOT_SEEN, entry
@@ -67,7 +67,7 @@ def record_staged(
         if record.status.phase is Phase.UPDATING:
             _staged_beside(world, record, commit, weights_uri, facts)
             return
-        counted, segments = metered(record, now, asked(record, 1), Phase.CREATING)
+        counted, segments = metered(record, now, asked_for_copies(record, 1), Phase.CREATING)
         counted = counted.model_copy(update={"came": {}, **NOT_SEEN})
         how = "staged" if weights_uri.startswith("s3:") else "pinned on the Hub"
         text = f"Weights of commit {commit[:12]} are {how}; creating the endpoint."

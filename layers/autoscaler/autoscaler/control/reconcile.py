@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.status import EndpointRecord
+from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
 from .decide_and_act import decide_and_act
@@ -25,6 +26,7 @@ from .notices import give_notice
 from .observe import NO_LOAD, active_at, learned
 from .reasons import keep_reasons
 from .shortage import note_shortage
+from .standing import with_standing
 from .stuck import is_stuck
 from .telling import told_again
 from .tend import remove_leftovers, tend_flow
@@ -70,7 +72,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     until, now = time.monotonic() + patience_seconds, world.clock.now()
     records = sorted(world.store.load_all(), key=_urgency)
     stuck = [r.status.name for r in records if is_stuck(r.status, now, world.wake)]
-    outcome = Outcome(endpoints=len(records), stuck=stuck)
+    outcome, standings = Outcome(endpoints=len(records), stuck=stuck), shares_now(records)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,
@@ -83,7 +85,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
             return LeftError("the tick's time was over; it comes first in the next one")
         try:
             record, silence = told_again(world, record)
-            reconcile_endpoint(world, record, loads, now)
+            reconcile_endpoint(world, with_standing(world, record, standings), loads, now)
         except Exception as error:  # noqa: BLE001 - one endpoint must not stop the others
             return error
         return silence

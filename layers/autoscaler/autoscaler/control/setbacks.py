@@ -41,10 +41,14 @@ def _paid_for(status: EndpointStatus, failure: str) -> TryOutcome:
     return TryOutcome.CAPACITY if outcome is TryOutcome.OTHER and not came else outcome
 
 
-def _given_back(status: EndpointStatus, failure: str) -> dict[str, int]:
+def _given_back(record: EndpointRecord, failure: str) -> dict[str, int]:
     """A wake for which no machine came cost nothing, and is none of the day's wakes: the ladder
-    tries on, and whoever gets capacity in the evening must be let."""
+    tries on, and whoever gets capacity in the evening must be let. Shared machines that came for
+    others say nothing; a copy of its own does."""
+    status = record.status
     came = status.came or status.instance_seen_at
+    if record.spec.instances.shared is not None:
+        came = status.observed_copies or status.copy_seen_at
     nothing = _paid_for(status, failure) is TryOutcome.CAPACITY and not came
     if status.phase is not Phase.WAKING or not nothing:
         return {}
@@ -66,7 +70,7 @@ def back_to_zero(
         Cause.FAILED_WAKE,
         now,
         wish_copies=0,
-        **_given_back(record.status, failure),
+        **_given_back(record, failure),
         **after_failure(record, failure, now),
     )
     told = missing(record.having(back), record.status.shape.rung, failure, now)

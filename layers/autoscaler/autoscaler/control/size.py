@@ -8,7 +8,7 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
 from ..ports import SignalError
-from .metering import asked, instances_for, metered
+from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
 from .wishes import UNCONDITIONAL, may_not_wake, request_wake
@@ -44,11 +44,11 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         seen = observe(record, load, world.look(record), now)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)
-        reshape = needs_shape(status)
+        reshape = needs_shape(status, shared=record.spec.instances.shared is not None)
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
         if copies != status.wish_copies or (reshape and not status.reshaping):
-            wanted = asked(record, instances_for(copies, status.copies_per_instance))
-            grown, segments = metered(record, now, wanted, Phase.WAKING)
+            wanted = asked_for_copies(record, copies)
+            grown, segments = metered(record, now, wanted, Phase.WAKING, copies)
             noted = {"wish_copies": copies, "reshaping": reshape or status.reshaping}
             world.store.save(grown.model_copy(update=noted), segments=segments)
         plans.append(WakePlan(True, copies, reshape, Bounds(copies, highest), record))
@@ -58,10 +58,12 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
     return plans[-1] if current else WakePlan(False)
 
 
-def needs_shape(status: EndpointStatus) -> bool:
+def needs_shape(status: EndpointStatus, *, shared: bool = False) -> bool:
     """Whether its resources are not, or not surely, as wished. What runs already stays so: nothing
-    is changed under it, and the next wake from zero changes it."""
-    return not status.came and (status.shape != status.shaped or status.reshaping)
+    is changed under it, and the next wake from zero changes it. On shared machines what came may
+    be others'."""
+    runs = status.observed_copies if shared else status.came
+    return not runs and (status.shape != status.shaped or status.reshaping)
 
 
 def may_sleep(world: World, name: str, generation: int) -> bool:

@@ -188,7 +188,7 @@ def _at_rest(
     if capacity.desired_copies and not capacity.current_copies:
         raise NotYetError(f"{record.status.name} has no copy in service: {capacity}")
     phase = Phase.AWAKE if capacity.desired_copies else Phase.ASLEEP
-    counted, segments = metered(record, now, capacity.instances_by_type, phase)
+    counted, segments = metered(record, now, capacity.instances_by_type, phase, capacity.copies)
     rested = counted.model_copy(
         update={
             "phase": phase,

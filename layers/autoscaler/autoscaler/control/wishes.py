@@ -25,7 +25,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import Step, next_step
 from ..policy.types import History, Phase
 from ..ports import Flow
-from .metering import asked, instances_for, metered, on_rung, running, settled
+from .metering import asked_for_copies, metered, on_rung, running, settled
 from .telling import tell, telling
 from .world import World
 
@@ -118,8 +118,8 @@ def request_wake(
     now = world.clock.now()
     if not running(record.status):  # what runs stays where it is
         record = on_rung(record, ladder_step(record, now).rung)
-    wanted = asked(record, instances_for(copies, record.status.copies_per_instance))
-    counted, segments = metered(record, now, wanted, Phase.WAKING)
+    wanted = asked_for_copies(record, copies)
+    counted, segments = metered(record, now, wanted, Phase.WAKING, copies)
     today = now.date()
     woken = counted.wakes_today if counted.wakes_on == today else 0
     status = wished(

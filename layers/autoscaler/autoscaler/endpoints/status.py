@@ -57,6 +57,9 @@ class Meter(Stored):
     instances: Annotated[int, Field(ge=0)] = 0
     instance_type: str = ""
     kind: UsageKind = UsageKind.PROVISIONING
+    shared: str = ""  # the name of the machines that it shares; "": they are its own
+    weight: Annotated[Decimal, Field(ge=0)] = Decimal(0)  # of shared ones: what its copies take
+    share: Decimal = Decimal(1)  # of shared ones: its part, as known when it was opened
     since: AwareDatetime
 
 
@@ -71,10 +74,14 @@ class UsageSegment(Stored):
     start: AwareDatetime
     end: AwareDatetime
     usd_per_hour: Decimal | None  # None: the price is unknown
+    shared: str = ""
+    weight: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    # As its meter had it, for costs that are told at once; `apportioned` works it out.
+    share: Decimal = Decimal(1)
 
     @property
     def instance_seconds(self) -> float:
-        return self.instances * (self.end - self.start).total_seconds()
+        return float(self.instances * self.share) * (self.end - self.start).total_seconds()
 
 
 class ColdStart(Stored):
@@ -212,6 +219,10 @@ class EndpointStatus(Stored):
     spent_usd: Decimal = Decimal(0)  # closed segments of that month
     came: dict[str, int] = {}  # most instances by type that were seen since the wish
     meters: tuple[Meter, ...] = ()  # one for each instance type that runs or was asked for
+    # Of machines that it shares, as the tick last looked: its part of the instances, and how many
+    # instances' worth the copies of the others take.
+    share: Decimal = Decimal(1)
+    beside: Decimal = Decimal(0)
 
     def lead_times(self) -> tuple[timedelta, ...]:
         """Measured cold starts, newest last."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from ..endpoints.status import EndpointRecord, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
+from .shares import apportioned
 
 Prices = Callable[[str], Decimal | None]
 """Dollars per hour of an instance type; None: unknown."""
@@ -22,6 +23,9 @@ _MICROSECOND = timedelta(microseconds=1)
 class AlwaysOn:
     """One instance of the endpoint's first type, kept running from `start` to `end`.
 
+    Of shared machines, the part of one instance that one copy takes: one that would else have a
+    machine of its own would pay a whole one.
+
     Conservative: a fleet that is always on would need more than one instance at its peaks, and
     the schedule's own minimum may ask for more.
     """
@@ -29,13 +33,14 @@ class AlwaysOn:
     start: datetime
     end: datetime
     usd_per_hour: Decimal | None
+    part: Decimal = Decimal(1)
 
     def usd(self, start: datetime, end: datetime) -> Decimal | None:
         """What it would have cost within [start, end); None: the price is unknown."""
         within = min(end, self.end) - max(start, self.start)
         if within <= timedelta(0):
             return Decimal(0)
-        return None if self.usd_per_hour is None else self.usd_per_hour * hours(within)
+        return None if self.usd_per_hour is None else self.usd_per_hour * self.part * hours(within)
 
 
 def hours(duration: timedelta) -> Decimal:
@@ -44,7 +49,8 @@ def hours(duration: timedelta) -> Decimal:
 
 
 def instance_hours(segment: UsageSegment) -> Decimal:
-    return segment.instances * hours(segment.end - segment.start)
+    """Of shared instances, its part of them."""
+    return segment.instances * segment.share * hours(segment.end - segment.start)
 
 
 def usd(segment: UsageSegment) -> Decimal:
@@ -60,20 +66,31 @@ def billed_segments(
     until: datetime,
     now: datetime,
 ) -> list[UsageSegment]:
-    """Closed segments and open meters, clipped to [start, until), oldest first.
+    """Closed segments and open meters, clipped to [start, until), oldest first; shared instances
+    are split, so those of the whole fleet are needed.
 
     Records are read before the segments, so a meter may be older than the segment that closed
     it: it counts only from where the closed ones end.
     """
     closed = list(segments)
-    both = closed + [
+    both = [*closed, *still_open(records, closed, prices, now)]
+    clipped = (clip(segment, start, until) for segment in apportioned(both))
+    return sorted((s for s in clipped if s is not None), key=lambda s: (s.start, s.endpoint))
+
+
+def still_open(
+    records: Iterable[EndpointRecord],
+    closed: Sequence[UsageSegment],
+    prices: Prices,
+    now: datetime,
+) -> list[UsageSegment]:
+    """What the open meters have run; their share is the one that each was opened with."""
+    return [
         segment
         for record in records
         for meter in record.status.meters
         for segment in _still_open(record, meter, closed, prices, now)
     ]
-    clipped = (clip(segment, start, until) for segment in both)
-    return sorted((s for s in clipped if s is not None), key=lambda s: (s.start, s.endpoint))
 
 
 def clip(segment: UsageSegment, start: datetime, end: datetime) -> UsageSegment | None:
@@ -111,17 +128,21 @@ def always_on(
 
     It begins with the period, or with the first instance of an endpoint created within it, and
     ends when the endpoint is given up. One that has left the fleet is compared only while it
-    used instances: when it was created is not known any more.
+    used instances: when it was created is not known any more, nor how many copies an instance
+    held: of shared ones, the least that its copies took.
     """
     if record is None:
         if not segments:
             return None
         first, last = segments[0], segments[-1]
-        return AlwaysOn(first.start, last.end, prices(first.instance_type))
+        part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
+        return AlwaysOn(first.start, last.end, prices(first.instance_type), part)
     status = record.status
     existed = status.created_at < start and status.last_awake_at is not None
     if not existed and not segments:
         return None
     begin = start if existed else segments[0].start
     end = min(until, status.phase_since) if status.phase in _OVER else until
-    return AlwaysOn(begin, max(begin, end), prices(record.spec.instances.types[0]))
+    shared = record.spec.instances.shared is not None
+    part = Decimal(1) / status.copies_per_instance if shared else Decimal(1)
+    return AlwaysOn(begin, max(begin, end), prices(record.spec.instances.types[0]), part)

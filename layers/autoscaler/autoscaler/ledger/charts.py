@@ -14,7 +14,7 @@ from math import ceil, floor, log10
 
 from ..alerts.wording import spoken, usd
 from ..endpoints.status import UsageKind
-from .figures import Costs, EndpointCosts, SlotCosts
+from .figures import Costs, EndpointCosts, SlotCosts, Span
 
 WIDTH = 1000
 _BARS_HEIGHT = 200
@@ -73,25 +73,38 @@ def share_bar(costs: Costs) -> str:
 def timeline(endpoint: EndpointCosts, start: datetime, end: datetime, labels: list[str]) -> str:
     """Instances over time, coloured by kind; the height is the number of instances."""
     length = (end - start).total_seconds()
-    most = max((span.instances for span in endpoint.timeline), default=1)
+    most = max((span.own_instances for span in endpoint.timeline), default=1.0)
     spans = []
     for span in endpoint.timeline:
         left = (span.start - start).total_seconds() / length * WIDTH
         seconds = (span.end - span.start).total_seconds()
         width = max(_THINNEST, seconds / length * WIDTH)
-        height = span.instances / most * _TIMELINE_HEIGHT
-        title = f"{span.instances} × {spoken(seconds)} {KIND_TITLES[span.kind].lower()}"
+        height = span.own_instances / most * _TIMELINE_HEIGHT
+        title = f"{_many(span)} × {spoken(seconds)} {KIND_TITLES[span.kind].lower()}"
         spans.append(_rect(left, width, _TIMELINE_HEIGHT - height, height, span.kind, title))
     svg = (
         f'<svg viewBox="0 0 {WIDTH} {_TIMELINE_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="Instances of {escape(endpoint.name)} over time">{"".join(spans)}'
         f'<path class="axis" d="M0 {_TIMELINE_HEIGHT}H{WIDTH}"/></svg>'
     )
-    ticks = f"<span>{most}</span><span>0</span>"
+    ticks = f"<span>{_short(most)}</span><span>0</span>"
     return (
         f'<div class="plot"><div class="ticks">{ticks}</div><div class="drawing line">{svg}</div>'
         f"{_labels(labels)}</div>"
     )
+
+
+def _many(span: Span) -> str:
+    """`2`, or of shared ones `0.5 of 2 instances`."""
+    if span.share == 1:
+        return f"{span.instances}"
+    word = "instance" if span.instances == 1 else "instances"
+    return f"{_short(span.own_instances)} of {span.instances} {word}"
+
+
+def _short(instances: float) -> str:
+    """`2`, `0.5`, `1.33`."""
+    return f"{round(instances, 2):g}"
 
 
 def _legend(above: str) -> str:

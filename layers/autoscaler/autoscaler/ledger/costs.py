@@ -10,7 +10,17 @@ from decimal import Decimal
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
 from ..policy.types import Phase
-from .billed import AlwaysOn, Prices, always_on, billed_segments, clip, hours, instance_hours, usd
+from .billed import (
+    AlwaysOn,
+    Prices,
+    always_on,
+    billed_segments,
+    clip,
+    hours,
+    instance_hours,
+    still_open,
+    usd,
+)
 from .controller import ControllerUsage, controller_cost
 from .figures import (
     BudgetUse,
@@ -199,28 +209,41 @@ def _endpoint(
 ) -> EndpointCosts:
     record, segments = account.record, account.segments
     types = record.spec.instances.types if record else [s.instance_type for s in segments]
-    spans = (Span(start=s.start, end=s.end, instances=s.instances, kind=s.kind) for s in segments)
     return EndpointCosts(
         **_figures([account], segments, start, until),
         name=account.name,
         team=account.team,
         model=record.spec.model.id if record else None,
         instance_type=types[0] if types else "",
+        shared=_shared(account),
         budget=_budget(record, now, prices) if record else None,
-        timeline=tuple(spans),
+        timeline=tuple(_span(s) for s in segments),
     )
 
 
+def _shared(account: _Account) -> str:
+    """Whose machines it was on last in the period, else those that its file names."""
+    if account.segments:
+        return account.segments[-1].shared
+    return (account.record.spec.instances.shared or "") if account.record else ""
+
+
+def _span(used: UsageSegment) -> Span:
+    fields = ("start", "end", "instances", "kind")
+    return Span(**{name: getattr(used, name) for name in fields}, share=float(used.share))
+
+
 def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse | None:
-    """Dollars of the present UTC month, the open meter included."""
+    """Dollars of the present UTC month, the open meter included: what the tick reckons with. Of
+    shared machines that is the part that was known at each time."""
     limit = record.spec.budget.monthly_usd
     if limit is None:
         return None
     status, month = record.status, f"{now:%Y-%m}"
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    running = billed_segments((), [record], prices, first, now, now)
+    clipped = (clip(s, first, now) for s in still_open([record], (), prices, now))
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
-    spent = closed + sum((usd(s) for s in running), Decimal(0))
+    spent = closed + sum((usd(s) for s in clipped if s is not None), Decimal(0))
     return BudgetUse(month=month, monthly_usd=limit, spent_usd=spent)
 
 

@@ -66,6 +66,11 @@ class Span(Figure):
     end: AwareDatetime
     instances: int
     kind: UsageKind
+    share: float = 1.0  # of shared instances, the part that is this endpoint's
+
+    @property
+    def own_instances(self) -> float:
+        return self.instances * self.share
 
 
 class Wakes(Figure):
@@ -104,8 +109,9 @@ class Served(Figure):
 class Costs(Figure):
     """What one endpoint, one team or everything cost and did.
 
-    awake_hours: an instance was there and past its provisioning. baseline_usd: one instance,
-    always on. savings_usd: baseline minus cost, negative when sleeping cost more than it saved.
+    awake_hours: an instance was there and past its provisioning. instance_hours: of shared
+    instances, its part. baseline_usd: one instance, or of shared ones a copy's part of it, always
+    on. savings_usd: baseline minus cost, negative when sleeping cost more than it saved.
     """
 
     cost: KindCosts
@@ -143,6 +149,7 @@ class EndpointCosts(Costs):
     team: str
     model: str | None = None  # None: retired since
     instance_type: str
+    shared: str = ""  # the machines that it shares with other endpoints; "": they are its own
     budget: BudgetUse | None = None
     timeline: tuple[Span, ...] = ()
 
@@ -174,6 +181,12 @@ class CostReport(Figure):
     slots: tuple[SlotCosts, ...]
     controller: ControllerCost | None = None  # None: not counted
     notes: tuple[str, ...] = ()
+
+    @property
+    def sharing(self) -> dict[str, tuple[str, ...]]:
+        """The endpoints that share machines, by the machines' name."""
+        names = sorted({e.shared for e in self.endpoints if e.shared})
+        return {n: tuple(e.name for e in self.endpoints if e.shared == n) for n in names}
 
     @computed_field  # type: ignore[prop-decorator]
     @property

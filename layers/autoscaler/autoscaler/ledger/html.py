@@ -21,7 +21,7 @@ def render_html(report: CostReport) -> str:
     parts = [
         _header(report),
         _tiles(report),
-        _section("Cost against always on", _against(report.total) + share_bar(report.total)),
+        _section("Cost against always on", _against(report) + share_bar(report.total)),
         _section("Cost over time", cost_chart(report.slots)),
         _section("Endpoints", _endpoint_table(report)),
         *(_endpoint(endpoint, report) for endpoint in _dearest_first(report)),
@@ -60,7 +60,7 @@ def _tiles(report: CostReport) -> str:
     at_least = "at least, a price is unknown" if total.unpriced else _kinds(total)
     tiles = (
         ("Cost", usd(total.cost.total), at_least, ""),
-        ("Always on", usd(total.baseline_usd), "one instance per endpoint", ""),
+        ("Always on", usd(total.baseline_usd), _fleet(report), ""),
         ("Saved", usd(total.savings_usd), f"{saved} of always on" if saved else "", _mood(total)),
         ("Requests", f"{total.served.requests:,}", _wakes(total), ""),
     )
@@ -77,14 +77,21 @@ def _dearest_first(report: CostReport) -> list[EndpointCosts]:
     return sorted(report.endpoints, key=lambda e: (-e.cost.total, e.name))
 
 
-def _against(costs: Costs) -> str:
+def _fleet(report: CostReport) -> str:
+    """What is compared with."""
+    shared = " (or its part of a shared one)" if report.sharing else ""
+    return f"one instance per endpoint{shared}"
+
+
+def _against(report: CostReport) -> str:
+    costs = report.total
     saved = costs.savings_usd
     if saved is None or not costs.baseline_usd:
         return f'<p class="cap">{usd(costs.cost.total)} spent.</p>'
     kept = f"{usd(saved)} saved" if saved >= 0 else f"{usd(-saved)} more than always on"
     return (
-        f'<p class="cap">{usd(costs.cost.total)} spent of {usd(costs.baseline_usd)} that one '
-        f"instance per endpoint costs when it is always on: {kept}.</p>"
+        f'<p class="cap">{usd(costs.cost.total)} spent of {usd(costs.baseline_usd)} that '
+        f"{_fleet(report)} costs when it is always on: {kept}.</p>"
     )
 
 
@@ -159,7 +166,8 @@ def _endpoint(endpoint: EndpointCosts, report: CostReport) -> str:
     start, end = report.period.start, report.period.end
     labels = [slot.slot.label for slot in report.slots]
     if endpoint.timeline and start < end:
-        drawing = '<p class="cap">Instances</p>' + timeline(endpoint, start, end, labels)
+        caption = f"Instances, its part of {endpoint.shared}" if endpoint.shared else "Instances"
+        drawing = f'<p class="cap">{escape(caption)}</p>' + timeline(endpoint, start, end, labels)
     else:
         drawing = '<p class="empty">No instance ran in this period.</p>'
     what = endpoint.model or "retired since"

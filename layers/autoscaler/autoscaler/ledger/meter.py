@@ -24,26 +24,37 @@ def advance(
     endpoint: str,
     team: str,
     usd_per_hour: Decimal | None,
+    shared: str = "",
+    weight: Decimal = Decimal(0),
+    share: Decimal = Decimal(1),
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Returns the meter at `now` and the segments that were closed, oldest first.
 
-    `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`. Nothing changed
+    `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`; all else is as it
+    is from now on, of shared machines their name, weight and share too. Nothing changed
     and no UTC midnight passed: the same meter and no segment. A `now` before the meter's start
     is a late observation and changes nothing.
     """
-    seen = (instances, instance_type, kind)
-    changed = seen != (meter.instances, meter.instance_type, meter.kind)
     if now < meter.since or instances == 0 == meter.instances:
         return meter, ()
-    until = now if changed else max(meter.since, _midnight(now))
-    opened = Meter(instances=instances, instance_type=instance_type, kind=kind, since=until)
+    seen = Meter(
+        instances=instances,
+        instance_type=instance_type,
+        kind=kind,
+        shared=shared,
+        weight=weight,
+        share=share,
+        since=meter.since,
+    )
+    until = now if seen != meter else max(meter.since, _midnight(now))
+    opened = seen.model_copy(update={"since": until})
     if not meter.instances:
         return opened, ()
     common = {
         "endpoint": endpoint,
         "team": team,
         "usd_per_hour": usd_per_hour,
-        **meter.model_dump(include={"instances", "instance_type", "kind"}),
+        **meter.model_dump(exclude={"since"}),
     }
     days = _days(meter.since, until)
     return opened, tuple(UsageSegment(**common, start=start, end=end) for start, end in days)

@@ -18,6 +18,22 @@ def _cuts_an_hour(period: Period) -> bool:
     return any(edge != utc_hour(edge) for edge in (period.start, period.end))
 
 
+def _of_shared(report: CostReport) -> Iterator[str]:
+    for machines, names in report.sharing.items():
+        who = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        yield (
+            f"The machines {machines} are shared; on them in this report: {who}. Each instance-"
+            "second is split by how much of an instance the copies of each take, asked for or "
+            "there, so that the parts add up to the instances that existed."
+        )
+    if report.sharing:
+        yield (
+            "The baseline of an endpoint that shares machines is the part of one instance that "
+            "one copy takes. Alone it would need a whole one, so its savings are a low estimate. "
+            "Its budget counts the part that was known at each time."
+        )
+
+
 def _sentences(report: CostReport) -> Iterator[str]:
     total = report.total
     yield (
@@ -30,6 +46,7 @@ def _sentences(report: CostReport) -> Iterator[str]:
         "period's start or the endpoint's first instance. Peaks that need more are left out, so "
         "it is a low estimate."
     )
+    yield from _of_shared(report)
     if total.cost.kept_warm:
         yield (
             "Kept warm: awake for five minutes or longer without a request, because a window, a "
