@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
-from tests.embedded.stack import Stack, deployed, wait_for
+from autoscaler.ledger.billed import instance_hours
+from autoscaler.ledger.shares import apportioned
+from tests.embedded.stack import TUESDAY_NIGHT, Stack, deployed, wait_for
 
 MACHINES = {
     "types": ["ml.g6e.12xlarge"],
@@ -17,6 +20,7 @@ MACHINES = {
 }
 HOSTED = "autoscaler--pair"
 A, B = "llama", "qwen"
+ENDPOINT_SECONDS = 150.0
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +119,21 @@ def test_the_machines_go_with_the_last_of_those_that_share_them(stack: Stack) ->
     assert endpoints(stack) == []
     wait_for(lambda: configs(stack), lambda found: found == [], "the config to go")
     assert stack.instances() == 0
+
+
+def test_the_parts_of_both_add_up_to_what_was_billed(stack: Stack) -> None:
+    """Never less than SageMaker bills, and more only by what lies between a wish and an instance,
+    and between an instance's end and a look."""
+    end = stack.account.clock.now() + timedelta(minutes=1)
+    stored = stack.store().usage(TUESDAY_NIGHT, end)
+    assert {segment.shared for segment in stored} == {"pair"}
+    parts = apportioned(stored)
+    assert {part.endpoint for part in parts} == {A, B}
+    both = float(sum(instance_hours(part) for part in parts)) * 3600
+    billed = stack.account.sagemaker.billed()
+    seconds = sum(gone - asked for *_, asked, gone in billed)
+    # Creation counts from its wish: the endpoint itself takes minutes before it asks.
+    slack = len(billed) * stack.longest_tick + ENDPOINT_SECONDS
+    assert seconds <= both <= seconds + slack
+    alone = sum(segment.instance_seconds for segment in stored)
+    assert alone > seconds + slack, "counted twice, it would not add up"

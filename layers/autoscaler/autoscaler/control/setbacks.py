@@ -46,9 +46,9 @@ def _given_back(record: EndpointRecord, failure: str) -> dict[str, int]:
     tries on, and whoever gets capacity in the evening must be let. Shared machines that came for
     others say nothing; a copy of its own does."""
     status = record.status
-    came = status.came or status.instance_seen_at
+    came = bool(status.came or status.instance_seen_at)
     if record.spec.instances.shared is not None:
-        came = status.observed_copies or status.copy_seen_at
+        came = bool(status.observed_copies or status.copy_seen_at)
     nothing = _paid_for(status, failure) is TryOutcome.CAPACITY and not came
     if status.phase is not Phase.WAKING or not nothing:
         return {}

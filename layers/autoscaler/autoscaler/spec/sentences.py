@@ -46,6 +46,9 @@ FORMS: Mapping[tuple[str, ...], str] = {
     ("fallback",): (
         "is not a name: small letters, digits and single hyphens, the first of them a letter"
     ),
+    ("instances", "shared"): (
+        "is not a name: small letters, digits and single hyphens, the first of them a letter"
+    ),
     ("team",): (
         "is not a team's name: letters, digits, spaces, dots, hyphens and underscores, up to 64, "
         "the first of them a letter or a digit"
