@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from autoscaler.catalog.fit import Placement
+from autoscaler.control.reconcile import reconcile
 from autoscaler.control.sharing import check_sharing, crowded, own_part, stayers
 from autoscaler.endpoints.names import ResourceNames, shared_endpoint
 from autoscaler.endpoints.sharing import names_for
 from autoscaler.endpoints.status import EndpointRecord, EndpointStatus
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Capacity
+from autoscaler.ports import Capacity, Flow
 from autoscaler.spec import EndpointSpec, SpecError, parse_spec
-from tests.memory import MemoryStore
+from tests.memory import MemoryStore, memory_world
 from tests.samples import document
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -89,6 +90,38 @@ def test_a_removed_component_leaves_nothing_when_others_stay(other: Phase, left:
     seen = own_part(store, mine, Capacity(exists=False, status="InService"))
     assert bool(seen.status) is left
     assert bool(stayers(store, "pair", "llama")) is not left
+
+
+@pytest.mark.parametrize(
+    ("other", "counted"),
+    [
+        (Phase.FAILED, 1),  # else neither would remove it, nor the sweep, which takes it for theirs
+        (Phase.STAGING, 1),  # for hours, or until there is capacity
+        (Phase.CREATING, 0),
+        (Phase.ASLEEP, 0),
+        (Phase.AWAKE, 0),
+        (Phase.RETIRING, 0),  # it removes them
+    ],
+)
+def test_an_instance_that_failed_creations_left_behind_is_seen(other: Phase, counted: int) -> None:
+    mine = a_record("llama", Phase.FAILED)
+    left = Capacity(exists=False, instances_by_type={"ml.g6e.12xlarge": 1}, status="InService")
+    assert own_part(a_store(mine, a_record("qwen", other)), mine, left).instances == counted
+
+
+def test_what_failed_creations_left_behind_is_removed() -> None:
+    """Each without a component, on an endpoint whose first instance came after both had failed."""
+    world = memory_world()
+    left = Capacity(exists=False, instances_by_type={"ml.g6e.12xlarge": 1}, status="InService")
+    for name in ("llama", "qwen"):
+        record = a_record(name, Phase.FAILED)
+        world.store.create(record.spec, record.status)
+        world.scaler.capacities[name] = left
+    reconcile(world)
+    assert {(flow, name) for flow, name, _ in world.flows.started} == {
+        (Flow.REMOVE, "llama"),
+        (Flow.REMOVE, "qwen"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ from ..spec import EndpointSpec, SpecError
 _HOLDS = frozenset({Phase.CREATING, Phase.WAKING, Phase.AWAKE, Phase.UPDATING})
 _LETS_GO = frozenset({Phase.SLEEPING, Phase.RETIRING})
 _LETS_GO_FOR_GOOD = frozenset({Phase.RETIRING})
+# Has nothing on the machines, and looks after nothing there: one whose creation failed is rid of
+# what it left, and one that stages its weights may do so for hours.
+_HAS_NOTHING = frozenset({Phase.RETIRING, Phase.FAILED, Phase.STAGING})
 
 
 def own_part(store: EndpointStore, record: EndpointRecord, capacity: Capacity) -> Capacity:
@@ -36,7 +39,8 @@ def own_part(store: EndpointStore, record: EndpointRecord, capacity: Capacity) -
     if not capacity.instances and (capacity.exists or not capacity.status):
         return capacity
     phases = {one.status.phase for one in sharers(store, shared, record.status.name)}
-    if not capacity.exists and phases - _LETS_GO_FOR_GOOD:
+    absent = _HAS_NOTHING if own is Phase.FAILED else _LETS_GO_FOR_GOOD
+    if not capacity.exists and phases - absent:
         return Capacity(exists=False)  # what is left of the machines is of those that stay
     if phases & _HOLDS or (own not in _LETS_GO and phases & _LETS_GO):
         return replace(capacity, instances_by_type={})
