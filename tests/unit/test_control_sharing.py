@@ -11,7 +11,7 @@ from autoscaler.control.reconcile import reconcile
 from autoscaler.control.sharing import check_sharing, crowded, own_part, stayers
 from autoscaler.endpoints.names import ResourceNames, shared_endpoint
 from autoscaler.endpoints.sharing import names_for
-from autoscaler.endpoints.status import EndpointRecord, EndpointStatus
+from autoscaler.endpoints.status import EndpointRecord, EndpointStatus, Update, UpdateWay
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity, Flow
 from autoscaler.spec import EndpointSpec, SpecError, parse_spec
@@ -149,6 +149,20 @@ def test_what_is_built_into_the_machines_must_be_the_same(
     own, other = (names_for("stack", a_spec("x", **c), REGION) for c in (changed, {}))
     assert own.config != other.config, "or the one would be taken for the other"
     check_sharing(a_store(a_record("qwen", Phase.RETIRED)), a_spec("llama", **changed), REGION)
+
+
+@pytest.mark.parametrize("types", [["ml.g6e.12xlarge"], ["ml.g5.12xlarge"]])
+def test_nobody_comes_onto_machines_that_are_about_to_be_replaced(types: list[str]) -> None:
+    """The one that has them for itself has given them another type: neither the old one nor the
+    new one is what a second endpoint would surely get."""
+    moving = a_record("qwen", Phase.SLEEPING)
+    other = a_spec("qwen", {**MACHINES, "types": ["ml.g5.12xlarge"]})
+    update = Update(spec=other, way=UpdateWay.REPLACE)
+    status = moving.status.model_copy(update={"update": update})
+    store = a_store(moving.having(status))
+    with pytest.raises(SpecError, match=r"instances\.types"):
+        check_sharing(store, a_spec("llama", {**MACHINES, "types": types}), REGION)
+    check_sharing(store, other, REGION)  # its own file is no other's
 
 
 def test_what_is_of_a_copy_alone_may_differ() -> None:

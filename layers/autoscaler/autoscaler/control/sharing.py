@@ -7,6 +7,7 @@ waits for instances on which another one serves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
@@ -70,14 +71,22 @@ def check_sharing(store: EndpointStore, spec: EndpointSpec, region: str) -> None
     if shared is None:
         return
     mine = hosting(spec, region)
-    for other in sharers(store, shared, spec.name):
+    for other in _files(sharers(store, shared, spec.name)):
         wrong = [
-            f"{field}: {ours!r} here and {theirs!r} in {other.spec.name!r}, which shares the "
+            f"{field}: {ours!r} here and {theirs!r} in {other.name!r}, which shares the "
             f"machines {shared!r}: make them the same, or give instances.shared another name"
-            for field, ours, theirs in differences(mine, hosting(other.spec, region))
+            for field, ours, theirs in differences(mine, hosting(other, region))
         ]
         if wrong:
             raise SpecError(wrong)
+
+
+def _files(records: list[EndpointRecord]) -> Iterator[EndpointSpec]:
+    """Of each its own, and the one that waits or is being put in place: that moves the machines."""
+    for record in records:
+        yield record.spec
+        if record.status.update is not None:
+            yield record.status.update.spec
 
 
 def crowded(
