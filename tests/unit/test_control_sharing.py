@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from autoscaler.catalog.fit import Placement
+from autoscaler.control.plan import Setting, plan
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.sharing import check_sharing, crowded, own_part, stayers
+from autoscaler.control.sweep import Kind, Resource
 from autoscaler.endpoints.names import ResourceNames, shared_endpoint
-from autoscaler.endpoints.sharing import names_for
+from autoscaler.endpoints.sharing import names_for, shared_labels
 from autoscaler.endpoints.status import EndpointRecord, EndpointStatus, Update, UpdateWay
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity, Flow
@@ -207,3 +210,44 @@ def test_no_endpoint_of_its_own_has_the_name_of_shared_machines() -> None:
         parse_spec(document("-pair"))
     with pytest.raises(ValueError, match=r"instances\.shared"):
         ResourceNames("a" * 40, "x", shared="p" * 20)
+
+
+def planned_among(*found: Resource, prefix: str = "stack") -> str:
+    """What is wrong with a file, when SageMaker has these under its names."""
+    setting = Setting(
+        prefix, "Europe/Berlin", REGION, lambda *_: "c0ffee", namesakes=lambda *_: found
+    )
+    with pytest.raises(SpecError) as wrong:
+        plan(memory_world(), setting, document("llama", instances=MACHINES))
+    return str(wrong.value)
+
+
+def test_machines_of_somebody_else_or_with_another_config_are_refused_by_their_field() -> None:
+    names = names_for("stack", a_spec("llama"), REGION)
+    tags = shared_labels("stack", "pair")
+    there = Resource(Kind.ENDPOINT, names.endpoint, parent=names.config, tags=tags)
+    foreign = planned_among(replace(there, tags={}))
+    assert foreign.startswith("instances.shared: the endpoint 'stack--pair' exists already")
+    assert "give instances.shared another name" in foreign
+    older = planned_among(replace(there, parent="stack--pair-00000000"))
+    assert "have the config 'stack--pair-00000000'" in older and names.config in older
+
+
+@pytest.mark.parametrize(("config", "status"), [("", "InService"), ("-old", "Deleting")])
+def test_machines_as_the_file_needs_them_or_on_their_way_out_are_no_obstacle(
+    config: str, status: str
+) -> None:
+    names = names_for("stack", a_spec("llama"), REGION)
+    tags = shared_labels("stack", "pair")
+    there = Resource(
+        Kind.ENDPOINT, names.endpoint, parent=names.config + config, tags=tags, status=status
+    )
+    setting = Setting(
+        "stack", "Europe/Berlin", REGION, lambda *_: "c0ffee", namesakes=lambda *_: [there]
+    )
+    assert plan(memory_world(), setting, document("llama", instances=MACHINES)).record is None
+
+
+def test_a_name_of_machines_that_is_too_long_is_told_by_its_own_field() -> None:
+    wrong = planned_among(prefix="a" * 49)
+    assert wrong.startswith("instances.shared: 'pair' is too long")
