@@ -181,8 +181,8 @@ def _remove(
 def _check_still_nobodys(world: World, resource: Resource, prefix: str) -> None:
     machines = (resource.tags or {}).get(SHARED)
     if machines:  # an endpoint may well be called as machines are
-        for record in sharers(world.store, machines, but=""):
-            raise NotOursError(f"{record.status.name} was applied meanwhile, and shares it")
+        for one in sharers(world.store, machines, but=""):
+            raise NotOursError(f"{one.status.name} was applied meanwhile, and shares it")
         return
     named = replace(resource, tags=None)
     for owner in {endpoint_of(resource, prefix), endpoint_of(named, prefix)}:
