@@ -257,6 +257,8 @@ def test_the_file_that_is_being_put_in_place_may_be_applied_again_and_no_other(w
         ("ContainerCrash: its container dies: insufficient KV cache capacity",
          TryOutcome.CONTAINER),
         ("ComponentFailed: not enough hardware resources", TryOutcome.OTHER),
+        ("ComponentFailed: not enough hardware resources to host the requested copies: the "
+         "maximum instance count is reached", TryOutcome.CAPACITY),
     ],
 )  # fmt: skip
 def test_what_kind_of_failure_sagemakers_words_tell(failure, outcome) -> None:

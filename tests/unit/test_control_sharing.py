@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from autoscaler.catalog.fit import Placement
+from autoscaler.control.plan import Setting, plan
+from autoscaler.control.reconcile import reconcile
 from autoscaler.control.sharing import check_sharing, crowded, own_part, stayers
+from autoscaler.control.sweep import Kind, Resource
 from autoscaler.endpoints.names import ResourceNames, shared_endpoint
-from autoscaler.endpoints.sharing import names_for
-from autoscaler.endpoints.status import EndpointRecord, EndpointStatus
+from autoscaler.endpoints.sharing import names_for, shared_labels
+from autoscaler.endpoints.status import EndpointRecord, EndpointStatus, Update, UpdateWay
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Capacity
+from autoscaler.ports import Capacity, Flow
 from autoscaler.spec import EndpointSpec, SpecError, parse_spec
-from tests.memory import MemoryStore
+from tests.memory import MemoryStore, memory_world
 from tests.samples import document
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -92,6 +96,38 @@ def test_a_removed_component_leaves_nothing_when_others_stay(other: Phase, left:
 
 
 @pytest.mark.parametrize(
+    ("other", "counted"),
+    [
+        (Phase.FAILED, 1),  # else neither would remove it, nor the sweep, which takes it for theirs
+        (Phase.STAGING, 1),  # for hours, or until there is capacity
+        (Phase.CREATING, 0),
+        (Phase.ASLEEP, 0),
+        (Phase.AWAKE, 0),
+        (Phase.RETIRING, 0),  # it removes them
+    ],
+)
+def test_an_instance_that_failed_creations_left_behind_is_seen(other: Phase, counted: int) -> None:
+    mine = a_record("llama", Phase.FAILED)
+    left = Capacity(exists=False, instances_by_type={"ml.g6e.12xlarge": 1}, status="InService")
+    assert own_part(a_store(mine, a_record("qwen", other)), mine, left).instances == counted
+
+
+def test_what_failed_creations_left_behind_is_removed() -> None:
+    """Each without a component, on an endpoint whose first instance came after both had failed."""
+    world = memory_world()
+    left = Capacity(exists=False, instances_by_type={"ml.g6e.12xlarge": 1}, status="InService")
+    for name in ("llama", "qwen"):
+        record = a_record(name, Phase.FAILED)
+        world.store.create(record.spec, record.status)
+        world.scaler.capacities[name] = left
+    reconcile(world)
+    assert {(flow, name) for flow, name, _ in world.flows.started} == {
+        (Flow.REMOVE, "llama"),
+        (Flow.REMOVE, "qwen"),
+    }
+
+
+@pytest.mark.parametrize(
     ("changed", "named"),
     [
         ({"machines": {**MACHINES, "types": ["ml.g5.12xlarge"]}}, "instances.types"),
@@ -116,6 +152,20 @@ def test_what_is_built_into_the_machines_must_be_the_same(
     own, other = (names_for("stack", a_spec("x", **c), REGION) for c in (changed, {}))
     assert own.config != other.config, "or the one would be taken for the other"
     check_sharing(a_store(a_record("qwen", Phase.RETIRED)), a_spec("llama", **changed), REGION)
+
+
+@pytest.mark.parametrize("types", [["ml.g6e.12xlarge"], ["ml.g5.12xlarge"]])
+def test_nobody_comes_onto_machines_that_are_about_to_be_replaced(types: list[str]) -> None:
+    """The one that has them for itself has given them another type: neither the old one nor the
+    new one is what a second endpoint would surely get."""
+    moving = a_record("qwen", Phase.SLEEPING)
+    other = a_spec("qwen", {**MACHINES, "types": ["ml.g5.12xlarge"]})
+    update = Update(spec=other, way=UpdateWay.REPLACE)
+    status = moving.status.model_copy(update={"update": update})
+    store = a_store(moving.having(status))
+    with pytest.raises(SpecError, match=r"instances\.types"):
+        check_sharing(store, a_spec("llama", {**MACHINES, "types": types}), REGION)
+    check_sharing(store, other, REGION)  # its own file is no other's
 
 
 def test_what_is_of_a_copy_alone_may_differ() -> None:
@@ -160,3 +210,44 @@ def test_no_endpoint_of_its_own_has_the_name_of_shared_machines() -> None:
         parse_spec(document("-pair"))
     with pytest.raises(ValueError, match=r"instances\.shared"):
         ResourceNames("a" * 40, "x", shared="p" * 20)
+
+
+def planned_among(*found: Resource, prefix: str = "stack") -> str:
+    """What is wrong with a file, when SageMaker has these under its names."""
+    setting = Setting(
+        prefix, "Europe/Berlin", REGION, lambda *_: "c0ffee", namesakes=lambda *_: found
+    )
+    with pytest.raises(SpecError) as wrong:
+        plan(memory_world(), setting, document("llama", instances=MACHINES))
+    return str(wrong.value)
+
+
+def test_machines_of_somebody_else_or_with_another_config_are_refused_by_their_field() -> None:
+    names = names_for("stack", a_spec("llama"), REGION)
+    tags = shared_labels("stack", "pair")
+    there = Resource(Kind.ENDPOINT, names.endpoint, parent=names.config, tags=tags)
+    foreign = planned_among(replace(there, tags={}))
+    assert foreign.startswith("instances.shared: the endpoint 'stack--pair' exists already")
+    assert "give instances.shared another name" in foreign
+    older = planned_among(replace(there, parent="stack--pair-00000000"))
+    assert "have the config 'stack--pair-00000000'" in older and names.config in older
+
+
+@pytest.mark.parametrize(("config", "status"), [("", "InService"), ("-old", "Deleting")])
+def test_machines_as_the_file_needs_them_or_on_their_way_out_are_no_obstacle(
+    config: str, status: str
+) -> None:
+    names = names_for("stack", a_spec("llama"), REGION)
+    tags = shared_labels("stack", "pair")
+    there = Resource(
+        Kind.ENDPOINT, names.endpoint, parent=names.config + config, tags=tags, status=status
+    )
+    setting = Setting(
+        "stack", "Europe/Berlin", REGION, lambda *_: "c0ffee", namesakes=lambda *_: [there]
+    )
+    assert plan(memory_world(), setting, document("llama", instances=MACHINES)).record is None
+
+
+def test_a_name_of_machines_that_is_too_long_is_told_by_its_own_field() -> None:
+    wrong = planned_among(prefix="a" * 49)
+    assert wrong.startswith("instances.shared: 'pair' is too long")

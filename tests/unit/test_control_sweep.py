@@ -13,6 +13,7 @@ import pytest
 from autoscaler.control.gaps import gaps
 from autoscaler.control.sweep import Fleet, Kind, Orphan, Resource, Verdict, is_orphan
 from autoscaler.control.sweeping import Look, Memory, Swept, inspect, remark, sweep
+from autoscaler.endpoints.sharing import shared_labels
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.endpoints.tags import STACK, labels
 from autoscaler.policy.types import Phase
@@ -117,6 +118,43 @@ def test_an_endpoint_that_is_applied_in_the_middle_of_the_sweep_keeps_everything
     done = lab.sweep(hours=1)
     assert lab.account.asked == []
     assert "lost was applied meanwhile" in done.problems[0]
+
+
+def shared_left() -> list[Resource]:
+    """Machines that were shared, and nobody is left who does."""
+    tags = shared_labels("prod", "pair")
+    return [
+        Resource(kind, name, created_at=LONG_AGO, tags=tags)
+        for kind, name in (
+            (Kind.ENDPOINT, "prod--pair"),
+            (Kind.CONFIG, "prod--pair-12345678"),
+        )
+    ]
+
+
+def test_machines_that_nobody_shares_go_although_an_endpoint_is_called_as_they_were() -> None:
+    lab = Lab(account=MemoryAccount([*shared_left(), lost()]))
+    put(lab.world, asleep("pair"))
+    swept = twice(lab)
+    assert swept.problems == ()
+    assert sorted(lab.account.asked) == ["prod--pair", "prod--pair-12345678", "prod-lost"]
+
+
+def test_machines_that_somebody_is_applied_to_in_the_middle_of_the_sweep_stay() -> None:
+    lab = Lab(account=MemoryAccount(shared_left()))
+    lab.sweep()
+    machines = {"types": ["ml.g6e.12xlarge"], "shared": "pair", "max_instances": 2}
+    applied: list[str] = []
+
+    def apply_in_between() -> None:
+        applied.append("llama")
+        put(lab.world, asleep("llama"), spec("llama", instances=machines))
+
+    lab.account.on_describe = apply_in_between
+    swept = lab.sweep(hours=1)
+    assert applied, "the fault did not fire"
+    assert lab.account.asked == []
+    assert "llama was applied meanwhile" in str(swept.problems)
 
 
 def test_an_execution_that_still_runs_keeps_what_it_makes_or_removes() -> None:

@@ -27,6 +27,11 @@ class ArmedFaults:
             with self._lock:
                 self._waiting.append(fault)
 
+    def disarm(self) -> None:
+        """What has not fired never will."""
+        with self._lock:
+            self._waiting.clear()
+
     def take(self, operation: str, matches: Callable[[Fault], bool]) -> Fault | None:
         """The first that waits for this call, fired; `operation` is like sagemaker:CreateModel."""
         with self._lock:

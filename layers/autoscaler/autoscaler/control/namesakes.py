@@ -40,6 +40,28 @@ def in_the_way(prefix: str, names: ResourceNames, found: Sequence[Resource]) -> 
     ]
 
 
+def check_machines(prefix: str, names: ResourceNames, found: Sequence[Resource]) -> None:
+    """Raises SpecError when shared machines are there that are not the stack's, or are not as the
+    file needs them; those that are going are made anew."""
+    for one in found:
+        if not names.shared or (one.kind, one.name) != (Kind.ENDPOINT, names.endpoint):
+            continue
+        if not is_ours(one.tags or {}, prefix):
+            raise SpecError(
+                [f"instances.shared: the endpoint {one.name!r} exists already and is not this "
+                 f"stack's (it has no tag {STACK}={prefix}); give instances.shared another name, "
+                 "or delete that endpoint"]
+            )  # fmt: skip
+        if one.parent != names.config and one.status != "Deleting":
+            raise SpecError(
+                [f"instances.shared: the machines {names.shared!r} have the config {one.parent!r}, "
+                 f"and this file needs {names.config!r}: another version of the stack made them, "
+                 "or somebody changed them. An update of one that is on them moves them for all; "
+                 "if nobody is, the hourly sweep removes them; or give instances.shared another "
+                 "name"]
+            )  # fmt: skip
+
+
 def check_free(prefix: str, found: Sequence[Resource]) -> None:
     """For a new endpoint; raises SpecError with a sentence for each resource in its way."""
     problems = [

@@ -20,7 +20,7 @@ from ..endpoints.status import (
 from ..policy.types import Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
-from .namesakes import FindNamesakes, check_failed, check_free, in_the_way, nothing
+from .namesakes import FindNamesakes, check_failed, check_free, check_machines, in_the_way, nothing
 from .preview import preview
 from .quotas import check_quotas
 from .sharing import check_sharing, crowded
@@ -152,7 +152,9 @@ def _check_removed(world: World, record: EndpointRecord | None) -> None:
 
 def _check_names_free(setting: Setting, spec: EndpointSpec, record: EndpointRecord | None) -> None:
     names = names_for(setting.prefix, spec, setting.region)
-    found = in_the_way(setting.prefix, names, setting.namesakes(spec.name, names.endpoint))
+    found = setting.namesakes(spec.name, names.endpoint)
+    check_machines(setting.prefix, names, found)
+    found = in_the_way(setting.prefix, names, found)
     if record is None:
         check_free(setting.prefix, found)
     else:
@@ -164,8 +166,9 @@ def _check_names(setting: Setting, spec: EndpointSpec) -> None:
         names_for(setting.prefix, spec, setting.region)
     except UnknownRegionError as wrong:
         raise SpecError([str(wrong)]) from wrong
-    except ValueError as wrong:
-        raise SpecError([f"name: {wrong}"]) from wrong
+    except ValueError as wrong:  # of the endpoint's name, or of its machines
+        text = str(wrong)
+        raise SpecError([text if text.startswith("instances.") else f"name: {text}"]) from wrong
 
 
 def _check_quotas(

@@ -7,6 +7,7 @@ waits for instances on which another one serves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
@@ -21,6 +22,9 @@ from ..spec import EndpointSpec, SpecError
 _HOLDS = frozenset({Phase.CREATING, Phase.WAKING, Phase.AWAKE, Phase.UPDATING})
 _LETS_GO = frozenset({Phase.SLEEPING, Phase.RETIRING})
 _LETS_GO_FOR_GOOD = frozenset({Phase.RETIRING})
+# Has nothing on the machines, and looks after nothing there: one whose creation failed is rid of
+# what it left, and one that stages its weights may do so for hours.
+_HAS_NOTHING = frozenset({Phase.RETIRING, Phase.FAILED, Phase.STAGING})
 
 
 def own_part(store: EndpointStore, record: EndpointRecord, capacity: Capacity) -> Capacity:
@@ -36,7 +40,8 @@ def own_part(store: EndpointStore, record: EndpointRecord, capacity: Capacity) -
     if not capacity.instances and (capacity.exists or not capacity.status):
         return capacity
     phases = {one.status.phase for one in sharers(store, shared, record.status.name)}
-    if not capacity.exists and phases - _LETS_GO_FOR_GOOD:
+    absent = _HAS_NOTHING if own is Phase.FAILED else _LETS_GO_FOR_GOOD
+    if not capacity.exists and phases - absent:
         return Capacity(exists=False)  # what is left of the machines is of those that stay
     if phases & _HOLDS or (own not in _LETS_GO and phases & _LETS_GO):
         return replace(capacity, instances_by_type={})
@@ -66,14 +71,22 @@ def check_sharing(store: EndpointStore, spec: EndpointSpec, region: str) -> None
     if shared is None:
         return
     mine = hosting(spec, region)
-    for other in sharers(store, shared, spec.name):
+    for other in _files(sharers(store, shared, spec.name)):
         wrong = [
-            f"{field}: {ours!r} here and {theirs!r} in {other.spec.name!r}, which shares the "
+            f"{field}: {ours!r} here and {theirs!r} in {other.name!r}, which shares the "
             f"machines {shared!r}: make them the same, or give instances.shared another name"
-            for field, ours, theirs in differences(mine, hosting(other.spec, region))
+            for field, ours, theirs in differences(mine, hosting(other, region))
         ]
         if wrong:
             raise SpecError(wrong)
+
+
+def _files(records: list[EndpointRecord]) -> Iterator[EndpointSpec]:
+    """Of each its own, and the one that waits or is being put in place: that moves the machines."""
+    for record in records:
+        yield record.spec
+        if record.status.update is not None:
+            yield record.status.update.spec
 
 
 def crowded(

@@ -14,10 +14,12 @@ from typing import Protocol
 
 from ..alerts.events.costs import OrphanLine, OrphanRemoved, OrphansFound
 from ..alerts.wording import usd
+from ..endpoints.tags import SHARED
 from ..policy.types import Phase
 from ..policy.wording import at_utc
 from ..ports import Flow, FlowState
 from .gaps import gaps
+from .sharing import sharers
 from .sweep import (
     Fleet,
     Gap,
@@ -177,6 +179,11 @@ def _remove(
 
 
 def _check_still_nobodys(world: World, resource: Resource, prefix: str) -> None:
+    machines = (resource.tags or {}).get(SHARED)
+    if machines:  # an endpoint may well be called as machines are
+        for one in sharers(world.store, machines, but=""):
+            raise NotOursError(f"{one.status.name} was applied meanwhile, and shares it")
+        return
     named = replace(resource, tags=None)
     for owner in {endpoint_of(resource, prefix), endpoint_of(named, prefix)}:
         record = world.store.load(owner)

@@ -9,6 +9,7 @@ from ..policy.ladder import TryOutcome
 _CAPACITY = re.compile(
     r"InsufficientInstanceCapacity|InsufficientCapacity|NoCapacity|ResourceLimitExceeded|"
     r"Unable to provision requested ML compute|no instance was seen|"
+    r"maximum instance count|"  # shared machines are full
     r"account-level service limit|(in|n(o|')t (have )?)sufficient .{0,20}capacity",
     re.IGNORECASE,
 )
