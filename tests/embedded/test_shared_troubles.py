@@ -33,7 +33,7 @@ def endpoint_status(stack: Stack) -> str | None:
 
 
 def apply(stack: Stack, name: str, machines: dict[str, Any] = MACHINES) -> None:
-    answer = stack.apply(name, instances=machines, scaling={"max_copies": 1})
+    answer = stack.apply(name, instances=machines, scaling={"max_copies": 1, "keep_alive": "12h"})
     assert answer["ok"], answer
 
 
@@ -61,13 +61,24 @@ def answered(stack: Stack, name: str, request_id: str) -> None:
 
 
 def test_one_of_two_creations_is_cancelled_while_both_wait_for_the_endpoint(stack: Stack) -> None:
+    fired = len(stack.account.sagemaker.fired)
     for name in (A, B):
         apply(stack, name)
-    wait_for(lambda: endpoint_status(stack), lambda seen: seen == "Creating", "an endpoint")
+        stack.account.sagemaker.inject(
+            Fault(
+                "sagemaker:CreateInferenceComponent",
+                "ThrottlingException",
+                "Rate exceeded",
+                times=14,
+                matching={"InferenceComponentName": f"autoscaler-{name}"},
+            )
+        )
+    wait_for(lambda: endpoint_status(stack), bool, "an endpoint")
     assert stack.command("delete", endpoint=A, discard_requests=True)["ok"]
-    assert endpoint_status(stack) == "Creating", "it was cancelled too late for this test"
     stack.until(A, None)
     stack.until(B, "AWAKE")
+    assert len(stack.account.sagemaker.fired) > fired, "the fault did not fire"
+    stack.account.sagemaker.faults.disarm()
     found = stack.account.boto("sagemaker").list_inference_components()["InferenceComponents"]
     assert [one["InferenceComponentName"] for one in found] == [f"autoscaler-{B}"]
     answered(stack, B, "one")
@@ -81,9 +92,39 @@ def test_one_is_applied_while_the_last_one_is_removed(stack: Stack) -> None:
     answered(stack, A, "two")
 
 
-def test_all_that_share_are_removed_at_the_same_moment(stack: Stack) -> None:
+def test_the_config_stays_for_one_that_is_applied_while_the_last_one_is_removed(
+    stack: Stack,
+) -> None:
+    if stack.get(A)["phase"] is None:
+        apply(stack, A)
+    stack.until(A, "AWAKE")
+    (before,) = stack.account.boto("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    fired = len(stack.account.sagemaker.fired)
+    slow = Fault(
+        "sagemaker:CreateModel",
+        "ThrottlingException",
+        "Rate exceeded",
+        times=14,
+        matching={"ModelName": f"autoscaler-{B}"},
+    )
+    stack.account.sagemaker.inject(slow)  # it needs the config only when the endpoint has gone
+    assert stack.command("delete", endpoint=A, discard_requests=True)["ok"]
+    wait_for(
+        lambda: stack.account.boto("sagemaker").list_inference_components()["InferenceComponents"],
+        lambda found: [one["InferenceComponentStatus"] for one in found] == ["Deleting"],
+        "its removal to begin",
+    )
     apply(stack, B)
+    stack.until(A, None)
     stack.until(B, "AWAKE")
+    assert len(stack.account.sagemaker.fired) == fired + 14, "the fault did not fire"
+    (after,) = stack.account.boto("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    assert after["CreationTime"] == before["CreationTime"]
+
+
+def test_all_that_share_are_removed_at_the_same_moment(stack: Stack) -> None:
+    apply(stack, A)
+    stack.until(A, "AWAKE")
     gone(stack, A, B)
 
 
