@@ -16,6 +16,7 @@ from .endpoint import (
 )
 from .errors import SpecError, parse_spec
 from .kinds import Kind
+from .request import ReplyTo, RequestError, RequestOptions, parse_options
 from .schedule import Day, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
@@ -31,6 +32,9 @@ __all__ = [
     "Kind",
     "Model",
     "Network",
+    "ReplyTo",
+    "RequestError",
+    "RequestOptions",
     "Routing",
     "Rung",
     "Scaling",
@@ -42,5 +46,6 @@ __all__ = [
     "Window",
     "format_duration",
     "parse_duration",
+    "parse_options",
     "parse_spec",
 ]
