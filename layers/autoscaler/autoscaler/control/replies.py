@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..alerts.events.requests import RequestAnswered, RequestRefused
 from ..endpoints.status import EndpointRecord, Traffic, utc_hour
@@ -92,7 +93,11 @@ def store(
     cached: bool = False,
 ) -> Outcome:
     now = desk.world.clock.now()
-    result = {"id": request_id, "answered_at": now.isoformat(), "answer": answer.body}
+    result: dict[str, Any] = {
+        "id": request_id,
+        "answered_at": now.isoformat(),
+        "answer": answer.body,
+    }
     if answered_by:
         result["answered_by"] = answered_by
     if cached:
