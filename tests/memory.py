@@ -137,6 +137,7 @@ class MemoryStore:
 class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    in_sight: dict[str, int] = field(default_factory=dict)
 
     def read(
         self,
@@ -154,6 +155,9 @@ class MemoryLoad:
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0
+
+    def untaken(self, name: str) -> int:
+        return self.in_sight.get(name, 0)
 
     def dead_letters(self, name: str) -> int:
         return self.refused.get(name, 0)

@@ -147,6 +147,9 @@ class LoadReader(Protocol):
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
 
+    def untaken(self, name: str) -> int:
+        """Of the backlog, the messages that lie there for whoever reads the queue."""
+
     def dead_letters(self, name: str) -> int:
         """Messages in its dead-letter queue, from SQS itself."""
 
