@@ -44,7 +44,8 @@ class MemoryResults:
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
         if request_id in self.broken_for:
             raise ConnectionError("S3 does not answer, as the test ordered")
-        self.stored[f"{endpoint}/{request_id}"] = result
+        if self.find(endpoint, request_id) is None:
+            self.stored[f"{endpoint}/{request_id}"] = result
         return f"s3://results/{endpoint}/{request_id}"
 
 

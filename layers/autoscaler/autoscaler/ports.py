@@ -292,7 +292,8 @@ class ResultStore(Protocol):
         a request that was refused may be sent again."""
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
-        """Returns where it lies (s3 URI)."""
+        """Returns where it lies (s3 URI). The first answer stays, whoever comes with another one
+        or with an error; an error gives way to whatever comes."""
 
 
 class Requests(Protocol):

@@ -70,6 +70,12 @@ def refuse(
     """The reason is stored where the sender looks for the answer, or it would look for ever."""
     now = desk.world.clock.now()
     desk.results.put(name, request_id, {"id": request_id, "error": reason})
+    if uri := desk.results.find(name, request_id):  # meanwhile, by another delivery of the same
+        return Outcome(
+            message,
+            Fate.REPEATED,
+            answered(name, record, message, request_id, uri, now),
+        )
     desk.requests.refuse(name, message.message_id, message.body, reason)
     event = RequestRefused(
         endpoint=name,
