@@ -1,0 +1,71 @@
+"""The requests: each names itself in its prompt, so that its answer can be told from any other."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tools.embedded.sagemaker import container
+
+PER_CALL = 10  # messages that SQS takes at a time
+_NAMED = re.compile(r"request (q\d{5,})")
+_SHORTEST, _LENGTHS = 3, 18  # tokens
+
+
+def request_id(number: int) -> str:
+    return f"q{number:05}"
+
+
+def body_of(number: int) -> dict[str, Any]:
+    """The message's body without what is reserved; chats and completions in turn."""
+    said = f"Please answer request {request_id(number)}."
+    tokens = _SHORTEST + number % _LENGTHS
+    if number % 2:
+        return {"prompt": said, "max_tokens": tokens, "temperature": 0}
+    return {"messages": [{"role": "user", "content": said}], "max_tokens": tokens}
+
+
+def named_in(raw: bytes) -> str | None:
+    """The request that a body was made for; None: somebody else's, as the probe of a wake."""
+    found = _NAMED.search(raw.decode(errors="replace"))
+    return found[1] if found else None
+
+
+def expected(number: int) -> str:
+    """The whole text that the stand-in of a model says to this request, and to no other."""
+    body = body_of(number)
+    prompt = container.understand(json.dumps(body).encode(), {})
+    return f"{prompt.seed:08x}: {prompt.words(0, prompt.output_tokens)}"
+
+
+def said(answer: dict[str, Any]) -> str:
+    """The same, of an answer that was stored; the model puts the prompt's digest into its id."""
+    choice = answer["choices"][0]
+    text = choice["message"]["content"] if "message" in choice else choice["text"]
+    digest = str(answer["id"]).partition("-")[2][:8]
+    return f"{digest}: {text}"
+
+
+def send(sqs: Any, url: str, numbers: Sequence[int], seconds: float) -> None:
+    """Sends them all, evenly over so many seconds of the wall."""
+    began = time.monotonic()
+    for done, batch in _batches(numbers):
+        time.sleep(max(0.0, began + seconds * done / len(numbers) - time.monotonic()))
+        entries = [
+            {
+                "Id": str(number),
+                "MessageBody": json.dumps({"id": request_id(number), **body_of(number)}),
+            }
+            for number in batch
+        ]
+        refused = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
+        if refused:
+            raise AssertionError(f"the queue did not take {refused}")
+
+
+def _batches(numbers: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
+    for first in range(0, len(numbers), PER_CALL):
+        yield first, numbers[first : first + PER_CALL]
