@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tools.embedded.sagemaker import container
@@ -13,6 +13,7 @@ from tools.embedded.sagemaker import container
 PER_CALL = 10  # messages that SQS takes at a time
 _NAMED = re.compile(r"request (q\d{5,})")
 _SHORTEST, _LENGTHS = 3, 18  # tokens
+_LOOK_SECONDS = 0.02
 
 
 def request_id(number: int) -> str:
@@ -49,23 +50,34 @@ def said(answer: dict[str, Any]) -> str:
     return f"{digest}: {text}"
 
 
-def send(sqs: Any, url: str, numbers: Sequence[int], seconds: float) -> None:
-    """Sends them all, evenly over so many seconds of the wall."""
-    began = time.monotonic()
-    for done, batch in _batches(numbers):
-        time.sleep(max(0.0, began + seconds * done / len(numbers) - time.monotonic()))
+class Sender:
+    """Puts requests into a queue, never faster than `per_second` of the wall."""
+
+    def __init__(self, sqs: Any, url: str, per_second: float) -> None:
+        self._sqs, self._url, self._per_second = sqs, url, per_second
+        self.sent = 0
+        self.wall_seconds = 0.0
+
+    def send(self, numbers: Sequence[int], may_send: Callable[[], bool]) -> None:
+        """All of them, in the order of their numbers; looks before each call whether it may."""
+        began = time.monotonic()
+        for first in range(0, len(numbers), PER_CALL):
+            batch = numbers[first : first + PER_CALL]
+            due = began + first / self._per_second
+            while time.monotonic() < due or not may_send():
+                time.sleep(_LOOK_SECONDS)
+            self._put(batch)
+        self.wall_seconds += time.monotonic() - began
+
+    def _put(self, numbers: Sequence[int]) -> None:
         entries = [
             {
                 "Id": str(number),
                 "MessageBody": json.dumps({"id": request_id(number), **body_of(number)}),
             }
-            for number in batch
+            for number in numbers
         ]
-        refused = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
-        if refused:
-            raise AssertionError(f"the queue did not take {refused}")
-
-
-def _batches(numbers: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
-    for first in range(0, len(numbers), PER_CALL):
-        yield first, numbers[first : first + PER_CALL]
+        failed = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed")
+        if failed:
+            raise AssertionError(f"the queue did not take {failed}")
+        self.sent += len(numbers)

@@ -1,22 +1,24 @@
 """One endpoint, many requests, and everything that can go wrong on their way.
 
-The requests come in waves; between two of them the endpoint is left to fall asleep. The first wave
-that has to wake it meets no capacity twice.
+The requests come in waves; between two of them the endpoint is left to fall asleep. Some of a wave
+come while it sleeps, the others once it is awake. The first wave that has to wake it meets no
+capacity twice.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.ladder import TryOutcome
 from autoscaler.policy.types import Phase
 from benchmarks.lifecycle.fleet import DISPATCH
-from benchmarks.requests.sender import send
+from benchmarks.requests.pace import paced
+from benchmarks.requests.sender import Sender
 from benchmarks.requests.witness import Witness
-from tests.embedded.stack import Stack
+from tests.embedded.stack import SPEED, Stack
 from tools.embedded.kernel.crashes import Crashes
 from tools.embedded.pump.leftovers import Leftovers
 from tools.embedded.sagemaker.trouble import ModelTrouble
@@ -24,8 +26,9 @@ from tools.embedded.sagemaker.trouble import ModelTrouble
 NAME = "storm"
 MACHINE = "ml.g6e.xlarge"
 SCALING = {"min_copies": 0, "max_copies": 1, "keep_alive": "5m"}
-SERVING = {"concurrency_per_copy": 64}
+SERVING = {"concurrency_per_copy": 32}
 FAILED_WAKES = 2
+FAILING_WAVE = 1
 # Of the wall: a message that a killed dispatcher held comes back after 16 simulated minutes.
 PATIENCE_SECONDS = 300.0
 _LOOK_SECONDS = 0.2
@@ -37,11 +40,13 @@ class StormError(AssertionError):
 
 @dataclass(frozen=True)
 class Plan:
-    """`sending_seconds`: of the wall, for all requests together."""
+    """`per_second`: of the wall, at most; `early`: requests that find it asleep, in each wave."""
 
     requests: int = 10_000
-    sending_seconds: float = 480.0
+    per_second: float = 25.0
     sleeps: int = 3
+    early: int = 60
+    most_waiting: int = 120
     seed: int = 1
     duplicated: float = 0.05  # of receives
     crashing: float = 0.05  # of the dispatcher's invocations
@@ -63,7 +68,8 @@ class Storm:
     witness: Witness = field(default_factory=Witness)
     failed_wakes: int = 0
     sleeps: int = 0
-    sending_wall_seconds: float = 0.0
+    sent: int = 0
+    sending_seconds: float = 0.0
     wall_seconds: float = 0.0
     simulated_seconds: float = 0.0
     stuck: str = ""
@@ -77,6 +83,11 @@ class Storm:
             ModelTrouble(plan.failing, plan.seed),
         )
 
+    @property
+    def waiting(self) -> int:
+        """Requests whose sender has not heard yet."""
+        return self.sent - self.witness.settled()
+
 
 def rage(stack: Stack, storm: Storm) -> None:
     """Deploys the endpoint, sends everything, waits for the end; `stuck` says what did not come."""
@@ -88,7 +99,8 @@ def rage(stack: Stack, storm: Storm) -> None:
     account.sagemaker.trouble = storm.trouble
     began, simulated = time.monotonic(), account.clock.time()
     try:
-        _waves(stack, storm)
+        with paced(account.clock, lambda: storm.waiting, SPEED):
+            _waves(stack, storm)
     except StormError as error:
         storm.stuck = str(error)
     finally:
@@ -104,28 +116,36 @@ def _prepare(stack: Stack) -> None:
     stack.account.boto("s3").put_bucket_versioning(
         Bucket=stack.outputs["ResultsBucketName"], VersioningConfiguration={"Status": "Enabled"}
     )
-    _until(lambda: record(stack).status.phase is Phase.AWAKE, lambda: "the endpoint to be made")
+    _until(lambda: _phase(stack) is Phase.AWAKE, lambda: "the endpoint to be made")
 
 
 def _waves(stack: Stack, storm: Storm) -> None:
-    plan, sent = storm.plan, 0
-    sqs = stack.account.boto("sqs")
+    plan, sqs = storm.plan, stack.account.boto("sqs")
     url = sqs.get_queue_url(QueueName=f"autoscaler-{NAME}")["QueueUrl"]
+    sender = Sender(sqs, url, plan.per_second)
     for number in range(plan.sleeps + 1):
         wave = plan.wave(number)
-        if number == 1:
-            stack.account.sagemaker.set_capacity(MACHINE, 0)
-        began = time.monotonic()
-        send(sqs, url, wave, plan.sending_seconds * len(wave) / plan.requests)
-        storm.sending_wall_seconds += time.monotonic() - began
-        sent += len(wave)
-        if number == 1:
+        _send(storm, sender, wave[: plan.early])
+        if number == FAILING_WAVE:
             _let_it_have(stack, storm)
-        _settled(storm, sent)
+        _until(lambda: _phase(stack) is Phase.AWAKE, lambda: "a wake")
+        _send(storm, sender, wave[plan.early :])
+        _settled(storm)
         if number < plan.sleeps:
-            _until(lambda: record(stack).status.phase is Phase.ASLEEP, lambda: "a sleep")
+            _until(lambda: _phase(stack) is Phase.ASLEEP, lambda: "a sleep")
             storm.sleeps += 1
-    _until(lambda: waiting(stack, f"autoscaler-{NAME}") == 0, lambda: "an empty queue")
+            if number + 1 == FAILING_WAVE:
+                stack.account.sagemaker.set_capacity(MACHINE, 0)
+    _until(lambda: messages(stack, f"autoscaler-{NAME}") == 0, lambda: "an empty queue")
+
+
+def _send(storm: Storm, sender: Sender, numbers: Sequence[int]) -> None:
+    def may_send() -> bool:
+        storm.sent = sender.sent
+        return storm.waiting < storm.plan.most_waiting
+
+    sender.send(numbers, may_send)
+    storm.sent, storm.sending_seconds = sender.sent, sender.wall_seconds
 
 
 def _let_it_have(stack: Stack, storm: Storm) -> None:
@@ -144,18 +164,18 @@ def _let_it_have(stack: Stack, storm: Storm) -> None:
         stack.account.sagemaker.set_capacity(MACHINE, None)
 
 
-def _settled(storm: Storm, sent: int) -> None:
+def _settled(storm: Storm) -> None:
     """Every sender has heard. While it goes on, there is patience."""
-    seen, moved = 0, time.monotonic()
-    while (now := storm.witness.settled()) < sent:
-        if now > seen:
-            seen, moved = now, time.monotonic()
+    fewest, moved = storm.waiting, time.monotonic()
+    while left := storm.waiting:
+        if left < fewest:
+            fewest, moved = left, time.monotonic()
         if time.monotonic() - moved > PATIENCE_SECONDS:
-            raise StormError(f"{sent - now} of {sent} senders heard nothing")
+            raise StormError(f"{left} of {storm.sent} senders heard nothing")
         time.sleep(_LOOK_SECONDS)
 
 
-def waiting(stack: Stack, queue: str) -> int:
+def messages(stack: Stack, queue: str) -> int:
     """Messages of a queue, in sight or not; copies that are left of others are among them."""
     sqs = stack.account.boto("sqs")
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -170,6 +190,10 @@ def record(stack: Stack) -> EndpointRecord:
     if found is None:
         raise StormError("the endpoint is gone")
     return found
+
+
+def _phase(stack: Stack) -> Phase:
+    return record(stack).status.phase
 
 
 def _until(reached: Callable[[], bool], waited_for: Callable[[], str]) -> None:

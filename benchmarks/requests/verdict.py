@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from benchmarks.requests.sender import expected, request_id, said
-from benchmarks.requests.storm import NAME, Storm, waiting
+from benchmarks.requests.storm import NAME, Storm, messages
 from tests.embedded.stack import Stack
 
 THREADS = 4
@@ -58,7 +58,7 @@ def judge(stack: Stack, storm: Storm) -> Verdict:
         if not results or not storm.witness.announced[name]:
             verdict.lost.append(name)
     queues = (f"autoscaler-{NAME}", f"autoscaler-{NAME}-dlq")
-    verdict.left_in_queues = sum(waiting(stack, queue) for queue in queues)
+    verdict.left_in_queues = sum(messages(stack, queue) for queue in queues)
     return verdict
 
 

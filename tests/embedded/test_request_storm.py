@@ -14,7 +14,7 @@ from benchmarks.requests.verdict import judge
 from tests.embedded.stack import deployed
 from tools.embedded.sagemaker.trouble import Failure
 
-PLAN = Plan(300, 10.0, sleeps=1, seed=4, duplicated=0.1, crashing=0.1, failing=0.1)
+PLAN = Plan(300, sleeps=1, early=30, seed=4, duplicated=0.1, crashing=0.1, failing=0.1)
 
 
 @pytest.mark.timeout(420)
