@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.aws.table import TableStore
+from autoscaler.endpoints.status import EndpointStatus
 from autoscaler.policy.ladder import TryOutcome
 from autoscaler.policy.types import Phase
 from benchmarks.lifecycle.fleet import DISPATCH
@@ -31,7 +32,7 @@ FAILED_WAKES = 2
 FAILING_WAVE = 1
 # Of the wall: a message that a killed dispatcher held comes back after 16 simulated minutes.
 PATIENCE_SECONDS = 300.0
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.5
 
 
 class StormError(AssertionError):
@@ -116,23 +117,23 @@ def _prepare(stack: Stack) -> None:
     stack.account.boto("s3").put_bucket_versioning(
         Bucket=stack.outputs["ResultsBucketName"], VersioningConfiguration={"Status": "Enabled"}
     )
-    _until(lambda: _phase(stack) is Phase.AWAKE, lambda: "the endpoint to be made")
+    _until_phase(stack.store(), Phase.AWAKE)
 
 
 def _waves(stack: Stack, storm: Storm) -> None:
-    plan, sqs = storm.plan, stack.account.boto("sqs")
+    plan, sqs, store = storm.plan, stack.account.boto("sqs"), stack.store()
     url = sqs.get_queue_url(QueueName=f"autoscaler-{NAME}")["QueueUrl"]
     sender = Sender(sqs, url, plan.per_second)
     for number in range(plan.sleeps + 1):
         wave = plan.wave(number)
         _send(storm, sender, wave[: plan.early])
         if number == FAILING_WAVE:
-            _let_it_have(stack, storm)
-        _until(lambda: _phase(stack) is Phase.AWAKE, lambda: "a wake")
+            _let_it_have(stack, storm, store)
+        _until_phase(store, Phase.AWAKE)
         _send(storm, sender, wave[plan.early :])
         _settled(storm)
         if number < plan.sleeps:
-            _until(lambda: _phase(stack) is Phase.ASLEEP, lambda: "a sleep")
+            _until_phase(store, Phase.ASLEEP)
             storm.sleeps += 1
             if number + 1 == FAILING_WAVE:
                 stack.account.sagemaker.set_capacity(MACHINE, 0)
@@ -148,12 +149,12 @@ def _send(storm: Storm, sender: Sender, numbers: Sequence[int]) -> None:
     storm.sent, storm.sending_seconds = sender.sent, sender.wall_seconds
 
 
-def _let_it_have(stack: Stack, storm: Storm) -> None:
+def _let_it_have(stack: Stack, storm: Storm, store: TableStore) -> None:
     """Capacity, once the wake has failed as often as it should."""
     before = storm.failed_wakes
 
     def failed() -> bool:
-        tries = record(stack).status.tries
+        tries = _status(store).tries
         found = sum(one.outcome is TryOutcome.CAPACITY for one in tries)
         storm.failed_wakes = before + found
         return found >= FAILED_WAKES
@@ -184,16 +185,16 @@ def messages(stack: Stack, queue: str) -> int:
     return sum(int(value) for value in seen.values())
 
 
-def record(stack: Stack) -> EndpointRecord:
+def _status(store: TableStore) -> EndpointStatus:
     """As it is stored, seen by the account's owner."""
-    found = stack.store().load(NAME)
+    found = store.load(NAME)
     if found is None:
         raise StormError("the endpoint is gone")
-    return found
+    return found.status
 
 
-def _phase(stack: Stack) -> Phase:
-    return record(stack).status.phase
+def _until_phase(store: TableStore, phase: Phase) -> None:
+    _until(lambda: _status(store).phase is phase, lambda: f"phase {phase}")
 
 
 def _until(reached: Callable[[], bool], waited_for: Callable[[], str]) -> None:

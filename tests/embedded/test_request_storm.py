@@ -27,7 +27,8 @@ def test_every_request_has_one_answer_its_own_and_whole(tmp_path: Path) -> None:
     assert verdict.twice == verdict.undone == verdict.wrong == verdict.lost == verdict.refused == []
     assert len(verdict.answered) == verdict.sent == PLAN.requests
     assert verdict.left_in_queues == 0
-    assert (storm.failed_wakes, storm.sleeps) == (FAILED_WAKES, PLAN.sleeps)
+    assert storm.failed_wakes >= FAILED_WAKES
+    assert storm.sleeps == PLAN.sleeps
     assert storm.leftovers.fired > 10
     assert storm.crashes.fired > 0
     assert set(storm.trouble.failed) == set(Failure)
