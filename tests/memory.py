@@ -113,7 +113,7 @@ class MemoryStore:
     def count_traffic(self, traffic: Traffic) -> None:
         key = (traffic.endpoint, traffic.start)
         before = self.counters.get(key, Traffic(endpoint=traffic.endpoint, start=traffic.start))
-        names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds")
+        names = set(Traffic.model_fields) - {"endpoint", "start", "hours"}
         sums = {name: getattr(before, name) + getattr(traffic, name) for name in names}
         self.counters[key] = before.model_copy(update=sums)
 
@@ -137,6 +137,7 @@ class MemoryStore:
 class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    in_sight: dict[str, int] = field(default_factory=dict)
 
     def read(
         self,
@@ -154,6 +155,9 @@ class MemoryLoad:
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0
+
+    def untaken(self, name: str) -> int:
+        return self.in_sight.get(name, 0)
 
     def dead_letters(self, name: str) -> int:
         return self.refused.get(name, 0)

@@ -147,6 +147,9 @@ class LoadReader(Protocol):
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
 
+    def untaken(self, name: str) -> int:
+        """Of the backlog, the messages that lie there for whoever reads the queue."""
+
     def dead_letters(self, name: str) -> int:
         """Messages in its dead-letter queue, from SQS itself."""
 
@@ -294,6 +297,23 @@ class ResultStore(Protocol):
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
         """Returns where it lies (s3 URI). The first answer stays, whoever comes with another one
         or with an error; an error gives way to whatever comes."""
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """A model's answer that was kept for the next request that is the same."""
+
+    body: Mapping[str, Any]
+    kept_at: datetime
+
+
+class KeptAnswers(Protocol):
+    """Answers of deterministic requests, by the digest of all that an answer depends on."""
+
+    def find(self, endpoint: str, digest: str) -> KeptAnswer | None: ...
+
+    def put(self, endpoint: str, digest: str, answer: KeptAnswer) -> bool:
+        """Whether it was kept: one that is too large is not."""
 
 
 class Requests(Protocol):

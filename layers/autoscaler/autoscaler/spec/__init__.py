@@ -1,5 +1,6 @@
 """What the user wants: frozen pydantic models, no I/O."""
 
+from .answers import Answers
 from .durations import Duration, format_duration, parse_duration
 from .endpoint import (
     Budget,
@@ -15,10 +16,12 @@ from .endpoint import (
 )
 from .errors import SpecError, parse_spec
 from .kinds import Kind
+from .request import ReplyTo, RequestError, RequestOptions, parse_options
 from .schedule import Day, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
 __all__ = [
+    "Answers",
     "Budget",
     "Day",
     "Duration",
@@ -29,6 +32,9 @@ __all__ = [
     "Kind",
     "Model",
     "Network",
+    "ReplyTo",
+    "RequestError",
+    "RequestOptions",
     "Routing",
     "Rung",
     "Scaling",
@@ -40,5 +46,6 @@ __all__ = [
     "Window",
     "format_duration",
     "parse_duration",
+    "parse_options",
     "parse_spec",
 ]
