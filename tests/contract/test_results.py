@@ -69,7 +69,7 @@ def results(request: pytest.FixtureRequest, s3: Any) -> Results:
 
 def test_a_result_is_found_where_it_was_put(results: Results) -> None:
     assert results.store.find("llama", "r") is None
-    where = results.store.put("llama", "r", FIRST)
+    where = results.store.put_once("llama", "r", FIRST)
     assert results.store.find("llama", "r") == where
     assert results.store.find("mistral", "r") is None
     assert results.read() == FIRST
@@ -77,17 +77,18 @@ def test_a_result_is_found_where_it_was_put(results: Results) -> None:
 
 @pytest.mark.parametrize("later", [SECOND, ERROR])
 def test_an_answer_stays_as_it_was_first_stored(results: Results, later: dict[str, Any]) -> None:
-    where = results.store.put("llama", "r", FIRST)
-    assert results.store.put("llama", "r", later) == where
+    where = results.store.put_once("llama", "r", FIRST)
+    assert results.store.put_once("llama", "r", later) is None
+    assert results.store.find("llama", "r") == where
     assert results.read() == FIRST
 
 
 def test_a_refusal_gives_way_to_an_answer_and_to_a_later_refusal(results: Results) -> None:
-    results.store.put("llama", "r", ERROR)
+    results.store.put_once("llama", "r", ERROR)
     assert results.store.find("llama", "r") is None
-    results.store.put("llama", "r", {**ERROR, "error": "another"})
+    results.store.put_once("llama", "r", {**ERROR, "error": "another"})
     assert results.read()["error"] == "another"
-    results.store.put("llama", "r", FIRST)
+    results.store.put_once("llama", "r", FIRST)
     assert results.read() == FIRST
 
 
@@ -96,9 +97,9 @@ def test_of_two_answers_at_the_same_moment_one_is_stored(s3: Any, before: Any) -
     racing = Races(s3)
     mine, other = S3Results(BUCKET, racing), S3Results(BUCKET, s3)
     if before:
-        other.put("llama", "r", before)
-    racing.meanwhile = lambda: other.put("llama", "r", FIRST)
-    mine.put("llama", "r", SECOND)
+        other.put_once("llama", "r", before)
+    racing.meanwhile = lambda: other.put_once("llama", "r", FIRST)
+    mine.put_once("llama", "r", SECOND)
     assert racing.meanwhile is None, "it happened"
     assert stored(s3) == FIRST
 
@@ -115,8 +116,8 @@ def test_a_write_that_met_another_is_tried_again_and_given_up_in_the_end(s3: Any
             return super().put_object(**arguments)
 
     results = S3Results(BUCKET, Conflicting(s3))
-    results.put("llama", "r", FIRST)
+    results.put_once("llama", "r", FIRST)
     assert (conflicts, stored(s3)) == ([0], FIRST)
     conflicts[0] = 100
     with pytest.raises(ClientError, match="ConditionalRequestConflict"):
-        results.put("llama", "other", FIRST)
+        results.put_once("llama", "other", FIRST)

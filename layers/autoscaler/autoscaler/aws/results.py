@@ -16,8 +16,9 @@ from botocore.exceptions import ClientError
 from .clients import client, error_code
 
 _OUTCOME = "outcome"  # so that a look needs no more than the object's head
+_NOT_THERE = {"404", "NoSuchKey", "NotFound"}
+_OVERTAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _NOTHING_THERE = {"IfNoneMatch": "*"}
-_OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 _TRIES = 5  # writes of one result at the same moment
 
 
@@ -34,31 +35,34 @@ class S3Results:
         return None if found is None or _is_error(found) else f"s3://{self._bucket}/{key}"
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
+        return self._put(_key(endpoint, request_id), result)
+
+    def put_once(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str | None:
+        """An error that is in the way gives its place up, unless an answer takes it first."""
         key = _key(endpoint, request_id)
         condition: Mapping[str, str] | None = _NOTHING_THERE
         tries = 0
-        while condition is not None:  # else the answer that is there stays
+        while condition is not None:
             try:
-                self._write(key, result, condition)
-                break
+                return self._put(key, result, **condition)
             except ClientError as error:
                 tries += 1
                 if error_code(error) not in _OVERTAKEN or tries == _TRIES:
                     raise
             condition = self._condition_of(key)
-        return f"s3://{self._bucket}/{key}"
+        return None
 
-    def _write(self, key: str, result: Mapping[str, Any], condition: Mapping[str, str]) -> None:
-        self._s3.put_object(
-            Bucket=self._bucket,
-            Key=key,
-            Body=json.dumps(result, ensure_ascii=False).encode(),
-            ContentType="application/json",
-            Metadata={_OUTCOME: "error" if "error" in result else "answer"},
-            **condition,
-        )
+    def get(self, endpoint: str, request_id: str) -> Mapping[str, Any] | None:
+        try:
+            found = self._s3.get_object(Bucket=self._bucket, Key=_key(endpoint, request_id))
+        except ClientError as error:
+            if error_code(error) in _NOT_THERE:
+                return None
+            raise
+        result: Mapping[str, Any] = json.loads(found["Body"].read())
+        return result
 
-    def _condition_of(self, key: str) -> dict[str, str] | None:
+    def _condition_of(self, key: str) -> Mapping[str, str] | None:
         """On which a result may be written now; None: an answer is there."""
         found = self._head(key)
         if found is None:
@@ -69,10 +73,21 @@ class S3Results:
         try:
             head: Mapping[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
+            if error_code(error) in _NOT_THERE:
                 return None
             raise
         return head
+
+    def _put(self, key: str, result: Mapping[str, Any], **condition: str) -> str:
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=json.dumps(result, ensure_ascii=False).encode(),
+            ContentType="application/json",
+            Metadata={_OUTCOME: "error" if "error" in result else "answer"},
+            **condition,
+        )
+        return f"s3://{self._bucket}/{key}"
 
 
 def _is_error(head: Mapping[str, Any]) -> bool:
