@@ -13,10 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.requests.pace import FASTEST
 from benchmarks.requests.storm import FAILED_WAKES, Plan, Storm, rage
 from benchmarks.requests.verdict import Verdict, judge
 from benchmarks.staging.figures import Figure, at_least, at_most, show
-from tests.embedded.stack import SPEED, deployed
+from tests.embedded.stack import deployed
 from tools.embedded.sagemaker.trouble import Failure
 
 SHOWN = 10
@@ -78,7 +79,7 @@ def _times(storm: Storm) -> list[Figure]:
         at_least("sleeps between the requests", storm.sleeps, storm.plan.sleeps, "{:.0f}"),
         at_least("wakes", len(generations["EndpointAwoke"]), storm.plan.sleeps, "{:.0f}"),
         Figure("longest wait for an answer, simulated", f"{longest:,.0f} s"),
-        Figure("simulated time", f"{storm.simulated_seconds / 3600:.1f} h, up to {SPEED:.0f}x"),
+        Figure("simulated time", f"{storm.simulated_seconds / 3600:.1f} h, up to {FASTEST:.0f}x"),
         Figure("time of the wall", f"{storm.wall_seconds:.0f} s"),
         Figure("  sending", f"{storm.sending_seconds:.0f} s"),
         Figure("  requests a second, over all of it", f"{sent / storm.wall_seconds:.1f}"),

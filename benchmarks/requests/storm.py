@@ -16,10 +16,10 @@ from autoscaler.endpoints.status import EndpointStatus
 from autoscaler.policy.ladder import TryOutcome
 from autoscaler.policy.types import Phase
 from benchmarks.lifecycle.fleet import DISPATCH
-from benchmarks.requests.pace import paced
+from benchmarks.requests.pace import paced, speed_for
 from benchmarks.requests.sender import Sender
 from benchmarks.requests.witness import Witness
-from tests.embedded.stack import SPEED, Stack
+from tests.embedded.stack import Stack
 from tools.embedded.kernel.crashes import Crashes
 from tools.embedded.pump.leftovers import Leftovers
 from tools.embedded.sagemaker.trouble import ModelTrouble
@@ -69,6 +69,7 @@ class Storm:
     witness: Witness = field(default_factory=Witness)
     failed_wakes: int = 0
     sleeps: int = 0
+    serving: bool = True  # whether it is awake, as far as the senders know
     sent: int = 0
     sending_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -100,7 +101,7 @@ def rage(stack: Stack, storm: Storm) -> None:
     account.sagemaker.trouble = storm.trouble
     began, simulated = time.monotonic(), account.clock.time()
     try:
-        with paced(account.clock, lambda: storm.waiting, SPEED):
+        with paced(account.clock, lambda: speed_for(storm.waiting, storm.serving)):
             _waves(stack, storm)
     except StormError as error:
         storm.stuck = str(error)
@@ -130,11 +131,13 @@ def _waves(stack: Stack, storm: Storm) -> None:
         if number == FAILING_WAVE:
             _let_it_have(stack, storm, store)
         _until_phase(store, Phase.AWAKE)
+        storm.serving = True
         _send(storm, sender, wave[plan.early :])
         _settled(storm)
         if number < plan.sleeps:
             _until_phase(store, Phase.ASLEEP)
             storm.sleeps += 1
+            storm.serving = False
             if number + 1 == FAILING_WAVE:
                 stack.account.sagemaker.set_capacity(MACHINE, 0)
     _until(lambda: messages(stack, f"autoscaler-{NAME}") == 0, lambda: "an empty queue")
