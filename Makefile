@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle format lock clean
+.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle bench-requests format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench-policy: setup ## the policy against others on recorded traffic (TRACES=fol
 
 bench-lifecycle: setup ## wakes, sleeps, a thousand endpoints, a fifth of all calls failing (some minutes)
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.lifecycle $(if $(ONLY),--only $(ONLY))
+
+bench-requests: setup ## 10,000 requests through sleeps, crashes and failures (REQUESTS=400 for a short run)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.requests $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from autoscaler.control.messages import endpoint_of, parse
 from autoscaler.control.patience import TRIES
 from autoscaler.policy.types import Phase
 from autoscaler.ports import BusyError, Flow, ModelError, NoCapacityError
-from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
+from tests.desk import NAME, ScriptedModel, TestDesk, dispatch, memory_desk, message
 from tests.samples import asleep, awake, put, spec
 
 
@@ -167,8 +168,8 @@ def test_a_message_for_an_endpoint_that_is_gone_is_refused_not_lost(desk) -> Non
 
 
 def test_a_message_without_id_is_named_by_its_message_id() -> None:
-    request_id, body = parse(message(3, {"prompt": "x"}), NAME)
-    assert (request_id, body) == ("m-3", {"prompt": "x"})
+    request = parse(message(3, {"prompt": "x"}), NAME)
+    assert (request.request_id, request.body) == ("m-3", {"prompt": "x"})
 
 
 def test_an_endpoint_is_known_by_its_queue() -> None:
@@ -185,3 +186,25 @@ def test_an_update_at_zero_is_asked_nothing_and_one_that_rolls_is(desk, copies, 
     dispatch(desk, NAME, [message()])
     assert len(desk.models.asked) == asked
     assert len(desk.requests.postponed) == 1 - asked
+
+
+class AnsweredMeanwhile(ScriptedModel):
+    """Refuses, while another delivery of the same message is answered."""
+
+    def __init__(self, desk: TestDesk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def ask(self, name, body, kind, shared=""):
+        self._desk.results.put(NAME, "r-1", {"id": "r-1", "answer": {"choices": []}})
+        raise ModelError("context too long")
+
+
+def test_what_was_answered_meanwhile_is_not_refused(desk) -> None:
+    """A queue delivers at least once: two dispatchers may have the same message at a time."""
+    put(desk.world, awake(NAME))
+    desk = replace(desk, models=AnsweredMeanwhile(desk))
+    assert dispatch(desk, NAME, [message()]) == []
+    assert "answer" in desk.results.stored[f"{NAME}/r-1"]
+    assert desk.requests.refused == []
+    assert desk.world.announcer.kinds() == ["RequestAnswered"]

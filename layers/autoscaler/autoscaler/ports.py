@@ -20,7 +20,7 @@ from .endpoints.status import (
     UsageSegment,
 )
 from .policy.types import Bounds
-from .spec import EndpointSpec, Kind
+from .spec import EndpointSpec, Kind, ReplyTo
 
 
 class ConflictError(RuntimeError):
@@ -243,7 +243,7 @@ class Announcer(Protocol):
 class Answer:
     """A model's assembled answer."""
 
-    body: Mapping[str, Any]  # OpenAI's completion shape
+    body: Any  # OpenAI's completion shape; of the container's own request, whatever it said
     input_tokens: int
     output_tokens: int
 
@@ -265,6 +265,17 @@ class ModelInvoker(Protocol):
 
     def ask(self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = "") -> Answer:
         """Raises ModelError, NoCapacityError, BusyError; anything else is a failed try."""
+
+
+class BodyError(RuntimeError):
+    """There is no body where a message says; the message says why."""
+
+
+class RequestBodies(Protocol):
+    """Bodies too large for a message, in the results bucket under `requests/<endpoint>/`."""
+
+    def get(self, endpoint: str, uri: str) -> bytes:
+        """Raises BodyError for another place, for nothing there and for too much."""
 
 
 class ExpiredError(RuntimeError):
@@ -292,6 +303,20 @@ class LateModels(Protocol):
         """Removes what is left of a request that is over."""
 
 
+class ReplyError(RuntimeError):
+    """An answer could not be sent where its sender wanted it; says why, without the address."""
+
+
+class Outlets(Protocol):
+    """Queues and callbacks of the stack's allow-lists, to which answers are sent."""
+
+    def problem(self, to: ReplyTo) -> str | None:
+        """Why nothing may be sent there; None: it may."""
+
+    def send(self, to: ReplyTo, endpoint: str, request_id: str, document: bytes) -> None:
+        """Raises ReplyError."""
+
+
 class ResultStore(Protocol):
     """Answers, kept until they expire. Keys are `<endpoint>/<request id>`."""
 
@@ -301,6 +326,13 @@ class ResultStore(Protocol):
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
         """Returns where it lies (s3 URI)."""
+
+    def put_once(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str | None:
+        """As `put`, unless an answer is there already: then None, and that one stays. An error
+        gives way to whatever comes."""
+
+    def get(self, endpoint: str, request_id: str) -> Mapping[str, Any] | None:
+        """What is stored, an answer or an error; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -323,7 +355,10 @@ class KeptAnswers(Protocol):
 class Requests(Protocol):
     """What the dispatcher does with a message besides answering it."""
 
-    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None: ...
+    def postpone(
+        self, name: str, receipt_handle: str, delay: timedelta, later: bool = False
+    ) -> None:
+        """`later`: it is in the queue of requests that may wait."""
 
     def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
         """Puts the message into the dead-letter queue with its reason."""

@@ -50,7 +50,13 @@ class Account:
 
     def _start(self, port: int) -> None:
         # Imported only now: moto's modules must see the account's time.
-        from tools.embedded.kernel import bucket_policies, lambda_api, states, transactions
+        from tools.embedded.kernel import (
+            bucket_policies,
+            conditional_writes,
+            lambda_api,
+            states,
+            transactions,
+        )
         from tools.embedded.kernel.engine import Engine
         from tools.embedded.kernel.front import Front
         from tools.embedded.kernel.runtime import Runtime
@@ -65,6 +71,7 @@ class Account:
         lambda_api.install(self.runtime)
         bucket_policies.install()
         transactions.install()
+        conditional_writes.install()
         self.pump = Pump(self)
         self.runtime.on_log_line.append(self.pump.ingest_log_line)
         self.runtime.on_invocation.append(self.pump.function_invoked)

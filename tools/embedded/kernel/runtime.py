@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.embedded.kernel.crashes import Crashes
 from tools.embedded.kernel.environment import Environment, Launch
 from tools.embedded.kernel.processes import launcher
 from tools.embedded.types import Invocation
@@ -53,6 +54,7 @@ class Runtime:
         self.layers: dict[str, Path] = {}
         self.on_log_line: list[Any] = []  # callables (function name, line)
         self.on_invocation: list[Any] = []  # callables (function name, milliseconds, failed)
+        self.crashes: Crashes | None = None
 
     def define(self, name: str, folder: Path, properties: Mapping[str, Any]) -> str:
         """Deploys a function from a local folder; returns its ARN. ValueError: no handler there."""
@@ -96,7 +98,8 @@ class Runtime:
         began = time.monotonic()
         try:
             environment = self._environment(found)
-            job = environment.invoke(payload or b"{}")
+            crashes, body = self.crashes, payload or b"{}"
+            job = crashes.invoke(environment, body) if crashes else environment.invoke(body)
             if environment.alive:
                 with found.lock:
                     found.idle.append(environment)

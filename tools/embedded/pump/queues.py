@@ -15,6 +15,7 @@ from typing import Any
 from moto.sqs import models
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
 
+from tools.embedded.pump.leftovers import Leftovers
 from tools.embedded.pump.patches import Patches
 from tools.embedded.pump.signals import Signal, wall_seconds_until
 from tools.embedded.types import Clock
@@ -29,6 +30,7 @@ class Queues:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.signal = Signal()
+        self.leftovers: Leftovers | None = None
         self._sent: Counter[str] = Counter()
         self._sent_lock = threading.Lock()
         self._patches = Patches()
@@ -101,12 +103,18 @@ class Queues:
                     _forget_receipts(queue, message)
                     redriven.append(message)
                 else:
+                    self._leave(queue, message, now)
                     self._take(queue, message, now, visibility_timeout)
                     taken.append(deepcopy(message))
         for message in redriven:
             message.visible_at = 0.0
             self.add(queue.dead_letter_queue, message)  # type: ignore[arg-type]
         return taken
+
+    def _leave(self, queue: models.Queue, message: models.Message, now: float) -> None:
+        """A copy of a message that is about to be taken, if this receive leaves one."""
+        if self.leftovers and (copy := self.leftovers.of(queue, message, now)):
+            queue._messages.append(copy)
 
     @staticmethod
     def _take(queue: models.Queue, message: models.Message, now: float, timeout: int) -> None:

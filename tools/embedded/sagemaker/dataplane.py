@@ -31,7 +31,8 @@ _TIMED_OUT = (
     "for a response from container primary. Review the latency metrics for each container in "
     'Amazon CloudWatch, resolve the issue, and try again."'
 )
-_STREAM_ERRORS = ("ModelStreamError", "InternalStreamFailure")
+SEVERED = "ConnectionClosed"  # no error of AWS: the answer ends where it is, and nobody says why
+_STREAM_ERRORS = ("ModelStreamError", "InternalStreamFailure", SEVERED)
 
 
 def model_error(message: str, status: int) -> ServiceError:
@@ -143,6 +144,8 @@ class DataPlane:
             if fault is not None:
                 middle = (admitted.first_token + request.finish) / 2
                 yield from self._pieces(admitted, middle)
+                if fault.code == SEVERED:
+                    raise ConnectionResetError(fault.message)
                 yield eventstream.exception(fault.code, {"Message": fault.message})
                 return
             limit = request.arrived + self._world.settings.stream_limit

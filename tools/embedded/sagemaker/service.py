@@ -29,6 +29,7 @@ from tools.embedded.sagemaker.publish import Publisher
 from tools.embedded.sagemaker.settings import SimSettings
 from tools.embedded.sagemaker.tag_api import TagApi
 from tools.embedded.sagemaker.things import Component, Endpoint, Variant
+from tools.embedded.sagemaker.trouble import ModelTrouble
 from tools.embedded.sagemaker.truth import BilledInstance, Truth
 from tools.embedded.sagemaker.wire import Call, parse, refuse, reply
 from tools.embedded.sagemaker.world import World
@@ -53,7 +54,8 @@ class SageMakerService(TakesFaults):
     `weights` says whether an S3 address of weights holds anything. `blobs` and `notify` are what
     asynchronous inference needs. `write_log` takes what containers say. Sinks are called from a
     thread of this service or of a request, with no lock held.
-    An ordered ModelStreamError or InternalStreamFailure comes in the middle of a response stream.
+    An ordered ModelStreamError or InternalStreamFailure comes in the middle of a response stream;
+    `trouble` fails invocations by rate.
     """
 
     signing_names: tuple[str, ...] = ("sagemaker",)
@@ -85,6 +87,7 @@ class SageMakerService(TakesFaults):
         self._queues = AsyncPlane(world, self._plane, blobs, notify)
         self.publisher = Publisher(world, self._counts, self._queues, metrics)
         self.truth, self.faults = Truth(world), Faults(clock)
+        self.trouble: ModelTrouble | None = None
         self._operations = self._collect()
         self._thread = threading.Thread(target=self._run, name="sagemaker", daemon=True)
         self._thread.start()
@@ -208,6 +211,8 @@ class SageMakerService(TakesFaults):
         fault: ServiceError | None = None
         try:
             self.faults.check(f"sagemaker:{call.name}", call.arguments)
+            if self.trouble:
+                self.trouble.check(call.name)
         except ServiceError as error:
             if not stream_fault(error):
                 raise

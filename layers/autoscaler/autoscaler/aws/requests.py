@@ -21,10 +21,13 @@ class QueueRequests:
         self._sqs = sqs or client("sqs")
         self._urls: dict[str, str] = {}
 
-    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None:
+    def postpone(
+        self, name: str, receipt_handle: str, delay: timedelta, later: bool = False
+    ) -> None:
         seconds = min(max(1, math.ceil(delay.total_seconds())), _LONGEST_DELAY_SECONDS)
+        names = ResourceNames(self._prefix, name)
         self._sqs.change_message_visibility(
-            QueueUrl=self._url(ResourceNames(self._prefix, name).queue),
+            QueueUrl=self._url(names.later_queue if later else names.queue),
             ReceiptHandle=receipt_handle,
             VisibilityTimeout=seconds,
         )

@@ -25,6 +25,8 @@ class Settings(BaseModel):
     bus_name: str = Field(alias="BUS_NAME")
     flow_arn_prefix: str = Field(alias="FLOW_ARN_PREFIX")
     results_bucket: str = Field(default="", alias="RESULTS_BUCKET")
+    reply_queues: str = Field(default="", alias="REPLY_QUEUES")
+    callback_hosts: str = Field(default="", alias="CALLBACK_HOSTS")
     weights_bucket: str = Field(default="", alias="WEIGHTS_BUCKET")
     scanner_function_arn: str = Field(default="", alias="SCANNER_FUNCTION_ARN")
     endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 
+from ..aws.bodies import S3Bodies
 from ..aws.clock import SystemClock
 from ..aws.container_logs import CloudWatchContainerLogs
 from ..aws.events import BusAnnouncer
@@ -13,6 +14,7 @@ from ..aws.kept_answers import S3KeptAnswers
 from ..aws.late import S3LateModels
 from ..aws.load import AwsLoadReader
 from ..aws.model import SageMakerModels
+from ..aws.outlets import AwsOutlets
 from ..aws.requests import QueueRequests
 from ..aws.results import S3Results
 from ..aws.scaler import SageMakerScaler
@@ -64,4 +66,6 @@ def desk() -> Desk:
         asked=TableSeen(env.table_name),
         late=late_models(),
         kept=S3KeptAnswers(env.results_bucket),
+        bodies=S3Bodies(env.results_bucket),
+        outlets=AwsOutlets(env.reply_queues.split(","), env.callback_hosts.split(",")),
     )
