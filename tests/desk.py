@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from autoscaler.control.desk import Desk
 from autoscaler.control.dispatch import dispatch as dispatch_batch
 from autoscaler.control.messages import Message
 from autoscaler.ports import Answer, BodyError, KeptAnswer
-from autoscaler.spec import Kind, ReplyTo
+from autoscaler.spec import Kind, ReplyTo, Tenant
 from tests.memory import NOON, MemoryWorld, StandingClock, memory_world
 
 NAME = "llama"
@@ -118,6 +118,45 @@ class MemoryOutlets:
 
 
 @dataclass
+class MemoryTenants:
+    """Leases by endpoint and tenant, and how many each began in which minute."""
+
+    leases: dict[tuple[str, str], dict[str, datetime]] = field(default_factory=dict)
+    begun: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    given_back: list[str] = field(default_factory=list)
+
+    def running(self, endpoint: str, now: datetime) -> dict[str, int]:
+        mine = {tenant: found for (name, tenant), found in self.leases.items() if name == endpoint}
+        return {tenant: sum(end > now for end in found.values()) for tenant, found in mine.items()}
+
+    def take(
+        self,
+        endpoint: str,
+        tenant: str,
+        wanted: Sequence[str],
+        limits: Tenant | None,
+        now: datetime,
+        until: datetime,
+    ) -> list[str]:
+        found = self.leases.setdefault((endpoint, tenant), {})
+        minute = (endpoint, tenant, int(now.timestamp() // 60))
+        others = sum(end > now for one, end in found.items() if one not in wanted)
+        room = len(wanted)
+        if limits and limits.in_flight is not None:
+            room = min(room, limits.in_flight - others)
+        if limits and limits.requests_per_minute is not None:
+            room = min(room, limits.requests_per_minute - self.begun.get(minute, 0))
+        taken = list(wanted[: max(0, room)])
+        found |= dict.fromkeys(taken, until)
+        self.begun[minute] = self.begun.get(minute, 0) + len(taken)
+        return taken
+
+    def give_back(self, endpoint: str, tenant: str, lease: str) -> None:
+        self.leases[endpoint, tenant].pop(lease, None)
+        self.given_back.append(lease)
+
+
+@dataclass
 class MemoryAsked:
     """Marks that expire by the world's clock."""
 
@@ -195,6 +234,7 @@ class TestDesk(Desk):
     kept: MemoryKept
     bodies: MemoryBodies
     outlets: MemoryOutlets
+    tenants: MemoryTenants
 
 
 def memory_desk() -> TestDesk:
@@ -209,6 +249,7 @@ def memory_desk() -> TestDesk:
         kept=MemoryKept(),
         bodies=MemoryBodies(),
         outlets=MemoryOutlets(),
+        tenants=MemoryTenants(),
     )
 
 

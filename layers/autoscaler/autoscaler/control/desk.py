@@ -16,6 +16,7 @@ from ..ports import (
     RequestBodies,
     Requests,
     ResultStore,
+    TenantLeases,
 )
 from .messages import Message
 from .world import World
@@ -36,6 +37,7 @@ class Desk:
     kept: KeptAnswers
     bodies: RequestBodies
     outlets: Outlets
+    tenants: TenantLeases
 
 
 class Code(StrEnum):
@@ -56,6 +58,7 @@ class Fate(StrEnum):
     REPEATED = "repeated"  # the answer was stored before; it is announced once more
     REFUSED = "refused"  # in the dead-letter queue, with its reason
     POSTPONED = "postponed"  # back in the queue
+    MOVED = "moved"  # into the queue of requests that may wait
     TROUBLED = "troubled"  # AWS refused something; back in the queue
 
 

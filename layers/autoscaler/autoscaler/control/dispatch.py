@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import BodyError, BusyError, ConflictError, ModelError, NoCapacityError
 from ..spec import Kind
+from .deferring import done, move, put_back, sort_out
 from .desk import Code, Desk, Dispatched, Fate, Outcome
 from .fallback import as_asked_of, stand_in
 from .kept_answers import answered_before, keeping
@@ -27,6 +29,7 @@ from .patience import AT_ONCE, WHEN_BUSY, WHEN_TROUBLED, paced, serves, time_unt
 from .refusals import Refusal, expired, gone, refusal_of_model
 from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
 from .shift import OutOfTimeError, Shift
+from .tenants import admitted, give_back, held_back
 from .wishes import may_not_wake, request_wake
 from .world import World
 
@@ -66,25 +69,68 @@ class _Work:
 
 
 def _worked_off(work: _Work, record: EndpointRecord, requests: Sequence[Request]) -> list[Outcome]:
-    desk, name = work.desk, work.name
     if not work.shift.fits_an_answer:
         return [_handed_on(work, record, request) for request in requests]
+    ends, urgent = _deferred(work, record, requests)
+    return ends + (_asked_all(work, record, urgent) if urgent else [])
+
+
+def _deferred(
+    work: _Work, record: EndpointRecord, requests: Sequence[Request]
+) -> tuple[list[Outcome], list[Request]]:
+    """What became of those that may wait, and what is to be worked on now."""
+    desk, ends = work.desk, []
+    found = sort_out(record, requests, desk.world.clock.now())
+    now = list(found.now)
+    for request in found.back:
+        ends.append(_guarded(work, request.message, partial(put_back, desk, record, request)))
+    for request in found.move:
+        end = _guarded(work, request.message, partial(move, desk, record, request))
+        if end is None:
+            now.append(request)
+        else:
+            ends.append(end)
+    return ends, now
+
+
+def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request]) -> list[Outcome]:
+    desk, name = work.desk, work.name
     try:
         ready = wake_for(desk.world, record)
         other = stand_in(desk.world, ready)
     except Exception as error:  # noqa: BLE001 - told; the tick goes on with a wish that is stored
         return [troubled(desk, name, request.message, error) for request in requests]
     try:
-        ask_for_look(desk, ready, [request.message for request in requests])
+        ask_for_look(desk, ready, [one.message for one in requests if not one.message.later])
     except Exception as error:  # noqa: BLE001 - told; it is answered all the same
         work.troubles.append(error)
-    asked = [replace(request, other=other) for request in requests]
-    return work.shift.each(
+    ends: list[Outcome] = []
+    try:
+        # Who waits for a wake, or is answered by another endpoint, takes no place of its tenant.
+        at_work = serves(ready) and other is None
+        go, back = admitted(desk, ready, requests) if at_work else (list(requests), [])
+    except Exception as error:  # noqa: BLE001 - told; nothing was begun
+        return [troubled(desk, name, request.message, error) for request in requests]
+    ends += [_guarded(work, one.message, partial(held_back, desk, ready, one)) for one in back]
+    asked = [replace(request, other=other) for request in go]
+    answers = work.shift.each(
         work.pool,
-        lambda request: _answer(work, ready, request),
+        lambda request: _answer(work, ready, request, leased=at_work),
         asked,
         lambda request: _cut(work, ready, request),
     )
+    for request, end in zip(asked, answers, strict=True):
+        if end.fate in (Fate.ANSWERED, Fate.REFUSED):
+            _aside(work, partial(done, desk, record, request))
+    return ends + answers
+
+
+def _aside(work: _Work, step: Callable[[], None]) -> None:
+    """What the outcome of a message does not hang on: told, and nothing else."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - told
+        work.troubles.append(error)
 
 
 def _handed_on(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
@@ -196,8 +242,11 @@ def _with_model(work: _Work, record: EndpointRecord | None, request: Request) ->
     return kept or request
 
 
-def _answer(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
-    return _guarded(work, request.message, lambda: _asked(work, record, request))
+def _answer(work: _Work, record: EndpointRecord, request: Request, leased: bool) -> Outcome:
+    outcome = _guarded(work, request.message, lambda: _asked(work, record, request))
+    if leased:
+        _aside(work, lambda: give_back(work.desk, record, request))
+    return outcome
 
 
 def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:

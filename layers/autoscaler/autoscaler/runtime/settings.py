@@ -41,6 +41,12 @@ class Settings(BaseModel):
         """The stack's, as its own ARNs have it."""
         return self.flow_arn_prefix.split(":")[4]
 
+    @property
+    def queue_arns(self) -> str:
+        """What the ARNs of the stack's queues begin with, up to their names."""
+        arn = self.flow_arn_prefix.split(":")
+        return f"{arn[0]}:{arn[1]}:sqs:{arn[3]}:{arn[4]}:"
+
     def machines(self) -> dict[Flow, str]:
         """The ARN of each flow's state machine; by name, because the machines call the functions
         and CloudFormation allows no circle."""
