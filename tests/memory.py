@@ -151,6 +151,7 @@ class MemoryStore:
 class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    in_sight: dict[str, int] = field(default_factory=dict)
 
     def read(
         self,
@@ -173,6 +174,9 @@ class MemoryLoad:
 
     def deferrable(self, name: str) -> int:
         return self.read([name], NOON)[name].deferrable
+
+    def untaken(self, name: str) -> int:
+        return self.in_sight.get(name, 0)
 
     def dead_letters(self, name: str) -> int:
         return self.refused.get(name, 0)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from tests.embedded.overheard import Heard, executions
 from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tools.embedded.types import Fault
 from tools.hub.faults import Fault as HubFault
@@ -24,35 +24,6 @@ WANTED = {
     "serving": {"engine": "sglang", "parameters": {"mem-fraction-static": 0.8}},
     "tags": {"cost-centre": "42"},
 }
-
-
-class Heard:
-    """What functions logged and what the stack's bus carried, from before the first apply."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.lines: list[str] = []
-        self.items: list[str] = []
-        self._table = stack.outputs["TableName"], stack.account.boto("dynamodb")
-        self._sqs = stack.account.boto("sqs")
-        stack.account.runtime.on_log_line.append(lambda _function, line: self.lines.append(line))
-        self._url = self._sqs.create_queue(QueueName="overheard")["QueueUrl"]
-        arn = f"arn:aws:sqs:{stack.account.region}:{stack.account.account_id}:overheard"
-        events, bus = stack.account.boto("events"), stack.outputs["BusName"]
-        pattern = json.dumps({"source": ["autoscaler"]})
-        events.put_rule(Name="overhear", EventBusName=bus, EventPattern=pattern)
-        events.put_targets(Rule="overhear", EventBusName=bus, Targets=[{"Id": "q", "Arn": arn}])
-
-    def look_at_table(self) -> None:
-        name, dynamodb = self._table
-        self.items += [json.dumps(item) for item in dynamodb.scan(TableName=name)["Items"]]
-
-    def events(self) -> list[str]:
-        found: list[str] = []
-        while batch := self._sqs.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=10, VisibilityTimeout=43200
-        ).get("Messages"):
-            found += [message["Body"] for message in batch]
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -179,23 +150,6 @@ def test_a_retired_one_leaves_nothing_behind(stack: Stack) -> None:
     sagemaker = stack.account.boto("sagemaker")
     assert sagemaker.list_models()["Models"] == []
     assert sagemaker.list_endpoints()["Endpoints"] == []
-
-
-def executions(stack: Stack) -> Iterator[str]:
-    """Inputs, outputs and whole histories of everything that ran."""
-    states = stack.account.boto("stepfunctions")
-    for machine in states.list_state_machines()["stateMachines"]:
-        arn = machine["stateMachineArn"]
-        for execution in states.list_executions(stateMachineArn=arn)["executions"]:
-            which = {"executionArn": execution["executionArn"]}
-            yield json.dumps(states.describe_execution(**which), default=str)
-            pages: dict[str, Any] = {}
-            while True:
-                page = states.get_execution_history(**which, includeExecutionData=True, **pages)
-                yield json.dumps(page["events"], default=str)
-                if "nextToken" not in page:
-                    break
-                pages = {"nextToken": page["nextToken"]}
 
 
 def test_the_token_is_in_no_history_no_input_no_item_no_event_and_no_log(

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from tests.cli_account import talks_to
 from tests.embedded.stack import Stack, deployed, wait_for
+from tools.cli.app import app
 
 NAME = "llama"
 QUEUE = f"autoscaler-{NAME}"
@@ -61,6 +64,24 @@ def test_a_request_that_waits_though_it_is_awake_calls_the_tick(stack: Stack) ->
     assert "answer" in stack.result(NAME, "slow")
     wait_for(lambda: logged, lambda names: "autoscaler-reconcile" in names, "the look")
     scheduler.update_schedule(**kept, State="ENABLED")
+
+
+def test_a_person_asks_and_has_the_answer_alone_on_stdout(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talks_to(stack.account.endpoint_url, monkeypatch)
+    ran = CliRunner().invoke(app, ["ask", NAME, "why?", "--max-tokens", "3"])
+    assert ran.exit_code == 0, ran.stderr
+    request_id = ran.stderr.splitlines()[0].removeprefix("request ")
+    answer = stack.result(NAME, request_id)["answer"]
+    assert ran.stdout == f"{answer['choices'][0]['message']['content']}\n"
+    again = CliRunner().invoke(app, ["result", NAME, request_id])
+    assert (again.exit_code, again.stdout) == (0, ran.stdout)
+    refused = CliRunner().invoke(app, ["ask", NAME, "why?", "--max-tokens", "99999999"])
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "refused: This model's maximum context length" in refused.stderr
+    unknown = CliRunner().invoke(app, ["ask", "lama", "why?"])
+    assert unknown.stderr == f"there is no endpoint 'lama'; endpoints here: {NAME}\n"
 
 
 def test_a_request_that_is_out_of_sight_is_answered_before_its_queue_goes(stack: Stack) -> None:

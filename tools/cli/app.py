@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli import output
+from tools.cli.ask_command import ask, result_of
 from tools.cli.aws_errors import explained
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.doctor_command import doctor
@@ -102,6 +103,8 @@ app.command()(tells(plan))
 app.command()(tells(fit))
 app.command()(tells(doctor))
 app.command()(tells(sweep))
+app.command()(tells(ask))
+app.command("result")(tells(result_of))
 
 
 @app.command()

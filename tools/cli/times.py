@@ -1,9 +1,9 @@
-"""Until when a hold lasts, as people say it."""
+"""Until when a hold lasts or a request is of use, as people say it."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from autoscaler.spec import parse_duration
 from tools.cli.client import RefusedError
@@ -26,6 +26,20 @@ def hold_seconds(duration: str | None, until: str | None, now: datetime) -> floa
         given = f"--for: {duration!r}" if until is None else f"--until: {until!r}"
         raise RefusedError([f"{given} is over already"])
     return left.total_seconds()
+
+
+def deadline_at(text: str, now: datetime) -> datetime:
+    """The moment of `--deadline`: a duration from now, or a time."""
+    try:
+        at = now + parse_duration(text)
+    except ValueError:
+        try:
+            at = _moment(text, now)
+        except ValueError as wrong:
+            raise RefusedError([f"--deadline: {wrong}, or 2h"]) from None
+    if at <= now:
+        raise RefusedError([f"--deadline: {text!r} is over already"])
+    return at.astimezone(UTC)
 
 
 def _moment(text: str, now: datetime) -> datetime:

@@ -124,7 +124,7 @@ class Stage:
         """All stored answers by request id."""
         s3, bucket = self.account.boto("s3"), self.client.outputs["ResultsBucketName"]
         found: dict[str, Mapping[str, Any]] = {}
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="results/"):
             for item in page.get("Contents", ()):
                 body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
                 found[Path(item["Key"]).stem] = json.loads(body)
@@ -133,7 +133,7 @@ class Stage:
     def answered(self) -> int:
         """How many answers are stored."""
         s3, bucket = self.account.boto("s3"), self.client.outputs["ResultsBucketName"]
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="results/")
         return sum(page.get("KeyCount", 0) for page in pages)
 
     def dead_letters(self) -> int:

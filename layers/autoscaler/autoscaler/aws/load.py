@@ -32,6 +32,12 @@ _METRICS = (
 )
 # endpoint, kind, key, metric, statistic
 _Batch = Sequence[tuple[str, Kind, str, str | None, str]]
+_IN_SIGHT = ("ApproximateNumberOfMessages",)
+_IN_ALL = (
+    *_IN_SIGHT,
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 _NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
@@ -65,6 +71,11 @@ class AwsLoadReader:
         """As `backlog`, of the requests that may wait."""
         return self._count_or_none(ResourceNames(self._prefix, name).later_queue) or 0
 
+    def untaken(self, name: str) -> int:
+        """As `backlog`, without what is out of sight: taken by a dispatcher, or put back by it."""
+        queue = ResourceNames(self._prefix, name).queue
+        return self._count_or_none(queue, _IN_SIGHT) or 0
+
     def dead_letters(self, name: str) -> int:
         """As `backlog`, of the dead-letter queue."""
         return self._count_or_none(ResourceNames(self._prefix, name).dead_letter_queue) or 0
@@ -82,23 +93,18 @@ class AwsLoadReader:
     def _backlog_or_none(self, name: str) -> int | None:
         return self._count_or_none(ResourceNames(self._prefix, name).queue)
 
-    def _count_or_none(self, queue: str) -> int | None:
+    def _count_or_none(self, queue: str, of: Sequence[str] = _IN_ALL) -> int | None:
         try:
-            return self._count(queue)
+            return self._count(queue, of)
         except ClientError as error:
             # A queue that is not there yet has no backlog to tell; every other error is loud.
             if error_code(error) in _NO_QUEUE:
                 return None
             raise
 
-    def _count(self, queue: str) -> int:
+    def _count(self, queue: str, of: Sequence[str]) -> int:
         attributes = self._sqs.get_queue_attributes(
-            QueueUrl=self._url(queue),
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-                "ApproximateNumberOfMessagesDelayed",
-            ],
+            QueueUrl=self._url(queue), AttributeNames=list(of)
         )["Attributes"]
         return sum(int(value) for value in attributes.values())
 

@@ -34,7 +34,8 @@ def find(
 
     It has no tokens: none were made for it. `body` has its own `usage` still.
     """
-    keep, key = record.spec.answers.keep, digest(record, body)
+    keep = record.spec.answers.keep
+    key = digest(record, body) if keep is not None else None
     if keep is None or key is None:
         return None
     found = answers.find(record.status.name, key)

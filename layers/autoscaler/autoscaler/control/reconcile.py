@@ -29,6 +29,7 @@ from .shortage import note_shortage
 from .stuck import is_stuck
 from .telling import told_again
 from .tend import remove_leftovers, tend_flow
+from .untaken import as_it_wakes
 from .updating import start_update
 from .world import World
 
@@ -124,7 +125,7 @@ def reconcile_endpoint(
 ) -> None:
     """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
     status = record.status
-    load = loads.get(status.name, NO_LOAD)
+    load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
     record = give_notice(world, record, load, now)
     if status.phase in IN_TRANSITION:
         capacity = world.look(record)
