@@ -172,11 +172,11 @@ class MemoryLoad:
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0
 
-    def untaken(self, name: str) -> int:
-        return self.in_sight.get(name, 0)
-
     def deferrable(self, name: str) -> int:
         return self.read([name], NOON)[name].deferrable
+
+    def untaken(self, name: str) -> int:
+        return self.in_sight.get(name, 0)
 
     def dead_letters(self, name: str) -> int:
         return self.refused.get(name, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import boto3
@@ -195,3 +195,38 @@ def test_records_come_with_the_prices_that_were_kept(store: EndpointStore) -> No
     assert record is not None
     assert record.prices == store.load_all()[0].prices == store.prices() == book
     assert len(store.load_all()) == 1, "the book is no endpoint"
+
+
+def test_the_first_due_time_of_those_that_may_wait_is_kept(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    store.create(spec("llama-big"), asleep("llama-big"))
+
+    def due(name: str = "llama") -> datetime | None:
+        record = store.load(name)
+        assert record is not None
+        return record.deferrable_due_at
+
+    third, first, second = (NOON + timedelta(hours=hours, seconds=0.25) for hours in (9, 1, 3))
+    for moment in (third, first, second):
+        store.note_due("llama", moment, NOON)
+    assert due() == first
+    assert due("llama-big") is None
+    store.forget_due("llama", second)
+    assert due() == first, "that is not the one that is done"
+    store.note_due("llama", second, first + timedelta(seconds=1))
+    assert due() == second, "what is past says nothing of those that still wait"
+    store.forget_due("llama", second)
+    assert due() is None
+    assert {record.status.name for record in store.load_all()} == {"llama", "llama-big"}
+
+
+def test_a_due_time_goes_with_its_endpoint(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    store.note_due("llama", NOON + timedelta(hours=1), NOON)
+    found = store.load("llama")
+    assert found is not None
+    store.forget(found.status)
+    store.create(spec("llama"), asleep("llama"))
+    again = store.load("llama")
+    assert again is not None
+    assert again.deferrable_due_at is None

@@ -154,11 +154,11 @@ class LoadReader(Protocol):
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
 
-    def untaken(self, name: str) -> int:
-        """Of the backlog, the messages that lie there for whoever reads the queue."""
-
     def deferrable(self, name: str) -> int:
         """As `backlog`, of the requests that may wait."""
+
+    def untaken(self, name: str) -> int:
+        """Of the backlog, the messages that lie there for whoever reads the queue."""
 
     def dead_letters(self, name: str) -> int:
         """Messages in its dead-letter queue, from SQS itself."""

@@ -170,7 +170,8 @@ def _named(stack: Stack) -> dict[str, Any]:
 def _shown(stack: Stack, key: str, value: Any) -> str:
     """A parameter's value, unless the template keeps it hidden."""
     hidden = str(stack.template["Parameters"][key].get("NoEcho", "")).lower() == "true"
-    return _HIDDEN if hidden else str(value)
+    shown = ",".join(value) if isinstance(value, list) else str(value)
+    return _HIDDEN if hidden else shown
 
 
 def _described(stack: Stack, output: str) -> str:

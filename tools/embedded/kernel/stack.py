@@ -113,6 +113,12 @@ def _parameter(name: str, spec: Mapping[str, Any], given: Any) -> Any:
     value = spec.get("Default") if given is None else given
     if value is None:
         raise TemplateError(f"parameter {name}: a value is needed: {spec.get('Description', '')}")
+    if spec.get("Type") == "CommaDelimitedList":
+        return [_checked(name, spec, one.strip()) for one in str(value).split(",")]
+    return _checked(name, spec, value)
+
+
+def _checked(name: str, spec: Mapping[str, Any], value: Any) -> Any:
     pattern = spec.get("AllowedPattern")
     if pattern and not re.search(pattern, str(value)):
         raise TemplateError(f"parameter {name}: {value!r} does not match {pattern}")

@@ -67,14 +67,14 @@ class AwsLoadReader:
         """A queue that does not exist (yet, or any more) holds nothing."""
         return self._backlog_or_none(name) or 0
 
+    def deferrable(self, name: str) -> int:
+        """As `backlog`, of the requests that may wait."""
+        return self._count_or_none(ResourceNames(self._prefix, name).later_queue) or 0
+
     def untaken(self, name: str) -> int:
         """As `backlog`, without what is out of sight: taken by a dispatcher, or put back by it."""
         queue = ResourceNames(self._prefix, name).queue
         return self._count_or_none(queue, _IN_SIGHT) or 0
-
-    def deferrable(self, name: str) -> int:
-        """As `backlog`, of the requests that may wait."""
-        return self._count_or_none(ResourceNames(self._prefix, name).later_queue) or 0
 
     def dead_letters(self, name: str) -> int:
         """As `backlog`, of the dead-letter queue."""
