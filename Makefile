@@ -72,7 +72,8 @@ format: setup ## lay the code out
 	$(BIN)/ruff check --fix .
 
 lock: ## pin the dependencies anew (needs uv)
-	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements; do \
+	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements \
+		layers/gateway/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
 			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done

@@ -48,7 +48,7 @@ class SageMakerModels:
                 Body=json.dumps(streamed).encode(),
             )
         except ClientError as error:
-            raise _typed(error) from error
+            raise typed(error) from error
         except (EndpointConnectionError, ConnectTimeoutError) as unreached:
             raise BusyError(str(unreached)) from unreached
         return assemble(_payload(reply["Body"]))
@@ -60,7 +60,8 @@ def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
             yield event["PayloadPart"]["Bytes"]
 
 
-def _typed(error: ClientError) -> Exception:
+def typed(error: ClientError) -> Exception:
+    """The error as the flows know it; what they do not is botocore's own."""
     message = error_message(error)
     if _NO_CAPACITY in message:
         return NoCapacityError(message)
