@@ -11,7 +11,7 @@ from typing import Any
 from autoscaler.control.desk import Desk
 from autoscaler.control.dispatch import dispatch as dispatch_batch
 from autoscaler.control.messages import Message
-from autoscaler.ports import Answer
+from autoscaler.ports import Answer, KeptAnswer
 from autoscaler.spec import Kind
 from tests.memory import NOON, MemoryWorld, memory_world
 
@@ -107,6 +107,27 @@ class MemoryLate:
         self.forgotten.append(f"{name}/{request_id}")
 
 
+@dataclass
+class MemoryKept:
+    """Kept answers; `broken`: what every call raises."""
+
+    kept: dict[str, KeptAnswer] = field(default_factory=dict)
+    broken: Exception | None = None
+    looked: int = 0
+
+    def find(self, endpoint: str, digest: str) -> KeptAnswer | None:
+        self.looked += 1
+        if self.broken:
+            raise self.broken
+        return self.kept.get(f"{endpoint}/{digest}")
+
+    def put(self, endpoint: str, digest: str, answer: KeptAnswer) -> bool:
+        if self.broken:
+            raise self.broken
+        self.kept[f"{endpoint}/{digest}"] = answer
+        return True
+
+
 class TestDesk(Desk):
     __test__ = False
     world: MemoryWorld
@@ -114,6 +135,7 @@ class TestDesk(Desk):
     results: MemoryResults
     requests: MemoryRequests
     late: MemoryLate
+    kept: MemoryKept
 
 
 def memory_desk() -> TestDesk:
@@ -125,6 +147,7 @@ def memory_desk() -> TestDesk:
         MemoryRequests(),
         MemoryAsked(world),
         MemoryLate(),
+        kept=MemoryKept(),
     )
 
 

@@ -113,7 +113,7 @@ class MemoryStore:
     def count_traffic(self, traffic: Traffic) -> None:
         key = (traffic.endpoint, traffic.start)
         before = self.counters.get(key, Traffic(endpoint=traffic.endpoint, start=traffic.start))
-        names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds")
+        names = set(Traffic.model_fields) - {"endpoint", "start", "hours"}
         sums = {name: getattr(before, name) + getattr(traffic, name) for name in names}
         self.counters[key] = before.model_copy(update=sums)
 

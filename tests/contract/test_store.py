@@ -142,10 +142,12 @@ def test_traffic_adds_up_by_hour(store: EndpointStore) -> None:
                 requests=2,
                 output_tokens=7,
                 waited_seconds=waited,
+                kept=1,
             )
         )
     noon, late = sorted(store.traffic(day, day), key=lambda t: t.start)
     assert (noon.requests, noon.output_tokens, noon.waited_seconds) == (4, 14, 3.5)
+    assert (noon.kept, late.kept) == (2, 1)
     assert (late.start, late.end) == (NOON + timedelta(hours=11), NOON + timedelta(hours=12))
     assert store.traffic(day + timedelta(days=1), day + timedelta(days=40)) == []
     assert store.traffic(day - timedelta(days=40), day - timedelta(days=1)) == []
@@ -165,6 +167,7 @@ def test_traffic_that_was_counted_by_day_is_still_read(store: EndpointStore) -> 
     store.count_traffic(Traffic(endpoint="llama", start=NOON, requests=1))
     old, new = sorted(store.traffic(NOON.date(), NOON.date()), key=lambda t: t.start)
     assert (old.start, old.hours, old.requests) == (NOON - timedelta(hours=12), 24, 9)
+    assert old.kept == 0
     assert (new.start, new.hours, new.requests) == (NOON, 1, 1)
 
 

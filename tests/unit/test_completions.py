@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.endpoints.completions import IncompleteAnswerError, assemble
+from autoscaler.endpoints.completions import IncompleteAnswerError, assemble, chunks
 
 
 def sse(*events: dict) -> bytes:
@@ -103,3 +103,47 @@ def test_a_plain_answer_is_taken_as_it_is() -> None:
 def test_half_an_answer_is_never_stored_as_one(stream: bytes) -> None:
     with pytest.raises(IncompleteAnswerError):
         assemble([stream])
+
+
+def as_stream(whole: dict, **options: bool) -> bytes:
+    return sse(*chunks(whole, **options))
+
+
+CALL = {"id": "t-1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=3), st.sampled_from(["stop", "length"]))
+def test_a_whole_chat_streamed_again_is_the_same_answer(texts: list[str], finish: str) -> None:
+    choices = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": text, "reasoning_content": "hm"},
+            "finish_reason": finish,
+        }
+        for index, text in enumerate(texts)
+    ]
+    choices[0]["message"]["tool_calls"] = [CALL]  # type: ignore[index]
+    usage = {"prompt_tokens": 5, "completion_tokens": 2}
+    whole = {"id": "c-1", "object": "chat.completion", "choices": choices, "usage": usage}
+    answer = assemble([as_stream(whole, usage=True)])
+    assert answer.body == whole
+    assert (answer.input_tokens, answer.output_tokens) == (5, 2)
+    assert {one["object"] for one in chunks(whole)} == {"chat.completion.chunk"}
+
+
+def test_a_whole_completion_streamed_again_is_the_same_answer() -> None:
+    whole = {
+        "id": "c-1",
+        "object": "text_completion",
+        "choices": [{"index": 0, "text": "because", "finish_reason": "length"}],
+    }
+    assert assemble([as_stream(whole)]).body == whole
+    assert {one["object"] for one in chunks(whole)} == {"text_completion"}
+
+
+def test_a_stream_has_usage_only_if_it_was_asked_for() -> None:
+    whole = {"choices": [{"text": "x", "finish_reason": "stop"}], "usage": {"prompt_tokens": 1}}
+    assert all("usage" not in one for one in chunks(whole))
+    *_, last = chunks(whole, usage=True)
+    assert (last["choices"], last["usage"]) == ([], {"prompt_tokens": 1})

@@ -15,6 +15,7 @@ import pytest
 
 from autoscaler.alerts.events.costs import ReportWritten
 from autoscaler.alerts.money import millionths
+from autoscaler.endpoints.status import Traffic
 from autoscaler.ledger.charts import nice_top
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.csv import render_csv
@@ -137,6 +138,21 @@ def test_the_table_has_a_line_per_endpoint_and_one_for_all() -> None:
     assert [row["endpoint"] for row in rows] == [*(e.name for e in report.endpoints), "(all)"]
     assert Decimal(rows[-1]["cost_usd"]) == millionths(report.total.cost.total)
     assert rows[0]["basis"] == "estimated"
+
+
+def test_all_three_tell_how_many_kept_answers_there_were() -> None:
+    counted = Traffic(endpoint="llama", start=MONDAY, requests=40, kept=12)
+    plain = Traffic(endpoint="other", start=MONDAY, requests=40)
+    report = summarize(Books([], [], [counted, plain]), WEEK, LATER, PRICES.get)
+    first, _, both = csv.DictReader(io.StringIO(render_csv(report)))
+    assert (first["kept_answers"], first["kept_share"]) == ("12", "0.3")
+    assert (both["kept_answers"], both["kept_share"]) == ("12", "0.15")
+    told = json.loads(report.model_dump_json())["endpoints"]
+    assert [(one["served"]["kept"], one["served"]["kept_share"]) for one in told] == [
+        (12, 0.3),
+        (0, 0.0),
+    ]
+    assert "Answered by a kept answer12, 30 % of all" in Page(render_html(report)).text
 
 
 def test_the_table_leaves_open_what_is_not_known_and_runs_no_formula() -> None:

@@ -295,6 +295,23 @@ class ResultStore(Protocol):
         """Returns where it lies (s3 URI)."""
 
 
+@dataclass(frozen=True)
+class KeptAnswer:
+    """A model's answer that was kept for the next request that is the same."""
+
+    body: Mapping[str, Any]
+    kept_at: datetime
+
+
+class KeptAnswers(Protocol):
+    """Answers of deterministic requests, by the digest of all that an answer depends on."""
+
+    def find(self, endpoint: str, digest: str) -> KeptAnswer | None: ...
+
+    def put(self, endpoint: str, digest: str, answer: KeptAnswer) -> bool:
+        """Whether it was kept: one that is too large is not."""
+
+
 class Requests(Protocol):
     """What the dispatcher does with a message besides answering it."""
 

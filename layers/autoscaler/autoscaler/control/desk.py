@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..alerts.notify import SeenStore
-from ..ports import Answer, LateModels, ModelInvoker, Requests, ResultStore
+from ..ports import Answer, KeptAnswers, LateModels, ModelInvoker, Requests, ResultStore
 from .messages import Message
 from .world import World
 
@@ -15,7 +15,7 @@ from .world import World
 @dataclass(frozen=True)
 class Desk:
     """The world and what the dispatcher needs besides. `asked` holds what was asked for lately;
-    `late` asks the models that answer later."""
+    `late` asks the models that answer later; `kept` has answers for requests that come again."""
 
     world: World
     models: ModelInvoker
@@ -23,6 +23,7 @@ class Desk:
     requests: Requests
     asked: SeenStore
     late: LateModels
+    kept: KeptAnswers
 
 
 class Fate(StrEnum):
@@ -43,6 +44,7 @@ class Outcome:
     answer: Answer | None = None
     answered_by: str = ""  # the endpoint; empty: the one that was asked
     waited_seconds: float = 0.0
+    kept: bool = False  # answered by what was kept, not by a model
     trouble: Exception | None = None
 
 

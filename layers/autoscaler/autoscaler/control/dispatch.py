@@ -1,9 +1,9 @@
 """From a queued message to a stored answer. A message is deleted only after its result is stored
 and announced.
 
-What needs no model comes first: a message that none could answer, and one that is answered
-already. Only what is left wakes an endpoint that sleeps. While it is not awake its messages are
-put back (`patience`); such a receive is no failure.
+What needs no model comes first: a message that none could answer, one that is answered already,
+and one whose like was answered and kept. Only what is left wakes an endpoint that sleeps. While it
+is not awake its messages are put back (`patience`); such a receive is no failure.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..ports import BusyError, ConflictError, ModelError, NoCapacityError
 from ..spec import Kind
 from .desk import Desk, Dispatched, Fate, Outcome
 from .fallback import as_asked_of, stand_in
+from .kept_answers import answered_before, keeping
 from .late import arrived, hand_over
 from .looks import ask_for_look
 from .messages import BadRequestError, Message, parse
@@ -39,6 +40,7 @@ class _Request:
     request_id: str
     body: dict[str, Any]
     other: EndpointRecord | None = None  # that answers for this one, which cannot be had
+    trouble: Exception | None = None  # with the answers that are kept: told, and nothing else
 
 
 def dispatch(desk: Desk, name: str, messages: Sequence[Message]) -> Dispatched:
@@ -52,6 +54,7 @@ def dispatch(desk: Desk, name: str, messages: Sequence[Message]) -> Dispatched:
         read = list(pool.map(lambda message: _read(desk, name, record, message), messages))
         outcomes = [one for one in read if isinstance(one, Outcome)]
         requests = [one for one in read if isinstance(one, _Request)]
+        troubles += [one.trouble for one in requests if one.trouble]
         if record is not None and requests:
             outcomes += _worked_off(desk, record, requests, troubles, pool)
     return _closed(desk, name, outcomes, troubles)
@@ -148,7 +151,8 @@ def _sorted(
         gone = record is None or record.status.phase is Phase.RETIRED
         why = f"there is no endpoint {name!r} any more" if gone else f"{name!r} is being removed"
         return refuse(desk, name, record, message, why, request_id)
-    return _Request(message, request_id, body)
+    kept, trouble = answered_before(desk, record, message, request_id, body)
+    return kept or _Request(message, request_id, body, trouble=trouble)
 
 
 def _serves(record: EndpointRecord) -> bool:
@@ -185,7 +189,8 @@ def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> 
             return _not_by_other(desk, record, request, error)
         return _not_answered(desk, name, record, request, error)
     by = other.status.name if other else ""
-    return store(desk, name, record, message, request_id, answer, by)
+    outcome = store(desk, name, record, message, request_id, answer, by)
+    return outcome if other else keeping(desk, record, request.body, outcome)
 
 
 def _not_by_other(

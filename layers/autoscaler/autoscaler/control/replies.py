@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..alerts.events.requests import RequestAnswered, RequestRefused
 from ..endpoints.status import EndpointRecord, Traffic, utc_hour
@@ -89,14 +90,22 @@ def store(
     request_id: str,
     answer: Answer,
     answered_by: str = "",
+    cached: bool = False,
 ) -> Outcome:
     now = desk.world.clock.now()
-    result = {"id": request_id, "answered_at": now.isoformat(), "answer": answer.body}
+    result: dict[str, Any] = {
+        "id": request_id,
+        "answered_at": now.isoformat(),
+        "answer": answer.body,
+    }
     if answered_by:
         result["answered_by"] = answered_by
+    if cached:
+        result["cached"] = True
     uri = desk.results.put(name, request_id, result)
     event = answered(name, record, message, request_id, uri, now)
-    return Outcome(message, Fate.ANSWERED, event, answer, answered_by, event.waited_seconds)
+    waited = event.waited_seconds
+    return Outcome(message, Fate.ANSWERED, event, answer, answered_by, waited, kept=cached)
 
 
 def answered(
@@ -163,5 +172,6 @@ def _count(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
             input_tokens=sum(answer.input_tokens for answer in answers),
             output_tokens=sum(answer.output_tokens for answer in answers),
             waited_seconds=sum(outcome.waited_seconds for outcome in answered),
+            kept=sum(outcome.kept for outcome in answered),
         )
     )

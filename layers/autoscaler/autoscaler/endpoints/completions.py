@@ -38,6 +38,37 @@ def assemble(chunks: Iterable[bytes]) -> Answer:
     return _answer(whole)
 
 
+def chunks(whole: Mapping[str, Any], *, usage: bool = False) -> Iterator[dict[str, Any]]:
+    """Yields the events of a stream that `assemble` makes this whole answer of.
+
+    Of each choice what it says comes in one piece, then its finish reason. `usage`: as
+    `stream_options.include_usage` asks for, in an event of its own at the end.
+    """
+    head = {k: v for k, v in whole.items() if k not in ("choices", "usage")}
+    is_chat = any("message" in choice for choice in whole.get("choices", ()))
+    kind = str(head.get("object", ""))
+    head["object"] = f"{kind}.chunk" if is_chat and kind else kind
+    for index, choice in enumerate(whole.get("choices", ())):
+        told: dict[str, Any] = {"index": choice.get("index", index)}
+        said, nothing = _pieces(choice)
+        yield {**head, "choices": [{**told, **said, "finish_reason": None}]}
+        finish = choice.get("finish_reason") or "stop"
+        yield {**head, "choices": [{**told, **nothing, "finish_reason": finish}]}
+    if usage:
+        yield {**head, "choices": [], "usage": whole.get("usage") or {}}
+
+
+def _pieces(choice: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a choice says as a delta, and the delta that says nothing more."""
+    rest = {"logprobs": choice["logprobs"]} if choice.get("logprobs") else {}
+    if "message" not in choice:
+        return {"text": choice.get("text", ""), **rest}, {"text": ""}
+    delta = dict(choice["message"])
+    if calls := delta.get("tool_calls"):
+        delta["tool_calls"] = [{"index": n, **call} for n, call in enumerate(calls)]
+    return {"delta": delta, **rest}, {"delta": {}}
+
+
 def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     rest, plain = b"", b""
     for chunk in chunks:

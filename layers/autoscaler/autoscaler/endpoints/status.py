@@ -239,6 +239,7 @@ class Traffic(Stored):
     input_tokens: int = 0
     output_tokens: int = 0
     waited_seconds: float = 0.0
+    kept: int = 0  # of the requests, those that a kept answer has answered
 
     @property
     def end(self) -> datetime:

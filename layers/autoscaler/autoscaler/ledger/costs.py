@@ -138,7 +138,7 @@ def _wakes(
 
 
 def _served(counters: Iterable[Traffic | Served]) -> Served:
-    names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds")
+    names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds", "kept")
     kept = list(counters)
     return Served.model_validate({n: sum(getattr(c, n) for c in kept) for n in names})
 

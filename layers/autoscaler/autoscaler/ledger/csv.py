@@ -64,6 +64,8 @@ def _figures(costs: Costs) -> Mapping[str, str]:
         "input_tokens": str(costs.served.input_tokens),
         "output_tokens": str(costs.served.output_tokens),
         "mean_wait_seconds": _plain(costs.served.mean_wait_seconds),
+        "kept_answers": str(costs.served.kept),
+        "kept_share": _plain(costs.served.kept_share),
         "usd_per_1000_requests": _plain(costs.usd_per_1000_requests),
         "usd_per_million_tokens": _plain(costs.usd_per_million_tokens),
     }

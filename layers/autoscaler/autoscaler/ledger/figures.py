@@ -94,6 +94,12 @@ class Served(Figure):
     input_tokens: int = 0
     output_tokens: int = 0
     waited_seconds: float = 0.0
+    kept: int = 0  # of the requests, those that a kept answer has answered
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def kept_share(self) -> float | None:
+        return self.kept / self.requests if self.requests else None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -8,7 +8,7 @@ from html import escape
 from ..alerts.wording import local_time, percent, share_of, spoken, usd
 from .charts import KIND_TITLES, cost_chart, share_bar, timeline
 from .controller import ControllerCost
-from .figures import CostReport, Costs, EndpointCosts, TeamCosts
+from .figures import CostReport, Costs, EndpointCosts, Served, TeamCosts
 from .style import CSS
 
 _NONE = "–"
@@ -188,6 +188,7 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
         ("Mean wait of a request", _seconds(served.mean_wait_seconds)),
         ("Tokens in / out", f"{served.input_tokens:,} / {served.output_tokens:,}"),
         ("Requests refused", f"{served.refused:,}"),
+        ("Answered by a kept answer", _kept(served)),
     ]
     for item in endpoint.unpriced:
         facts.append(("Price unknown", f"{item.instance_type}, {item.instance_hours:.2f} h"))
@@ -196,6 +197,11 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
         text = f"{percent(budget.share)} of {usd(budget.monthly_usd)}"
         facts.append((f"Budget {budget.month}", f"{usd(budget.spent_usd)}, {text}"))
     return facts
+
+
+def _kept(served: Served) -> str:
+    share = served.kept_share
+    return _NONE if share is None else f"{served.kept:,}, {percent(share)} of all"
 
 
 def _seconds(value: float | None) -> str:

@@ -9,6 +9,7 @@ from ..aws.clock import SystemClock
 from ..aws.container_logs import CloudWatchContainerLogs
 from ..aws.events import BusAnnouncer
 from ..aws.flows import StepFunctionsFlows
+from ..aws.kept_answers import S3KeptAnswers
 from ..aws.late import S3LateModels
 from ..aws.load import AwsLoadReader
 from ..aws.model import SageMakerModels
@@ -62,4 +63,5 @@ def desk() -> Desk:
         requests=QueueRequests(env.stack_name),
         asked=TableSeen(env.table_name),
         late=late_models(),
+        kept=S3KeptAnswers(env.results_bucket),
     )

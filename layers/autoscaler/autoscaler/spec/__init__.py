@@ -1,5 +1,6 @@
 """What the user wants: frozen pydantic models, no I/O."""
 
+from .answers import Answers
 from .durations import Duration, format_duration, parse_duration
 from .endpoint import (
     Budget,
@@ -20,6 +21,7 @@ from .schedule import Day, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
 __all__ = [
+    "Answers",
     "Budget",
     "Day",
     "Duration",

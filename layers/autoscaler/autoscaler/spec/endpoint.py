@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from .answers import Answers
 from .durations import Duration, KeepAlive, PatientDuration
 from .kinds import Kind, misplaced, unshareable
 from .numbers import Real, Whole
@@ -168,6 +169,7 @@ class EndpointSpec(_Part):
     schedule: Schedule = Schedule()
     budget: Budget = Budget()
     fallback: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)] | None = None
+    answers: Answers = Answers()
     network: Network = Network()
     encryption: Encryption = Encryption()
     tags: Tags = Field(default_factory=dict)

@@ -48,6 +48,11 @@ def misplaced(spec: EndpointSpec) -> Iterator[str]:
             "serving.routing: an async endpoint takes its requests from SageMaker's own queue; "
             "leave the key out"
         )
+    if spec.kind is Kind.ASYNC and spec.answers.keep is not None:
+        yield (
+            "answers.keep: an async endpoint's answer may be older than the model that the file "
+            "names when it comes; leave the key out"
+        )
 
 
 def unshareable(spec: EndpointSpec) -> Iterator[str]:
