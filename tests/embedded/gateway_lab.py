@@ -14,6 +14,7 @@ from autoscaler.aws.clients import Access
 from autoscaler.aws.container_logs import CloudWatchContainerLogs
 from autoscaler.aws.events import BusAnnouncer
 from autoscaler.aws.flows import StepFunctionsFlows
+from autoscaler.aws.kept_answers import S3KeptAnswers
 from autoscaler.aws.load import AwsLoadReader
 from autoscaler.aws.scaler import SageMakerScaler
 from autoscaler.aws.streaming import ModelStreams
@@ -70,8 +71,9 @@ def gateway(stack: Stack, access: Gate | None = None, **changes: str) -> Iterato
     env = environment(**changes)
     boto = stack.account.boto
     tickets = Tickets(STACK, stack.outputs["ResultsBucketName"], boto("s3"), boto("sqs"))
+    kept = S3KeptAnswers(stack.outputs["ResultsBucketName"], boto("s3"))
     pace = Pace(comment_seconds=0.4, look_seconds=0.2, retry_seconds=0.3)
-    parts = (access or CheckedByIam(), world_of(stack), streams_of(stack), tickets, pace)
+    parts = (access or CheckedByIam(), world_of(stack), streams_of(stack), tickets, kept, pace)
     with running(assembled(env, *parts), env) as address:
         yield address
 

@@ -125,11 +125,10 @@ def test_a_stream_whose_patience_is_over_ends_with_its_ticket(
     stack: Stack, address: str, asleep: None
 ) -> None:
     body = {**BODY, "stream": True}
-    with openai.OpenAI(base_url=f"{address}/v1", api_key="x", max_retries=0, timeout=60) as client:
-        with pytest.raises(openai.APIError) as caught:
-            list(
-                client.chat.completions.create(**body, extra_headers={"prefer": "wait=1"})  # type: ignore[call-overload]
-            )
+    client = openai.OpenAI(base_url=f"{address}/v1", api_key="x", max_retries=0, timeout=60)
+    with client, pytest.raises(openai.APIError) as caught:
+        stream = client.chat.completions.create(**body, extra_headers={"prefer": "wait=1"})  # type: ignore[call-overload]
+        list(stream)
     error: Any = caught.value.body
     assert error["code"] == "still_waiting"
     assert error["ticket"] in str(caught.value.message) or error["ticket"] in error["location"]

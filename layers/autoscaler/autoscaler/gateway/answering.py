@@ -22,6 +22,7 @@ from .asked import Asked, Patience
 from .errors import GatewayError, retry_after
 from .held import Held
 from .out import Out
+from .repeats import Repeats, as_events
 from .sse import Passage
 from .states import States, Wanted, serves
 from .tickets import new_ticket
@@ -30,6 +31,7 @@ from .troubles import ABSENT, logged
 from .waiting import UNSURE_SECONDS, expected_ready, refuse_if_hopeless, sentence
 
 _ANSWERED_BY = "x-autoscaler-answered-by"
+_CACHED = "x-autoscaler-cached"
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,20 @@ class Answering:
         counted: Counted,
         held: Held,
         pace: Pace,
+        repeats: Repeats,
     ) -> None:
         self._clock, self._states, self._streams = clock, states, streams
         self._tickets, self._counted, self._held, self._pace = tickets, counted, held, pace
+        self._repeats = repeats
 
     async def answer(self, question: Question, out: Out) -> None:
         """Raises GatewayError, or what went wrong."""
         record = await self._states.record(question.name)
         if record is None:
             raise await self._unknown(question.name)
+        if (kept := await self._repeats.find(question.asked, record)) is not None:
+            await self._repeat(question, kept, out)
+            return
         if serves(record):
             try:
                 await self._ask(question, record, out)
@@ -145,25 +152,44 @@ class Answering:
         await out.begin_events()
         await out.alive(sentence(record, expected), progress if question.progress else None)
 
+    async def _repeat(self, question: Question, kept: Answer, out: Out) -> None:
+        """No model was asked, and no token made."""
+        headers = {_CACHED: "true"}
+        await self._counted.answered(question.name, {}, 0.0, kept=True)
+        if not question.asked.stream:
+            await out.document(200, kept.body, headers)
+            return
+        await out.begin_events(headers)
+        await out.pass_on(as_events(kept.body, usage=question.asked.wants_usage))
+        await out.end()
+
     async def _ask(self, question: Question, serving: EndpointRecord, out: Out) -> None:
         """Raises before the first byte of an answer, or the answer is broken."""
         asked, name = question.asked, serving.status.name
         waited = time.monotonic() - question.began
         headers = {_ANSWERED_BY: name} if name != question.name else {}
+        own = name == question.name and self._repeats.may_be_kept(asked, serving)
         async with await self._streams.open(serving.spec, asked.for_model(serving.spec)) as stream:
             if not asked.stream:
                 found = await _whole(stream)
                 await self._counted.answered(name, dict(found.body.get("usage") or {}), waited)
                 await out.document(200, found.body, headers)
+                if own:
+                    await self._repeats.keep(asked, serving, found)
                 return
             await out.begin_events(headers)
             passage = Passage(keep_usage=asked.wants_usage)
+            pieces: list[bytes] = []
             async for data in stream:
+                if own:
+                    pieces.append(data)
                 if whole := passage.passed(data):
                     await out.pass_on(whole)
             if rest := passage.rest():
                 await out.pass_on(rest)
             await self._counted.answered(name, passage.usage, waited)
+        if own:
+            await self._repeats.keep_stream(asked, serving, pieces)
         await out.end()
 
     async def _ticket(self, question: Question, record: EndpointRecord, out: Out) -> None:

@@ -12,16 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 
 from ..aws.clients import client
+from ..aws.kept_answers import S3KeptAnswers
 from ..aws.streaming import ModelStreams
 from ..aws.tickets import Tickets
 from ..control.world import World
-from ..ports import Clock
+from ..ports import Clock, KeptAnswers
 from ..runtime.settings import SettingsError, settings
 from ..runtime.wiring import world
 from .access import Access, CheckedByIam, KeysError, Renewed
 from .answering import Answering, Pace
 from .app import Parts, Waits, application
 from .held import Held
+from .repeats import Repeats
 from .states import States
 from .traffic import Counted
 
@@ -75,6 +77,7 @@ def assembled(
     seen: World,
     streams: ModelStreams,
     tickets: Tickets,
+    kept: KeptAnswers,
     pace: Pace | None = None,
 ) -> Starlette:
     """The application over these parts."""
@@ -88,6 +91,7 @@ def assembled(
         counted=counted,
         held=Held(env.most_held, env.most_held_mib * 1024 * 1024),
         pace=pace or Pace(),
+        repeats=Repeats(seen, states, kept),
     )
 
     async def close() -> None:
@@ -106,7 +110,8 @@ def of_this_stack(
     seen = world() if clock is None else replace(world(), clock=clock)
     streams = ModelStreams(stack.stack_name)
     tickets = Tickets(stack.stack_name, stack.results_bucket)
-    return assembled(env, access or access_by(env), seen, streams, tickets)
+    kept = S3KeptAnswers(stack.results_bucket)
+    return assembled(env, access or access_by(env), seen, streams, tickets, kept)
 
 
 def server(app: Starlette, env: GatewaySettings) -> uvicorn.Server:

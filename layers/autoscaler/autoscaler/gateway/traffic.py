@@ -14,7 +14,7 @@ from .states import States
 from .troubles import logged
 
 FLUSH_SECONDS = 15.0
-_SUMS = ("requests", "input_tokens", "output_tokens", "waited_seconds")
+_SUMS = ("requests", "input_tokens", "output_tokens", "waited_seconds", "kept")
 
 
 class Counted:
@@ -25,12 +25,16 @@ class Counted:
         self._world, self._states, self._at_once = world, states, at_once
         self._sums: dict[str, dict[str, float]] = {}
 
-    async def answered(self, endpoint: str, usage: Mapping[str, Any], waited: float) -> None:
+    async def answered(
+        self, endpoint: str, usage: Mapping[str, Any], waited: float, *, kept: bool = False
+    ) -> None:
+        """`kept`: by an answer that was kept, for which no model was asked."""
         sums = self._sums.setdefault(endpoint, dict.fromkeys(_SUMS, 0.0))
         sums["requests"] += 1
         sums["input_tokens"] += usage.get("prompt_tokens") or 0
         sums["output_tokens"] += usage.get("completion_tokens") or 0
         sums["waited_seconds"] += waited
+        sums["kept"] += kept
         if self._at_once:
             await self.write()
 
@@ -53,6 +57,7 @@ class Counted:
                 input_tokens=int(values["input_tokens"]),
                 output_tokens=int(values["output_tokens"]),
                 waited_seconds=values["waited_seconds"],
+                kept=int(values["kept"]),
             )
             write = partial(self._world.store.count_traffic, counted)
             try:
