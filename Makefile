@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle format lock clean
+.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle bench-gateway format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench-policy: setup ## the policy against others on recorded traffic (TRACES=fol
 
 bench-lifecycle: setup ## wakes, sleeps, a thousand endpoints, a fifth of all calls failing (some minutes)
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.lifecycle $(if $(ONLY),--only $(ONLY))
+
+bench-gateway: setup ## the gateway's overhead at 200 streams, and a thousand held connections (a minute or two)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.gateway
 
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)

@@ -82,6 +82,6 @@ def said(address: str, path: str, **arguments: Any) -> httpx.Response:
     return httpx.request(
         "POST" if "json" in arguments or "content" in arguments else "GET",
         f"{address}{path}",
-        timeout=60,
+        timeout=120,
         **arguments,
     )

@@ -156,7 +156,7 @@ def test_more_than_may_be_held_are_sent_away_with_the_reason(
     assert "2 requests wait here" in error["message"]
     assert int(refused.headers["retry-after"]) > 0
     for one in held:
-        one.join(60)
+        one.join(120)
     assert stack.get(NAME)["phase"] == "AWAKE"
 
 
