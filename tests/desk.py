@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,24 +11,35 @@ from typing import Any
 from autoscaler.control.desk import Desk
 from autoscaler.control.dispatch import dispatch as dispatch_batch
 from autoscaler.control.messages import Message
-from autoscaler.ports import Answer, KeptAnswer
-from autoscaler.spec import Kind
-from tests.memory import NOON, MemoryWorld, memory_world
+from autoscaler.ports import Answer, BodyError, KeptAnswer
+from autoscaler.spec import Kind, ReplyTo, Tenant
+from tests.memory import NOON, MemoryWorld, StandingClock, memory_world
 
 NAME = "llama"
 
 
 @dataclass
 class ScriptedModel:
-    """Answers, or raises what the test put into `errors`."""
+    """Answers, or raises what the test put into `errors`. An answer takes as long as `takes` says,
+    and `meanwhile` happens."""
 
     errors: list[Exception] = field(default_factory=list)
     asked: list[Mapping[str, Any]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    takes: timedelta = timedelta(0)
+    meanwhile: Callable[[], None] | None = None
+    clock: StandingClock | None = None
 
     def ask(self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = "") -> Answer:
         self.asked.append(body)
         if self.errors:
             raise self.errors.pop(0)
+        if self.takes and self.clock:
+            self.clock.moment = max(self.clock.moment, NOON + self.takes)
+        if self.meanwhile:
+            self.meanwhile()
+        if self.answers:
+            return self.answers.pop(0)
         return Answer({"choices": [{"message": {"content": "because"}}]}, 7, 3)
 
 
@@ -47,17 +58,102 @@ class MemoryResults:
         self.stored[f"{endpoint}/{request_id}"] = result
         return f"s3://results/{endpoint}/{request_id}"
 
+    def put_once(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str | None:
+        taken = self.find(endpoint, request_id) is not None
+        return None if taken else self.put(endpoint, request_id, result)
+
+    def get(self, endpoint: str, request_id: str) -> Mapping[str, Any] | None:
+        return self.stored.get(f"{endpoint}/{request_id}")
+
 
 @dataclass
 class MemoryRequests:
     postponed: list[timedelta] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    moved: list[tuple[str, datetime]] = field(default_factory=list)
+    later: bool = True  # whether there is a queue of requests that may wait
 
-    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None:
+    def postpone(
+        self, name: str, receipt_handle: str, delay: timedelta, later: bool = False
+    ) -> None:
         self.postponed.append(delay)
+
+    def move(self, name: str, body: str, sent_at: datetime) -> bool:
+        if self.later:
+            self.moved.append((body, sent_at))
+        return self.later
 
     def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
         self.refused.append(reason)
+
+
+@dataclass
+class MemoryBodies:
+    """Bodies by URI."""
+
+    stored: dict[str, bytes] = field(default_factory=dict)
+
+    def get(self, endpoint: str, uri: str) -> bytes:
+        if uri not in self.stored:
+            raise BodyError(f"nothing lies at {uri}")
+        return self.stored[uri]
+
+
+@dataclass
+class MemoryOutlets:
+    """Takes everything but what `refused` names; the next sends fail with `errors`."""
+
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    errors: list[Exception] = field(default_factory=list)
+
+    def problem(self, to: ReplyTo) -> str | None:
+        place = str(to.queue or to.url)
+        return f"{place} is not in the list" if place in self.refused else None
+
+    def send(self, to: ReplyTo, endpoint: str, request_id: str, document: bytes) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.sent.append((str(to.queue or to.url), json.loads(document)))
+
+
+@dataclass
+class MemoryTenants:
+    """Leases by endpoint and tenant, and how many each began in which minute."""
+
+    leases: dict[tuple[str, str], dict[str, datetime]] = field(default_factory=dict)
+    begun: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    given_back: list[str] = field(default_factory=list)
+
+    def running(self, endpoint: str, now: datetime) -> dict[str, int]:
+        mine = {tenant: found for (name, tenant), found in self.leases.items() if name == endpoint}
+        return {tenant: sum(end > now for end in found.values()) for tenant, found in mine.items()}
+
+    def take(
+        self,
+        endpoint: str,
+        tenant: str,
+        wanted: Sequence[str],
+        limits: Tenant | None,
+        now: datetime,
+        until: datetime,
+    ) -> list[str]:
+        found = self.leases.setdefault((endpoint, tenant), {})
+        minute = (endpoint, tenant, int(now.timestamp() // 60))
+        others = sum(end > now for one, end in found.items() if one not in wanted)
+        room = len(wanted)
+        if limits and limits.in_flight is not None:
+            room = min(room, limits.in_flight - others)
+        if limits and limits.requests_per_minute is not None:
+            room = min(room, limits.requests_per_minute - self.begun.get(minute, 0))
+        taken = list(wanted[: max(0, room)])
+        found |= dict.fromkeys(taken, until)
+        self.begun[minute] = self.begun.get(minute, 0) + len(taken)
+        return taken
+
+    def give_back(self, endpoint: str, tenant: str, lease: str) -> None:
+        self.leases[endpoint, tenant].pop(lease, None)
+        self.given_back.append(lease)
 
 
 @dataclass
@@ -136,18 +232,24 @@ class TestDesk(Desk):
     requests: MemoryRequests
     late: MemoryLate
     kept: MemoryKept
+    bodies: MemoryBodies
+    outlets: MemoryOutlets
+    tenants: MemoryTenants
 
 
 def memory_desk() -> TestDesk:
     world = memory_world()
     return TestDesk(
         world,
-        ScriptedModel(),
+        ScriptedModel(clock=world.clock),
         MemoryResults(),
         MemoryRequests(),
         MemoryAsked(world),
         MemoryLate(),
         kept=MemoryKept(),
+        bodies=MemoryBodies(),
+        outlets=MemoryOutlets(),
+        tenants=MemoryTenants(),
     )
 
 

@@ -89,7 +89,10 @@ class MemoryStore:
         saved = status.model_copy(update={"version": status.version + 1})
         before = self.records[status.name]
         self.records[status.name] = EndpointRecord(
-            spec=spec or before.spec, status=saved, pattern=pattern or before.pattern
+            spec=spec or before.spec,
+            status=saved,
+            pattern=pattern or before.pattern,
+            deferrable_due_at=before.deferrable_due_at,
         )
         self.segments += segments
         self.entries += entries
@@ -121,6 +124,17 @@ class MemoryStore:
         self.failures[name, message_id] = self.failures.get((name, message_id), 0) + 1
         return self.failures[name, message_id]
 
+    def note_due(self, name: str, due_at: datetime, now: datetime) -> None:
+        record = self.records[name]
+        known = record.deferrable_due_at
+        if known is None or due_at < known or known < now:
+            self.records[name] = record.model_copy(update={"deferrable_due_at": due_at})
+
+    def forget_due(self, name: str, due_at: datetime) -> None:
+        record = self.records[name]
+        if record.deferrable_due_at == due_at:
+            self.records[name] = record.model_copy(update={"deferrable_due_at": None})
+
     def traffic(self, start: date, end: date) -> list[Traffic]:
         return [t for t in self.counters.values() if start <= t.start.date() <= end]
 
@@ -148,12 +162,17 @@ class MemoryLoad:
         quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
         found = {name: self.loads.get(name, quiet) for name in names}
         return {
-            name: Load(load.backlog, None, trouble=load.trouble) if name in resting else load
+            name: Load(load.backlog, None, deferrable=load.deferrable, trouble=load.trouble)
+            if name in resting
+            else load
             for name, load in found.items()
         }
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0
+
+    def deferrable(self, name: str) -> int:
+        return self.read([name], NOON)[name].deferrable
 
     def dead_letters(self, name: str) -> int:
         return self.refused.get(name, 0)
@@ -251,6 +270,20 @@ class MemoryLogs:
         return [line for line in self.said if line.at >= since]
 
 
+@dataclass
+class MemoryReaders:
+    """What each queue was given, in order; those `unmapped` have no reader."""
+
+    given: list[tuple[str, int]] = field(default_factory=list)
+    unmapped: set[str] = field(default_factory=set)
+
+    def set(self, name: str, most: int) -> bool:
+        if name in self.unmapped:
+            return False
+        self.given.append((name, most))
+        return True
+
+
 class MemoryWorld(World):
     """A World whose every part the test can look into."""
 
@@ -261,6 +294,7 @@ class MemoryWorld(World):
     flows: MemoryFlows
     announcer: MemoryAnnouncer
     logs: MemoryLogs
+    readers: MemoryReaders
 
 
 def memory_world() -> MemoryWorld:
@@ -272,4 +306,5 @@ def memory_world() -> MemoryWorld:
         flows=MemoryFlows(),
         announcer=MemoryAnnouncer(),
         logs=MemoryLogs(),
+        readers=MemoryReaders(),
     )

@@ -14,4 +14,4 @@ from autoscaler.runtime.loop import work_off
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     about(event)
-    return work_off(event)
+    return work_off(event, context.get_remaining_time_in_millis() / 1000)

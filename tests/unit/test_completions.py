@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.endpoints.completions import IncompleteAnswerError, assemble, chunks
+from autoscaler.endpoints.completions import (
+    IncompleteAnswerError,
+    as_asked,
+    assemble,
+    chunks,
+    passed_on,
+)
 
 
 def sse(*events: dict) -> bytes:
@@ -147,3 +153,29 @@ def test_a_stream_has_usage_only_if_it_was_asked_for() -> None:
     assert all("usage" not in one for one in chunks(whole))
     *_, last = chunks(whole, usage=True)
     assert (last["choices"], last["usage"]) == ([], {"prompt_tokens": 1})
+
+
+def test_the_containers_own_request_is_sent_whole_and_as_it_is() -> None:
+    own = {"inputs": "why?", "parameters": {"details": True}, "stream": True}
+    assert as_asked(own) == {"inputs": "why?", "parameters": {"details": True}}
+    chat = {"messages": [], "inputs": "x"}
+    assert as_asked(chat)["stream_options"] == {"include_usage": True}, "that is one of OpenAI's"
+
+
+@pytest.mark.parametrize(
+    ("said", "body", "tokens"),
+    [
+        (b'[{"generated_text": "so"}]', [{"generated_text": "so"}], 0),
+        (b'{"generated_text": "so", "details": {"generated_tokens": 3}}', None, 3),
+        (b"plain words", "plain words", 0),
+    ],
+)
+def test_what_it_says_to_it_is_passed_on(said, body, tokens) -> None:
+    answer = passed_on([said[:5], said[5:]])
+    assert answer.body == (body or json.loads(said))
+    assert (answer.input_tokens, answer.output_tokens) == (0, tokens)
+
+
+def test_a_container_that_says_nothing_has_not_answered() -> None:
+    with pytest.raises(IncompleteAnswerError):
+        passed_on([b" ", b"\n"])

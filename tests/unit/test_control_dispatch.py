@@ -167,8 +167,8 @@ def test_a_message_for_an_endpoint_that_is_gone_is_refused_not_lost(desk) -> Non
 
 
 def test_a_message_without_id_is_named_by_its_message_id() -> None:
-    request_id, body = parse(message(3, {"prompt": "x"}), NAME)
-    assert (request_id, body) == ("m-3", {"prompt": "x"})
+    request = parse(message(3, {"prompt": "x"}), NAME)
+    assert (request.request_id, request.body) == ("m-3", {"prompt": "x"})
 
 
 def test_an_endpoint_is_known_by_its_queue() -> None:

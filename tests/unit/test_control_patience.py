@@ -10,6 +10,7 @@ from autoscaler.control.patience import (
     LONGEST_STAY,
     WHEN_BUSY,
     WHEN_TROUBLED,
+    expected_ready,
     paced,
     time_until_ready,
 )
@@ -17,7 +18,7 @@ from autoscaler.endpoints.queues import MOST_RECEIVES, RETENTION_SECONDS
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.types import Phase
 from tests.memory import NOON
-from tests.samples import asleep, spec
+from tests.samples import asleep, awake, spec
 
 WAITING = [Phase.ASLEEP, Phase.SLEEPING, Phase.WAKING, Phase.CREATING, Phase.FAILED]
 
@@ -57,3 +58,25 @@ def test_when_the_wake_is_overdue_the_wait_is_a_24th_of_the_age(age_seconds, wai
     sent_at = NOON - timedelta(seconds=age_seconds)
     waking = record(Phase.WAKING)  # since an hour
     assert time_until_ready(waking, sent_at, NOON).total_seconds() == wait_seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds"),
+    [
+        (awake("llama"), 0),
+        (asleep("llama"), 300),
+        (asleep("llama", phase=Phase.SLEEPING), 300),
+        (asleep("llama", phase=Phase.WAKING, wished_at=NOON - timedelta(seconds=200)), 100),
+        (asleep("llama", phase=Phase.WAKING, wished_at=NOON - timedelta(seconds=900)), 15),
+        (asleep("llama", retry_at=NOON + timedelta(minutes=3)), 480),
+        (asleep("llama", retry_at=NOON - timedelta(minutes=3)), 300),
+        (asleep("llama", wakes_on=NOON.date(), wakes_today=96), None),
+        (asleep("llama", phase=Phase.UPDATING, observed_copies=1), 0),
+        (asleep("llama", phase=Phase.UPDATING), 300),
+        (asleep("llama", phase=Phase.FAILED), None),
+        (asleep("llama", phase=Phase.RETIRING), None),
+    ],
+)
+def test_what_a_caller_is_told_of_its_waiting_time(status, seconds) -> None:
+    expected = None if seconds is None else timedelta(seconds=seconds)
+    assert expected_ready(EndpointRecord(spec=spec(), status=status), NOON) == expected

@@ -52,7 +52,9 @@ def test_a_message_that_no_model_could_answer_is_refused_with_its_reason(desk, b
 def test_whoever_sent_what_is_refused_finds_the_reason_where_it_looks(desk, body, key) -> None:
     put(desk.world, awake(NAME))
     dispatch(desk, NAME, [message(1, body)])
-    assert desk.results.stored[f"{NAME}/{key}"] == {"id": key, "error": desk.requests.refused[0]}
+    (why,) = desk.requests.refused
+    told = {"id": key, "error": why, "code": "bad_request"}
+    assert desk.results.stored[f"{NAME}/{key}"] == told
 
 
 def test_a_refusal_never_replaces_an_answer(desk) -> None:

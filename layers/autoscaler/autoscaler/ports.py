@@ -20,7 +20,7 @@ from .endpoints.status import (
     UsageSegment,
 )
 from .policy.types import Bounds
-from .spec import EndpointSpec, Kind
+from .spec import EndpointSpec, Kind, ReplyTo, Tenant
 
 
 class ConflictError(RuntimeError):
@@ -109,6 +109,12 @@ class EndpointStore(Protocol):
     def count_failure(self, name: str, message_id: str, now: datetime) -> int:
         """Counts one failed try of a message; returns how many there were."""
 
+    def note_due(self, name: str, due_at: datetime, now: datetime) -> None:
+        """A request that may wait is due then: kept if it is the first, or what was is past."""
+
+    def forget_due(self, name: str, due_at: datetime) -> None:
+        """It is done: no more kept, if it was the one."""
+
     def traffic(self, start: date, end: date) -> list[Traffic]:
         """Counters of all endpoints for the UTC days start..end, both included."""
 
@@ -123,6 +129,7 @@ class Load:
     seconds_per_request: float | None = None
     served_per_second: float | None = None  # in the busiest of the last minutes
     invoked_at: datetime | None = None  # the end of the last minute that had a request
+    deferrable: int = 0  # requests that may wait, which are no part of the backlog
     trouble: str | None = None  # what AWS answered in place of a signal that is missing
 
 
@@ -146,6 +153,9 @@ class LoadReader(Protocol):
 
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""
+
+    def deferrable(self, name: str) -> int:
+        """As `backlog`, of the requests that may wait."""
 
     def dead_letters(self, name: str) -> int:
         """Messages in its dead-letter queue, from SQS itself."""
@@ -176,6 +186,13 @@ class Scaler(Protocol):
     def set_bounds(self, name: str, bounds: Bounds, kind: Kind) -> None: ...
 
     def set_copies(self, name: str, copies: int, kind: Kind) -> None: ...
+
+
+class QueueReaders(Protocol):
+    """How many dispatchers at a time an endpoint's queue may call."""
+
+    def set(self, name: str, most: int) -> bool:
+        """False: nothing reads its queue (yet, or any more)."""
 
 
 class ContainerLogs(Protocol):
@@ -235,7 +252,7 @@ class Announcer(Protocol):
 class Answer:
     """A model's assembled answer."""
 
-    body: Mapping[str, Any]  # OpenAI's completion shape
+    body: Any  # OpenAI's completion shape; of the container's own request, whatever it said
     input_tokens: int
     output_tokens: int
 
@@ -257,6 +274,17 @@ class ModelInvoker(Protocol):
 
     def ask(self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = "") -> Answer:
         """Raises ModelError, NoCapacityError, BusyError; anything else is a failed try."""
+
+
+class BodyError(RuntimeError):
+    """There is no body where a message says; the message says why."""
+
+
+class RequestBodies(Protocol):
+    """Bodies too large for a message, in the results bucket under `requests/<endpoint>/`."""
+
+    def get(self, endpoint: str, uri: str) -> bytes:
+        """Raises BodyError for another place, for nothing there and for too much."""
 
 
 class ExpiredError(RuntimeError):
@@ -284,6 +312,20 @@ class LateModels(Protocol):
         """Removes what is left of a request that is over."""
 
 
+class ReplyError(RuntimeError):
+    """An answer could not be sent where its sender wanted it; says why, without the address."""
+
+
+class Outlets(Protocol):
+    """Queues and callbacks of the stack's allow-lists, to which answers are sent."""
+
+    def problem(self, to: ReplyTo) -> str | None:
+        """Why nothing may be sent there; None: it may."""
+
+    def send(self, to: ReplyTo, endpoint: str, request_id: str, document: bytes) -> None:
+        """Raises ReplyError."""
+
+
 class ResultStore(Protocol):
     """Answers, kept until they expire. Keys are `<endpoint>/<request id>`."""
 
@@ -293,6 +335,12 @@ class ResultStore(Protocol):
 
     def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
         """Returns where it lies (s3 URI)."""
+
+    def put_once(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str | None:
+        """As `put`, unless an answer is there already: then None, and that one stays."""
+
+    def get(self, endpoint: str, request_id: str) -> Mapping[str, Any] | None:
+        """What is stored, an answer or an error; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -312,10 +360,37 @@ class KeptAnswers(Protocol):
         """Whether it was kept: one that is too large is not."""
 
 
+class TenantLeases(Protocol):
+    """What the tenants of an endpoint have at work, over all dispatchers."""
+
+    def running(self, endpoint: str, now: datetime) -> dict[str, int]:
+        """Leases by tenant."""
+
+    def take(
+        self,
+        endpoint: str,
+        tenant: str,
+        wanted: Sequence[str],
+        limits: Tenant | None,
+        now: datetime,
+        until: datetime,
+    ) -> list[str]:
+        """The first of `wanted` that the limits leave room for; each is leased until then."""
+
+    def give_back(self, endpoint: str, tenant: str, lease: str) -> None:
+        """Before its end; one that has ended is success."""
+
+
 class Requests(Protocol):
     """What the dispatcher does with a message besides answering it."""
 
-    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None: ...
+    def postpone(
+        self, name: str, receipt_handle: str, delay: timedelta, later: bool = False
+    ) -> None:
+        """`later`: it is in the queue of requests that may wait."""
+
+    def move(self, name: str, body: str, sent_at: datetime) -> bool:
+        """Puts a request that may wait into the queue of those; False: the endpoint has none."""
 
     def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
         """Puts the message into the dead-letter queue with its reason."""

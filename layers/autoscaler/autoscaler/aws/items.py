@@ -5,6 +5,7 @@
 | FLEET            | <name>#SPEC           | the spec                                    |
 | FLEET            | <name>#STATUS         | the status; what conditions and machines need, beside |
 | FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
+| FLEET            | <name>#LATER          | when the first of its deferrable requests is due |
 | FLEET            | #PRICES               | the Region's price list as it was read last |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
@@ -19,7 +20,7 @@ and dates survive unchanged; the numbers that conditions and state machines need
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..catalog.prices import PriceBook
@@ -72,6 +73,14 @@ def pattern_item(name: str, pattern: StoredPattern) -> Item:
     return {**item_key(FLEET, f"{name}#PATTERN"), "body": {"S": pattern.model_dump_json()}}
 
 
+def due_item(name: str, due_at: datetime) -> Item:
+    return {
+        **item_key(FLEET, f"{name}#LATER"),
+        "due_at": {"N": str(due_at.timestamp())},
+        "body": {"S": due_at.isoformat()},
+    }
+
+
 def segment_item(segment: UsageSegment) -> Item:
     sk = "#".join(
         (segment.start.isoformat(), segment.endpoint, segment.kind, segment.instance_type)
@@ -117,6 +126,7 @@ def records_of(items: Iterable[Item], prices: PriceBook) -> list[EndpointRecord]
             spec=EndpointSpec.model_validate_json(parts["SPEC"]),
             status=EndpointStatus.model_validate_json(parts["STATUS"]),
             pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
+            deferrable_due_at=datetime.fromisoformat(parts["LATER"]) if "LATER" in parts else None,
             prices=prices,
         )
         for parts in bodies.values()

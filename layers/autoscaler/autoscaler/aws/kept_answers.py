@@ -26,7 +26,7 @@ class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     kept_at: AwareDatetime
-    answer: dict[str, Any]
+    answer: Any
 
 
 class S3KeptAnswers:

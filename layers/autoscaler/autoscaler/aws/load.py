@@ -55,22 +55,29 @@ class AwsLoadReader:
             queues = dict(zip(names, pool.map(self._queue, names), strict=True))
         awake = [name for name in names if name not in resting]
         metrics = self._metrics(awake, now, kinds or {})
-        return {name: _load(*queues[name], metrics.get(name, _Series()), now) for name in names}
+        return {name: _load(queues[name], metrics.get(name, _Series()), now) for name in names}
 
     def backlog(self, name: str) -> int:
         """A queue that does not exist (yet, or any more) holds nothing."""
         return self._backlog_or_none(name) or 0
 
+    def deferrable(self, name: str) -> int:
+        """As `backlog`, of the requests that may wait."""
+        return self._count_or_none(ResourceNames(self._prefix, name).later_queue) or 0
+
     def dead_letters(self, name: str) -> int:
         """As `backlog`, of the dead-letter queue."""
         return self._count_or_none(ResourceNames(self._prefix, name).dead_letter_queue) or 0
 
-    def _queue(self, name: str) -> tuple[int | None, str | None]:
-        """The backlog, or why it is not known."""
+    def _queue(self, name: str) -> _Queues:
+        """What waits in its queues, or why it is not known."""
         try:
-            return self._backlog_or_none(name), None
+            backlog = self._backlog_or_none(name)
+            # Without a queue there is none of those that may wait either.
+            later = 0 if backlog is None else self.deferrable(name)
         except (ClientError, BotoCoreError) as error:
-            return None, f"its queue could not be read: {error}"
+            return _Queues(None, 0, f"its queue could not be read: {error}")
+        return _Queues(backlog, later)
 
     def _backlog_or_none(self, name: str) -> int | None:
         return self._count_or_none(ResourceNames(self._prefix, name).queue)
@@ -147,6 +154,13 @@ class AwsLoadReader:
         }
 
 
+@dataclass(frozen=True)
+class _Queues:
+    backlog: int | None
+    deferrable: int
+    trouble: str | None = None
+
+
 @dataclass
 class _Series:
     """The last minutes of an endpoint's metrics, by key: (start of the minute, value)."""
@@ -176,15 +190,16 @@ class _Series:
         return min(max(ends), now) if ends else None
 
 
-def _load(backlog: int | None, trouble: str | None, series: _Series, now: datetime) -> Load:
+def _load(queues: _Queues, series: _Series, now: datetime) -> Load:
     return Load(
-        backlog=backlog,
+        backlog=queues.backlog,
+        deferrable=queues.deferrable,
         concurrency_per_copy=series.newest("concurrency"),
         invocations=series.total("invocations"),
         seconds_per_request=_seconds(series.newest("latency")),
         served_per_second=series.busiest("invocations"),
         invoked_at=series.last_above_zero("invocations", now),
-        trouble=trouble or series.trouble,
+        trouble=queues.trouble or series.trouble,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from ..endpoints.completions import assemble
+from ..endpoints.completions import as_asked, assemble, is_own, passed_on
 from ..endpoints.names import ResourceNames
 from ..ports import Answer, BusyError, ModelError, NoCapacityError
 from ..spec import Kind
@@ -39,19 +39,19 @@ class SageMakerModels:
     ) -> Answer:
         names = ResourceNames(self._prefix, name, shared=shared)
         inside = {} if kind.is_whole_instance else {"InferenceComponentName": names.component}
-        streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
         try:
             reply = self._runtime.invoke_endpoint_with_response_stream(
                 EndpointName=names.endpoint,
                 **inside,
                 ContentType="application/json",
-                Body=json.dumps(streamed).encode(),
+                Body=json.dumps(as_asked(body)).encode(),
             )
         except ClientError as error:
             raise typed(error) from error
         except (EndpointConnectionError, ConnectTimeoutError) as unreached:
             raise BusyError(str(unreached)) from unreached
-        return assemble(_payload(reply["Body"]))
+        said = _payload(reply["Body"])
+        return passed_on(said) if is_own(body) else assemble(said)
 
 
 def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -41,7 +41,7 @@ class Namesakes:
         names = ResourceNames(self._prefix, name)
         queues = [
             Resource(Kind.QUEUE, queue, arn=url)
-            for queue in (names.queue, names.dead_letter_queue)
+            for queue in (names.queue, names.later_queue, names.dead_letter_queue)
             if (url := self._url(queue))
         ]
         return [*self.of_sagemaker(name, hosted=hosted), *self._found(queues)]

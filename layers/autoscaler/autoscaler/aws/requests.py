@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ..control.messages import SENT_AT
 from ..endpoints.names import ResourceNames
-from .clients import client
+from .clients import client, error_code
 
 _LONGEST_DELAY_SECONDS = 43_200  # SQS's limit of a visibility timeout: 12 hours
 _LONGEST_REASON = 500
+_NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
 class QueueRequests:
@@ -21,13 +25,30 @@ class QueueRequests:
         self._sqs = sqs or client("sqs")
         self._urls: dict[str, str] = {}
 
-    def postpone(self, name: str, receipt_handle: str, delay: timedelta) -> None:
+    def postpone(
+        self, name: str, receipt_handle: str, delay: timedelta, later: bool = False
+    ) -> None:
         seconds = min(max(1, math.ceil(delay.total_seconds())), _LONGEST_DELAY_SECONDS)
+        names = ResourceNames(self._prefix, name)
         self._sqs.change_message_visibility(
-            QueueUrl=self._url(ResourceNames(self._prefix, name).queue),
+            QueueUrl=self._url(names.later_queue if later else names.queue),
             ReceiptHandle=receipt_handle,
             VisibilityTimeout=seconds,
         )
+
+    def move(self, name: str, body: str, sent_at: datetime) -> bool:
+        sent = {"DataType": "Number", "StringValue": str(int(sent_at.timestamp() * 1000))}
+        try:
+            self._sqs.send_message(
+                QueueUrl=self._url(ResourceNames(self._prefix, name).later_queue),
+                MessageBody=body,
+                MessageAttributes={SENT_AT: sent},
+            )
+        except ClientError as error:
+            if error_code(error) in _NO_QUEUE:
+                return False
+            raise
+        return True
 
     def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
         self._sqs.send_message(

@@ -24,6 +24,7 @@ from .clients import client, error_code
 from .items import (
     FLEET,
     Item,
+    due_item,
     forgotten_item,
     history_item,
     item_key,
@@ -40,6 +41,7 @@ from .price_book import PRICES_SK, price_item, read_book
 FAILURE_DAYS = 15  # a message lives 14 days at most
 _PRICES_SECONDS = 3600.0  # a book changes once a day
 _TRANSACTION_LIMIT = 100
+_OF_AN_ENDPOINT = ("STATUS", "SPEC", "PATTERN", "LATER")
 _CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 
@@ -105,7 +107,7 @@ class TableStore:
         return int(item["generation"]["N"]) if item else 0
 
     def forget(self, status: EndpointStatus) -> None:
-        keys = [item_key(FLEET, f"{status.name}#{part}") for part in ("STATUS", "SPEC", "PATTERN")]
+        keys = [item_key(FLEET, f"{status.name}#{part}") for part in _OF_AN_ENDPOINT]
         deletes = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
         deletes[0]["Delete"].update(_unchanged(status))
         self._write([*deletes, self._put(forgotten_item(status))])
@@ -166,6 +168,30 @@ class TableStore:
         )
         return int(reply["Attributes"]["failures"]["N"])
 
+    def note_due(self, name: str, due_at: datetime, now: datetime) -> None:
+        condition = "attribute_not_exists(pk) OR due_at > :due OR due_at < :now"
+        values = {":due": _number(due_at), ":now": _number(now)}
+        self._unless_refused("put_item", condition, values, Item=due_item(name, due_at))
+
+    def forget_due(self, name: str, due_at: datetime) -> None:
+        key = item_key(FLEET, f"{name}#LATER")
+        self._unless_refused("delete_item", "due_at = :due", {":due": _number(due_at)}, Key=key)
+
+    def _unless_refused(
+        self, operation: str, condition: str, values: Mapping[str, Any], **what: Any
+    ) -> None:
+        """A condition that does not hold says that somebody else has put it right already."""
+        try:
+            getattr(self._db, operation)(
+                TableName=self._table,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                **what,
+            )
+        except ClientError as refused:
+            if not _is_conflict(refused):
+                raise
+
     def _put(self, item: Item, **condition: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
 
@@ -201,6 +227,10 @@ class TableStore:
         )
         for page in pages:
             yield from page["Items"]
+
+
+def _number(moment: datetime) -> dict[str, str]:
+    return {"N": str(moment.timestamp())}
 
 
 def _is_conflict(error: ClientError) -> bool:

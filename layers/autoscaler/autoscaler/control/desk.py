@@ -7,7 +7,17 @@ from enum import StrEnum
 from typing import Any
 
 from ..alerts.notify import SeenStore
-from ..ports import Answer, KeptAnswers, LateModels, ModelInvoker, Requests, ResultStore
+from ..ports import (
+    Answer,
+    KeptAnswers,
+    LateModels,
+    ModelInvoker,
+    Outlets,
+    RequestBodies,
+    Requests,
+    ResultStore,
+    TenantLeases,
+)
 from .messages import Message
 from .world import World
 
@@ -15,7 +25,8 @@ from .world import World
 @dataclass(frozen=True)
 class Desk:
     """The world and what the dispatcher needs besides. `asked` holds what was asked for lately;
-    `late` asks the models that answer later; `kept` has answers for requests that come again."""
+    `late` asks the models that answer later; `kept` has answers for requests that come again;
+    `outlets` are queues and callbacks to which answers are sent."""
 
     world: World
     models: ModelInvoker
@@ -24,6 +35,20 @@ class Desk:
     asked: SeenStore
     late: LateModels
     kept: KeptAnswers
+    bodies: RequestBodies
+    outlets: Outlets
+    tenants: TenantLeases
+
+
+class Code(StrEnum):
+    """Why a request was refused, for whoever reads its result."""
+
+    BAD_REQUEST = "bad_request"  # no model could answer it
+    EXPIRED = "expired"  # its deadline passed before it was answered
+    REFUSED_BY_MODEL = "refused_by_model"  # 4xx: it would refuse it again
+    GAVE_UP = "gave_up"  # the model failed on it again and again
+    WAITED_TOO_LONG = "waited_too_long"  # longer than a queue keeps a message
+    GONE = "gone"  # its endpoint is removed
 
 
 class Fate(StrEnum):
@@ -33,6 +58,7 @@ class Fate(StrEnum):
     REPEATED = "repeated"  # the answer was stored before; it is announced once more
     REFUSED = "refused"  # in the dead-letter queue, with its reason
     POSTPONED = "postponed"  # back in the queue
+    MOVED = "moved"  # into the queue of requests that may wait
     TROUBLED = "troubled"  # AWS refused something; back in the queue
 
 

@@ -10,21 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
-from ..ports import BusyError, ConflictError, ModelError, NoCapacityError
+from ..ports import BodyError, BusyError, ConflictError, ModelError, NoCapacityError
 from ..spec import Kind
-from .desk import Desk, Dispatched, Fate, Outcome
+from .deferring import done, move, put_back, sort_out
+from .desk import Code, Desk, Dispatched, Fate, Outcome
 from .fallback import as_asked_of, stand_in
 from .kept_answers import answered_before, keeping
 from .late import arrived, hand_over
 from .looks import ask_for_look
-from .messages import BadRequestError, Message, parse
-from .patience import WHEN_BUSY, WHEN_TROUBLED, paced, time_until_ready
-from .replies import announced, answered, count, failed, postpone, refuse, store, troubled
+from .messages import BadRequestError, Message, Request, parse, with_body
+from .patience import AT_ONCE, WHEN_BUSY, WHEN_TROUBLED, paced, serves, time_until_ready
+from .refusals import Refusal, expired, gone, refusal_of_model
+from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
+from .shift import OutOfTimeError, Shift
+from .tenants import admitted, give_back, held_back
 from .wishes import may_not_wake, request_wake
 from .world import World
 
@@ -32,58 +37,122 @@ T = TypeVar("T")
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
 
 
-@dataclass(frozen=True)
-class _Request:
-    """A message that a model has to answer."""
-
-    message: Message
-    request_id: str
-    body: dict[str, Any]
-    other: EndpointRecord | None = None  # that answers for this one, which cannot be had
-    trouble: Exception | None = None  # with the answers that are kept: told, and nothing else
-
-
-def dispatch(desk: Desk, name: str, messages: Sequence[Message]) -> Dispatched:
+def dispatch(
+    desk: Desk, name: str, messages: Sequence[Message], shift: Shift | None = None
+) -> Dispatched:
     """Works on all messages at once. One message's trouble never touches its neighbours.
 
     Raises only if nothing at all could be done: the state of the endpoint could not be read.
     """
     record = desk.world.store.load(name)
-    troubles: list[Exception] = []
-    with ThreadPoolExecutor(max_workers=max(1, len(messages))) as pool:
-        read = list(pool.map(lambda message: _read(desk, name, record, message), messages))
+    work = _Work(desk, name, shift or Shift(), ThreadPoolExecutor(max(1, len(messages))))
+    try:
+        read = list(work.pool.map(lambda message: _read(work, record, message), messages))
         outcomes = [one for one in read if isinstance(one, Outcome)]
-        requests = [one for one in read if isinstance(one, _Request)]
-        troubles += [one.trouble for one in requests if one.trouble]
+        requests = [one for one in read if isinstance(one, Request)]
         if record is not None and requests:
-            outcomes += _worked_off(desk, record, requests, troubles, pool)
-    return _closed(desk, name, outcomes, troubles)
+            outcomes += _worked_off(work, record, requests)
+    finally:
+        work.pool.shutdown(wait=False)  # a thread that was left behind ends by itself
+    return _closed(work, outcomes)
 
 
-def _worked_off(
-    desk: Desk,
-    record: EndpointRecord,
-    requests: Sequence[_Request],
-    troubles: list[Exception],
-    pool: ThreadPoolExecutor,
-) -> list[Outcome]:
-    name = record.status.name
+@dataclass(frozen=True)
+class _Work:
+    """One batch: what it is worked on with, and what went wrong beside its messages."""
+
+    desk: Desk
+    name: str
+    shift: Shift
+    pool: ThreadPoolExecutor
+    troubles: list[Exception] = field(default_factory=list)
+
+
+def _worked_off(work: _Work, record: EndpointRecord, requests: Sequence[Request]) -> list[Outcome]:
+    if not work.shift.fits_an_answer:
+        return [_handed_on(work, record, request) for request in requests]
+    ends, urgent = _deferred(work, record, requests)
+    return ends + (_asked_all(work, record, urgent) if urgent else [])
+
+
+def _deferred(
+    work: _Work, record: EndpointRecord, requests: Sequence[Request]
+) -> tuple[list[Outcome], list[Request]]:
+    """What became of those that may wait, and what is to be worked on now."""
+    desk, ends = work.desk, []
+    found = sort_out(record, requests, desk.world.clock.now())
+    now = list(found.now)
+    for request in found.back:
+        ends.append(_guarded(work, request.message, partial(put_back, desk, record, request)))
+    for request in found.move:
+        end = _guarded(work, request.message, partial(move, desk, record, request))
+        if end is None:
+            now.append(request)
+        else:
+            ends.append(end)
+    return ends, now
+
+
+def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request]) -> list[Outcome]:
+    desk, name = work.desk, work.name
     try:
         ready = wake_for(desk.world, record)
         other = stand_in(desk.world, ready)
     except Exception as error:  # noqa: BLE001 - told; the tick goes on with a wish that is stored
         return [troubled(desk, name, request.message, error) for request in requests]
     try:
-        ask_for_look(desk, ready, [request.message for request in requests])
+        ask_for_look(desk, ready, [one.message for one in requests if not one.message.later])
     except Exception as error:  # noqa: BLE001 - told; it is answered all the same
-        troubles.append(error)
-    asked = [replace(request, other=other) for request in requests]
-    return list(pool.map(lambda request: _answer(desk, name, ready, request), asked))
+        work.troubles.append(error)
+    ends: list[Outcome] = []
+    try:
+        # Who waits for a wake, or is answered by another endpoint, takes no place of its tenant.
+        at_work = serves(ready) and other is None
+        go, back = admitted(desk, ready, requests) if at_work else (list(requests), [])
+    except Exception as error:  # noqa: BLE001 - told; nothing was begun
+        return [troubled(desk, name, request.message, error) for request in requests]
+    ends += [_guarded(work, one.message, partial(held_back, desk, ready, one)) for one in back]
+    asked = [replace(request, other=other) for request in go]
+    answers = work.shift.each(
+        work.pool,
+        lambda request: _answer(work, ready, request, leased=at_work),
+        asked,
+        lambda request: _cut(work, ready, request),
+    )
+    for request, end in zip(asked, answers, strict=True):
+        if end.fate in (Fate.ANSWERED, Fate.REFUSED):
+            _aside(work, partial(done, desk, record, request))
+    return ends + answers
 
 
-def _closed(
-    desk: Desk, name: str, outcomes: Sequence[Outcome], troubles: list[Exception]
-) -> Dispatched:
+def _aside(work: _Work, step: Callable[[], None]) -> None:
+    """What the outcome of a message does not hang on: told, and nothing else."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - told
+        work.troubles.append(error)
+
+
+def _handed_on(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
+    """Not begun, since its answer may not come while this dispatcher works: the next has time."""
+    why = "the dispatcher had no time left for it"
+    return _guarded(
+        work,
+        request.message,
+        lambda: postpone(work.desk, work.name, record, request, AT_ONCE, why),
+    )
+
+
+def _cut(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
+    """Begun, and not answered in time: a failed try, or it would be asked for ever."""
+    error = OutOfTimeError("its answer took longer than a dispatcher may work")
+    return _guarded(
+        work, request.message, lambda: failed(work.desk, work.name, record, request, error)
+    )
+
+
+def _closed(work: _Work, outcomes: Sequence[Outcome]) -> Dispatched:
+    desk, name, troubles = work.desk, work.name, work.troubles
     outcomes = announced(desk, name, outcomes)
     troubles += [outcome.trouble for outcome in outcomes if outcome.trouble]
     try:
@@ -115,98 +184,107 @@ def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
         return world.store.load(status.name) or record
 
 
-def _guarded(desk: Desk, name: str, message: Message, work: Callable[[], T]) -> T | Outcome:
+def _guarded(work: _Work, message: Message, step: Callable[[], T]) -> T | Outcome:
     try:
-        return work()
+        return step()
     except Exception as error:  # noqa: BLE001 - it is told, and the message comes back
-        return troubled(desk, name, message, error)
+        return troubled(work.desk, work.name, message, error)
 
 
-def _read(
-    desk: Desk, name: str, record: EndpointRecord | None, message: Message
-) -> _Request | Outcome:
+def _read(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
     """What a model has to answer, or what became of the message without one."""
-    return _guarded(desk, name, message, lambda: _sorted(desk, name, record, message))
+    return _guarded(work, message, lambda: _sorted(work, record, message))
 
 
-def _sorted(
-    desk: Desk, name: str, record: EndpointRecord | None, message: Message
-) -> _Request | Outcome:
+def _sorted(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
     try:
-        request_id, body = parse(message, name)
+        request = parse(message, work.name)
+        return _without_model(work, record, request) or _with_model(work, record, request)
     except BadRequestError as bad:
         given = bad.request_id
-        free = given is not None and desk.results.find(name, given) is None
-        return refuse(
-            desk, name, record, message, str(bad), given if given and free else message.message_id
-        )
-    if uri := desk.results.find(name, request_id):
-        event = answered(name, record, message, request_id, uri, desk.world.clock.now())
-        return Outcome(message, Fate.REPEATED, event)
+        free = given is not None and work.desk.results.find(work.name, given) is None
+        named = Request(message, given if given and free else message.message_id, {})
+        return refuse(work.desk, work.name, record, named, Refusal(Code.BAD_REQUEST, str(bad)))
+
+
+def _without_model(work: _Work, record: EndpointRecord | None, request: Request) -> Outcome | None:
+    """What is answered already, or never will be. It wakes nothing."""
+    desk, name, now = work.desk, work.name, work.desk.world.clock.now()
+    if uri := desk.results.find(name, request.request_id):
+        return repeated(desk, name, record, request, uri)
+    to = request.options.reply_to
+    if to is not None and (problem := desk.outlets.problem(to)):
+        raise BadRequestError(f"autoscaler.reply_to: {problem}", request.request_id)
     if record is not None and record.spec.kind is Kind.ASYNC:
-        outcome = arrived(desk, name, record, message, request_id)
+        outcome = arrived(desk, name, record, request)
         if outcome is not None:
             return outcome
     if record is None or record.status.phase in _LEAVING:
-        gone = record is None or record.status.phase is Phase.RETIRED
-        why = f"there is no endpoint {name!r} any more" if gone else f"{name!r} is being removed"
-        return refuse(desk, name, record, message, why, request_id)
-    kept, trouble = answered_before(desk, record, message, request_id, body)
-    return kept or _Request(message, request_id, body, trouble=trouble)
+        retired = record is None or record.status.phase is Phase.RETIRED
+        return refuse(desk, name, record, request, gone(name, retired))
+    if request.due_at is not None and request.is_over(now):
+        return refuse(desk, name, record, request, expired(request.due_at, now))
+    return None
 
 
-def _serves(record: EndpointRecord) -> bool:
-    """An update of one at zero leaves nobody to ask: SageMaker would count, and alarm, a request
-    that met no copy, and roll the update back for it."""
-    status = record.status
-    copies = status.observed_copies or status.desired_copies
-    return status.phase is Phase.AWAKE or (status.phase is Phase.UPDATING and copies > 0)
+def _with_model(work: _Work, record: EndpointRecord | None, request: Request) -> Request | Outcome:
+    desk = work.desk
+    if request.options.body is not None:
+        try:
+            request = with_body(request, desk.bodies.get(work.name, request.options.body))
+        except BodyError as missing:
+            raise BadRequestError(f"autoscaler.body: {missing}", request.request_id) from missing
+    if record is None:
+        return request
+    kept, trouble = answered_before(desk, record, request)
+    if trouble is not None:
+        work.troubles.append(trouble)
+    return kept or request
 
 
-def _answer(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> Outcome:
-    return _guarded(desk, name, request.message, lambda: _asked(desk, name, record, request))
+def _answer(work: _Work, record: EndpointRecord, request: Request, leased: bool) -> Outcome:
+    outcome = _guarded(work, request.message, lambda: _asked(work, record, request))
+    if leased:
+        _aside(work, lambda: give_back(work.desk, record, request))
+    return outcome
 
 
-def _asked(desk: Desk, name: str, record: EndpointRecord, request: _Request) -> Outcome:
-    message, request_id, now = request.message, request.request_id, desk.world.clock.now()
-    other = request.other
+def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
+    desk, name, sent_at = work.desk, work.name, request.message.sent_at
+    other, now = request.other, desk.world.clock.now()
     serving = other or record
-    if not _serves(serving):
-        wait = time_until_ready(serving, message.sent_at, now)
+    if not serves(serving):
+        wait = time_until_ready(serving, sent_at, now)
         why = f"the endpoint is {record.status.phase}"
-        return postpone(desk, name, record, message, request_id, wait, why)
+        return postpone(desk, name, record, request, wait, why)
     if serving.spec.kind is Kind.ASYNC:
-        return hand_over(desk, record, message, request_id, request.body)
+        return hand_over(desk, record, request)
     try:
         body = as_asked_of(other, request.body) if other else request.body
         spec = serving.spec
         answer = desk.models.ask(spec.name, body, spec.kind, spec.instances.shared or "")
-    except (NoCapacityError, BusyError) as busy:
-        wait = paced(WHEN_BUSY, message.sent_at, now)
-        return postpone(desk, name, record, message, request_id, wait, str(busy))
     except Exception as error:  # noqa: BLE001 - told in the end, or waits for the one it is for
-        if other:
-            return _not_by_other(desk, record, request, error)
-        return _not_answered(desk, name, record, request, error)
+        if work.shift.left_behind(request):
+            return Outcome(request.message, Fate.POSTPONED)
+        return _not_answered(desk, record, request, error)
+    if work.shift.left_behind(request):
+        return Outcome(request.message, Fate.POSTPONED)
     by = other.status.name if other else ""
-    outcome = store(desk, name, record, message, request_id, answer, by)
+    outcome = store(desk, name, record, request, answer, by)
     return outcome if other else keeping(desk, record, request.body, outcome)
 
 
-def _not_by_other(
-    desk: Desk, record: EndpointRecord, request: _Request, error: Exception
-) -> Outcome:
-    """What the other one cannot take or fails on says nothing of the one that was asked."""
-    message, now = request.message, desk.world.clock.now()
-    wait = max(time_until_ready(record, message.sent_at, now), WHEN_TROUBLED)
-    name = record.status.name
-    return postpone(desk, name, record, message, request.request_id, wait, str(error))
-
-
 def _not_answered(
-    desk: Desk, name: str, record: EndpointRecord, request: _Request, error: Exception
+    desk: Desk, record: EndpointRecord, request: Request, error: Exception
 ) -> Outcome:
-    """A refusal stays one; anything else is counted, and refused with it in the end."""
+    """No copy, or a busy one, is no failure; nor says anything of the endpoint that was asked what
+    another one cannot take. A refusal stays one; the rest is counted, and refused in the end."""
+    name, sent_at, now = record.status.name, request.message.sent_at, desk.world.clock.now()
+    if isinstance(error, NoCapacityError | BusyError):
+        return postpone(desk, name, record, request, paced(WHEN_BUSY, sent_at, now), str(error))
+    if request.other:
+        wait = max(time_until_ready(record, sent_at, now), WHEN_TROUBLED)
+        return postpone(desk, name, record, request, wait, str(error))
     if isinstance(error, ModelError):
-        return refuse(desk, name, record, request.message, str(error), request.request_id)
-    return failed(desk, name, record, request.message, request.request_id, error)
+        return refuse(desk, name, record, request, refusal_of_model(error))
+    return failed(desk, name, record, request, error)

@@ -18,7 +18,7 @@ from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
 from ..ports import Answer, KeptAnswer, KeptAnswers
 from .desk import Desk, Outcome
-from .messages import Message
+from .messages import Request
 from .replies import store
 
 # They say how the answer is sent, and for whom it is; none changes what it says.
@@ -94,24 +94,20 @@ def digest(record: EndpointRecord, body: Mapping[str, Any]) -> str | None:
 
 
 def answered_before(
-    desk: Desk,
-    record: EndpointRecord,
-    message: Message,
-    request_id: str,
-    body: Mapping[str, Any],
+    desk: Desk, record: EndpointRecord, request: Request
 ) -> tuple[Outcome | None, Exception | None]:
     """The request's outcome, if its like was answered and kept; what went wrong with looking.
 
     Whatever it is, the request is none the worse for it: a model answers.
     """
     try:
-        answer = find(desk.kept, record, body, desk.world.clock.now())
+        answer = find(desk.kept, record, request.body, desk.world.clock.now())
     except Exception as error:  # noqa: BLE001 - told; it is as if nothing had been kept
         return None, error
     if answer is None:
         return None, None
     name = record.status.name
-    return store(desk, name, record, message, request_id, answer, cached=True), None
+    return store(desk, name, record, request, answer, cached=True), None
 
 
 def keeping(

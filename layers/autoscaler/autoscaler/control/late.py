@@ -9,15 +9,15 @@ id: even a request that was handed over twice has one answer.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from ..endpoints.completions import IncompleteAnswerError
 from ..endpoints.late import WAITS_SECONDS, WORKS_SECONDS
 from ..endpoints.status import EndpointRecord
 from ..ports import BusyError, ExpiredError, ModelError, UnsureError
 from .desk import Desk, Outcome
-from .messages import Message
+from .messages import Request
 from .patience import WHEN_BUSY, paced
+from .refusals import refusal_of_model
 from .replies import failed, postpone, refuse, store
 
 # Longer than a dispatcher may run (15 min): nobody is still between its note and its call then.
@@ -26,50 +26,48 @@ ASKED = timedelta(seconds=WAITS_SECONDS + WORKS_SECONDS) + ASKING
 WHEN_ASKED = timedelta(seconds=10)
 
 
-def arrived(
-    desk: Desk, name: str, record: EndpointRecord, message: Message, request_id: str
-) -> Outcome | None:
+def arrived(desk: Desk, name: str, record: EndpointRecord, request: Request) -> Outcome | None:
     """What came of a request that was handed over before; None: nothing yet."""
+    request_id = request.request_id
     try:
         answer = desk.late.look(name, request_id)
     except ModelError as refused:
-        outcome = refuse(desk, name, record, message, str(refused), request_id)
+        outcome = refuse(desk, name, record, request, refusal_of_model(refused))
         _forget(desk, record, request_id)
         return outcome
     except (ExpiredError, IncompleteAnswerError) as lost:
         _forget(desk, record, request_id)
-        return failed(desk, name, record, message, request_id, lost)
+        return failed(desk, name, record, request, lost)
     if answer is None:
         return None
-    outcome = store(desk, name, record, message, request_id, answer)
+    outcome = store(desk, name, record, request, answer)
     # The note stays: another message of the same id may have looked just before this one.
     desk.late.forget(name, request_id)
     return outcome
 
 
-def hand_over(
-    desk: Desk, record: EndpointRecord, message: Message, request_id: str, body: dict[str, Any]
-) -> Outcome:
+def hand_over(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:
     """Gives SageMaker the request unless it has it, and puts the message back to look later."""
+    message, request_id = request.message, request.request_id
     name, now = record.status.name, desk.world.clock.now()
     note, holder = _note(record, request_id), message.receipt_handle
     why = "its answer has not come yet"
     if desk.asked.first_time(note, ASKING, holder):
         try:
-            desk.late.ask(name, request_id, body)
+            desk.late.ask(name, request_id, request.body)
         except UnsureError:
             desk.asked.first_time(note, ASKED, holder)
             raise
         except BusyError as busy:
             desk.asked.forget(note)
             wait = paced(WHEN_BUSY, message.sent_at, now)
-            return postpone(desk, name, record, message, request_id, wait, str(busy))
+            return postpone(desk, name, record, request, wait, str(busy))
         except Exception as error:  # noqa: BLE001 - counted, and refused with it in the end
             desk.asked.forget(note)
-            return failed(desk, name, record, message, request_id, error)
+            return failed(desk, name, record, request, error)
         desk.asked.first_time(note, ASKED, holder)
     wait = paced(WHEN_ASKED, message.sent_at, now)
-    return postpone(desk, name, record, message, request_id, wait, why)
+    return postpone(desk, name, record, request, wait, why)
 
 
 def _forget(desk: Desk, record: EndpointRecord, request_id: str) -> None:

@@ -23,7 +23,9 @@ LOOK_EVERY = timedelta(seconds=15)
 def ask_for_look(desk: Desk, record: EndpointRecord, messages: Sequence[Message]) -> bool:
     """Announces that requests wait, at most once in `LOOK_EVERY` for an endpoint, however many
     dispatchers see it; returns whether it did."""
-    if record.spec.kind is Kind.ASYNC:  # its requests wait as a rule, in SageMaker's own queue
+    if (
+        not messages or record.spec.kind is Kind.ASYNC
+    ):  # its requests wait as a rule, in SageMaker's own queue
         return False
     status, now = record.status, desk.world.clock.now()
     oldest = min(messages, key=lambda message: message.sent_at)

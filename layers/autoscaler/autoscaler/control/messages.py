@@ -5,21 +5,45 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+from ..endpoints.names import LATER_SUFFIX
+from ..endpoints.status import EndpointRecord
+from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
+
+_REQUEST_ID = re.compile(ID_PATTERN)
+# Tools' JSON schemas nest, ten deep or so; what goes deeper costs every reader its stack.
+DEEPEST = 64
+_LONGEST_SHOWN = 80
+SENT_AT = "sent_at"  # the attribute of a message that was moved: when it was sent first
 
 
 @dataclass(frozen=True)
 class Message:
-    """One received SQS message."""
+    """One received SQS message. `later`: it came by the queue of requests that may wait."""
 
     message_id: str
     receipt_handle: str
-    body: str
+    body: str = field(repr=False)
     sent_at: datetime
+    later: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """A message that a model has to answer. `due_at`: after it an answer comes too late."""
+
+    message: Message
+    request_id: str
+    body: Mapping[str, Any] = field(repr=False)
+    options: RequestOptions = field(default_factory=RequestOptions)
+    due_at: datetime | None = None
+    other: EndpointRecord | None = None  # that answers for the one that was asked
+
+    def is_over(self, now: datetime) -> bool:
+        return self.due_at is not None and now >= self.due_at
 
 
 class BadRequestError(ValueError):
@@ -33,33 +57,116 @@ class BadRequestError(ValueError):
         super().__init__(reason)
 
 
-def parse(message: Message, endpoint: str) -> tuple[str, dict[str, Any]]:
-    """Returns the request's id and the body for the model; raises BadRequestError.
+def parse(message: Message, endpoint: str) -> Request:
+    """Returns what the message asks for; raises BadRequestError.
 
-    A body may name its endpoint; it must then be the one whose queue it came through.
+    A body may name its endpoint; it must then be the one whose queue it came through. Without a
+    body of its own the message says where that lies (`options.body`).
     """
-    try:
-        body = json.loads(message.body)
-    except (ValueError, RecursionError) as bad:
-        raise BadRequestError(f"the message is not JSON: {bad}") from bad
-    if not isinstance(body, dict):
-        raise BadRequestError("the message must be a JSON object, an OpenAI-style request body")
-    request_id = body.pop("id", message.message_id)
-    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
-        raise BadRequestError(
-            f"id {request_id!r} cannot name a result: 1 to 128 of letters, digits and _ . : -"
-        )
+    body = _object(message.body, "the message")
+    given = body.pop("id", None)
+    options = _options(body.pop(RESERVED, {}), _usable(given))
+    request_id = _request_id(given, options, message)
     named = body.pop("endpoint", endpoint)
     if named != endpoint:
         raise BadRequestError(
-            f"the message names endpoint {named!r}, and this is the queue of {endpoint!r}",
+            f"the message names endpoint {_shown(named)}, and this is the queue of {endpoint!r}",
             request_id,
         )
-    if not (isinstance(body.get("messages"), list) or isinstance(body.get("prompt"), str)):
+    if options.body is None:
+        check_body(body, request_id)
+    elif body:
         raise BadRequestError(
-            "the message has neither `messages` (chat) nor `prompt` (completion)", request_id
+            f"{RESERVED}.body says where the body lies, and the message has {_shown(min(body))} "
+            "beside it: give one of them",
+            request_id,
         )
-    return request_id, body
+    return Request(message, request_id, body, options, options.due_at(message.sent_at))
+
+
+def with_body(request: Request, content: bytes) -> Request:
+    """The request with the body that lay where it says; raises BadRequestError."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as bad:
+        reason = f"{request.options.body} is not UTF-8"
+        raise BadRequestError(reason, request.request_id) from bad
+    body = _object(text, str(request.options.body), request.request_id)
+    if RESERVED in body:
+        reason = f"{request.options.body}: `{RESERVED}` belongs into the message, not into its body"
+        raise BadRequestError(reason, request.request_id)
+    check_body(body, request.request_id)
+    return replace(request, body=body)
+
+
+def check_body(body: Mapping[str, Any], request_id: str | None = None) -> None:
+    """Raises BadRequestError unless it is a chat, a completion, or the container's own."""
+    if not (
+        isinstance(body.get("messages"), list)
+        or isinstance(body.get("prompt"), str)
+        or isinstance(body.get("inputs"), str)
+    ):
+        raise BadRequestError(
+            "the message has neither `messages` (chat) nor `prompt` (completion) nor `inputs` "
+            "(the container's own)",
+            request_id,
+        )
+    if _is_deeper(body, DEEPEST):
+        raise BadRequestError(f"the body is nested more than {DEEPEST} deep", request_id)
+
+
+def _object(text: str, what: str, request_id: str | None = None) -> dict[str, Any]:
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as bad:
+        raise BadRequestError(f"{what} is not JSON: {bad}", request_id) from bad
+    if not isinstance(found, dict):
+        reason = f"{what} must be a JSON object, an OpenAI-style request body"
+        raise BadRequestError(reason, request_id)
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _options(given: Any, request_id: str | None) -> RequestOptions:
+    try:
+        return parse_options(given)
+    except RequestError as wrong:
+        raise BadRequestError(str(wrong), request_id) from None
+
+
+def _request_id(given: Any, options: RequestOptions, message: Message) -> str:
+    if given is not None and _usable(given) is None:
+        raise BadRequestError(
+            f"id {_shown(given)} cannot name a result: 1 to 128 of letters, digits and _ . : -"
+        )
+    if given is not None and options.id not in (None, given):
+        raise BadRequestError(
+            f"id {_shown(given)} and {RESERVED}.id {options.id!r} are two: give one of them"
+        )
+    return str(given or options.id or message.message_id)
+
+
+def _usable(given: Any) -> str | None:
+    return given if isinstance(given, str) and _REQUEST_ID.fullmatch(given) else None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Level by level, so that no depth of it takes our own stack."""
+    level = [value]
+    for _ in range(levels + 1):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [two for one in inner for two in one if isinstance(two, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def endpoint_of(queue_arn: str, prefix: str) -> str:
@@ -67,11 +174,16 @@ def endpoint_of(queue_arn: str, prefix: str) -> str:
     queue = queue_arn.rpartition(":")[2]
     if not queue.startswith(f"{prefix}-"):
         raise ValueError(f"queue {queue!r} is not one of stack {prefix!r}")
-    return queue.removeprefix(f"{prefix}-")
+    return queue.removeprefix(f"{prefix}-").removesuffix(LATER_SUFFIX)
+
+
+def is_later(queue_arn: str) -> bool:
+    """Whether it is a queue of requests that may wait."""
+    return queue_arn.endswith(LATER_SUFFIX)
 
 
 def messages_of(
-    records: Sequence[Mapping[str, Any]], moment: Callable[[int], datetime]
+    records: Sequence[Mapping[str, Any]], moment: Callable[[int], datetime], later: bool = False
 ) -> list[Message]:
     """The messages of a Lambda event; `moment` reads milliseconds since the epoch."""
     return [
@@ -79,7 +191,17 @@ def messages_of(
             message_id=record["messageId"],
             receipt_handle=record["receiptHandle"],
             body=record["body"],
-            sent_at=moment(int(record["attributes"]["SentTimestamp"])),
+            sent_at=_sent_at(record, moment, later),
+            later=later,
         )
         for record in records
     ]
+
+
+def _sent_at(record: Mapping[str, Any], moment: Callable[[int], datetime], later: bool) -> datetime:
+    """Of one that was moved: when it was sent first, which only the dispatcher may say."""
+    arrived = moment(int(record["attributes"]["SentTimestamp"]))
+    said = record.get("messageAttributes", {}).get(SENT_AT, {}).get("stringValue", "")
+    if not later or not said.isdigit():
+        return arrived
+    return min(arrived, moment(int(said)))

@@ -38,7 +38,16 @@ def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
         reach=status.reach,
         arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
         usd_per_copy_hour=_usd_per_copy_hour(record),
+        deferrable=load.deferrable,
+        deferrable_due_at=record.deferrable_due_at,
     )
+
+
+def busy(load: Load, capacity: Capacity) -> float | None:
+    """Requests that wait or run; None: a signal is missing. What runs waits in its queue too."""
+    if load.backlog is None or (capacity.current_copies and load.concurrency_per_copy is None):
+        return None
+    return max(float(load.backlog), (load.concurrency_per_copy or 0.0) * capacity.current_copies)
 
 
 def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: datetime) -> float | None:

@@ -140,7 +140,8 @@ def delete(
 
 
 def _refuse_to_lose(world: World, name: str) -> None:
-    waiting, refused = world.load.backlog(name), world.load.dead_letters(name)
+    waiting = world.load.backlog(name) + world.load.deferrable(name)
+    refused = world.load.dead_letters(name)
     if waiting or refused:
         raise OrderError(
             f"{waiting} requests are waiting in {name}'s queue and {refused} refused ones lie in "
@@ -159,7 +160,7 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "failed_in", "retry_at", "last_reason", "last_reason_at", "wakes_today", "commit",
         "weights_uri", "cause", "wished_at",
     }  # fmt: skip
-    backlog = world.load_of(record, now).backlog
+    load = world.load_of(record, now)
     return {
         **status.model_dump(mode="json", include=kept),
         "ladder": _ladder(record, now),
@@ -168,7 +169,8 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "model": record.spec.model.id,
         "kind": record.spec.kind.value,
         "window": bounds_at(record.spec, now).name,
-        "backlog": backlog,
+        "backlog": load.backlog,
+        "deferrable": load.deferrable,
         "next_edge": edge.isoformat() if edge else None,
         "lead_time_seconds": lead_time(history(record)).total_seconds(),
         **({"history": _lines(world, status.name)} if with_history else {}),

@@ -15,6 +15,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import backoff
 from ..policy.types import Phase
 from .observe import history, remaining_lead
+from .wishes import may_not_wake
 
 # Failures of the model itself, not of its absence: after these the message is refused.
 TRIES = 8
@@ -22,9 +23,11 @@ FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=5)
 # Before SQS deletes it (after 14 days) a message is refused, with its reason.
 LONGEST_STAY = timedelta(days=13)
+AT_ONCE = timedelta(seconds=1)
 WHEN_BUSY = timedelta(seconds=5)
 WHEN_TROUBLED = timedelta(seconds=30)
 _SOONEST = timedelta(seconds=2)
+_OVERDUE = timedelta(seconds=15)
 _AT_REST = timedelta(seconds=30)
 _FAILED = timedelta(minutes=10)
 _LONGEST = timedelta(minutes=30)
@@ -42,6 +45,35 @@ def time_until_ready(record: EndpointRecord, sent_at: datetime, now: datetime) -
     else:
         wait = _FAILED if status.phase is Phase.FAILED else _AT_REST
     return paced(wait, sent_at, now)
+
+
+def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
+    """Until it should serve, if it is asked now; zero: it does. None when nobody can say: it is
+    being removed, it failed, or its wakes of the day are spent."""
+    status = record.status
+    if serves(record):
+        return timedelta(0)
+    lead = lead_time(history(record))
+    if status.phase in _STARTING:
+        # Longer than usual already: what is left is not known, but it is under way.
+        return max(remaining_lead(record, lead, now), _OVERDUE)
+    if status.phase is Phase.UPDATING:
+        return lead
+    if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
+        return None
+    pause = max(timedelta(0), status.retry_at - now) if status.retry_at else timedelta(0)
+    # An update that waits goes first, and ends with a wake.
+    if status.update is None and may_not_wake(record, now + pause):
+        return None
+    return pause + lead
+
+
+def serves(record: EndpointRecord) -> bool:
+    """An update of one at zero leaves nobody to ask: SageMaker would count, and alarm, a request
+    that met no copy, and roll the update back for it."""
+    status = record.status
+    copies = status.observed_copies or status.desired_copies
+    return status.phase is Phase.AWAKE or (status.phase is Phase.UPDATING and copies > 0)
 
 
 def paced(wait: timedelta, sent_at: datetime, now: datetime) -> timedelta:

@@ -18,11 +18,12 @@ from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
+from .back_pressure import with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
-from .observe import NO_LOAD, active_at, learned
+from .observe import NO_LOAD, active_at, busy, learned
 from .reasons import keep_reasons
 from .shortage import note_shortage
 from .stuck import is_stuck
@@ -127,11 +128,13 @@ def reconcile_endpoint(
     record = give_notice(world, record, load, now)
     if status.phase in IN_TRANSITION:
         capacity = world.look(record)
+        record = with_readers(world, record, capacity)
         record = observed(world, record, load, now, capacity)
         if not mend_drift(world, record, capacity, now):
             tend_flow(world, record, now)
     elif status.phase in (Phase.AWAKE, Phase.ASLEEP):
         capacity = _look(world, record, now)
+        record = with_readers(world, record, capacity) if status.phase is Phase.AWAKE else record
         if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
             record = observed(world, record, load, now, capacity)
         if start_update(world, record, now):
@@ -160,6 +163,7 @@ def observed(
             "instance_type": next(iter(capacity.instances_by_type), status.instance_type),
             "instance_seen_at": first_seen,
             "observed_at": now,
+            "busy": busy(load, capacity),
             "last_active_at": active_at(status.last_active_at, load, now),
         }
     )

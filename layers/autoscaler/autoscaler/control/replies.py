@@ -4,97 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from ..alerts.events.requests import RequestAnswered, RequestRefused
 from ..endpoints.status import EndpointRecord, Traffic, utc_hour
 from ..ports import Answer
 from .desk import Desk, Fate, Outcome
-from .messages import Message
+from .messages import Message, Request
 from .patience import LONGEST_STAY, TRIES, WHEN_TROUBLED, after_failures, paced
+from .refusals import Refusal, expired, given_up, waited_too_long
+from .reply_to import replied, told, with_trouble
+
+_A_MOMENT = timedelta(seconds=1)
 
 
 def troubled(desk: Desk, name: str, message: Message, error: Exception) -> Outcome:
     """The message comes back soon, or when its visibility timeout ends."""
     try:
         wait = paced(WHEN_TROUBLED, message.sent_at, desk.world.clock.now())
-        desk.requests.postpone(name, message.receipt_handle, wait)
+        desk.requests.postpone(name, message.receipt_handle, wait, message.later)
     except Exception as second:  # noqa: BLE001 - told with the first
         error.add_note(f"nor could the message be put back sooner: {second}")
     return Outcome(message, Fate.TROUBLED, trouble=error)
 
 
 def postpone(
-    desk: Desk,
-    name: str,
-    record: EndpointRecord,
-    message: Message,
-    request_id: str,
-    delay: timedelta,
-    why: str,
+    desk: Desk, name: str, record: EndpointRecord, request: Request, delay: timedelta, why: str
 ) -> Outcome:
-    stayed = desk.world.clock.now() - message.sent_at
+    """Back into its queue; not beyond its deadline, at which it is refused rather than later."""
+    message, now = request.message, desk.world.clock.now()
+    if request.due_at is not None and request.is_over(now):
+        return refuse(desk, name, record, request, expired(request.due_at, now))
+    stayed = now - message.sent_at
     if stayed > LONGEST_STAY:
-        why = f"waited {stayed.days} days, and a queue keeps nothing longer than 14: {why}"
-        return refuse(desk, name, record, message, why, request_id)
-    desk.requests.postpone(name, message.receipt_handle, delay)
+        return refuse(desk, name, record, request, waited_too_long(stayed, why))
+    if request.due_at is not None:
+        delay = min(delay, request.due_at - now + _A_MOMENT)
+    desk.requests.postpone(name, message.receipt_handle, delay, message.later)
     return Outcome(message, Fate.POSTPONED)
 
 
 def failed(
-    desk: Desk,
-    name: str,
-    record: EndpointRecord,
-    message: Message,
-    request_id: str,
-    error: Exception,
+    desk: Desk, name: str, record: EndpointRecord, request: Request, error: Exception
 ) -> Outcome:
     now = desk.world.clock.now()
-    failures = desk.world.store.count_failure(name, message.message_id, now)
-    why = f"{type(error).__name__}: {error}"
+    failures = desk.world.store.count_failure(name, request.message.message_id, now)
     if failures >= TRIES:
-        why = f"gave up after {failures} tries: {why}"
-        return refuse(desk, name, record, message, why, request_id)
-    wait = after_failures(failures)
-    return postpone(desk, name, record, message, request_id, wait, why)
+        return refuse(desk, name, record, request, given_up(failures, error))
+    why = f"{type(error).__name__}: {error}"
+    return postpone(desk, name, record, request, after_failures(failures), why)
 
 
 def refuse(
-    desk: Desk,
-    name: str,
-    record: EndpointRecord | None,
-    message: Message,
-    reason: str,
-    request_id: str,
+    desk: Desk, name: str, record: EndpointRecord | None, request: Request, why: Refusal
 ) -> Outcome:
-    """The reason is stored where the sender looks for the answer, or it would look for ever."""
-    now = desk.world.clock.now()
-    desk.results.put(name, request_id, {"id": request_id, "error": reason})
-    desk.requests.refuse(name, message.message_id, message.body, reason)
+    """The reason is stored where the sender looks for the answer, or it would look for ever. It is
+    sent once where answers go: a try that failed would refuse the message once more."""
+    message, request_id = request.message, request.request_id
+    result = {"id": request_id, "error": why.reason, "code": why.code.value}
+    uri = desk.results.put(name, request_id, result)
+    trouble = told(desk, name, request, result, uri)
+    desk.requests.refuse(name, message.message_id, message.body, why.reason)
     event = RequestRefused(
         endpoint=name,
         generation=record.status.generation if record else 0,
-        at=now,
+        at=desk.world.clock.now(),
         request_id=request_id,
-        reason=reason,
+        reason=why.announced,
+        code=why.code,
     )
-    return Outcome(message, Fate.REFUSED, event)
+    outcome = Outcome(message, Fate.REFUSED, event)
+    return with_trouble(outcome, trouble) if trouble else outcome
 
 
 def store(
     desk: Desk,
     name: str,
     record: EndpointRecord,
-    message: Message,
-    request_id: str,
+    request: Request,
     answer: Answer,
     answered_by: str = "",
     cached: bool = False,
 ) -> Outcome:
+    """Of two deliveries that were answered at once the first answer stays, and counts."""
     now = desk.world.clock.now()
     result: dict[str, Any] = {
-        "id": request_id,
+        "id": request.request_id,
         "answered_at": now.isoformat(),
         "answer": answer.body,
     }
@@ -102,27 +98,42 @@ def store(
         result["answered_by"] = answered_by
     if cached:
         result["cached"] = True
-    uri = desk.results.put(name, request_id, result)
-    event = answered(name, record, message, request_id, uri, now)
+    if request.is_over(now):
+        result["late"] = True
+    uri = desk.results.put_once(name, request.request_id, result)
+    if uri is None:
+        return repeated(desk, name, record, request)
+    event = answered(desk, name, record, request, uri)
     waited = event.waited_seconds
-    return Outcome(message, Fate.ANSWERED, event, answer, answered_by, waited, kept=cached)
+    outcome = Outcome(request.message, Fate.ANSWERED, event, answer, answered_by, waited, cached)
+    return replied(desk, name, request, result, uri, outcome)
+
+
+def repeated(
+    desk: Desk, name: str, record: EndpointRecord | None, request: Request, uri: str | None = None
+) -> Outcome:
+    """Its answer was stored before: whoever waits for it hears of it once more."""
+    uri = uri or desk.results.find(name, request.request_id) or ""
+    event = answered(desk, name, record, request, uri)
+    outcome = Outcome(request.message, Fate.REPEATED, event)
+    if request.options.reply_to is None or request.options.reply_to.event:
+        return outcome
+    result = desk.results.get(name, request.request_id)
+    return outcome if result is None else replied(desk, name, request, result, uri, outcome)
 
 
 def answered(
-    name: str,
-    record: EndpointRecord | None,
-    message: Message,
-    request_id: str,
-    uri: str,
-    now: datetime,
+    desk: Desk, name: str, record: EndpointRecord | None, request: Request, uri: str
 ) -> RequestAnswered:
+    now = desk.world.clock.now()
     return RequestAnswered(
         endpoint=name,
         generation=record.status.generation if record else 0,
         at=now,
-        request_id=request_id,
+        request_id=request.request_id,
         result_uri=uri,
-        waited_seconds=max(0.0, (now - message.sent_at).total_seconds()),
+        waited_seconds=max(0.0, (now - request.message.sent_at).total_seconds()),
+        late=request.is_over(now),
     )
 
 

@@ -15,7 +15,12 @@ from enum import StrEnum
 from functools import cached_property
 
 from ..catalog.prices import PriceBook, bundled
-from ..endpoints.names import ResourceNames, shared_endpoint
+from ..endpoints.names import (
+    DEAD_LETTERS_SUFFIX,
+    LATER_SUFFIX,
+    ResourceNames,
+    shared_endpoint,
+)
 from ..endpoints.tags import ENDPOINT, SHARED, STACK, is_ours, may_be_deleted
 
 # A creation makes its resources within minutes of each other, and a retirement forgets the endpoint
@@ -167,7 +172,8 @@ class Fleet:
             own
             for names in every
             for own in (
-                names.base, names.dead_letter_queue, names.queue_alarm, names.capacity_alarm
+                names.base, names.dead_letter_queue, names.later_queue,
+                names.queue_alarm, names.capacity_alarm,
             )
         )  # fmt: skip
 
@@ -180,7 +186,7 @@ def endpoint_of(resource: Resource, prefix: str) -> str:
     if resource.tags and resource.tags.get(SHARED):
         return resource.tags[SHARED]
     name = resource.parent if resource.kind in (Kind.MAPPING, Kind.TARGET) else resource.name
-    for suffix in ("-dlq", "-oldest-request", "-no-capacity"):
+    for suffix in (DEAD_LETTERS_SUFFIX, LATER_SUFFIX, "-oldest-request", "-no-capacity"):
         if resource.kind in (Kind.QUEUE, Kind.ALARM, Kind.MAPPING):
             name = name.removesuffix(suffix)
     return name.removeprefix(f"{prefix}-")
@@ -246,7 +252,8 @@ def _kept(resource: Resource, found: Sequence[Resource], fleet: Fleet) -> Verdic
 def _hangs_on(other: Resource, resource: Resource) -> bool:
     """Whether `other` must go before: what is in its place in the order, of the same name too."""
     if ORDER.index(other.kind) >= ORDER.index(resource.kind):
-        return other.kind is Kind.QUEUE and resource.name == f"{other.name}-dlq"
+        feeds = other.name.removesuffix(LATER_SUFFIX) + DEAD_LETTERS_SUFFIX
+        return other.kind is Kind.QUEUE and resource.name == feeds
     if resource.kind is Kind.QUEUE:
         return other.kind is Kind.MAPPING and other.parent == resource.name
     if resource.kind not in _SAGEMAKER or other.kind not in _SAGEMAKER:

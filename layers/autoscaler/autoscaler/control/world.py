@@ -15,6 +15,7 @@ from ..ports import (
     Flows,
     Load,
     LoadReader,
+    QueueReaders,
     Scaler,
 )
 from .observe import NO_LOAD
@@ -32,6 +33,7 @@ class World:
     flows: Flows
     announcer: Announcer
     logs: ContainerLogs
+    readers: QueueReaders
     wake: timedelta = timedelta(hours=1)  # what a copy is waited for: the template's WakeSeconds
 
     def look(self, record: EndpointRecord) -> Capacity:

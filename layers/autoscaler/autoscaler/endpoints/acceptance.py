@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..catalog.images import UnknownRegionError, image
 from ..catalog.instances import MIB, InstanceType, UnknownInstanceError, instance
 from ..spec import EndpointSpec, Kind, Source
+from .names import DEAD_LETTERS_SUFFIX, LATER_SUFFIX
 from .serving import ServingError, environment, strangers
 
 _ECR = re.compile(
@@ -40,6 +41,7 @@ class Place:
 
 def refusals(spec: EndpointSpec, place: Place) -> Iterator[str]:
     """Yields a sentence for each field that cannot work here, saying what would."""
+    yield from _name(spec)
     yield from _image(spec, place)
     yield from _key(spec, place)
     for number in range(len(spec.rungs)):
@@ -54,6 +56,16 @@ def refusals(spec: EndpointSpec, place: Place) -> Iterator[str]:
         environment(spec, spec.instances.accelerators_per_copy or 1)
     except ServingError as wrong:
         yield str(wrong)
+
+
+def _name(spec: EndpointSpec) -> Iterator[str]:
+    for ending in (LATER_SUFFIX, DEAD_LETTERS_SUFFIX):
+        if spec.name.endswith(ending):
+            other = spec.name.removesuffix(ending)
+            yield (
+                f"name: a queue of endpoint {other!r} would be called {spec.name!r} too; choose a "
+                f"name that does not end in {ending}"
+            )
 
 
 def _image(spec: EndpointSpec, place: Place) -> Iterator[str]:

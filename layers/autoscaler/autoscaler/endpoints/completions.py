@@ -1,4 +1,7 @@
-"""OpenAI's chat and completion shapes: what may be asked, and how a stream becomes one answer."""
+"""OpenAI's chat and completion shapes: what may be asked, and how a stream becomes one answer.
+
+A container's own request (`inputs`) is passed on as it is, and so is what it says to it.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,47 @@ def _pieces(choice: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if calls := delta.get("tool_calls"):
         delta["tool_calls"] = [{"index": n, **call} for n, call in enumerate(calls)]
     return {"delta": delta, **rest}, {"delta": {}}
+
+
+OWN = "inputs"
+_STREAMING = ("stream", "stream_options")
+
+
+def is_own(body: Mapping[str, Any]) -> bool:
+    """Whether it is the container's own request rather than one of OpenAI's."""
+    return OWN in body and "messages" not in body and "prompt" not in body
+
+
+def as_asked(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as it is sent: a stream, because a whole answer must come within 60 s; of the
+    container's own, whose streams differ, the whole."""
+    whole = {key: value for key, value in body.items() if key not in _STREAMING}
+    if is_own(body):
+        return whole
+    return {**whole, "stream": True, "stream_options": {"include_usage": True}}
+
+
+def passed_on(chunks: Iterable[bytes]) -> Answer:
+    """What the container said, unchanged: JSON, or text where it is none.
+
+    Raises IncompleteAnswerError when it said nothing.
+    """
+    said = b"".join(chunks).decode(errors="replace").strip()
+    if not said:
+        raise IncompleteAnswerError("the model's stream ended before it said anything")
+    try:
+        body = json.loads(said)
+    except ValueError:
+        return Answer(body=said, input_tokens=0, output_tokens=0)
+    return Answer(body=body, input_tokens=0, output_tokens=_generated(body))
+
+
+def _generated(body: Any) -> int:
+    """TGI and LMI count with `details: true`."""
+    first = body[0] if isinstance(body, list) and body else body
+    details = first.get("details") if isinstance(first, dict) else None
+    count = details.get("generated_tokens") if isinstance(details, dict) else None
+    return count if isinstance(count, int) else 0
 
 
 def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:

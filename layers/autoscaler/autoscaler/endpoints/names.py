@@ -9,6 +9,7 @@ LONGEST_SAGEMAKER_NAME = 63
 _SUFFIX = len("-b1000000-r4")
 _DIGEST = len("-00000000")
 LONGEST_EXECUTION_NAME = 80
+DEAD_LETTERS_SUFFIX, LATER_SUFFIX = "-dlq", "-later"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,12 @@ class ResourceNames:
 
     @property
     def dead_letter_queue(self) -> str:
-        return f"{self.base}-dlq"
+        return self.base + DEAD_LETTERS_SUFFIX
+
+    @property
+    def later_queue(self) -> str:
+        """Of requests that may wait."""
+        return self.base + LATER_SUFFIX
 
     @property
     def queue_alarm(self) -> str:

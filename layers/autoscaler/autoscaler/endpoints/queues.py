@@ -18,6 +18,10 @@ VISIBILITY_SECONDS = 960
 # message up; the dispatcher counts real failures. 1,000 is the most that SQS allows.
 MOST_RECEIVES = 1000
 OLDEST_REQUEST_SECONDS = 900
+# What Lambda takes as MaximumConcurrency of a queue.
+FEWEST_READERS, MOST_READERS = 2, 1000
+# Of the queue of requests that may wait: each takes its part of the slots that are idle.
+LATER_READERS = FEWEST_READERS
 
 
 def queue_requests(
@@ -29,8 +33,9 @@ def queue_requests(
     alarm_topic_arn: str,
     tags: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Returns the API requests `dead_letter_queue`, `queue`, `mapping`, `queue_alarm`,
-    `capacity_alarm`. `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
+    """Returns the API requests `dead_letter_queue`, `queue`, `later_queue`, `mapping`,
+    `later_mapping`, `queue_alarm`, `capacity_alarm`.
+    `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
     SQS calls its member `tags`, and Step Functions, which sends it, `Tags`.
 
     A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
@@ -43,7 +48,15 @@ def queue_requests(
             "FunctionName": dispatcher_arn,
             "BatchSize": BATCH_SIZE,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "ScalingConfig": {"MaximumConcurrency": _readers(spec)},
+            "ScalingConfig": {"MaximumConcurrency": readers(spec, spec.highest_max_copies)},
+            "Tags": dict(tags),
+        },
+        "later_mapping": {
+            "EventSourceArn": account_arn_prefix + names.later_queue,
+            "FunctionName": dispatcher_arn,
+            "BatchSize": BATCH_SIZE,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": LATER_READERS},
             "Tags": dict(tags),
         },
         "queue_alarm": _queue_alarm(names, alarm_topic_arn, labels),
@@ -59,6 +72,11 @@ def _queues(
         "maxReceiveCount": MOST_RECEIVES,
     }
     shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
+    worked = {
+        **shared,
+        "VisibilityTimeout": str(VISIBILITY_SECONDS),
+        "RedrivePolicy": json.dumps(redrive),
+    }
     return {
         "dead_letter_queue": {
             "QueueName": names.dead_letter_queue,
@@ -68,11 +86,12 @@ def _queues(
         "queue": {
             "QueueName": names.queue,
             "Tags": dict(tags),
-            "Attributes": {
-                **shared,
-                "VisibilityTimeout": str(VISIBILITY_SECONDS),
-                "RedrivePolicy": json.dumps(redrive),
-            },
+            "Attributes": worked,
+        },
+        "later_queue": {
+            "QueueName": names.later_queue,
+            "Tags": dict(tags),
+            "Attributes": worked,
         },
     }
 
@@ -112,10 +131,10 @@ def _capacity_alarm(
     )
 
 
-def _readers(spec: EndpointSpec) -> int:
-    """Dispatchers at a time: enough to keep every copy at its concurrency; SQS wants 2 to 1,000."""
-    in_flight = spec.highest_max_copies * spec.serving.concurrency_per_copy
-    return min(max(2, -(-in_flight // BATCH_SIZE)), 1000)
+def readers(spec: EndpointSpec, copies: int) -> int:
+    """Dispatchers at a time: enough to keep so many copies at their concurrency."""
+    in_flight = copies * spec.serving.concurrency_per_copy
+    return min(max(FEWEST_READERS, -(-in_flight // BATCH_SIZE)), MOST_READERS)
 
 
 def _alarm(

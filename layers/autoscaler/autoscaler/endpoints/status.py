@@ -185,6 +185,9 @@ class EndpointStatus(Stored):
     container_seen_at: AwareDatetime | None = None
     copy_seen_at: AwareDatetime | None = None
     observed_at: AwareDatetime | None = None
+    # Requests that waited or ran at the last look; None: nobody could say.
+    busy: float | None = None
+    readers: int | None = None  # dispatchers at a time that its queue was last given
     last_active_at: AwareDatetime | None = None
     last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last
     last_awake_at: AwareDatetime | None = None
@@ -247,12 +250,13 @@ class Traffic(Stored):
 
 
 class EndpointRecord(Stored):
-    """Spec, status and learned pattern of one endpoint, as read together; with its Region's
-    prices, which a store that reads it adds."""
+    """Spec, status, learned pattern and first due time of one endpoint, as read together; with its
+    Region's prices, which a store that reads it adds."""
 
     spec: EndpointSpec
     status: EndpointStatus
     pattern: StoredPattern = StoredPattern()
+    deferrable_due_at: AwareDatetime | None = None  # the first of those that may wait
     prices: PriceBook = Field(default_factory=bundled, exclude=True, repr=False)
 
     def having(self, status: EndpointStatus) -> EndpointRecord:

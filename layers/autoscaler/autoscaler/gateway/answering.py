@@ -13,6 +13,7 @@ from typing import Any
 
 from ..aws.streaming import ModelStream, ModelStreams
 from ..aws.tickets import Tickets
+from ..control.patience import expected_ready
 from ..endpoints.completions import assemble
 from ..endpoints.status import EndpointRecord
 from ..ports import Answer, BusyError, Clock
@@ -24,11 +25,11 @@ from .held import Held
 from .out import Out
 from .repeats import Repeats, as_events
 from .sse import Passage
-from .states import States, Wanted, serves
+from .states import States, Wanted, serves_directly
 from .tickets import new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
-from .waiting import UNSURE_SECONDS, expected_ready, refuse_if_hopeless, sentence
+from .waiting import UNSURE_SECONDS, refuse_if_hopeless, sentence
 
 _ANSWERED_BY = "x-autoscaler-answered-by"
 _CACHED = "x-autoscaler-cached"
@@ -90,7 +91,7 @@ class Answering:
         if (kept := await self._repeats.find(question.asked, record)) is not None:
             await self._repeat(question, kept, out)
             return
-        if serves(record):
+        if serves_directly(record):
             try:
                 await self._ask(question, record, out)
                 return

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ..control.patience import expected_ready
 from ..policy.types import Phase
 from ..runtime.logs import logger
 from ..spec.request import ID_PATTERN
@@ -29,7 +30,7 @@ from .states import States
 from .tickets import endpoint_of, look
 from .traffic import Counted
 from .troubles import UNFORESEEN, logged, told
-from .waiting import UNSURE_SECONDS, expected_ready
+from .waiting import UNSURE_SECONDS
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
 _RENEW_SECONDS = 300.0

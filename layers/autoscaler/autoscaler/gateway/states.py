@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 from ..control.dispatch import wake_for
 from ..control.fallback import stand_in
+from ..control.patience import serves
 from ..control.world import World
 from ..endpoints.status import EndpointRecord
-from ..policy.types import Phase
 from ..spec import Kind
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Wanted:
     def serving(self) -> EndpointRecord | None:
         """Whoever can be asked now."""
         for one in (self.record, self.other):
-            if one is not None and serves(one):
+            if one is not None and serves_directly(one):
                 return one
         return None
 
@@ -86,7 +86,7 @@ class States:
 
     def _want(self, name: str) -> Wanted:
         record = self._world.store.load(name)
-        if record is None or serves(record):
+        if record is None or serves_directly(record):
             return Wanted(record)
         record = wake_for(self._world, record)
         return Wanted(record, stand_in(self._world, record))
@@ -126,16 +126,13 @@ class States:
         asyncio.ensure_future(self.blocking(work)).add_done_callback(over)
 
 
-def serves(record: EndpointRecord) -> bool:
-    """Whether its copies can be asked directly; those of an async endpoint never can."""
-    status = record.status
-    copies = status.observed_copies or status.desired_copies
-    up = status.phase is Phase.AWAKE or (status.phase is Phase.UPDATING and copies > 0)
-    return up and record.spec.kind is not Kind.ASYNC
+def serves_directly(record: EndpointRecord) -> bool:
+    """Whether its copies can be asked now; those of an async endpoint never answer the caller."""
+    return serves(record) and record.spec.kind is not Kind.ASYNC
 
 
 def _is_serving(record: EndpointRecord | None) -> bool:
-    return record is not None and serves(record)
+    return record is not None and serves_directly(record)
 
 
 def _never(_: Any) -> bool:

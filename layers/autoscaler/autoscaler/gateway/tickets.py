@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..aws.tickets import Tickets
+from ..control.desk import Code
 from .access import Caller
 from .errors import GatewayError
 
-# What the stored error of a request is called that came too late for its sender.
-_TOO_LATE = frozenset({"expired", "deadline", "late", "too_late"})
+# Refused for the time or the endpoint, not for what was asked.
+_OVER = frozenset({Code.EXPIRED, Code.WAITED_TOO_LONG, Code.GONE})
 
 
 def new_ticket(endpoint: str) -> str:
@@ -36,7 +37,7 @@ class Found:
 
 def look(store: Tickets, endpoint: str, ticket: str, caller: Caller) -> Found:
     """Raises GatewayError: 404 for a request that was never seen, or is another tenant's; 410 when
-    it came too late, 422 when it was refused."""
+    its time was over or its endpoint went, 422 when what it asks was refused."""
     kept = store.waiting(endpoint, ticket)
     if caller.tenant and (kept is None or kept.tenant != caller.tenant):
         raise _unseen(endpoint, ticket)
@@ -47,7 +48,7 @@ def look(store: Tickets, endpoint: str, ticket: str, caller: Caller) -> Found:
         return Found("waiting")
     if "error" in result:
         code = str(result.get("code") or "refused")
-        status = 410 if code in _TOO_LATE else 422
+        status = 410 if code in _OVER else 422
         raise GatewayError(status, code, str(result["error"]), more={"ticket": ticket})
     return Found("answered", result)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from ..control.fallback import falls_back
-from ..control.observe import history, remaining_lead
 from ..endpoints.status import EndpointRecord
-from ..policy.economy import lead_time
 from ..policy.types import Phase
 from .errors import GatewayError
 
@@ -26,17 +23,6 @@ def refuse_if_hopeless(record: EndpointRecord) -> None:
         where = f" in {status.failed_in}" if status.failed_in else ""
         why = f"{name!r} failed{where}{said:.300}; its owner has to apply it again"
         raise GatewayError(503, "endpoint_failed", why)
-
-
-def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
-    """Until it should be ready; None: nobody can say."""
-    status = record.status
-    pause = max(timedelta(0), status.retry_at - now) if status.retry_at else timedelta(0)
-    if status.phase in (Phase.WAKING, Phase.CREATING):
-        return remaining_lead(record, lead_time(history(record)), now)
-    if status.phase in (Phase.ASLEEP, Phase.SLEEPING):
-        return pause + lead_time(history(record))
-    return timedelta(0) if status.phase is Phase.AWAKE and not falls_back(record, now) else None
 
 
 def sentence(record: EndpointRecord, expected: timedelta | None) -> str:

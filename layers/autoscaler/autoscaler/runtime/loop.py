@@ -9,8 +9,9 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from ..control.dispatch import dispatch
-from ..control.messages import endpoint_of, messages_of
+from ..control.messages import endpoint_of, is_later, messages_of
 from ..control.reconcile import Outcome, reconcile
+from ..control.shift import Shift
 from .logs import logger
 from .settings import settings
 from .wiring import desk, world
@@ -45,8 +46,12 @@ def _measure(outcome: Outcome) -> None:
         pass
 
 
-def work_off(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers a batch of one or more queues; the messages that it names stay in their queue."""
+def work_off(event: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
+    """Answers a batch of one or more queues; the messages that it names stay in their queue.
+
+    `seconds_left`: until the function is cut off.
+    """
+    shift = Shift.of(seconds_left)
     queues: dict[str, list[Mapping[str, Any]]] = {}
     for record in event["Records"]:
         queues.setdefault(record["eventSourceARN"], []).append(record)
@@ -54,7 +59,7 @@ def work_off(event: Mapping[str, Any]) -> dict[str, Any]:
     for arn, records in queues.items():
         name = endpoint_of(arn, settings().stack_name)
         logger.append_keys(endpoint=name)
-        done = dispatch(desk(), name, messages_of(records, _moment))
+        done = dispatch(desk(), name, messages_of(records, _moment, is_later(arn)), shift)
         for trouble in done.troubles:
             logger.error("dispatch met trouble", exc_info=trouble)
         if done.all_troubled:

@@ -25,6 +25,8 @@ class Settings(BaseModel):
     bus_name: str = Field(alias="BUS_NAME")
     flow_arn_prefix: str = Field(alias="FLOW_ARN_PREFIX")
     results_bucket: str = Field(default="", alias="RESULTS_BUCKET")
+    reply_queues: str = Field(default="", alias="REPLY_QUEUES")
+    callback_hosts: str = Field(default="", alias="CALLBACK_HOSTS")
     weights_bucket: str = Field(default="", alias="WEIGHTS_BUCKET")
     scanner_function_arn: str = Field(default="", alias="SCANNER_FUNCTION_ARN")
     endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")
@@ -38,6 +40,12 @@ class Settings(BaseModel):
     def account(self) -> str:
         """The stack's, as its own ARNs have it."""
         return self.flow_arn_prefix.split(":")[4]
+
+    @property
+    def queue_arns(self) -> str:
+        """What the ARNs of the stack's queues begin with, up to their names."""
+        arn = self.flow_arn_prefix.split(":")
+        return f"{arn[0]}:{arn[1]}:sqs:{arn[3]}:{arn[4]}:"
 
     def machines(self) -> dict[Flow, str]:
         """The ARN of each flow's state machine; by name, because the machines call the functions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 
+from ..aws.bodies import S3Bodies
 from ..aws.clock import SystemClock
 from ..aws.container_logs import CloudWatchContainerLogs
 from ..aws.events import BusAnnouncer
@@ -13,11 +14,14 @@ from ..aws.kept_answers import S3KeptAnswers
 from ..aws.late import S3LateModels
 from ..aws.load import AwsLoadReader
 from ..aws.model import SageMakerModels
+from ..aws.outlets import AwsOutlets
+from ..aws.readers import MappedReaders
 from ..aws.requests import QueueRequests
 from ..aws.results import S3Results
 from ..aws.scaler import SageMakerScaler
 from ..aws.seen import TableSeen
 from ..aws.table import TableStore
+from ..aws.tenants import TableTenants
 from ..control.desk import Desk
 from ..control.world import World
 from .settings import settings
@@ -35,6 +39,9 @@ def world() -> World:
         flows=StepFunctionsFlows(env.stack_name, env.machines()),
         announcer=BusAnnouncer(env.bus_name),
         logs=CloudWatchContainerLogs(env.stack_name),
+        readers=MappedReaders(
+            env.stack_name, f"{env.stack_name}-dispatch-requests", env.queue_arns
+        ),
         wake=timedelta(seconds=env.wake_seconds),
     )
 
@@ -64,4 +71,7 @@ def desk() -> Desk:
         asked=TableSeen(env.table_name),
         late=late_models(),
         kept=S3KeptAnswers(env.results_bucket),
+        bodies=S3Bodies(env.results_bucket),
+        tenants=TableTenants(env.table_name),
+        outlets=AwsOutlets(env.reply_queues.split(","), env.callback_hosts.split(",")),
     )

@@ -17,10 +17,12 @@ from .endpoint import (
 from .errors import SpecError, parse_spec
 from .kinds import Kind
 from .request import ReplyTo, RequestError, RequestOptions, parse_options
+from .requests import OTHERS, Requests, Tenant
 from .schedule import Day, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
 __all__ = [
+    "OTHERS",
     "Answers",
     "Budget",
     "Day",
@@ -35,6 +37,7 @@ __all__ = [
     "ReplyTo",
     "RequestError",
     "RequestOptions",
+    "Requests",
     "Routing",
     "Rung",
     "Scaling",
@@ -42,6 +45,7 @@ __all__ = [
     "Serving",
     "Source",
     "SpecError",
+    "Tenant",
     "Vpc",
     "Window",
     "format_duration",

@@ -20,6 +20,7 @@ from .answers import Answers
 from .durations import Duration, KeepAlive, PatientDuration
 from .kinds import Kind, misplaced, unshareable
 from .numbers import Real, Whole
+from .requests import OTHERS, Requests, Tenant, Tenants
 from .schedule import Schedule
 from .surroundings import Encryption, Network, Tags
 
@@ -170,6 +171,8 @@ class EndpointSpec(_Part):
     budget: Budget = Budget()
     fallback: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)] | None = None
     answers: Answers = Answers()
+    requests: Requests = Requests()
+    tenants: Tenants = Field(default_factory=dict)
     network: Network = Network()
     encryption: Encryption = Encryption()
     tags: Tags = Field(default_factory=dict)
@@ -224,6 +227,11 @@ class EndpointSpec(_Part):
         if wrong := list(misplaced(self)):
             raise ValueError("; ".join(wrong))
         return self
+
+    def tenant(self, name: str | None) -> tuple[str, Tenant]:
+        """Whose part a request has: its tenant's own, or that of all others together."""
+        key = name if name in self.tenants else OTHERS
+        return str(key), self.tenants.get(str(key), Tenant())
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

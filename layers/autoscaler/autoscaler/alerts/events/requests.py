@@ -14,6 +14,8 @@ class RequestAnswered(Event):
     request_id: str
     result_uri: str
     waited_seconds: Seconds
+    late: bool = False  # it came after its deadline
+    reply_trouble: str = ""  # why its sender was not told otherwise, after the last try
 
 
 class RequestWaited(Event):
@@ -26,10 +28,14 @@ class RequestWaited(Event):
 
 
 class RequestRefused(Event):
+    """`reason` has nothing of what was asked, nor of what the model said to it."""
+
     salient = ("request_id",)
 
     request_id: str
     reason: str
+    code: str = ""
+    reply_trouble: str = ""
 
     @property
     def severity(self) -> Severity:

@@ -1,0 +1,38 @@
+"""Back-pressure: as many dispatchers at a time as the copies can keep busy.
+
+More would hold messages that no copy works on, out of sight and with their time running. Moved by
+the tick when it changes, so that a wake's readers are there before its copies are.
+"""
+
+from __future__ import annotations
+
+from ..endpoints.queues import readers
+from ..endpoints.status import EndpointRecord
+from ..policy.types import Phase
+from ..ports import Capacity
+from .world import World
+
+_WITH_WISH = {Phase.WAKING, Phase.CREATING}
+_SERVING = {Phase.AWAKE, Phase.UPDATING}
+
+
+def wanted_readers(record: EndpointRecord, capacity: Capacity) -> int:
+    """By the copies that serve or are asked for; of a wake, those that it will bring."""
+    status = record.status
+    copies = 0
+    if status.phase in _SERVING:
+        copies = max(capacity.desired_copies, capacity.current_copies)
+    elif status.phase in _WITH_WISH:
+        copies = max(status.wish_copies, capacity.desired_copies)
+    return readers(record.spec, copies)
+
+
+def with_readers(world: World, record: EndpointRecord, capacity: Capacity) -> EndpointRecord:
+    """The record with the number that its queue has now; it is stored with what was seen.
+
+    One call to find what reads the queue and one to change it, only when the number changes.
+    """
+    wanted = wanted_readers(record, capacity)
+    if wanted == record.status.readers or not world.readers.set(record.status.name, wanted):
+        return record
+    return record.having(record.status.model_copy(update={"readers": wanted}))

@@ -1,0 +1,98 @@
+"""As many dispatchers at a time as the copies can keep busy, told only when that changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from autoscaler.aws.readers import MappedReaders
+from autoscaler.control.back_pressure import wanted_readers
+from autoscaler.control.reconcile import reconcile
+from autoscaler.endpoints.queues import readers
+from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.policy.types import Phase
+from autoscaler.ports import Capacity
+from tests.memory import memory_world
+from tests.samples import asleep, awake, put, spec
+
+NAME = "llama"
+
+
+@pytest.mark.parametrize(
+    ("copies", "concurrency", "expected"),
+    [(0, 16, 2), (1, 16, 2), (2, 16, 4), (3, 16, 5), (1, 1, 2), (100, 1024, 1000)],
+)
+def test_copies_times_concurrency_in_batches_of_ten(copies, concurrency, expected) -> None:
+    wanted = spec(NAME, serving={"concurrency_per_copy": concurrency})
+    assert readers(wanted, copies) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "desired", "current", "expected"),
+    [
+        (awake(NAME), 4, 2, 7),
+        (awake(NAME), 1, 4, 7),
+        (asleep(NAME, phase=Phase.WAKING, wish_copies=4), 0, 0, 7),
+        (asleep(NAME, phase=Phase.SLEEPING), 0, 4, 2),
+        (asleep(NAME, phase=Phase.RETIRING), 0, 4, 2),
+    ],
+)
+def test_of_a_wake_those_that_it_will_bring(status, desired, current, expected) -> None:
+    record = EndpointRecord(spec=spec(NAME), status=status)
+    capacity = Capacity(exists=True, desired_copies=desired, current_copies=current)
+    assert wanted_readers(record, capacity) == expected
+
+
+def test_the_tick_tells_it_once_and_again_when_it_changes() -> None:
+    world = memory_world()
+    put(world, awake(NAME, desired_copies=4), spec(NAME, scaling={"max_copies": 8}))
+    world.scaler.settle(NAME, 4)
+    for _ in range(3):
+        reconcile(world)
+    assert world.readers.given[0] == (NAME, 7)
+    told = len(world.readers.given)
+    copies = world.scaler.look(NAME).desired_copies
+    world.scaler.settle(NAME, copies)
+    reconcile(world)
+    given = world.readers.given
+    assert len({most for _, most in given}) == len(given), "never the same twice in a row"
+    assert len(given) <= told + 1
+
+
+def test_before_there_is_a_reader_nothing_is_noted_as_told() -> None:
+    world = memory_world()
+    put(world, awake(NAME, desired_copies=4))
+    world.scaler.settle(NAME, 4)
+    world.readers.unmapped = {NAME}
+    reconcile(world)
+    assert world.store.records[NAME].status.readers is None
+    world.readers.unmapped = set()
+    reconcile(world)
+    assert world.store.records[NAME].status.readers == world.readers.given[-1][1]
+
+
+class Functions:
+    """Lambda's calls on mappings, as far as they are used here; notes what was changed."""
+
+    def __init__(self, most: int | None) -> None:
+        scaling = {} if most is None else {"ScalingConfig": {"MaximumConcurrency": most}}
+        self.found = [{"UUID": "u-1", **scaling}]
+        self.asked: list[dict[str, str]] = []
+        self.changed: list[tuple[str, int]] = []
+
+    def list_event_source_mappings(self, **asked: str) -> dict[str, list]:
+        self.asked.append(asked)
+        return {"EventSourceMappings": self.found}
+
+    def update_event_source_mapping(self, UUID: str, ScalingConfig: dict[str, int]) -> None:
+        self.changed.append((UUID, ScalingConfig["MaximumConcurrency"]))
+
+
+@pytest.mark.parametrize(("before", "changed"), [(None, [("u-1", 5)]), (2, [("u-1", 5)]), (5, [])])
+def test_the_mapping_of_the_endpoints_own_queue_is_changed(before, changed) -> None:
+    functions = Functions(before)
+    mapped = MappedReaders("autoscaler", "dispatcher", "arn:aws:sqs:eu-west-1:1:", functions)
+    assert mapped.set(NAME, 5)
+    assert functions.asked[0]["EventSourceArn"] == "arn:aws:sqs:eu-west-1:1:autoscaler-llama"
+    assert functions.changed == changed
+    functions.found = []
+    assert not mapped.set(NAME, 5)

@@ -1,0 +1,163 @@
+"""Tenants of one endpoint: shares within a batch, limits over all dispatchers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from autoscaler.aws.tenants import TableTenants
+from autoscaler.ports import TenantLeases
+from autoscaler.spec import SpecError, Tenant, parse_spec
+from tests.desk import NAME, MemoryTenants, TestDesk, dispatch, memory_desk, message
+from tests.memory import NOON
+from tests.samples import asleep, awake, document, put, spec
+
+END = NOON + timedelta(minutes=16)
+LIMITS = {"search": {"share": 3, "in_flight": 2}, "*": {"requests_per_minute": 1}}
+
+
+@pytest.fixture
+def desk() -> TestDesk:
+    found = memory_desk()
+    put(found.world, awake(NAME), spec(NAME, tenants=LIMITS))
+    return found
+
+
+def of(number: int, tenant: str | None = None, priority: int = 5) -> object:
+    options = {"priority": priority, **({"tenant": tenant} if tenant else {})}
+    return message(number, {"id": f"r-{number}", "prompt": "x", "autoscaler": options})
+
+
+def test_over_its_limit_a_tenants_requests_go_back_and_count_as_no_failure(desk) -> None:
+    assert dispatch(desk, NAME, [of(n, "search") for n in range(1, 5)]) == ["m-3", "m-4"]
+    assert desk.requests.postponed == [timedelta(seconds=5)] * 2
+    assert desk.world.store.failures == {}
+    assert desk.requests.refused == []
+    assert sorted(desk.tenants.given_back) == ["m-1", "m-2"]
+    assert dispatch(desk, NAME, [of(3, "search"), of(4, "search")]) == []
+
+
+def test_the_first_priority_goes_first(desk) -> None:
+    stay = dispatch(desk, NAME, [of(1, "search", 1), of(2, "search", 9), of(3, "search", 5)])
+    assert stay == ["m-1"]
+
+
+def test_whoever_is_not_named_shares_the_part_of_all_others(desk) -> None:
+    assert dispatch(desk, NAME, [of(1, "x"), of(2, "y"), of(3)]) == ["m-2", "m-3"]
+    assert desk.requests.postponed == [timedelta(minutes=1)] * 2, "until the next minute"
+    desk.world.clock.forward(minutes=1)
+    assert dispatch(desk, NAME, [of(2, "y")]) == []
+
+
+def test_one_tenants_limit_is_nothing_to_the_others(desk) -> None:
+    batch = [of(n, "search") for n in (1, 2, 3)] + [of(4, "ads")]
+    assert dispatch(desk, NAME, batch) == ["m-3"]
+
+
+def test_what_waits_for_a_wake_takes_no_place(desk) -> None:
+    desk.world.store.records.clear()
+    put(desk.world, asleep(NAME), spec(NAME, tenants=LIMITS))
+    assert len(dispatch(desk, NAME, [of(n, "search") for n in range(4)])) == 4
+    assert desk.tenants.leases == {}
+
+
+def test_nobody_else_pays_for_it(desk) -> None:
+    desk.world.store.records.clear()
+    put(desk.world, awake(NAME))
+    dispatch(desk, NAME, [of(1, "search"), of(2)])
+    assert desk.tenants.leases == {}
+    assert desk.tenants.given_back == []
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def leases(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryTenants()
+        return
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+        keys = {"pk": "HASH", "sk": "RANGE"}
+        dynamodb.create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
+            KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
+        )
+        yield TableTenants("table", dynamodb)
+
+
+def test_leases_are_taken_up_to_the_limit_and_given_back(leases: TenantLeases) -> None:
+    two = Tenant(in_flight=2)
+    assert leases.take("llama", "t", ["a", "b", "c"], two, NOON, END) == ["a", "b"]
+    assert leases.take("llama", "t", ["c"], two, NOON, END) == []
+    assert leases.take("other", "t", ["c"], two, NOON, END) == ["c"]
+    assert leases.running("llama", NOON) == {"t": 2}
+    leases.give_back("llama", "t", "a")
+    assert leases.take("llama", "t", ["c"], two, NOON, END) == ["c"]
+    assert leases.running("llama", NOON) == {"t": 2}
+
+
+def test_a_lease_ends_by_itself_when_its_dispatcher_died(leases: TenantLeases) -> None:
+    one = Tenant(in_flight=1)
+    assert leases.take("llama", "t", ["a"], one, NOON, END) == ["a"]
+    assert leases.take("llama", "t", ["b"], one, END - timedelta(seconds=1), END) == []
+    assert leases.running("llama", END) == {"t": 0}
+    assert leases.take("llama", "t", ["b"], one, END, END + timedelta(minutes=16)) == ["b"]
+
+
+def test_a_message_that_comes_again_keeps_its_own_place(leases: TenantLeases) -> None:
+    one = Tenant(in_flight=1)
+    assert leases.take("llama", "t", ["a"], one, NOON, END) == ["a"]
+    assert leases.take("llama", "t", ["a"], one, NOON, END) == ["a"]
+
+
+def test_so_many_a_minute_whoever_is_done(leases: TenantLeases) -> None:
+    three = Tenant(requests_per_minute=3)
+    assert leases.take("llama", "t", ["a", "b"], three, NOON, END) == ["a", "b"]
+    leases.give_back("llama", "t", "a")
+    assert leases.take("llama", "t", ["c", "d"], three, NOON, END) == ["c"]
+    later = NOON + timedelta(minutes=1)
+    assert leases.take("llama", "t", ["d"], three, later, END) == ["d"]
+
+
+def test_of_two_dispatchers_that_write_at_once_one_reads_again() -> None:
+    """Both have read that there is room for one."""
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+        keys = {"pk": "HASH", "sk": "RANGE"}
+        dynamodb.create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
+            KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
+        )
+        first, second = TableTenants("table", dynamodb), TableTenants("table", dynamodb)
+        read, overtaken = first._read, []
+
+        def reads(endpoint: str, tenant: str) -> dict[str, Any]:
+            found = read(endpoint, tenant)
+            if not overtaken:
+                overtaken.append(second.take("llama", "t", ["b"], Tenant(in_flight=1), NOON, END))
+            return found
+
+        object.__setattr__(first, "_read", reads)
+        assert first.take("llama", "t", ["a"], Tenant(in_flight=1), NOON, END) == []
+        assert overtaken == [["b"]], "the other one was in between"
+
+
+@pytest.mark.parametrize(
+    ("tenants", "said"),
+    [
+        ({"search": {"share": 0}}, "tenants.search.share: 0 is not above 0"),
+        ({"search": {"in_flight": 0}}, "tenants.search.in_flight: 0 is below 1"),
+        ({"search": {"inflight": 1}}, "tenants.search.inflight: unknown key"),
+    ],
+)
+def test_a_wrong_part_is_named(tenants, said) -> None:
+    with pytest.raises(SpecError, match=said):
+        parse_spec(document(NAME, tenants=tenants))
