@@ -103,8 +103,7 @@ def test_who_does_not_wait_gets_a_ticket_that_was_stored_and_queued_before(
     }
     sqs = stack.account.boto("sqs")
     url = sqs.get_queue_url(QueueName=f"autoscaler-{NAME}")["QueueUrl"]
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    (message,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
     bucket = stack.outputs["ResultsBucketName"]
     assert json.loads(message["Body"]) == {
         "autoscaler": {
@@ -119,6 +118,10 @@ def test_who_does_not_wait_gets_a_ticket_that_was_stored_and_queued_before(
     assert (waiting.status_code, waiting.json()["status"]) == (202, "waiting")
     stack.account.boto("lambda").update_event_source_mapping(UUID=mapping, Enabled=True)
     stack.until(NAME, "AWAKE")
+    found = wait_for(
+        lambda: said(address, f"/v1/requests/{ticket}"), lambda r: r.status_code == 200, "an answer"
+    )
+    assert found.json()["answer"]["usage"]["completion_tokens"] == 7
 
 
 def test_a_stream_whose_patience_is_over_ends_with_its_ticket(
