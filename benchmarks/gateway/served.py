@@ -60,6 +60,7 @@ def main() -> None:
     app = assembled(env, gate, world, streams, nothing, nothing)
     place = socket.socket()
     place.bind(("127.0.0.1", 0))
+    place.listen(4096)  # before the port is told: a caller may be quicker than the server
     print(place.getsockname()[1], flush=True)
     server(app, env).run(sockets=[place])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +19,7 @@ import typer
 from tools.cli import output
 from tools.cli.client import CliError, RefusedError, StackClient
 
+_WAITING_CALLERS = 2048
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -101,16 +104,28 @@ def _serve(key: str | None, clock: AccountClock | None) -> None:
         app = of_this_stack(env, ByKey([Key(digest(key))]) if key else None, clock)
     except KeysError as wrong:
         raise CliError(str(wrong)) from None
-    address = f"http://{env.host}:{env.port}"
-    output.errors.print(f"The gateway listens at {address}/v1, until Ctrl-C.", highlight=False)
-    if key:
-        output.errors.print("The key of this session:", highlight=False)
-    typer.echo(f"export OPENAI_BASE_URL={address}/v1")
-    typer.echo(f"export OPENAI_API_KEY={key or 'none-is-asked-for'}")
+    with _listening(env.host, env.port) as place:
+        address = f"http://{env.host}:{place.getsockname()[1]}/v1"
+        output.errors.print(f"The gateway listens at {address}, until Ctrl-C.", highlight=False)
+        typer.echo(f"export OPENAI_BASE_URL={address}")
+        typer.echo(f"export OPENAI_API_KEY={key or 'a-key-of-yours'}")
+        sys.stdout.flush()  # whoever reads it through a pipe waits for it
+        server(app, env).run(sockets=[place])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Raises CliError for a port that somebody else has."""
+    place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        server(app, env).run()
-    except SystemExit:
-        raise CliError(f"--port: {env.port} cannot be used; name another, or 0") from None
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind((host, port))
+        place.listen(_WAITING_CALLERS)
+    except OSError as wrong:
+        place.close()
+        raise CliError(
+            f"--port: {port} cannot be used on {host}: {wrong.strerror}; name another, or 0"
+        ) from None
+    return place
 
 
 def _new_key() -> str:
