@@ -16,6 +16,7 @@ from autoscaler.aws.events import BusAnnouncer
 from autoscaler.aws.flows import StepFunctionsFlows
 from autoscaler.aws.kept_answers import S3KeptAnswers
 from autoscaler.aws.load import AwsLoadReader
+from autoscaler.aws.readers import MappedReaders
 from autoscaler.aws.scaler import SageMakerScaler
 from autoscaler.aws.streaming import ModelStreams
 from autoscaler.aws.table import TableStore
@@ -45,6 +46,7 @@ class AccountTime:
 def world_of(stack: Stack) -> World:
     account, boto = stack.account, stack.account.boto
     machines = f"arn:aws:states:{account.region}:{account.account_id}:stateMachine:{STACK}-"
+    queues = f"arn:aws:sqs:{account.region}:{account.account_id}:"
     return World(
         clock=AccountTime(stack),
         store=TableStore(stack.outputs["TableName"], boto("dynamodb")),
@@ -55,6 +57,7 @@ def world_of(stack: Stack) -> World:
         ),
         announcer=BusAnnouncer(stack.outputs["BusName"], boto("events")),
         logs=CloudWatchContainerLogs(STACK, boto("logs")),
+        readers=MappedReaders(STACK, f"{STACK}-dispatch-requests", queues, boto("lambda")),
     )
 
 
