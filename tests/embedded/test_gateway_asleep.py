@@ -39,7 +39,8 @@ def address(stack: Stack) -> Iterator[str]:
 
 @pytest.fixture
 def asleep(stack: Stack) -> None:
-    stack.command("sleep", endpoint=NAME)
+    """Not before the requests of the test before are answered: nobody may send it to sleep then."""
+    wait_for(lambda: stack.command("sleep", endpoint=NAME), lambda told: told["ok"], "a sleep")
     stack.until(NAME, "ASLEEP")
 
 
