@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle bench-requests format lock clean
+.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle bench-requests bench-gateway format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -64,6 +64,9 @@ bench-lifecycle: setup ## wakes, sleeps, a thousand endpoints, a fifth of all ca
 bench-requests: setup ## 10,000 requests through sleeps, crashes and failures (REQUESTS=400 for a short run)
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.requests $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
+bench-gateway: setup ## the gateway's overhead at 200 streams, and a thousand held connections (a minute or two)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.gateway
+
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
@@ -75,7 +78,8 @@ format: setup ## lay the code out
 	$(BIN)/ruff check --fix .
 
 lock: ## pin the dependencies anew (needs uv)
-	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements; do \
+	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements \
+		layers/gateway/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
 			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done

@@ -216,7 +216,8 @@ def test_every_handler_has_a_function_and_every_function_a_handler_and_kept_logs
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    files = [*(ROOT / "functions").glob("*/app.py"), *(ROOT / "functions").glob("*/run.sh")]
+    folders = {path.parent.name for path in files}
     assert {Path(properties["CodeUri"]).name for properties in functions.values()} == folders
     for name, properties in functions.items():
         assert properties["FunctionName"].endswith(

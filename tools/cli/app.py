@@ -24,6 +24,7 @@ from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.doctor_command import doctor
 from tools.cli.files import read_documents
 from tools.cli.fit_command import fit
+from tools.cli.gateway_command import gateway, gateway_key
 from tools.cli.local import local
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
 from tools.cli.sweep_command import sweep
@@ -105,6 +106,8 @@ app.command()(tells(doctor))
 app.command()(tells(sweep))
 app.command()(tells(ask))
 app.command("result")(tells(result_of))
+app.command()(tells(gateway))
+app.command()(tells(gateway_key))
 
 
 @app.command()

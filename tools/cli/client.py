@@ -66,7 +66,7 @@ class StackClient:
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs; raises CliError when there is no such stack."""
-        found = self._found()
+        found = self.found()
         outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())}
         if not outputs:
             raise CliError(
@@ -77,9 +77,7 @@ class StackClient:
     @cached_property
     def default_time_zone(self) -> str:
         """The zone of schedules that name none, as the stack has it."""
-        given = {
-            p["ParameterKey"]: p["ParameterValue"] for p in self._found().get("Parameters", ())
-        }
+        given = {p["ParameterKey"]: p["ParameterValue"] for p in self.found().get("Parameters", ())}
         return str(given.get("DefaultTimeZone") or "UTC")
 
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -123,7 +121,8 @@ class StackClient:
         except (OSError, ValueError, KeyError):
             return datetime.now(UTC)
 
-    def _found(self) -> dict[str, Any]:
+    def found(self) -> dict[str, Any]:
+        """The stack as CloudFormation describes it now; raises CliError when there is none."""
         try:
             stacks = self.boto("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
         except ClientError as error:
@@ -145,7 +144,7 @@ class StackClient:
         gone = isinstance(error, ClientError) and "ResourceNotFoundException" in str(error)
         if not gone:
             return f"{function} was not called: {explained(error)}"
-        stack = self._found()  # again: it may have gone meanwhile
+        stack = self.found()  # again: it may have gone meanwhile
         return f"the stack {self.stack!r} has no function {function}: it is {stack['StackStatus']}"
 
 

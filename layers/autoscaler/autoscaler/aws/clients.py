@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
 
 # SageMaker ends a response stream after 8 minutes at the latest, so no read may wait longer.
-_STREAM_READ_SECONDS = 490
+STREAM_READ_SECONDS = 490
 
 # A call that AWS never answers ends after four times 3 + 7 s and the pauses between (1, 2, 4 s at
 # most): within the 60 s that the shortest function has.
@@ -26,7 +28,7 @@ _DEFAULT = Config(
 _MODEL = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=5,
-    read_timeout=_STREAM_READ_SECONDS,
+    read_timeout=STREAM_READ_SECONDS,
     max_pool_connections=64,
 )
 
@@ -71,6 +73,24 @@ class _Later:
                 region = _REGIONS.get(self._service)
                 self._made = boto3.client(self._service, region_name=region, config=config)
         return getattr(self._made, name)
+
+
+@dataclass(frozen=True)
+class Access:
+    """What it takes to sign calls of SageMaker's runtime oneself, as boto3 resolved it."""
+
+    credentials: Any  # botocore's, which renew themselves
+    region: str
+    url: str
+
+
+def model_access() -> Access:
+    """For the gateway, whose streams are too many for a thread each."""
+    made = client("sagemaker-runtime").meta
+    credentials = boto3.Session().get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    return Access(credentials, made.region_name, made.endpoint_url)
 
 
 def error_code(error: Any) -> str:

@@ -47,7 +47,7 @@ class SageMakerModels:
                 Body=json.dumps(as_asked(body)).encode(),
             )
         except ClientError as error:
-            raise _typed(error) from error
+            raise typed(error) from error
         except (EndpointConnectionError, ConnectTimeoutError) as unreached:
             raise BusyError(str(unreached)) from unreached
         said = _payload(reply["Body"])
@@ -60,7 +60,8 @@ def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
             yield event["PayloadPart"]["Bytes"]
 
 
-def _typed(error: ClientError) -> Exception:
+def typed(error: ClientError) -> Exception:
+    """The error as the flows know it; what they do not is botocore's own."""
     message = error_message(error)
     if _NO_CAPACITY in message:
         return NoCapacityError(message)

@@ -1,0 +1,83 @@
+"""Requests that wait: their bodies in S3 under `requests/<endpoint>/<id>.json`, their messages in
+the endpoint's queue, and what came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..endpoints.names import ResourceNames
+from .clients import client, error_code
+
+_ABSENT = {"404", "NoSuchKey", "NotFound"}
+_TENANT = "tenant"  # in the object's head, so that a look needs no body
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that was stored: when, and whose it is."""
+
+    since: datetime
+    tenant: str
+
+
+class Tickets:
+    """Over one results bucket and the queues of one stack."""
+
+    def __init__(self, prefix: str, bucket: str, s3: Any = None, sqs: Any = None) -> None:
+        self._prefix, self._bucket = prefix, bucket
+        self._s3 = s3 or client("s3")
+        self._sqs = sqs or client("sqs")
+        self._urls: dict[str, str] = {}
+
+    def keep(
+        self, endpoint: str, ticket: str, body: bytes, tenant: str, options: Mapping[str, Any]
+    ) -> None:
+        """Stores the body, then queues its message: a message without a body could never be
+        answered, a body without a message only expires. `options`: of the reserved key."""
+        key = _key(endpoint, ticket)
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=body,
+            ContentType="application/json",
+            Metadata={_TENANT: tenant},
+        )
+        place = f"s3://{self._bucket}/{key}"
+        message = {"autoscaler": {**options, "id": ticket, "body": place}}
+        self._sqs.send_message(QueueUrl=self._url(endpoint), MessageBody=json.dumps(message))
+
+    def waiting(self, endpoint: str, ticket: str) -> Waiting | None:
+        try:
+            head = self._s3.head_object(Bucket=self._bucket, Key=_key(endpoint, ticket))
+        except ClientError as error:
+            if error_code(error) in _ABSENT:
+                return None
+            raise
+        return Waiting(head["LastModified"], head.get("Metadata", {}).get(_TENANT, ""))
+
+    def result(self, endpoint: str, ticket: str) -> dict[str, Any] | None:
+        """What was stored of it: an answer or an error."""
+        try:
+            key = f"results/{endpoint}/{ticket}.json"  # as `aws.results` stores it
+            found = self._s3.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in _ABSENT:
+                return None
+            raise
+        return dict(json.loads(found["Body"].read()))
+
+    def _url(self, endpoint: str) -> str:
+        queue = ResourceNames(self._prefix, endpoint).queue
+        if queue not in self._urls:
+            self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        return self._urls[queue]
+
+
+def _key(endpoint: str, ticket: str) -> str:
+    return f"requests/{endpoint}/{ticket}.json"

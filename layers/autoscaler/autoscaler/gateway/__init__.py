@@ -1,0 +1,1 @@
+"""The OpenAI-compatible HTTP gateway: on Lambda behind a Function URL, on a laptop with uvicorn."""

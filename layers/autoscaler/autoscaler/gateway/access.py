@@ -1,0 +1,119 @@
+"""Who may call. Never nobody in particular: IAM has checked already, or a key is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..spec.request import TENANT_PATTERN
+from .errors import GatewayError
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_TENANT = re.compile(TENANT_PATTERN)
+_SCHEME = "bearer "
+_MARK = "ask-"  # so that scanners and people know what they found
+
+
+class KeysError(RuntimeError):
+    """The gateway's keys cannot be used, and without one it does not start; says why."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`tenant` empty: the caller may name one in the request."""
+
+    tenant: str = ""
+
+
+class Access(Protocol):
+    """Says who calls; raises GatewayError for whom it does not know."""
+
+    def check(self, authorization: str) -> Caller: ...
+
+
+class CheckedByIam:
+    """The Function URL lets nobody through whom IAM does not allow."""
+
+    def check(self, authorization: str) -> Caller:
+        return Caller()
+
+
+@dataclass(frozen=True)
+class Key:
+    digest: str  # SHA-256, hexadecimal
+    tenant: str = ""
+
+
+class ByKey:
+    """Bearer keys, of which only digests are known. They are high in entropy, so that a plain
+    digest is enough; all are compared, and in constant time."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        if not keys:
+            raise KeysError("the gateway has no key: make one with `autoscaler gateway-key`")
+        self._keys = tuple(keys)
+
+    def check(self, authorization: str) -> Caller:
+        if not authorization.lower().startswith(_SCHEME):
+            raise _unknown("give a key of this gateway as `Authorization: Bearer KEY`")
+        presented = digest(authorization[len(_SCHEME) :].strip())
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(key.digest, presented):
+                found = key
+        if found is None:
+            raise _unknown("the key is none of this gateway's; ask its owner for one")
+        return Caller(found.tenant)
+
+
+class Renewed:
+    """Keys that are read again now and then, so that one can be taken back."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._current = ByKey(keys_of(read()))
+
+    def check(self, authorization: str) -> Caller:
+        return self._current.check(authorization)
+
+    def renew(self) -> None:
+        """Raises KeysError, or what the reading raises, and the keys stay as they were."""
+        self._current = ByKey(keys_of(self._read()))
+
+
+def new_key() -> str:
+    return _MARK + secrets.token_urlsafe(32)
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def keys_of(secret: str) -> list[Key]:
+    """The keys of the secret's document `{"keys": [{"sha256": ..., "tenant": ...}]}`; raises
+    KeysError, which quotes nothing of it."""
+    try:
+        entries = json.loads(secret)["keys"]
+        keys = [Key(entry["sha256"].lower(), entry.get("tenant", "")) for entry in entries]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise KeysError(
+            'the secret of the gateway\'s keys is not {"keys": [{"sha256": "...", "tenant": '
+            '"..."}]}: make entries with `autoscaler gateway-key`'
+        ) from None
+    for number, key in enumerate(keys):
+        if not _DIGEST.fullmatch(key.digest):
+            raise KeysError(f"keys[{number}].sha256 is not 64 hexadecimal digits")
+        if key.tenant and not _TENANT.fullmatch(key.tenant):
+            raise KeysError(f"keys[{number}].tenant is not 1 to 64 of letters, digits and _ . -")
+    return keys
+
+
+def _unknown(why: str) -> GatewayError:
+    headers = {"www-authenticate": "Bearer"}
+    return GatewayError(401, "invalid_api_key", why, headers=headers)

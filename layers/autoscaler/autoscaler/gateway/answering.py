@@ -1,0 +1,232 @@
+"""From a request to its answer: passed through from a model that is awake, held until it is, or
+taken with a ticket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..aws.streaming import ModelStream, ModelStreams
+from ..aws.tickets import Tickets
+from ..control.patience import expected_ready
+from ..endpoints.completions import assemble
+from ..endpoints.status import EndpointRecord
+from ..ports import Answer, BusyError, Clock
+from ..runtime.logs import logger
+from ..spec import Kind
+from .asked import Asked, Patience
+from .errors import GatewayError, retry_after
+from .held import Held
+from .out import Out
+from .repeats import Repeats, as_events
+from .sse import Passage
+from .states import States, Wanted, serves_directly
+from .tickets import new_ticket
+from .traffic import Counted
+from .troubles import ABSENT, logged
+from .waiting import UNSURE_SECONDS, refuse_if_hopeless, sentence
+
+_ANSWERED_BY = "x-autoscaler-answered-by"
+_CACHED = "x-autoscaler-cached"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between two signs of life of a stream that is held, and between two looks."""
+
+    comment_seconds: float = 10.0
+    look_seconds: float = 1.0
+    retry_seconds: float = 2.0  # after a model that is up said that it takes nothing now
+
+
+@dataclass(frozen=True)
+class Question:
+    """One caller's request and what is known of the caller's patience."""
+
+    asked: Asked
+    patience: Patience
+    weight: int  # bytes of its body
+    progress: bool  # events besides the comments
+    began: float  # on the monotonic clock
+
+    @property
+    def name(self) -> str:
+        return self.asked.endpoint
+
+    @property
+    def left(self) -> float:
+        """Seconds of patience that are left."""
+        return self.began + self.patience.seconds - time.monotonic()
+
+
+class Answering:
+    """Answers questions; one for a process."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        states: States,
+        streams: ModelStreams,
+        tickets: Tickets,
+        counted: Counted,
+        held: Held,
+        pace: Pace,
+        repeats: Repeats,
+    ) -> None:
+        self._clock, self._states, self._streams = clock, states, streams
+        self._tickets, self._counted, self._held, self._pace = tickets, counted, held, pace
+        self._repeats = repeats
+
+    async def answer(self, question: Question, out: Out) -> None:
+        """Raises GatewayError, or what went wrong."""
+        record = await self._states.record(question.name)
+        if record is None:
+            raise await self._unknown(question.name)
+        if (kept := await self._repeats.find(question.asked, record)) is not None:
+            await self._repeat(question, kept, out)
+            return
+        if serves_directly(record):
+            try:
+                await self._ask(question, record, out)
+                return
+            except ABSENT:
+                self._states.forget(question.name)  # it fell asleep since the last look
+        wanted = await self._states.wanted(question.name)
+        record = wanted.record or record
+        refuse_if_hopeless(record)
+        later = question.patience.later or question.patience.seconds <= 0
+        if record.spec.kind is Kind.ASYNC or (later and wanted.serving is None):
+            await self._ticket(question, record, out)
+            return
+        with self._held.place(question.weight):
+            await self._hold(question, wanted, out)
+
+    async def _unknown(self, name: str) -> GatewayError:
+        there = sorted(record.status.name for record in await self._states.all())
+        have = ", ".join(there) or "none yet"
+        why = f"model: there is no endpoint {name!r:.60}; endpoints here: {have:.2000}"
+        return GatewayError(404, "model_not_found", why, param="model")
+
+    async def _hold(self, question: Question, wanted: Wanted, out: Out) -> None:
+        """Until somebody serves, or the patience is over; then there is a ticket."""
+        next_sign = next_try = 0.0
+        record = wanted.record
+        while record is not None:
+            refuse_if_hopeless(record)
+            now = time.monotonic()
+            if wanted.serving is not None and now >= next_try:
+                try:
+                    await self._ask(question, wanted.serving, out)
+                    return
+                except (*ABSENT, BusyError):
+                    self._states.forget(question.name)
+                    next_try = now + self._pace.retry_seconds * random.uniform(0.5, 1.5)
+            if question.left <= 0:
+                await self._ticket(question, record, out)
+                return
+            if question.asked.stream and now >= next_sign:
+                await self._sign(question, record, out)
+                next_sign = now + self._pace.comment_seconds
+            pause = self._pace.look_seconds * random.uniform(0.9, 1.1)
+            await asyncio.sleep(min(pause, max(0.01, question.left)))
+            wanted = await self._look_again(question, wanted)
+            record = wanted.record
+        raise GatewayError(503, "endpoint_removed", f"{question.name!r} was removed")
+
+    async def _look_again(self, question: Question, before: Wanted) -> Wanted:
+        """A look that fails is no reason to let go of who waits: the next one may not."""
+        try:
+            return await self._states.wanted(question.name)
+        except Exception as error:  # noqa: BLE001 - logged; the table mends itself or patience ends
+            logger.error("an endpoint could not be looked at", extra=logged(error))
+            return before
+
+    async def _sign(self, question: Question, record: EndpointRecord, out: Out) -> None:
+        expected = expected_ready(record, self._clock.now())
+        progress = {"status": "waiting", **_standing(record, expected)}
+        await out.begin_events()
+        await out.alive(sentence(record, expected), progress if question.progress else None)
+
+    async def _repeat(self, question: Question, kept: Answer, out: Out) -> None:
+        """No model was asked, and no token made."""
+        headers = {_CACHED: "true"}
+        await self._counted.answered(question.name, {}, 0.0, kept=True)
+        if not question.asked.stream:
+            await out.document(200, kept.body, headers)
+            return
+        await out.begin_events(headers)
+        await out.pass_on(as_events(kept.body, usage=question.asked.wants_usage))
+        await out.end()
+
+    async def _ask(self, question: Question, serving: EndpointRecord, out: Out) -> None:
+        """Raises before the first byte of an answer, or the answer is broken."""
+        asked, name = question.asked, serving.status.name
+        waited = time.monotonic() - question.began
+        headers = {_ANSWERED_BY: name} if name != question.name else {}
+        own = name == question.name and self._repeats.may_be_kept(asked, serving)
+        async with await self._streams.open(serving.spec, asked.for_model(serving.spec)) as stream:
+            if not asked.stream:
+                found = await _whole(stream)
+                await self._counted.answered(name, dict(found.body.get("usage") or {}), waited)
+                await out.document(200, found.body, headers)
+                if own:
+                    await self._repeats.keep(asked, serving, found)
+                return
+            await out.begin_events(headers)
+            passage = Passage(keep_usage=asked.wants_usage)
+            pieces: list[bytes] = []
+            async for data in stream:
+                if own:
+                    pieces.append(data)
+                if whole := passage.passed(data):
+                    await out.pass_on(whole)
+            if rest := passage.rest():
+                await out.pass_on(rest)
+            await self._counted.answered(name, passage.usage, waited)
+        if own:
+            await self._repeats.keep_stream(asked, serving, pieces)
+        await out.end()
+
+    async def _ticket(self, question: Question, record: EndpointRecord, out: Out) -> None:
+        """The request is stored and queued before its sender is told so."""
+        asked, ticket = question.asked, new_ticket(question.name)
+        keep = partial(
+            self._tickets.keep,
+            question.name,
+            ticket,
+            _stored(asked, record),
+            asked.tenant,
+            asked.told(),
+        )
+        await self._states.blocking(keep)
+        expected = expected_ready(record, self._clock.now())
+        where = f"/v1/requests/{ticket}"
+        again = retry_after(expected, UNSURE_SECONDS)
+        if out.status:  # a stream has begun: no other status can be given
+            why = f"{question.name!r} is not awake yet; the request is kept: GET {where}"
+            more = {"ticket": ticket, "location": where, "retry_after": int(again["retry-after"])}
+            raise GatewayError(503, "still_waiting", why, more=more)
+        document = {"id": ticket, "status": "waiting", **_standing(record, expected)}
+        await out.document(202, document, {"location": where, **again})
+
+
+def _stored(asked: Asked, record: EndpointRecord) -> bytes:
+    return json.dumps(asked.for_queue(record.spec), ensure_ascii=False).encode()
+
+
+def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
+    """How it stands, for programs. `expected_seconds` None: nobody can say."""
+    seconds = None if expected is None else round(expected.total_seconds())
+    status = record.status
+    return {"endpoint": status.name, "phase": status.phase.value, "expected_seconds": seconds}
+
+
+async def _whole(stream: ModelStream) -> Answer:
+    chunks = [data async for data in stream]
+    return await asyncio.to_thread(assemble, chunks)

@@ -1,0 +1,276 @@
+"""The ASGI application: routes, who may call, limits, and one line of log a request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ..control.patience import expected_ready
+from ..policy.types import Phase
+from ..runtime.logs import logger
+from ..spec.request import ID_PATTERN
+from .access import Access, Caller, Renewed
+from .answering import Answering, Question
+from .asked import MOST_BYTES, patience, read
+from .errors import GatewayError, retry_after, wrong
+from .out import Out
+from .states import States
+from .tickets import endpoint_of, look
+from .traffic import Counted
+from .troubles import UNFORESEEN, logged, told
+from .waiting import UNSURE_SECONDS
+
+_GONE = {Phase.RETIRING, Phase.RETIRED}
+_RENEW_SECONDS = 300.0
+_ID = re.compile(ID_PATTERN)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Seconds: what is waited for without `Prefer`, and at most."""
+
+    usual: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the application is put together from; `close` ends what it holds open."""
+
+    access: Access
+    answering: Answering
+    states: States
+    counted: Counted
+    tickets: Any
+    clock: Any
+    waits: Waits
+    close: Callable[[], Awaitable[None]]
+
+
+Handle = Callable[[Parts, Scope, Receive, Out, Caller], Awaitable[None]]
+
+
+def application(parts: Parts) -> Starlette:
+    """Everything but `/healthz` asks who calls."""
+    routes = [
+        Route("/v1/chat/completions", _Guarded(parts, _asking("messages")), methods=["POST"]),
+        Route("/v1/completions", _Guarded(parts, _asking("prompt")), methods=["POST"]),
+        Route("/v1/models", _Guarded(parts, _models), methods=["GET"]),
+        Route("/v1/models/{name}", _Guarded(parts, _model), methods=["GET"]),
+        Route("/v1/requests/{ticket}", _Guarded(parts, _request), methods=["GET"]),
+        Route("/healthz", _Healthy(), methods=["GET"]),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(parts.counted.keep_writing())]
+        if isinstance(parts.access, Renewed):
+            tasks.append(asyncio.create_task(_renewed(parts.access, parts.states)))
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await parts.counted.write()
+        await parts.close()
+
+    handlers: Any = {404: _no_route, 405: _no_route}
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+
+
+async def _renewed(keys: Renewed, states: States) -> None:
+    while True:
+        await asyncio.sleep(_RENEW_SECONDS)
+        try:
+            await states.blocking(keys.renew)
+        except Exception as error:  # noqa: BLE001 - logged; a reading that fails locks nobody out
+            logger.error(
+                "the keys could not be read again; the old ones go on", extra=logged(error)
+            )
+
+
+class _Healthy:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await Out(send, _request_id()).document(200, {"status": "ok"})
+
+
+class _Guarded:
+    """Runs a handler for whoever may call; a caller who goes away ends it."""
+
+    def __init__(self, parts: Parts, handle: Handle) -> None:
+        self._parts, self._handle = parts, handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, out = time.monotonic(), Out(send, _request_id())
+        try:
+            caller = self._parts.access.check(Headers(scope=scope).get("authorization", ""))
+            await self._handle(self._parts, scope, receive, out, caller)
+        except asyncio.CancelledError:
+            out.code = out.code or "cancelled"
+            raise
+        except Exception as error:  # noqa: BLE001 - told to the caller, and logged
+            explained = told(error)
+            if explained.code == UNFORESEEN:
+                logger.error(
+                    "a request met trouble", extra={"request_id": out.request_id, **logged(error)}
+                )
+            await out.fail(explained)
+        finally:
+            _log(scope, out, began)
+
+
+def _log(scope: Scope, out: Out, began: float) -> None:
+    """Nothing that a caller wrote is in it, but for the path's own words."""
+    first = None if out.first_at is None else round(out.first_at - began, 4)
+    logger.info(
+        "request",
+        request_id=out.request_id,
+        route=scope["path"].split("/")[2:3],
+        status=out.status,
+        code=out.code,
+        seconds=round(time.monotonic() - began, 4),
+        first_seconds=first,
+    )
+
+
+def _asking(question: str) -> Handle:
+    async def handle(
+        parts: Parts, scope: Scope, receive: Receive, out: Out, caller: Caller
+    ) -> None:
+        began, headers = time.monotonic(), Headers(scope=scope)
+        raw = await _body(receive, headers)
+        asked = read(raw, question, caller)
+        prefer = ",".join(headers.getlist("prefer"))
+        wanted = Question(
+            asked,
+            patience(prefer, parts.waits.usual, parts.waits.longest),
+            len(raw),
+            headers.get("x-autoscaler-progress", "").strip().lower() == "events",
+            began,
+        )
+        await _while_there(parts.answering.answer(wanted, out), receive, out)
+
+    return handle
+
+
+async def _body(receive: Receive, headers: Headers) -> bytes:
+    too_large = GatewayError(
+        413,
+        "too_large",
+        f"the body is larger than {MOST_BYTES} bytes, which SageMaker does not take",
+    )
+    said = headers.get("content-length", "")
+    if said.isdigit() and int(said) > MOST_BYTES:
+        raise too_large
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise wrong("the body ended before its end")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MOST_BYTES:
+            raise too_large
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _while_there(work: Any, receive: Receive, out: Out) -> None:
+    """Ends the work, and by that the request to the model, when the caller goes away."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            out.code = "caller_gone"
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+            return
+        await working
+    finally:
+        gone.cancel()
+        if not working.done():
+            working.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _models(parts: Parts, scope: Scope, receive: Receive, out: Out, caller: Caller) -> None:
+    records = [r for r in await parts.states.all() if r.status.phase not in _GONE]
+    data = sorted((_described(record) for record in records), key=lambda one: str(one["id"]))
+    await out.document(200, {"object": "list", "data": data})
+
+
+async def _model(parts: Parts, scope: Scope, receive: Receive, out: Out, caller: Caller) -> None:
+    name = scope["path_params"]["name"]
+    record = await parts.states.record(name)
+    if record is None or record.status.phase in _GONE:
+        why = f"there is no endpoint {name!r:.60}; GET /v1/models lists them"
+        raise GatewayError(404, "model_not_found", why, param="model")
+    await out.document(200, _described(record))
+
+
+def _described(record: Any) -> dict[str, Any]:
+    status, spec = record.status, record.spec
+    return {
+        "id": status.name,
+        "object": "model",
+        "created": int(status.created_at.timestamp()),
+        "owned_by": spec.team,
+        "phase": status.phase.value,
+        "root": spec.model.id,
+    }
+
+
+async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, caller: Caller) -> None:
+    """`?endpoint=` for an id that its sender chose, which does not carry it."""
+    ticket = scope["path_params"]["ticket"]
+    endpoint = _queried(scope, "endpoint") or endpoint_of(ticket)
+    usable = endpoint and _ID.fullmatch(ticket)
+    record = await parts.states.record(endpoint) if usable else None
+    if record is None:
+        why = f"{ticket!r:.140} names no endpoint that is here; give it as ?endpoint=NAME"
+        raise GatewayError(404, "request_not_found", why, param="endpoint")
+    found = await parts.states.blocking(lambda: look(parts.tickets, endpoint, ticket, caller))
+    if found.result:
+        await out.document(200, {"status": found.status, **found.result})
+        return
+    expected = expected_ready(record, parts.clock.now())
+    seconds = None if expected is None else round(expected.total_seconds())
+    document = {
+        "id": ticket,
+        "status": found.status,
+        "endpoint": endpoint,
+        "phase": record.status.phase.value,
+        "expected_seconds": seconds,
+    }
+    await out.document(202, document, retry_after(expected, UNSURE_SECONDS))
+
+
+def _queried(scope: Scope, name: str) -> str:
+    return str(QueryParams(scope["query_string"]).get(name, ""))
+
+
+def _no_route(request: Any, _: Exception) -> Any:
+    why = f"there is no {request.method} {request.url.path:.80} here; see /v1/models"
+    error = GatewayError(404, "not_found", why)
+    return JSONResponse(error.document(), 404, {"x-request-id": _request_id()})
+
+
+def _request_id() -> str:
+    return f"req-{token_hex(12)}"

@@ -1,0 +1,141 @@
+"""What is asked: the body within its limits, and how long its sender waits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..spec import EndpointSpec
+from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
+from .access import Caller
+from .errors import GatewayError, wrong
+
+# Lambda takes no larger request, nor does SageMaker.
+MOST_BYTES = 6 * 1024 * 1024
+DEEPEST = 64
+_NOT_BY_HTTP = ("id", "body")  # the gateway chooses them
+_WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
+_ASYNC = "respond-async"
+_QUESTIONS: Mapping[str, tuple[type, ...]] = {"messages": (list,), "prompt": (str, list)}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request whose shape is right. `body` is as it came, without the reserved key."""
+
+    endpoint: str
+    body: Mapping[str, Any]
+    options: RequestOptions
+    tenant: str
+
+    @property
+    def stream(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    @property
+    def wants_usage(self) -> bool:
+        options = self.body.get("stream_options")
+        return isinstance(options, dict) and bool(options.get("include_usage"))
+
+    def for_model(self, spec: EndpointSpec) -> bytes:
+        """As the container of an endpoint takes it, which knows the model by its own name. It is
+        always streamed, because a plain answer must come within 60 s; with the usage, for the
+        report."""
+        given = self.body.get("stream_options")
+        options = {**(given if isinstance(given, dict) else {}), "include_usage": True}
+        body = {**self.for_queue(spec), "stream": True, "stream_options": options}
+        return json.dumps(body, ensure_ascii=False).encode()
+
+    def for_queue(self, spec: EndpointSpec) -> dict[str, Any]:
+        """As it is worked off later: the dispatcher streams by itself."""
+        left = ("stream", "stream_options")
+        kept = {key: value for key, value in self.body.items() if key not in left}
+        return {**kept, "model": spec.model.id}
+
+    def told(self) -> dict[str, Any]:
+        """The options that its message carries."""
+        given = self.options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+        return {**given, **({"tenant": self.tenant} if self.tenant else {})}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a sender waits for a model that is not awake; `later`: not at all, by choice."""
+
+    seconds: float
+    later: bool = False
+
+
+def patience(prefer: str, usual: float, longest: float) -> Patience:
+    """Reads `Prefer: wait=N` and `Prefer: respond-async` (RFC 7240); N is cut at the longest."""
+    tokens = [token.strip().lower() for token in re.split(r"[,;]", prefer)]
+    if _ASYNC in tokens:
+        return Patience(0.0, later=True)
+    for token in tokens:
+        if found := _WAIT.fullmatch(token):
+            return Patience(min(float(found[1]), longest))
+    return Patience(min(usual, longest))
+
+
+def read(raw: bytes, question: str, caller: Caller) -> Asked:
+    """Raises GatewayError that names the field. `question`: `messages` or `prompt`."""
+    body = _object(raw)
+    name = body.get("model")
+    if not isinstance(name, str) or not name:
+        raise wrong("model: give the name of an endpoint", "model", "missing_required_parameter")
+    kinds = _QUESTIONS[question]
+    if not isinstance(body.get(question), kinds) or not body[question]:
+        expected = " or ".join("text" if kind is str else "a list" for kind in kinds)
+        raise wrong(f"{question}: give {expected} that is not empty", question)
+    if not isinstance(body.get("stream", False), bool | None):
+        raise wrong("stream: is neither true nor false", "stream")
+    options = _options(body.pop(RESERVED, None))
+    if caller.tenant and options.tenant not in (None, caller.tenant):
+        why = f"autoscaler.tenant: {options.tenant!r} is not the tenant of this key; leave it out"
+        raise GatewayError(403, "wrong_tenant", why, param="autoscaler.tenant")
+    return Asked(name, body, options, caller.tenant or options.tenant or "")
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as bad:
+        where = ""  # a position, never the text
+        if isinstance(bad, json.JSONDecodeError):
+            where = f" (line {bad.lineno}, column {bad.colno})"
+        raise wrong(f"the body is not JSON{where}", code="invalid_json") from None
+    if not isinstance(body, dict):
+        raise wrong("the body must be a JSON object", code="invalid_json")
+    if _deeper(body, DEEPEST):
+        raise wrong(f"the body is nested more than {DEEPEST} deep", code="invalid_json")
+    return body
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _options(given: Any) -> RequestOptions:
+    if given is None:
+        return RequestOptions()
+    try:
+        options = parse_options(given)
+    except RequestError as bad:
+        raise wrong(str(bad), RESERVED) from None
+    for name in _NOT_BY_HTTP:
+        if getattr(options, name) is not None:
+            raise wrong(f"{RESERVED}.{name}: the gateway chooses it; leave it out", RESERVED)
+    return options

@@ -1,0 +1,87 @@
+"""Answers that are kept for a request that comes again: found before a model is asked or woken,
+and kept after one was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..control.kept_answers import find, is_deterministic, keep
+from ..control.world import World
+from ..endpoints.completions import IncompleteAnswerError, assemble
+from ..endpoints.status import EndpointRecord
+from ..ports import Answer, KeptAnswers
+from ..runtime.logs import logger
+from .asked import Asked
+from .sse import DONE
+from .states import States
+from .troubles import logged
+
+
+class Repeats:
+    """Whatever goes wrong here, a request is none the worse for it: a model answers."""
+
+    def __init__(self, world: World, states: States, answers: KeptAnswers) -> None:
+        self._world, self._states, self._answers = world, states, answers
+
+    def may_be_kept(self, asked: Asked, record: EndpointRecord) -> bool:
+        return record.spec.answers.keep is not None and is_deterministic(asked.body)
+
+    async def find(self, asked: Asked, record: EndpointRecord) -> Answer | None:
+        if not self.may_be_kept(asked, record):
+            return None
+        body, now = asked.for_queue(record.spec), self._world.clock.now()
+        try:
+            return await self._states.blocking(lambda: find(self._answers, record, body, now))
+        except Exception as error:  # noqa: BLE001 - logged; it is as if nothing had been kept
+            logger.error("kept answers could not be looked for", extra=logged(error))
+            return None
+
+    async def keep(self, asked: Asked, record: EndpointRecord, answer: Answer) -> None:
+        body, now = asked.for_queue(record.spec), self._world.clock.now()
+
+        def work() -> None:
+            present = self._world.store.load(record.status.name)
+            keep(self._answers, record, present, body, answer, now)
+
+        try:
+            await self._states.blocking(work)
+        except Exception as error:  # noqa: BLE001 - logged; the caller has the answer
+            logger.error("an answer could not be kept", extra=logged(error))
+
+    async def keep_stream(
+        self, asked: Asked, record: EndpointRecord, pieces: Sequence[bytes]
+    ) -> None:
+        try:
+            answer = assemble(pieces)
+        except (IncompleteAnswerError, ValueError):
+            return  # its caller saw how it ended
+        await self.keep(asked, record, answer)
+
+
+def as_events(body: Mapping[str, Any], *, usage: bool) -> bytes:
+    """A whole answer as the stream that it once was, in one piece a choice."""
+    chat = body.get("object") == "chat.completion"
+    head = {key: value for key, value in body.items() if key not in ("choices", "usage")}
+    if chat:
+        head["object"] = "chat.completion.chunk"
+    events = []
+    for choice in body.get("choices", ()):
+        given = {key: value for key, value in choice.items() if key != "message"}
+        if "message" in choice:
+            given["delta"] = _delta(choice["message"])
+        events.append({**head, "choices": [given]})
+    if usage:
+        events.append({**head, "choices": [], "usage": body.get("usage")})
+    lines = (b"data: " + json.dumps(one, ensure_ascii=False).encode() + b"\n\n" for one in events)
+    return b"".join(lines) + DONE
+
+
+def _delta(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Calls of tools have their numbers in a stream."""
+    delta = dict(message)
+    if delta.get("tool_calls"):
+        numbered = enumerate(delta["tool_calls"])
+        delta["tool_calls"] = [{"index": index, **call} for index, call in numbered]
+    return delta

@@ -1,0 +1,142 @@
+"""Puts the gateway together from the environment, and serves it until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+
+from ..aws.clients import client
+from ..aws.kept_answers import S3KeptAnswers
+from ..aws.streaming import ModelStreams
+from ..aws.tickets import Tickets
+from ..control.world import World
+from ..ports import Clock, KeptAnswers
+from ..runtime.settings import SettingsError, settings
+from ..runtime.wiring import world
+from .access import Access, CheckedByIam, KeysError, Renewed
+from .answering import Answering, Pace
+from .app import Parts, Waits, application
+from .held import Held
+from .repeats import Repeats
+from .states import States
+from .traffic import Counted
+
+_KEEP_ALIVE_SECONDS = 75
+_LAST_SECONDS = 10  # for what is under way when it stops
+_WAITING_CALLERS = 2048
+
+
+class GatewaySettings(BaseModel):
+    """What the template, or the command line, tells the gateway besides."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    access: Literal["iam", "keys"] = Field(alias="GATEWAY_ACCESS")
+    keys_secret: str = Field(default="", alias="GATEWAY_KEYS_SECRET")
+    wait_seconds: float = Field(default=300, ge=0, alias="GATEWAY_WAIT_SECONDS")
+    longest_wait_seconds: float = Field(default=3600, ge=0, alias="GATEWAY_LONGEST_WAIT_SECONDS")
+    most_held: int = Field(default=1000, ge=0, alias="GATEWAY_MOST_HELD")
+    most_held_mib: int = Field(default=64, ge=1, alias="GATEWAY_MOST_HELD_MIB")
+    host: str = Field(default="127.0.0.1", alias="GATEWAY_HOST")
+    port: int = Field(default=8080, alias="GATEWAY_PORT")
+    function: str = Field(default="", alias="AWS_LAMBDA_FUNCTION_NAME")
+
+
+def gateway_settings(environment: Mapping[str, str]) -> GatewaySettings:
+    """Raises SettingsError naming what is wrong or missing."""
+    try:
+        return GatewaySettings.model_validate(dict(environment))
+    except ValidationError as invalid:
+        wrong = ", ".join(str(error["loc"][0]) for error in invalid.errors())
+        raise SettingsError(f"the gateway's environment is wrong or lacks: {wrong}") from invalid
+
+
+def access_by(env: GatewaySettings) -> Access:
+    """Raises KeysError when keys are asked for and there is none."""
+    if env.access == "iam":
+        return CheckedByIam()
+    if not env.keys_secret:
+        raise KeysError("GATEWAY_KEYS_SECRET names no secret, and without keys nobody may call")
+
+    def read() -> str:
+        found = client("secretsmanager").get_secret_value(SecretId=env.keys_secret)
+        return str(found["SecretString"])
+
+    return Renewed(read)
+
+
+def assembled(
+    env: GatewaySettings,
+    access: Access,
+    seen: World,
+    streams: ModelStreams,
+    tickets: Tickets,
+    kept: KeptAnswers,
+    pace: Pace | None = None,
+) -> Starlette:
+    """The application over these parts."""
+    states = States(seen)
+    counted = Counted(seen, states, at_once=bool(env.function))
+    answering = Answering(
+        clock=seen.clock,
+        states=states,
+        streams=streams,
+        tickets=tickets,
+        counted=counted,
+        held=Held(env.most_held, env.most_held_mib * 1024 * 1024),
+        pace=pace or Pace(),
+        repeats=Repeats(seen, states, kept),
+    )
+
+    async def close() -> None:
+        await streams.close()
+        states.close()
+
+    waits = Waits(env.wait_seconds, env.longest_wait_seconds)
+    return application(Parts(access, answering, states, counted, tickets, seen.clock, waits, close))
+
+
+def of_this_stack(
+    env: GatewaySettings, access: Access | None = None, clock: Clock | None = None
+) -> Starlette:
+    """The application of the stack that the environment names."""
+    stack = settings()
+    seen = world() if clock is None else replace(world(), clock=clock)
+    streams = ModelStreams(stack.stack_name)
+    tickets = Tickets(stack.stack_name, stack.results_bucket)
+    kept = S3KeptAnswers(stack.results_bucket)
+    return assembled(env, access or access_by(env), seen, streams, tickets, kept)
+
+
+def server(app: Starlette, env: GatewaySettings) -> uvicorn.Server:
+    """Without a log of its own: it would hold paths and callers twice."""
+    config = uvicorn.Config(
+        app,
+        host=env.host,
+        port=env.port,
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_LAST_SECONDS,
+        backlog=_WAITING_CALLERS,
+    )
+    return uvicorn.Server(config)
+
+
+def main() -> None:
+    """What the Lambda Web Adapter starts."""
+    env = gateway_settings(os.environ)
+    server(of_this_stack(env), env).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Counts what the gateway answered, for the report: many requests, one write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ..control.world import World
+from ..endpoints.status import Traffic, utc_hour
+from ..runtime.logs import logger
+from .states import States
+from .troubles import logged
+
+FLUSH_SECONDS = 15.0
+_SUMS = ("requests", "input_tokens", "output_tokens", "waited_seconds", "kept")
+
+
+class Counted:
+    """Sums by the endpoint that answered. `at_once`: where the process stands still between two
+    requests (Lambda), each is written before it ends."""
+
+    def __init__(self, world: World, states: States, *, at_once: bool) -> None:
+        self._world, self._states, self._at_once = world, states, at_once
+        self._sums: dict[str, dict[str, float]] = {}
+
+    async def answered(
+        self, endpoint: str, usage: Mapping[str, Any], waited: float, *, kept: bool = False
+    ) -> None:
+        """`kept`: by an answer that was kept, for which no model was asked."""
+        sums = self._sums.setdefault(endpoint, dict.fromkeys(_SUMS, 0.0))
+        sums["requests"] += 1
+        sums["input_tokens"] += usage.get("prompt_tokens") or 0
+        sums["output_tokens"] += usage.get("completion_tokens") or 0
+        sums["waited_seconds"] += waited
+        sums["kept"] += kept
+        if self._at_once:
+            await self.write()
+
+    async def keep_writing(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.write()
+
+    async def write(self) -> None:
+        """What could not be written is kept for the next time, and the trouble is logged: no
+        caller's answer depends on it."""
+        start = utc_hour(self._world.clock.now())
+        for endpoint in list(self._sums):
+            values = self._sums.pop(endpoint)
+            counted = Traffic(
+                endpoint=endpoint,
+                start=start,
+                requests=int(values["requests"]),
+                input_tokens=int(values["input_tokens"]),
+                output_tokens=int(values["output_tokens"]),
+                waited_seconds=values["waited_seconds"],
+                kept=int(values["kept"]),
+            )
+            write = partial(self._world.store.count_traffic, counted)
+            try:
+                await self._states.blocking(write)
+            except Exception as error:  # noqa: BLE001 - logged, and counted the next time
+                self._restore(endpoint, values)
+                logger.error("requests could not be counted", extra=logged(error))
+
+    def _restore(self, endpoint: str, values: Mapping[str, float]) -> None:
+        sums = self._sums.setdefault(endpoint, dict.fromkeys(_SUMS, 0.0))
+        for name in _SUMS:
+            sums[name] += values[name]

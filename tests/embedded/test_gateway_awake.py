@@ -1,0 +1,198 @@
+"""The gateway in front of a model that is awake, with the clients that people have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import openai
+import pytest
+from langchain_openai import ChatOpenAI
+
+from autoscaler.gateway.access import ByKey, Key, digest
+from tests.embedded.gateway_lab import gateway, said
+from tests.embedded.stack import Stack, deployed, wait_for
+from tools.embedded.sagemaker.dataplane import DataPlane
+from tools.embedded.sagemaker.load import Request
+from tools.embedded.types import Fault
+
+NAME = "llama"
+KEY = "ask-of-the-tests"
+QUESTION = [{"role": "user", "content": "why is the sky blue?"}]
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(tmp_path_factory.mktemp("account")) as found:
+        assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
+        found.until(NAME, "AWAKE")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(stack: Stack) -> Iterator[str]:
+    with gateway(stack, ByKey([Key(digest(KEY), "search")])) as found:
+        yield found
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{address}/v1", api_key=KEY, max_retries=0) as found:
+        yield found
+
+
+def test_a_chat_is_answered_whole(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model=NAME, messages=QUESTION, max_tokens=9)
+    assert answer.choices[0].message.content
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.usage and answer.usage.completion_tokens == 9
+
+
+def test_a_completion_is_answered_whole(client: openai.OpenAI) -> None:
+    answer = client.completions.create(model=NAME, prompt="once", max_tokens=5)
+    assert answer.choices[0].text
+    assert answer.usage and answer.usage.completion_tokens == 5
+
+
+def test_a_chat_is_streamed_and_its_usage_is_seen_only_by_who_asked(client: openai.OpenAI) -> None:
+    plain = list(
+        client.chat.completions.create(model=NAME, messages=QUESTION, max_tokens=12, stream=True)
+    )
+    assert all(chunk.choices for chunk in plain)
+    assert plain[-1].choices[0].finish_reason == "length"
+    told = list(
+        client.chat.completions.create(
+            model=NAME,
+            messages=QUESTION,
+            max_tokens=12,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
+    assert told[-1].usage and told[-1].usage.completion_tokens == 12
+    words = [
+        "".join(c.choices[0].delta.content or "" for c in part if c.choices)
+        for part in (plain, told)
+    ]
+    assert words[0] == words[1] != ""
+
+
+def test_many_are_streamed_at_once(address: str) -> None:
+    assert asyncio.run(_many(address)) == list(range(20, 32))
+
+
+async def _many(address: str) -> list[int]:
+    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=KEY, max_retries=0) as client:
+
+        async def one(number: int) -> int:
+            stream = await client.chat.completions.create(
+                model=NAME,
+                messages=QUESTION,
+                max_tokens=20 + number,
+                stream=True,
+                stream_options={"include_usage": True},
+            )
+            return [chunk async for chunk in stream][-1].usage.completion_tokens
+
+        return list(await asyncio.gather(*map(one, range(12))))
+
+
+def test_tools_reach_the_model(stack: Stack, client: openai.OpenAI) -> None:
+    seen: list[bytes] = []
+    stack.account.front.on_request.append(
+        lambda name, request: seen.append(request.get_data()) if name == "sagemaker" else None
+    )
+    try:
+        client.chat.completions.create(
+            model=NAME, messages=QUESTION, tools=[TOOL], tool_choice="auto", max_tokens=3
+        )
+    finally:
+        stack.account.front.on_request.clear()
+    (asked,) = [body for body in seen if b"weather" in body]
+    assert b'"tool_choice": "auto"' in asked
+    assert b'"model": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"' in asked
+
+
+def test_the_endpoints_are_the_models(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == [NAME]
+    assert client.models.retrieve(NAME).id == NAME
+
+
+def test_langchain_asks_and_streams(address: str) -> None:
+    chat = ChatOpenAI(model=NAME, base_url=f"{address}/v1", api_key=KEY, max_tokens=6)
+    assert chat.invoke("why?").content
+    assert "".join(str(part.content) for part in chat.stream("why?")) == chat.invoke("why?").content
+
+
+def test_an_endpoint_that_is_not_there_is_told_with_those_that_are(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.chat.completions.create(model="gpt-4", messages=QUESTION)
+    assert "there is no endpoint 'gpt-4'; endpoints here: llama" in str(caught.value)
+    assert caught.value.code == "model_not_found"
+
+
+def test_what_the_model_refuses_keeps_its_status_and_its_words(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model=NAME, messages=QUESTION, max_tokens=999_999)
+    assert "maximum context length is 8192 tokens" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "ask-of-somebody"])
+def test_without_a_key_of_the_gateway_nobody_is_answered(address: str, key: str) -> None:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    refused = said(address, "/v1/models", headers=headers)
+    assert refused.status_code == 401
+    assert refused.json()["error"]["code"] == "invalid_api_key"
+    client = openai.OpenAI(base_url=f"{address}/v1", api_key=key or "x", max_retries=0)
+    with client, pytest.raises(openai.AuthenticationError):
+        client.models.list()
+    assert said(address, "/healthz").status_code == 200
+
+
+def test_a_caller_who_goes_away_ends_the_request_in_the_model(
+    stack: Stack, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy works for nobody: the stand-in cuts the request that was abandoned."""
+    abandon, cut = DataPlane._abandon, []
+
+    def watched(plane: DataPlane, request: Request) -> None:
+        unfinished = request.finish > stack.account.clock.time()
+        abandon(plane, request)
+        cut.append(unfinished and request.cut is not None)
+
+    monkeypatch.setattr(DataPlane, "_abandon", watched)
+    body = {"model": NAME, "messages": QUESTION, "max_tokens": 8000, "stream": True}
+    with httpx.stream(
+        "POST",
+        f"{address}/v1/chat/completions",
+        json=body,
+        timeout=30,
+        headers={"authorization": f"Bearer {KEY}"},
+    ) as reply:
+        assert next(reply.iter_raw()).startswith(b"data: ")
+    wait_for(lambda: cut, bool, "the cut")
+    assert cut == [True]
+
+
+def test_an_answer_that_breaks_off_is_told_inside_of_its_stream(
+    stack: Stack, client: openai.OpenAI
+) -> None:
+    before = len(stack.account.front.fired)
+    stack.account.front.inject(
+        Fault("sagemaker:InvokeEndpointWithResponseStream", "ModelStreamError", "the copy died")
+    )
+    stream = client.chat.completions.create(
+        model=NAME, messages=QUESTION, max_tokens=400, stream=True
+    )
+    with pytest.raises(openai.APIError) as caught:
+        list(stream)
+    assert "the copy died" in str(caught.value)
+    assert len(stack.account.front.fired) == before + 1

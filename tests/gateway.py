@@ -1,0 +1,44 @@
+"""A gateway that tests can talk to: uvicorn in a thread, over whatever parts they bring."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from autoscaler.gateway.serve import GatewaySettings, gateway_settings, server
+
+START_SECONDS = 20
+
+
+def environment(**changes: str) -> GatewaySettings:
+    given = {"GATEWAY_ACCESS": "iam", "GATEWAY_PORT": "0", **changes}
+    return gateway_settings(given)
+
+
+@contextmanager
+def running(app: Starlette, env: GatewaySettings) -> Iterator[str]:
+    """The address of the application, until the test is over."""
+    serving = server(app, env)
+    thread = threading.Thread(target=serving.run, name="gateway", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{_port(serving)}"
+    finally:
+        serving.should_exit = True
+        thread.join(START_SECONDS)
+        assert not thread.is_alive(), "the gateway did not stop"
+
+
+def _port(serving: uvicorn.Server) -> int:
+    end = time.monotonic() + START_SECONDS
+    while not serving.started:
+        assert time.monotonic() < end, "the gateway did not start"
+        time.sleep(0.02)
+    sockets: Any = serving.servers[0].sockets
+    return int(sockets[0].getsockname()[1])

@@ -1,0 +1,67 @@
+"""Streams on their way through: in whatever pieces they come, whole events leave."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from autoscaler.endpoints.completions import assemble
+from autoscaler.gateway.repeats import as_events
+from autoscaler.gateway.sse import Passage
+
+HEAD = {"id": "c-1", "object": "chat.completion.chunk", "model": "m"}
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def event(document: dict[str, Any], end: str = "\n\n") -> bytes:
+    return f"data: {json.dumps(document)}{end}".encode()
+
+
+def stream(end: str = "\n\n") -> list[bytes]:
+    words = [{**HEAD, "choices": [{"index": 0, "delta": {"content": w}}]} for w in ("be", "cause")]
+    last = {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    usage = {**HEAD, "choices": [], "usage": USAGE}
+    return [event(one, end) for one in (*words, last, usage)] + [f"data: [DONE]{end}".encode()]
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+@pytest.mark.parametrize("keep", [True, False])
+def test_whole_events_leave_and_the_usage_only_for_who_asked(
+    end: str, size: int, keep: bool
+) -> None:
+    whole = b"".join(stream(end))
+    passage = Passage(keep_usage=keep)
+    out = [passage.passed(whole[at : at + size]) for at in range(0, len(whole), size)]
+    assert passage.rest() == b""
+    assert all(piece == b"" or piece.endswith((end.encode(), b"\n\n")) for piece in out)
+    passed = b"".join(out)
+    assert (b'"usage"' in passed) is keep
+    assert passage.usage == USAGE
+    answer = assemble([passed.replace(b"\r\n", b"\n")])
+    assert answer.body["choices"][0]["message"]["content"] == "because"
+    assert b"[DONE]" in passed
+
+
+def test_an_event_without_choices_that_is_no_usage_goes_through() -> None:
+    passage = Passage(keep_usage=False)
+    odd = event({**HEAD, "choices": [], "prompt_filter_results": []})
+    assert passage.passed(odd) == odd
+
+
+def test_what_breaks_off_in_an_event_is_not_passed() -> None:
+    passage = Passage(keep_usage=False)
+    first, second = stream()[:2]
+    assert passage.passed(first + second[:9]) == first
+
+
+def test_a_kept_answer_is_streamed_as_it_was() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "because", "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = {"id": "c-1", "object": "chat.completion", "model": "m", "choices": [choice]}
+    found = assemble([as_events({**body, "usage": USAGE}, usage=True)])
+    assert found.body == {**body, "usage": USAGE}
+    assert b"usage" not in as_events({**body, "usage": USAGE}, usage=False)

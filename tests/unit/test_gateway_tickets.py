@@ -1,0 +1,106 @@
+"""What has become of a request, and who may know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoscaler.aws.tickets import Waiting
+from autoscaler.gateway.access import Caller
+from autoscaler.gateway.errors import GatewayError
+from autoscaler.gateway.held import Held
+from autoscaler.gateway.tickets import endpoint_of, look, new_ticket
+from autoscaler.gateway.troubles import logged, told
+from autoscaler.gateway.waiting import refuse_if_hopeless
+from autoscaler.policy.types import Phase
+from tests.memory import NOON, memory_world
+from tests.samples import asleep, put, spec
+
+
+class MemoryTickets:
+    def __init__(self, tenant: str | None, result: dict[str, Any] | None) -> None:
+        self._tenant, self._result = tenant, result
+
+    def waiting(self, endpoint: str, ticket: str) -> Waiting | None:
+        return None if self._tenant is None else Waiting(NOON, self._tenant)
+
+    def result(self, endpoint: str, ticket: str) -> dict[str, Any] | None:
+        return self._result
+
+
+def found(tenant: str | None, result: dict[str, Any] | None, caller: str = "") -> Any:
+    store: Any = MemoryTickets(tenant, result)
+    return look(store, "llama", "llama.1", Caller(caller))
+
+
+def test_a_ticket_carries_its_endpoint_and_is_never_the_same() -> None:
+    tickets = {new_ticket("my-llama") for _ in range(100)}
+    assert len(tickets) == 100
+    assert {endpoint_of(ticket) for ticket in tickets} == {"my-llama"}
+    assert endpoint_of("chosen-by-its-sender") == ""
+
+
+def test_a_stored_request_proves_that_it_was_made() -> None:
+    assert found("", None).status == "waiting"
+    assert found(None, {"answer": {}}).status == "answered"
+    with pytest.raises(GatewayError) as caught:
+        found(None, None)
+    assert (caught.value.status, caught.value.code) == (404, "request_not_found")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("expired", 410), ("gone", 410), ("refused_by_model", 422), (None, 422)],
+)
+def test_a_refusal_says_why(code: str | None, status: int) -> None:
+    result = {"error": "because", **({"code": code} if code else {})}
+    with pytest.raises(GatewayError) as caught:
+        found("", result)
+    assert (caught.value.status, caught.value.message) == (status, "because")
+
+
+def test_a_tenant_sees_its_own_requests_only() -> None:
+    assert found("search", {"answer": {}}, "search").status == "answered"
+    for owner in ("ads", "", None):
+        with pytest.raises(GatewayError) as caught:
+            found(owner, {"answer": {}}, "search")
+        assert caught.value.status == 404
+
+
+def test_there_are_so_many_places_and_so_many_bytes() -> None:
+    held = Held(2, 100)
+    with held.place(60), held.place(40):
+        with pytest.raises(GatewayError) as caught:
+            held.place(0).__enter__()
+        assert caught.value.status == 429
+    with held.place(60), pytest.raises(GatewayError):
+        held.place(41).__enter__()
+    assert (held.count, held.weight) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"),
+    [(Phase.RETIRING, "endpoint_removed"), (Phase.FAILED, "endpoint_failed"), (Phase.WAKING, "")],
+)
+def test_what_only_a_person_brings_back_is_not_waited_for(phase: Phase, code: str) -> None:
+    record = put(memory_world(), asleep("llama", phase=phase, failure="no such image"))
+    if not code:
+        refuse_if_hopeless(record)
+        return
+    with pytest.raises(GatewayError) as caught:
+        refuse_if_hopeless(record)
+    assert (caught.value.status, caught.value.code) == (503, code)
+    fallen = put(memory_world(), asleep("llama", phase=Phase.FAILED), spec(fallback="small"))
+    refuse_if_hopeless(fallen)
+
+
+def test_an_error_that_nobody_foresaw_says_nothing_of_the_request() -> None:
+    try:
+        raise ValueError("a secret prompt")
+    except ValueError as error:
+        explained, line = told(error), logged(error)
+    assert explained.status == 500
+    assert "secret" not in explained.message + str(line)
+    assert line["error"] == "ValueError"
+    assert "test_gateway_tickets.py" in line["error_at"]
