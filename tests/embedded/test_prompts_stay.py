@@ -20,7 +20,7 @@ NAME = "llama"
 PROMPT = {"messages": [{"role": "user", "content": f"Who is {CANARY}?"}], "max_tokens": 3}
 # The stand-in's answers are nonsense, but for the name of the model that was asked.
 ANSWERS = {**PROMPT, "model": CANARY, "user": CANARY, "metadata": {"who": CANARY}}
-REFUSED = {"too-long": {**PROMPT, "max_tokens": 99_999_999}, "unclear": {"question": CANARY}}
+REFUSED = {"too-long": {**PROMPT, "max_tokens": CANARY}, "unclear": {"question": CANARY}}
 
 
 @pytest.fixture(scope="module")
