@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,10 +29,6 @@ def queue(stack: Stack, name: str) -> str:
 
 def deferrable(stack: Stack) -> int:
     return int(stack.get(NAME)["deferrable"])
-
-
-def now(stack: Stack) -> datetime:
-    return datetime.fromtimestamp(stack.account.clock.time(), tz=UTC)
 
 
 def test_a_larger_body_is_answered_and_told_to_the_queue_that_was_named(stack: Stack) -> None:
@@ -75,26 +70,3 @@ def test_one_that_may_wait_is_answered_while_there_is_room(stack: Stack) -> None
     stack.ask(NAME, body)
     assert "answer" in stack.result(NAME, "later")
     wait_for(lambda: deferrable(stack), lambda left: left == 0, "an empty queue")
-
-
-def test_asleep_it_wakes_nothing_until_it_is_due_and_then_is_answered(stack: Stack) -> None:
-    assert stack.command("sleep", endpoint=NAME)["ok"]
-    stack.until(NAME, "ASLEEP")
-    due = now(stack) + timedelta(minutes=40)
-    options = {"deferrable": True, "deadline": due.isoformat()}
-    stack.ask(NAME, {"id": "due", "prompt": "x", "autoscaler": options})
-    wait_for(lambda: deferrable(stack), lambda left: left == 1, "the request in its queue")
-    stack.account.clock.jump(600)
-    assert stack.get(NAME)["phase"] == "ASLEEP", "half an hour is left"
-    result = stack.result(NAME, "due")
-    assert "answer" in result
-    assert "late" not in result
-
-
-def test_its_queue_goes_with_the_endpoint(stack: Stack) -> None:
-    assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
-    stack.until(NAME, None)
-    sqs = stack.account.boto("sqs")
-    assert sqs.list_queues(QueueNamePrefix=f"autoscaler-{NAME}").get("QueueUrls", []) == []
-    mappings = stack.account.boto("lambda").list_event_source_mappings()["EventSourceMappings"]
-    assert [m for m in mappings if NAME in m["EventSourceArn"]] == []
