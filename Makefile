@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit bench-staging bench-policy bench-lifecycle bench-requests bench-gateway format lock clean
+.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -51,6 +51,9 @@ template: $(SAM_VENV)/.ready ## sam validate --lint and sam build, without Docke
 
 unit: setup ## every test
 	$(BIN)/pytest -n 2 --dist loadfile
+
+soak: setup ## the tests that take minutes each
+	$(BIN)/pytest -m soak
 
 bench-staging: $(BENCH_VENV)/.ready ## how fast weights move, against the usual way (some minutes)
 	PYTHONPATH=layers/autoscaler:. $(BENCH_VENV)/bin/python -m benchmarks.staging

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -70,3 +71,32 @@ def test_one_that_may_wait_is_answered_while_there_is_room(stack: Stack) -> None
     stack.ask(NAME, body)
     assert "answer" in stack.result(NAME, "later")
     wait_for(lambda: deferrable(stack), lambda left: left == 0, "an empty queue")
+
+
+def test_asleep_it_wakes_nothing_until_it_is_due_and_then_is_answered(stack: Stack) -> None:
+    assert stack.command("sleep", endpoint=NAME)["ok"]
+    stack.until(NAME, "ASLEEP")
+    due = stack.account.clock.now() + timedelta(hours=12)
+    options = {"deferrable": True, "deadline": due.isoformat()}
+    # Into its own queue: a tick that sees it on its way there, in the other, wakes for it.
+    stack.account.boto("sqs").send_message(
+        QueueUrl=queue(stack, f"autoscaler-{NAME}-later"),
+        MessageBody=json.dumps({"id": "due", "prompt": "x", "autoscaler": options}),
+    )
+    wait_for(lambda: deferrable(stack), lambda left: left == 1, "the request in its queue")
+    assert stack.get(NAME)["phase"] == "ASLEEP", "half a day is left"
+    # As much of the day's end is left as a busy machine may need for a start.
+    left = (due - stack.account.clock.now() - timedelta(hours=2)).total_seconds()
+    stack.account.clock.jump(left)
+    result = stack.result(NAME, "due")
+    assert "answer" in result
+    assert "late" not in result
+
+
+def test_its_queue_goes_with_the_endpoint(stack: Stack) -> None:
+    assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
+    stack.until(NAME, None)
+    sqs = stack.account.boto("sqs")
+    assert sqs.list_queues(QueueNamePrefix=f"autoscaler-{NAME}").get("QueueUrls", []) == []
+    mappings = stack.account.boto("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert [m for m in mappings if NAME in m["EventSourceArn"]] == []

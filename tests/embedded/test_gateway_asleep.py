@@ -15,7 +15,7 @@ import openai
 import pytest
 
 from tests.embedded.gateway_lab import gateway, said
-from tests.embedded.stack import Stack, deployed, wait_for
+from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 
 NAME = "llama"
 QUESTION = [{"role": "user", "content": "why is the sky blue?"}]
@@ -130,9 +130,13 @@ def test_a_stream_whose_patience_is_over_ends_with_its_ticket(
 ) -> None:
     body = {**BODY, "stream": True}
     client = openai.OpenAI(base_url=f"{address}/v1", api_key="x", max_retries=0, timeout=60)
-    with client, pytest.raises(openai.APIError) as caught:
-        stream = client.chat.completions.create(**body, extra_headers={"prefer": "wait=1"})  # type: ignore[call-overload]
-        list(stream)
+    stack.account.clock.set_speed(2)  # a wake takes minutes, whatever else the machine does
+    try:
+        with client, pytest.raises(openai.APIError) as caught:
+            stream = client.chat.completions.create(**body, extra_headers={"prefer": "wait=1"})  # type: ignore[call-overload]
+            list(stream)
+    finally:
+        stack.account.clock.set_speed(SPEED)
     error: Any = caught.value.body
     assert error["code"] == "still_waiting"
     assert error["ticket"] in str(caught.value.message) or error["ticket"] in error["location"]

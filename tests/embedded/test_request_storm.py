@@ -1,6 +1,6 @@
 """Requests through a sleep, two wakes without capacity, and every fault: one answer for each.
 
-`make bench-requests` does the same with 10,000 and three sleeps.
+`make bench-requests` does the same with 10,000 and three sleeps. Minutes long: `make soak` runs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tools.embedded.sagemaker.trouble import Failure
 PLAN = Plan(300, sleeps=1, early=30, seed=4, duplicated=0.1, crashing=0.1, failing=0.1)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_every_request_has_one_answer_its_own_and_whole(tmp_path: Path) -> None:
     storm = Storm.of(PLAN)
     with deployed(tmp_path, CapacitySeconds="300") as stack:

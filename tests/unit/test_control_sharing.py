@@ -10,7 +10,7 @@ import pytest
 from autoscaler.catalog.fit import Placement
 from autoscaler.control.plan import Setting, plan
 from autoscaler.control.reconcile import reconcile
-from autoscaler.control.sharing import check_sharing, crowded, own_part, stayers
+from autoscaler.control.sharing import awaited, check_sharing, crowded, own_part, stayers
 from autoscaler.control.sweep import Kind, Resource
 from autoscaler.endpoints.names import ResourceNames, shared_endpoint
 from autoscaler.endpoints.sharing import names_for, shared_labels
@@ -251,3 +251,21 @@ def test_machines_as_the_file_needs_them_or_on_their_way_out_are_no_obstacle(
 def test_a_name_of_machines_that_is_too_long_is_told_by_its_own_field() -> None:
     wrong = planned_among(prefix="a" * 49)
     assert wrong.startswith("instances.shared: 'pair' is too long")
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "left"),
+    [
+        (Phase.RETIRING, Phase.CREATING, True),
+        (Phase.FAILED, Phase.CREATING, True),
+        (Phase.CREATING, Phase.CREATING, False),  # two that fail together
+        (Phase.RETIRING, Phase.STAGING, False),  # it may stage for hours
+        (Phase.RETIRING, Phase.RETIRING, False),
+    ],
+)
+def test_machines_are_left_to_one_that_is_just_being_created(
+    own: Phase, other: Phase, left: bool
+) -> None:
+    mine = a_record("llama", own)
+    assert awaited(a_store(mine, a_record("qwen", other)), mine) is left
+    assert awaited(a_store(mine), mine) is False

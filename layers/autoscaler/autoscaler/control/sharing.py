@@ -65,6 +65,17 @@ def stayers(store: EndpointStore, shared: str, but: str) -> list[EndpointRecord]
     return [one for one in found if one.status.phase not in _LETS_GO_FOR_GOOD]
 
 
+def awaited(store: EndpointStore, record: EndpointRecord) -> bool:
+    """Whether another one is just being created on the machines, and will look after them: it needs
+    them in a moment, and its creation removes them if it fails. Who undoes a creation of its own
+    leaves them to nobody, or two that fail together would leave them to each other."""
+    shared = record.spec.instances.shared
+    if shared is None or record.status.phase not in (Phase.RETIRING, Phase.FAILED):
+        return False
+    found = sharers(store, shared, record.status.name)
+    return any(one.status.phase is Phase.CREATING for one in found)
+
+
 def check_sharing(store: EndpointStore, spec: EndpointSpec, region: str) -> None:
     """Raises SpecError with a sentence for each field in which those who share differ."""
     shared = spec.instances.shared

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
-from ..control.sharing import stayers
+from ..control.sharing import awaited, stayers
 from ..endpoints.kinds import log_requests, scalable
 from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
@@ -202,7 +202,7 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     if record is None:
         names = ResourceNames(prefix, name)
         component = {"kind": Kind.COMPONENT.value, "target": scalable(Kind.COMPONENT, names)}
-        hosted = {"hosted": names.endpoint, "shared": ""}
+        hosted = {"hosted": names.endpoint, "shared": "", "awaited": False}
         return {**component, **hosted, **removable(prefix, name, [Shape()])}
     status = record.status
     builds = {0, status.update.build if status.update else 0}
@@ -219,4 +219,5 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     made = removable(prefix, name, shapes)
     if shared:
         made["configs"] = [] if stayers(world().store, shared, name) else [names.config]
-    return {**target_of(record), "hosted": names.endpoint, "shared": shared, **made}
+    hosted = {"hosted": names.endpoint, "shared": shared, "awaited": awaited(world().store, record)}
+    return {**target_of(record), **hosted, **made}
