@@ -26,7 +26,7 @@ GATED = "meta-llama/Llama-3.1-8B"
 TUESDAY_NIGHT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 SPEED = 90.0
 TICK_SECONDS = 60.0
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180  # of the wall: only who fails waits so long, and machines are shared
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""Shared machines when something goes wrong: creations that cross, refusals, no room."""
+"""Shared machines when something goes wrong: creations that cross, refusals, no room.
+
+Half an hour of simulated trouble for each: `make soak` runs it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import pytest
 
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.embedded.types import Fault
+
+pytestmark = pytest.mark.soak
 
 A, B = "llama", "qwen"
 HOSTED = "autoscaler--pair"
