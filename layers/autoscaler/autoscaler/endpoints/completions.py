@@ -41,6 +41,9 @@ def assemble(chunks: Iterable[bytes]) -> Answer:
     return _answer(whole)
 
 
+_SAID = ("index", "message", "text", "logprobs", "finish_reason")
+
+
 def chunks(whole: Mapping[str, Any], *, usage: bool = False) -> Iterator[dict[str, Any]]:
     """Yields the events of a stream that `assemble` makes this whole answer of.
 
@@ -56,7 +59,8 @@ def chunks(whole: Mapping[str, Any], *, usage: bool = False) -> Iterator[dict[st
         said, nothing = _pieces(choice)
         yield {**head, "choices": [{**told, **said, "finish_reason": None}]}
         finish = choice.get("finish_reason") or "stop"
-        yield {**head, "choices": [{**told, **nothing, "finish_reason": finish}]}
+        more = {k: v for k, v in choice.items() if k not in _SAID}
+        yield {**head, "choices": [{**told, **more, **nothing, "finish_reason": finish}]}
     if usage:
         yield {**head, "choices": [], "usage": whole.get("usage") or {}}
 

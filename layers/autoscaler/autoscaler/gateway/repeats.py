@@ -9,7 +9,7 @@ from typing import Any
 
 from ..control.kept_answers import find, is_deterministic, keep
 from ..control.world import World
-from ..endpoints.completions import IncompleteAnswerError, assemble
+from ..endpoints.completions import IncompleteAnswerError, assemble, chunks
 from ..endpoints.status import EndpointRecord
 from ..ports import Answer, KeptAnswers
 from ..runtime.logs import logger
@@ -61,27 +61,6 @@ class Repeats:
 
 
 def as_events(body: Mapping[str, Any], *, usage: bool) -> bytes:
-    """A whole answer as the stream that it once was, in one piece a choice."""
-    chat = body.get("object") == "chat.completion"
-    head = {key: value for key, value in body.items() if key not in ("choices", "usage")}
-    if chat:
-        head["object"] = "chat.completion.chunk"
-    events = []
-    for choice in body.get("choices", ()):
-        given = {key: value for key, value in choice.items() if key != "message"}
-        if "message" in choice:
-            given["delta"] = _delta(choice["message"])
-        events.append({**head, "choices": [given]})
-    if usage:
-        events.append({**head, "choices": [], "usage": body.get("usage")})
-    lines = (b"data: " + json.dumps(one, ensure_ascii=False).encode() + b"\n\n" for one in events)
-    return b"".join(lines) + DONE
-
-
-def _delta(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Calls of tools have their numbers in a stream."""
-    delta = dict(message)
-    if delta.get("tool_calls"):
-        numbered = enumerate(delta["tool_calls"])
-        delta["tool_calls"] = [{"index": index, **call} for index, call in numbered]
-    return delta
+    """A whole answer as the stream that it once was."""
+    told = (json.dumps(one, ensure_ascii=False).encode() for one in chunks(body, usage=usage))
+    return b"".join(b"data: " + one + b"\n\n" for one in told) + DONE
