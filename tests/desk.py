@@ -10,6 +10,7 @@ from typing import Any
 
 from autoscaler.control.desk import Desk
 from autoscaler.control.dispatch import dispatch as dispatch_batch
+from autoscaler.control.fairness import within
 from autoscaler.control.messages import Message
 from autoscaler.ports import Answer, BodyError, KeptAnswer
 from autoscaler.spec import Kind, ReplyTo, Tenant
@@ -141,12 +142,7 @@ class MemoryTenants:
         found = self.leases.setdefault((endpoint, tenant), {})
         minute = (endpoint, tenant, int(now.timestamp() // 60))
         others = sum(end > now for one, end in found.items() if one not in wanted)
-        room = len(wanted)
-        if limits and limits.in_flight is not None:
-            room = min(room, limits.in_flight - others)
-        if limits and limits.requests_per_minute is not None:
-            room = min(room, limits.requests_per_minute - self.begun.get(minute, 0))
-        taken = list(wanted[: max(0, room)])
+        taken = within(limits, wanted, others, self.begun.get(minute, 0))
         found |= dict.fromkeys(taken, until)
         self.begun[minute] = self.begun.get(minute, 0) + len(taken)
         return taken

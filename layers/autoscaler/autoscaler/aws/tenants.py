@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..control.fairness import within
 from ..spec import Tenant
 from .clients import client, error_code
 
@@ -50,7 +51,8 @@ class TableTenants:
             item = self._read(endpoint, tenant)
             leases, minute = _alive(item, now), int(now.timestamp() // 60)
             begun = int(item["begun"]["N"]) if _number(item, "minute") == minute else 0
-            taken = _within(limits, wanted, leases, begun)
+            # Who holds a lease already keeps it.
+            taken = within(limits, wanted, len(set(leases) - set(wanted)), begun)
             if not taken:
                 return []
             ends = {"N": str(until.timestamp())}
@@ -113,16 +115,3 @@ def _number(item: dict[str, Any], name: str) -> int:
 def _alive(item: dict[str, Any], now: datetime) -> dict[str, Any]:
     leases = item.get("leases", {}).get("M", {})
     return {one: end for one, end in leases.items() if float(end["N"]) > now.timestamp()}
-
-
-def _within(
-    limits: Tenant | None, wanted: Sequence[str], leases: dict[str, Any], begun: int
-) -> list[str]:
-    """The first of them that the limits leave room for; who holds a lease already keeps it."""
-    others = len(set(leases) - set(wanted))
-    room = len(wanted)
-    if limits and limits.in_flight is not None:
-        room = min(room, limits.in_flight - others)
-    if limits and limits.requests_per_minute is not None:
-        room = min(room, limits.requests_per_minute - begun)
-    return list(wanted[: max(0, room)])

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..spec import Tenant
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -35,6 +37,17 @@ def fair_order(
     for priority in sorted({claim.priority for claim in claims}, reverse=True):
         order += turns.taken([claim for claim in claims if claim.priority == priority])
     return order
+
+
+def within(limits: Tenant | None, wanted: Sequence[str], at_work: int, begun: int) -> list[str]:
+    """The first of `wanted` that a tenant's limits leave room for, with so many others at work and
+    so many begun in this minute."""
+    room = len(wanted)
+    if limits and limits.in_flight is not None:
+        room = min(room, limits.in_flight - at_work)
+    if limits and limits.requests_per_minute is not None:
+        room = min(room, limits.requests_per_minute - begun)
+    return list(wanted[: max(0, room)])
 
 
 class _Turns:
