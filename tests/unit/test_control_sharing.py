@@ -10,7 +10,7 @@ import pytest
 from autoscaler.catalog.fit import Placement
 from autoscaler.control.plan import Setting, plan
 from autoscaler.control.reconcile import reconcile
-from autoscaler.control.sharing import awaited, check_sharing, crowded, own_part, stayers
+from autoscaler.control.sharing import awaited, check_sharing, crowded, own_part, sharers, stayers
 from autoscaler.control.sweep import Kind, Resource
 from autoscaler.endpoints.names import ResourceNames, shared_endpoint
 from autoscaler.endpoints.sharing import names_for, shared_labels
@@ -92,7 +92,7 @@ def test_a_removed_component_leaves_nothing_when_others_stay(other: Phase, left:
     store = a_store(mine, a_record("qwen", other))
     seen = own_part(store, mine, Capacity(exists=False, status="InService"))
     assert bool(seen.status) is left
-    assert bool(stayers(store, "pair", "llama")) is not left
+    assert bool(stayers(sharers(store, "pair", "llama"))) is not left
 
 
 @pytest.mark.parametrize(
@@ -267,5 +267,5 @@ def test_machines_are_left_to_one_that_is_just_being_created(
     own: Phase, other: Phase, left: bool
 ) -> None:
     mine = a_record("llama", own)
-    assert awaited(a_store(mine, a_record("qwen", other)), mine) is left
-    assert awaited(a_store(mine), mine) is False
+    assert awaited(mine, [a_record("qwen", other)]) is left
+    assert awaited(mine, []) is False

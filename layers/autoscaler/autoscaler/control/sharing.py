@@ -7,7 +7,7 @@ waits for instances on which another one serves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
@@ -59,21 +59,18 @@ def sharers(store: EndpointStore, shared: str, but: str) -> list[EndpointRecord]
     ]
 
 
-def stayers(store: EndpointStore, shared: str, but: str) -> list[EndpointRecord]:
-    """The others on the same machines that are not on their way out: they need the config."""
-    found = sharers(store, shared, but)
-    return [one for one in found if one.status.phase not in _LETS_GO_FOR_GOOD]
+def stayers(others: Iterable[EndpointRecord]) -> list[EndpointRecord]:
+    """Of those that share, who is not on the way out: they need the config."""
+    return [one for one in others if one.status.phase not in _LETS_GO_FOR_GOOD]
 
 
-def awaited(store: EndpointStore, record: EndpointRecord) -> bool:
+def awaited(record: EndpointRecord, others: Iterable[EndpointRecord]) -> bool:
     """Whether another one is just being created on the machines, and will look after them: it needs
     them in a moment, and its creation removes them if it fails. Who undoes a creation of its own
     leaves them to nobody, or two that fail together would leave them to each other."""
-    shared = record.spec.instances.shared
-    if shared is None or record.status.phase not in (Phase.RETIRING, Phase.FAILED):
+    if record.status.phase not in (Phase.RETIRING, Phase.FAILED):
         return False
-    found = sharers(store, shared, record.status.name)
-    return any(one.status.phase is Phase.CREATING for one in found)
+    return any(one.status.phase is Phase.CREATING for one in others)
 
 
 def check_sharing(store: EndpointStore, spec: EndpointSpec, region: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
-from ..control.sharing import awaited, stayers
+from ..control.sharing import awaited, sharers, stayers
 from ..endpoints.kinds import log_requests, scalable
 from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
@@ -217,7 +217,8 @@ def _removal(name: str, record: EndpointRecord | None) -> dict[str, Any]:
     ]
     names, shared = names_of(record.spec), record.spec.instances.shared or ""
     made = removable(prefix, name, shapes)
+    others = sharers(world().store, shared, name) if shared else []
     if shared:
-        made["configs"] = [] if stayers(world().store, shared, name) else [names.config]
-    hosted = {"hosted": names.endpoint, "shared": shared, "awaited": awaited(world().store, record)}
+        made["configs"] = [] if stayers(others) else [names.config]
+    hosted = {"hosted": names.endpoint, "shared": shared, "awaited": awaited(record, others)}
     return {**target_of(record), **hosted, **made}
