@@ -9,6 +9,7 @@ from typing import Any
 from ..spec import EndpointSpec, Kind
 from .kinds import dimensions, manner
 from .names import ResourceNames
+from .tags import as_labels
 
 BATCH_SIZE = 10
 RETENTION_SECONDS = 1_209_600  # 14 days, the longest that SQS keeps a message
@@ -40,7 +41,7 @@ def queue_requests(
 
     A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
     """
-    labels = [{"Key": key, "Value": value} for key, value in tags.items()]
+    labels = as_labels(tags)
     return {
         **_queues(names, account_arn_prefix, tags),
         "mapping": {

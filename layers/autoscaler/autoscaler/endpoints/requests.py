@@ -23,7 +23,7 @@ from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
 from .sharing import shared_labels
-from .tags import STACK, tags_of
+from .tags import STACK, as_labels, tags_of
 from .variants import create_variant_config
 
 SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
@@ -211,11 +211,6 @@ def create_endpoint_config(
         ],
         "Tags": labels,
     }
-
-
-def as_labels(tags: Mapping[str, str]) -> list[Request]:
-    """Tags as SageMaker and CloudWatch take them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def create_endpoint(names: ResourceNames, labels: list[Request]) -> Request:

@@ -22,6 +22,11 @@ def tags_of(spec: EndpointSpec, ours: Mapping[str, str]) -> dict[str, str]:
     return {**spec.tags, **ours, "team": spec.team}
 
 
+def as_labels(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """As SageMaker and CloudWatch take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def is_ours(tags: Mapping[str, str], stack: str) -> bool:
     """Only the tag says so: a name can be anybody's."""
     return tags.get(STACK) == stack

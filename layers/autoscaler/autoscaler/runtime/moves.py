@@ -6,10 +6,10 @@ from typing import Any
 
 from ..endpoints import kinds
 from ..endpoints.bursts import burst_alarm, put_burst_policy
-from ..endpoints.requests import as_labels, create_endpoint
+from ..endpoints.requests import create_endpoint
 from ..endpoints.scaling import put_scaling_policy, register_scalable_target, update_copies
 from ..endpoints.status import EndpointRecord
-from ..endpoints.tags import tags_of
+from ..endpoints.tags import as_labels, tags_of
 from ..policy.types import Bounds
 from .making import names_of, ours
 
