@@ -93,7 +93,7 @@ def test_the_first_answer_stays(bucket) -> None:
 
 def test_an_answer_takes_the_place_of_an_error(bucket) -> None:
     results = S3Results("results", bucket)
-    results.put("llama", "r", {"id": "r", "error": "no"})
+    results.put_once("llama", "r", {"id": "r", "error": "no"})
     assert results.put_once("llama", "r", {"id": "r", "answer": 2}) is not None
     assert (results.get("llama", "r") or {})["answer"] == 2
     assert results.get("llama", "none") is None

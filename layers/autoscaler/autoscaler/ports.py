@@ -341,12 +341,9 @@ class ResultStore(Protocol):
         """Where the answer lies (s3 URI); None without one. An error that was stored is none:
         a request that was refused may be sent again."""
 
-    def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
-        """Returns where it lies (s3 URI)."""
-
     def put_once(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str | None:
-        """As `put`, unless an answer is there already: then None, and that one stays. An error
-        gives way to whatever comes."""
+        """Returns where it lies (s3 URI), unless an answer is there already: then None, and that
+        one stays. An error gives way to whatever comes."""
 
     def get(self, endpoint: str, request_id: str) -> Mapping[str, Any] | None:
         """What is stored, an answer or an error; None: nothing."""

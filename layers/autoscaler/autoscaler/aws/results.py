@@ -34,9 +34,6 @@ class S3Results:
         found = self._head(key)
         return None if found is None or _is_error(found) else f"s3://{self._bucket}/{key}"
 
-    def put(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str:
-        return self._put(_key(endpoint, request_id), result)
-
     def put_once(self, endpoint: str, request_id: str, result: Mapping[str, Any]) -> str | None:
         """An error that is in the way gives its place up, unless an answer takes it first."""
         key = _key(endpoint, request_id)
