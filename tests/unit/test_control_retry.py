@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.control.orders import OrderError
-from autoscaler.control.progress import record_failed, record_staged
+from autoscaler.control.progress import record_failed
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.retry import retry
 from autoscaler.control.world import UnknownEndpointError
@@ -18,6 +18,7 @@ from autoscaler.policy.types import Phase, Reach
 from autoscaler.ports import Capacity, Flow, FlowReport, FlowState
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put
+from tests.unit.test_control_reshaping import without_capacity
 from tests.unit.test_control_updating import NAME, applied, stored
 
 LATER = NOON + timedelta(hours=1)
@@ -27,14 +28,6 @@ DEAD = tuple(Try(NOON - timedelta(minutes=m), 0, TryOutcome.CONTAINER) for m in 
 @pytest.fixture
 def world() -> MemoryWorld:
     return memory_world()
-
-
-def without_capacity(world: MemoryWorld) -> None:
-    """The creation under way finds no machine; its execution ends."""
-    generation = stored(world).generation
-    record_staged(world, NAME, generation, "a" * 40, "s3://weights/models/x/")
-    record_failed(world, NAME, generation, "NoCapacity", "no instance was seen within 45 min")
-    world.flows.end(Flow.DEPLOY, NAME, generation, FlowState.FAILED, "NoCapacity")
 
 
 def test_a_creation_that_waits_for_capacity_is_tried_at_once(world) -> None:
