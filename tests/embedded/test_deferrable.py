@@ -86,7 +86,7 @@ def test_asleep_it_wakes_nothing_until_it_is_due_and_then_is_answered(stack: Sta
     wait_for(lambda: deferrable(stack), lambda left: left == 1, "the request in its queue")
     assert stack.get(NAME)["phase"] == "ASLEEP", "half a day is left"
     # As much of the day's end is left as a busy machine may need for a start.
-    left = (due - stack.account.clock.now() - timedelta(hours=2)).total_seconds()
+    left = (due - stack.account.clock.now() - timedelta(hours=1)).total_seconds()
     stack.account.clock.jump(left)
     result = stack.result(NAME, "due")
     assert "answer" in result

@@ -11,6 +11,7 @@ from autoscaler.control.patience import (
     WHEN_BUSY,
     WHEN_TROUBLED,
     expected_ready,
+    in_time_for,
     paced,
     time_until_ready,
 )
@@ -58,6 +59,34 @@ def test_when_the_wake_is_overdue_the_wait_is_a_24th_of_the_age(age_seconds, wai
     sent_at = NOON - timedelta(seconds=age_seconds)
     waking = record(Phase.WAKING)  # since an hour
     assert time_until_ready(waking, sent_at, NOON).total_seconds() == wait_seconds
+
+
+@pytest.mark.parametrize(
+    ("left_seconds", "asked_seconds", "wait_seconds"),
+    [
+        (3600, 300, 300),  # there is time
+        (3600, 1800, 1800),
+        (600, 1800, 300),  # old messages are looked at seldom, but not too late
+        (6, 1800, 3),
+        (3, 1800, 2),
+        (1, 1800, 2),  # it is over then, and refused
+        (0, 1800, 1),
+    ],
+)
+def test_a_message_is_looked_at_while_it_can_still_be_answered(
+    left_seconds: int, asked_seconds: int, wait_seconds: float
+) -> None:
+    due_at = NOON + timedelta(seconds=left_seconds)
+    wait = in_time_for(due_at, timedelta(seconds=asked_seconds), NOON)
+    assert wait.total_seconds() == wait_seconds
+
+
+def test_a_deadline_costs_few_looks() -> None:
+    now, due_at, receives = NOON, NOON + timedelta(days=13), 0
+    while now < due_at:
+        now += in_time_for(due_at, timedelta(days=13), now)
+        receives += 1
+    assert receives < 25
 
 
 @pytest.mark.parametrize(

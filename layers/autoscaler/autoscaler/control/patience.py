@@ -27,6 +27,7 @@ AT_ONCE = timedelta(seconds=1)
 WHEN_BUSY = timedelta(seconds=5)
 WHEN_TROUBLED = timedelta(seconds=30)
 _SOONEST = timedelta(seconds=2)
+_A_MOMENT = timedelta(seconds=1)
 _OVERDUE = timedelta(seconds=15)
 _AT_REST = timedelta(seconds=30)
 _FAILED = timedelta(minutes=10)
@@ -80,6 +81,13 @@ def paced(wait: timedelta, sent_at: datetime, now: datetime) -> timedelta:
     """The wait, lengthened with the message's age and cut at half an hour."""
     floor = max(_SOONEST, (now - sent_at) / _LOOKS_PER_AGE)
     return min(max(wait, floor), _LONGEST)
+
+
+def in_time_for(due_at: datetime, wait: timedelta, now: datetime) -> timedelta:
+    """The wait, so that a message is looked at while there is time left to answer it, and once more
+    when its time is over: at most half of what is left. That adds fewer than 25 looks."""
+    left = due_at - now
+    return min(wait, max(left / 2, _SOONEST), left + _A_MOMENT)
 
 
 def after_failures(failures: int) -> timedelta:

@@ -12,11 +12,9 @@ from ..endpoints.status import EndpointRecord, Traffic, utc_hour
 from ..ports import Answer
 from .desk import Desk, Fate, Outcome
 from .messages import Message, Request
-from .patience import LONGEST_STAY, TRIES, WHEN_TROUBLED, after_failures, paced
+from .patience import LONGEST_STAY, TRIES, WHEN_TROUBLED, after_failures, in_time_for, paced
 from .refusals import Refusal, expired, given_up, waited_too_long
 from .reply_to import replied, told, with_trouble
-
-_A_MOMENT = timedelta(seconds=1)
 
 
 def troubled(desk: Desk, name: str, message: Message, error: Exception) -> Outcome:
@@ -40,7 +38,7 @@ def postpone(
     if stayed > LONGEST_STAY:
         return refuse(desk, name, record, request, waited_too_long(stayed, why))
     if request.due_at is not None:
-        delay = min(delay, request.due_at - now + _A_MOMENT)
+        delay = in_time_for(request.due_at, delay, now)
     desk.requests.postpone(name, message.receipt_handle, delay, message.later)
     return Outcome(message, Fate.POSTPONED)
 
