@@ -21,7 +21,7 @@ from tools.cli.app import app
 from tools.cli.client import StackClient
 from tools.cli.mailbox import MOST_INLINE_BYTES, Mailbox
 
-BUCKET, QUEUE = "results", "autoscaler-llama"
+BUCKET, QUEUE, LATER = "results", "autoscaler-llama", "autoscaler-llama-later"
 TEMPLATE = {
     "Resources": {"Results": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}}},
     "Outputs": {
@@ -93,9 +93,9 @@ def put(request_id: str, **result: Any) -> None:
     )
 
 
-def sent() -> list[dict[str, Any]]:
+def sent(queue: str = QUEUE) -> list[dict[str, Any]]:
     sqs = boto3.client("sqs")
-    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     return [json.loads(message["Body"]) for message in found]
 
@@ -117,6 +117,28 @@ def test_the_answer_alone_is_on_stdout(stack: Stub) -> None:
     assert (ran.exit_code, ran.stdout) == (0, "because\n"), ran.output
     first, *_ = ran.stderr.splitlines()
     assert first.startswith("request ask-")
+
+
+@pytest.fixture
+def later() -> Iterator[None]:
+    url = boto3.client("sqs").create_queue(QueueName=LATER)["QueueUrl"]
+    yield
+    boto3.client("sqs").delete_queue(QueueUrl=url)
+
+
+def test_what_may_wait_goes_straight_where_it_waits(stack: Stub, later: None) -> None:
+    for more in (["--deferrable"], []):
+        assert stack.run("ask", "llama", "why?", "--no-wait", *more).exit_code == 0
+    (waits,) = sent(LATER)
+    assert waits["autoscaler"] == {"deferrable": True}
+    (urgent,) = sent()
+    assert "autoscaler" not in urgent
+
+
+def test_an_endpoint_without_a_queue_for_what_may_wait_gets_it_in_its_own(stack: Stub) -> None:
+    assert stack.run("ask", "llama", "why?", "--no-wait", "--deferrable").exit_code == 0
+    (message,) = sent()
+    assert message["autoscaler"] == {"deferrable": True}
 
 
 def test_what_is_sent_is_a_chat_with_the_id_that_was_told(stack: Stub) -> None:

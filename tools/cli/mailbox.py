@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from autoscaler.aws.clients import NO_QUEUE
 from autoscaler.endpoints.names import ResourceNames
 from tools.cli.aws_errors import explained, is_denied
 from tools.cli.client import CliError, RefusedError, StackClient
@@ -17,7 +18,6 @@ from tools.cli.questions import Question
 
 # SQS takes 256 KiB (or more, where it is set so); above this a body goes by way of S3.
 MOST_INLINE_BYTES = 200_000
-_NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -47,7 +47,7 @@ class Mailbox:
 
     def send(self, question: Question) -> None:
         """RefusedError for an endpoint that is not there: it names those that are."""
-        url, message = self._url(), question.message()
+        url, message = self._url(question.deferrable), question.message()
         if len(message.encode()) > MOST_INLINE_BYTES:
             message = question.reference(self._put(question))
         try:
@@ -71,22 +71,30 @@ class Mailbox:
     def _s3(self) -> Any:
         return self._client.boto("s3")
 
-    def _url(self) -> str:
+    def _url(self, deferrable: bool) -> str:
+        """Of the queue for what may wait, if the endpoint has one: in the other one the tick may
+        see it before it is moved, and wake the endpoint for it."""
         try:
-            name = ResourceNames(self._client.stack, self.endpoint).queue
+            names = ResourceNames(self._client.stack, self.endpoint)
         except ValueError as wrong:
             raise RefusedError([str(wrong)]) from None
-        try:
-            return str(self._client.boto("sqs").get_queue_url(QueueName=name)["QueueUrl"])
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _NO_QUEUE:
-                raise self._denied(error, "sqs:GetQueueUrl on the endpoint's queue") from None
+        for queue in [names.later_queue, names.queue] if deferrable else [names.queue]:
+            if url := self._url_of(queue):
+                return url
         # Says which endpoints there are; one that is being created has no queue yet.
         found = self._client.command("get", endpoint=self.endpoint)["endpoints"][0]
         raise CliError(
             f"{self.endpoint} is {found['phase']} and has no queue yet: ask when it is CREATING "
             f"(autoscaler get {self.endpoint} --watch)"
         )
+
+    def _url_of(self, queue: str) -> str | None:
+        try:
+            return str(self._client.boto("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in NO_QUEUE:
+                return None
+            raise self._denied(error, "sqs:GetQueueUrl on the endpoint's queue") from None
 
     def _put(self, question: Question) -> str:
         key = f"requests/{self.endpoint}/{question.id}.json"

@@ -41,6 +41,10 @@ class Question:
     body: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def deferrable(self) -> bool:
+        return bool(self.options.get("deferrable"))
+
     def message(self) -> str:
         """The message with the body in it."""
         reserved = {RESERVED: dict(self.options)} if self.options else {}

@@ -93,6 +93,10 @@ def model_access() -> Access:
     return Access(credentials, made.region_name, made.endpoint_url)
 
 
+# What SQS calls a queue that is not there, by either protocol of its SDKs.
+NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+
+
 def error_code(error: Any) -> str:
     """The code of a botocore ClientError, e.g. `ValidationException`."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -18,7 +18,7 @@ from ..endpoints.kinds import dimensions, manner
 from ..endpoints.names import ResourceNames
 from ..ports import Load
 from ..spec import Kind
-from .clients import client, error_code
+from .clients import NO_QUEUE, client, error_code
 
 _QUERIES_PER_CALL = 500
 _LOOK_BACK = timedelta(minutes=3)
@@ -38,7 +38,6 @@ _IN_ALL = (
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-_NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
 class AwsLoadReader:
@@ -98,7 +97,7 @@ class AwsLoadReader:
             return self._count(queue, of)
         except ClientError as error:
             # A queue that is not there yet has no backlog to tell; every other error is loud.
-            if error_code(error) in _NO_QUEUE:
+            if error_code(error) in NO_QUEUE:
                 return None
             raise
 

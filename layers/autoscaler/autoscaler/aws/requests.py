@@ -10,11 +10,10 @@ from botocore.exceptions import ClientError
 
 from ..control.messages import SENT_AT
 from ..endpoints.names import ResourceNames
-from .clients import client, error_code
+from .clients import NO_QUEUE, client, error_code
 
 _LONGEST_DELAY_SECONDS = 43_200  # SQS's limit of a visibility timeout: 12 hours
 _LONGEST_REASON = 500
-_NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
 class QueueRequests:
@@ -45,7 +44,7 @@ class QueueRequests:
                 MessageAttributes={SENT_AT: sent},
             )
         except ClientError as error:
-            if error_code(error) in _NO_QUEUE:
+            if error_code(error) in NO_QUEUE:
                 return False
             raise
         return True

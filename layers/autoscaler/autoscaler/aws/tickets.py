@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..endpoints.names import ResourceNames
-from .clients import client, error_code
+from .clients import NO_QUEUE, client, error_code
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _TENANT = "tenant"  # in the object's head, so that a look needs no body
@@ -50,7 +50,8 @@ class Tickets:
         )
         place = f"s3://{self._bucket}/{key}"
         message = {"autoscaler": {**options, "id": ticket, "body": place}}
-        self._sqs.send_message(QueueUrl=self._url(endpoint), MessageBody=json.dumps(message))
+        url = self._url(endpoint, bool(options.get("deferrable")))
+        self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
     def waiting(self, endpoint: str, ticket: str) -> Waiting | None:
         try:
@@ -72,8 +73,19 @@ class Tickets:
             raise
         return dict(json.loads(found["Body"].read()))
 
-    def _url(self, endpoint: str) -> str:
-        queue = ResourceNames(self._prefix, endpoint).queue
+    def _url(self, endpoint: str, deferrable: bool) -> str:
+        """Of the queue for what may wait, if the endpoint has one: in the other one the tick may
+        see it before it is moved, and wake the endpoint for it."""
+        names = ResourceNames(self._prefix, endpoint)
+        if deferrable:
+            try:
+                return self._known(names.later_queue)
+            except ClientError as error:
+                if error_code(error) not in NO_QUEUE:
+                    raise
+        return self._known(names.queue)
+
+    def _known(self, queue: str) -> str:
         if queue not in self._urls:
             self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         return self._urls[queue]
