@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.embedded.gateway_lab import gateway, said
 from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 
 NAME = "llama"
 QUESTION = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 7}
+CHAT = "/v1/chat/completions"
+TICKETS: list[str] = []  # requests that the gateway took while it was stopped
 STOPPED_FOR = 20 * 60  # simulated seconds in which nothing may wake
 
 
@@ -60,13 +63,23 @@ def test_while_it_is_on_nothing_wakes_and_everybody_is_told_why(stack) -> None:
         refused = stack.command(command, endpoint=NAME, **more)
         assert "autoscaler start" in refused["problems"][0]
     assert stack.report()["stopped"] == [f"{one['stopped']['text']}."]
+    with gateway(stack) as address:
+        body = {"model": NAME, **QUESTION}
+        refused_there = said(address, CHAT, json=body)
+        assert (refused_there.status_code, refused_there.headers["retry-after"]) == (503, "60")
+        assert "by ada: a leaked key" in refused_there.json()["error"]["message"]
+        ticket = said(address, CHAT, json=body, headers={"prefer": "respond-async"})
+        assert ticket.status_code == 202
+        assert "by ada: a leaked key" in ticket.json()["reason"]
+    TICKETS.append(ticket.json()["id"])
+    assert stack.get(NAME)["phase"] == "ASLEEP"
     wait_for(stack.slack.titles, lambda t: "Everything is stopped" in "\n".join(t), "the alert")
 
 
-def test_started_again_it_wakes_and_both_requests_are_answered(stack) -> None:
+def test_started_again_it_wakes_and_all_requests_are_answered(stack) -> None:
     assert stack.command("start", author="bob")["ok"]
     stack.until(NAME, "AWAKE")
-    for request_id in ("before", "meanwhile"):
+    for request_id in ("before", "meanwhile", *TICKETS):
         assert stack.result(NAME, request_id)["answer"]["usage"]["completion_tokens"] == 7
     assert stack.get(NAME)["stopped"] is None
     found = stack.command("budget")["result"]

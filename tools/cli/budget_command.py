@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -86,9 +87,10 @@ def _show(found: Mapping[str, Any], as_json: bool) -> None:
 
 def table_of(found: Mapping[str, Any]) -> Table:
     """A line for each endpoint and budget, and the stack's last; within 80 columns."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", "budget", "spent", "share", "forecast", "at 100 %", "wakes"):
-        table.add_column(heading, no_wrap=True, overflow="fold")
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold")  # of all columns only a long name may be folded
+    for heading in ("spent", "of", "share", "expected", "then", "wakes"):
+        table.add_column(heading, no_wrap=True)
     for one in found["endpoints"]:
         budget = one["budget"]
         wakes = f"{budget['wakes_today']}/{budget['wakes_per_day']}"
@@ -102,8 +104,8 @@ def _add(table: Table, name: str, budget: Mapping[str, Any], wakes: str) -> None
     monthly, daily = budget["monthly_usd"], budget["daily_usd"]
     table.add_row(
         name,
-        "no limit" if monthly is None else f"{usd(monthly)} a month",
         usd(budget["spent_usd"]),
+        "no limit" if monthly is None else f"{usd(monthly)}/month",
         _share(budget["share"]),
         "?" if budget["forecast_usd"] is None else usd(budget["forecast_usd"]),
         action if monthly is not None else "",
@@ -111,7 +113,7 @@ def _add(table: Table, name: str, budget: Mapping[str, Any], wakes: str) -> None
     )
     if daily is not None:
         spent, share = usd(budget["spent_today_usd"]), _share(budget["share_today"])
-        table.add_row("", f"{usd(daily)} a day", spent, share, "", action, "")
+        table.add_row("", spent, f"{usd(daily)}/day", share, "", action, "")
 
 
 def notes(found: Mapping[str, Any]) -> Iterator[str]:
@@ -124,16 +126,19 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
     for one in stack["yielding"]:
         yield f"[yellow]{escape(one['endpoint'])} yields to the stack's budget: {one['how']}[/]"
     if stack["set_by"]:
-        yield f"the stack's budget was set by {escape(stack['set_by'])} at {stack['set_at'][:16]}"
-    if len(shares := {one["yields_at"] for one in found["endpoints"]}) > 1 and stack["at_100"]:
-        first = sorted(shares)
-        said = (
-            f"at {share} %: " + ", ".join(
-                escape(one["endpoint"]) for one in found["endpoints"] if one["yields_at"] == share
-            )
-            for share in first
-        )  # fmt: skip
-        yield f"yield to the stack's budget: {'; '.join(said)}"
+        at = _moment(stack["set_at"])
+        yield f"the stack's budget was set by {escape(stack['set_by'])} at {at}"
+    yield from _order_of_yielding(found)
+
+
+def _order_of_yielding(found: Mapping[str, Any]) -> Iterator[str]:
+    """Who yields to the stack's budget before others; nothing where all have one priority."""
+    by_share: dict[int, list[str]] = {}
+    for one in found["endpoints"]:
+        by_share.setdefault(one["yields_at"], []).append(escape(one["endpoint"]))
+    if len(by_share) > 1 and found["stack"]["at_100"]:
+        said = (f"at {share} %: {', '.join(by_share[share])}" for share in sorted(by_share))
+        yield f"they yield to the stack's budget {'; '.join(said)}"
 
 
 def stop_lines(stops: list[Mapping[str, Any] | None]) -> Iterator[str]:
@@ -143,9 +148,14 @@ def stop_lines(stops: list[Mapping[str, Any] | None]) -> Iterator[str]:
 
 
 def usd(amount: str) -> str:
-    """`$1,234.50`."""
-    return f"${Decimal(amount):,.2f}"
+    """`$42.50`; from a hundred on without cents."""
+    money = Decimal(amount)
+    return f"${money:,.0f}" if money >= 100 else f"${money:,.2f}"
 
 
 def _share(share: float | None) -> str:
     return "" if share is None else f"{share * 100:.0f} %"
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

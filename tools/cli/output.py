@@ -132,12 +132,26 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
             f"\nheld at {hold['min_copies']} or more by {escape(hold['author'])} "
             f"until {_moment(hold['until'])}: {escape(hold['reason'])}"
         )
+    yield from _budget(one.get("budget") or {})
     wakes = f"woken {one['wakes_today']} times today (UTC)"
     edge = f", bounds change next at {_moment(one['next_edge'])}" if one.get("next_edge") else ""
     lead = format_duration(timedelta(seconds=round(one["lead_time_seconds"])))
     window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"
     yield f"\nteam {escape(one['team'])}, {window}"
     yield f"{wakes}; a start takes about {lead}{edge}"
+
+
+def _budget(budget: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each limit that there is."""
+    for limit, spent, span in (
+        ("monthly_usd", "spent_usd", "this month"),
+        ("daily_usd", "spent_today_usd", "today"),
+    ):
+        if budget.get(limit) is not None:
+            expected = budget["forecast_usd"] if limit == "monthly_usd" else None
+            more = f", about {_usd(expected)} expected" if expected else ""
+            told = f"{_usd(budget[spent])} of {_usd(budget[limit])} are spent {span}{more}"
+            yield f"{told}; at 100 %: {budget['at_100']}"
 
 
 def _ladder(ladder: Mapping[str, Any] | None) -> Iterator[str]:

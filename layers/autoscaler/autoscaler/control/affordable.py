@@ -1,4 +1,5 @@
-"""What of a file its own budget cannot pay for: warnings of `plan`, with the figures."""
+"""What of a file its own budget cannot pay for, and what would keep it at zero now: warnings of
+`plan`, with the figures."""
 
 from __future__ import annotations
 
@@ -7,7 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..catalog.prices import PriceBook
+from ..endpoints.stack_state import StackState
+from ..policy.budget import halted
 from ..policy.forecast import asked_for
+from ..policy.types import Bounds, Observation, Phase
 from ..spec import EndpointSpec, WhenSpent
 
 _WEEKS = 4
@@ -37,6 +41,23 @@ def unaffordable(
                 f"{_usd(least)} {span}; {_follows(spec.budget.when_spent)}; raise it, or shorten "
                 "the windows"
             )
+
+
+def kept_at_zero(spec: EndpointSpec, state: StackState, now: datetime) -> Iterator[str]:
+    """A sentence while the kill switch is on, or the stack's budget is spent and ends in sleep."""
+    seen = Observation(
+        phase=Phase.ASLEEP,
+        phase_since=now,
+        desired_copies=0,
+        observed_copies=0,
+        bounds=Bounds(0, 0),
+        backlog=0,
+        in_flight=0.0,
+        stack_limit=state.limit_of(spec.budget.priority, now),
+        stopped=state.stop_of(spec.name),
+    )
+    if halt := halted(spec, seen, now):
+        yield f"{halt.reason.text} What is applied stays at zero until then."
 
 
 def _follows(action: WhenSpent) -> str:

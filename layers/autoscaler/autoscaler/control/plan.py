@@ -17,11 +17,10 @@ from ..endpoints.status import (
     EndpointRecord,
     UpdateWay,
 )
-from ..policy.budget import stopped_text
 from ..policy.types import Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
-from .affordable import unaffordable
+from .affordable import kept_at_zero, unaffordable
 from .namesakes import FindNamesakes, check_failed, check_free, check_machines, in_the_way, nothing
 from .preview import preview
 from .quotas import check_quotas
@@ -111,9 +110,8 @@ def _money(
     world: World, spec: EndpointSpec, placement: Placement | None, prices: PriceBook
 ) -> tuple[str, ...]:
     copies = placement.copies_per_instance if placement else 1
-    told = tuple(unaffordable(spec, prices, copies, world.clock.now()))
-    stop = world.store.stack().stop_of(spec.name)
-    return (*told, f"{stopped_text(stop)}; what is applied waits for that") if stop else told
+    now, state = world.clock.now(), world.store.stack()
+    return (*unaffordable(spec, prices, copies, now), *kept_at_zero(spec, state, now))
 
 
 def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:

@@ -19,7 +19,9 @@ def refuse_if_hopeless(record: EndpointRecord) -> None:
     if status.phase in _GONE:
         why = f"{name!r} {_GONE[status.phase]}; ask another endpoint"
         raise GatewayError(503, "endpoint_removed", why)
-    if status.phase is Phase.FAILED and record.spec.fallback is None:
+    # What was parked begins anew by itself (`refuse_if_barred` says what it waits for).
+    failed = status.phase is Phase.FAILED and not status.parked
+    if failed and record.spec.fallback is None:
         said = f": {status.failure}" if status.failure else ""
         where = f" in {status.failed_in}" if status.failed_in else ""
         why = f"{name!r} failed{where}{said:.300}; its owner has to apply it again"
