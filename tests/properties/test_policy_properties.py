@@ -112,6 +112,17 @@ def test_the_budget_is_never_broken(case: Case) -> None:
         assert observation.retry_at is None or observation.retry_at <= now
 
 
+@given(cases(), st.sampled_from(["spent_this_month_usd", "spent_today_usd"]))
+def test_more_that_is_spent_never_means_more_copies(case: Case, which: str) -> None:
+    spec, observation, history, now = case
+    less, more = (
+        decide(spec, replace(observation, **{which: Decimal(usd)}), history, now)
+        for usd in (0, 500)
+    )
+    assert more.copies <= less.copies
+    assert more.bounds.max_copies <= less.bounds.max_copies
+
+
 @given(cases([Phase.AWAKE]))
 def test_no_sleep_with_work_a_hold_or_a_missing_signal(case: Case) -> None:
     assume(not must_be_at_zero(case))

@@ -85,13 +85,13 @@ def test_a_stop_shows_how_far_each_endpoint_is(world) -> None:
     assert "Everything is stopped since 24 Nov 12:00 UTC by ada" in told[0]
     assert told[1:] == [
         "chat is [yellow]SLEEPING[/]",
-        f"{LONG} is [green]AWAKE[/], with the next look",
+        f"{LONG} is [green]AWAKE[/]; its turn comes with the next look: it was being written",
     ]
     assert next(switch_command.lines({**done, "stopped": None})) == "nothing is stopped"
 
 
 def test_stop_and_start_are_sent_with_their_reason(stack: Stub) -> None:  # noqa: F811
-    done = {"stopped": None, "stopped_endpoints": {}, "phases": {"llama": "ASLEEP"}, "left": []}
+    done = {"stopped": None, "stopped_endpoints": {}, "phases": {"llama": "ASLEEP"}, "left": {}}
     stack.answer = {"ok": True, "result": done}
     assert stack.run("stop", "--reason", "a leaked key").exit_code == 0
     assert stack.run("stop", "llama", "--reason", "it loops").exit_code == 0

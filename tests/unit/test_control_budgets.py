@@ -178,6 +178,25 @@ class TestOfTheStack:
             "chat": 100,
         }
 
+    def test_by_forecast_all_are_capped_until_it_is_less(self, world) -> None:
+        self.two(world)
+        usual = status_of(world, "chat").spending.having(
+            NOON.date() - timedelta(days=1), Decimal(40)
+        )
+        for name in ("batch", "chat"):
+            world.store.save(status_of(world, name).model_copy(update={"spending": usual}))
+        set_budget(world, "ada", {"monthly_usd": 300, "on_forecast": "cap", "when_spent": "sleep"})
+        tick(world, 2)
+        (event,) = told(world, "ForecastExceeded")
+        assert (event.endpoint, event.on_forecast) == ("", "cap")
+        for name in ("batch", "chat"):
+            status = status_of(world, name)
+            assert (status.phase, status.bounds.max_copies) == (Phase.AWAKE, 1)
+            assert "The stack's month will probably cost" in status.last_reason
+        set_budget(world, "ada", {"monthly_usd": 3000})
+        tick(world, 2)
+        assert status_of(world, "chat").bounds.max_copies == 2
+
     def test_raising_it_lets_everyone_go_on(self, world) -> None:
         self.two(world)
         set_budget(world, "ada", {"monthly_usd": 5, "when_spent": "sleep"})

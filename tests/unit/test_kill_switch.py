@@ -126,10 +126,24 @@ class TestOn:
     def test_a_conflict_is_left_to_the_next_tick(self, world) -> None:
         in_phase(world, Phase.AWAKE)
         world.store.conflicts_to_come = 1
-        assert stop(world, "ada", "a leaked key").left == (NAME,)
+        assert stop(world, "ada", "a leaked key").left == {NAME: "it was being written"}
         assert world.store.conflicts_to_come == 0, "the conflict took place"
         reconcile(world)
         assert status_of(world).phase is Phase.SLEEPING
+
+    def test_what_aws_refuses_of_one_leaves_the_others_stopped_and_is_shown(self, world) -> None:
+        in_phase(world, Phase.AWAKE)
+        put(world, awake("other"))
+        world.scaler.settle("other", 1)
+        world.flows.broken = True
+        done = stop(world, "ada", "a leaked key")
+        assert set(done.left) == {NAME, "other"}
+        assert "ConnectionError" in done.left["other"]
+        assert world.store.stack().stopped is not None
+        world.flows.broken = False
+        reconcile(world)
+        assert {flow for flow, *_ in world.flows.started} == {Flow.SLEEP}
+        assert len(world.flows.started) == 2
 
     def test_it_is_set_once(self, world) -> None:
         stop(world, "ada", "a leaked key")

@@ -50,5 +50,6 @@ def lines(done: Mapping[str, Any]) -> Iterator[str]:
     if not any(on):
         yield "nothing is stopped"
     for name, phase in sorted(done["phases"].items()):
-        later = ", with the next look" if name in done["left"] else ""
+        why = done["left"].get(name)
+        later = f"; its turn comes with the next look: {escape(why)}" if why else ""
         yield f"{escape(name)} is {output.phase(phase)}{later}"

@@ -9,7 +9,7 @@ a wake which began in the same moment lives for one tick.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..alerts.events.budgets import StopEnded, StopSet
@@ -29,11 +29,11 @@ from .world import World
 
 @dataclass(frozen=True)
 class Stopped:
-    """What an order did: phases by endpoint, and whose turn comes with the next tick."""
+    """What an order did: phases by endpoint, and why whose turn comes with the next tick."""
 
     state: StackState
     phases: Mapping[str, str]
-    left: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 def stop(world: World, author: str, reason: str, name: str = "") -> Stopped:
@@ -90,8 +90,9 @@ def _not_on(state: StackState, name: str) -> str:
 
 
 def _put_all_down(world: World, state: StackState, name: str, now: datetime) -> Stopped:
-    """At once, as far as nobody writes at the same moment; the ticks do the rest."""
-    phases, left = {}, []
+    """At once, as far as nobody writes at the same moment and AWS takes it; the ticks do the rest,
+    and are loud about what goes on failing."""
+    phases, left = {}, {}
     for record in world.store.load_all():
         status = record.status
         if name and status.name != name:
@@ -100,10 +101,12 @@ def _put_all_down(world: World, state: StackState, name: str, now: datetime) -> 
             if halt := barred(record, now):
                 put_down(world, record, halt, now)
         except ConflictError:
-            left.append(status.name)
+            left[status.name] = "it was being written"
+        except Exception as error:  # noqa: BLE001 - shown; one endpoint must not stop the others
+            left[status.name] = f"{type(error).__name__}: {error}"
         newest = world.store.load(status.name)
         phases[status.name] = newest.status.phase.value if newest else Phase.RETIRED.value
-    return Stopped(state, phases, tuple(left))
+    return Stopped(state, phases, left)
 
 
 def put_down(world: World, record: EndpointRecord, halt: Halt, now: datetime) -> bool:

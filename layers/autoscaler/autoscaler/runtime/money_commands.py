@@ -62,5 +62,5 @@ def _stopped(done: Stopped) -> dict[str, Any]:
             name: stop_view(one) for name, one in sorted(state.stopped_endpoints.items())
         },
         "phases": dict(done.phases),
-        "left": list(done.left),
+        "left": dict(done.left),
     }
