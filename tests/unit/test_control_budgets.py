@@ -135,6 +135,10 @@ class TestOfAnEndpoint:
         tick(world, 3)
         (over,) = told(world, "ForecastExceeded")
         assert over.forecast_usd > 120 > over.spent_usd
+        barely = (over.forecast_usd * Decimal("1.02")).quantize(Decimal("0.01"))
+        world.store.save(status_of(world), spec=spec(NAME, budget={"monthly_usd": barely}))
+        tick(world, 3)
+        assert told(world, "ForecastRecovered") == [], "a little less is no news yet"
         raised = spec(NAME, budget={"monthly_usd": 1000})
         world.store.save(status_of(world), spec=raised)
         tick(world, 3)
@@ -211,12 +215,15 @@ class TestOfTheStack:
         self.two(world)
         record = record_of(world, "batch")
         note_gone(world, record, world.clock.now())
-        note_gone(world, record, world.clock.now())
+        written = world.store.stack().version
+        note_gone(world, record, world.clock.forward(minutes=1))
+        assert world.store.stack().version == written, "once a life"
         view = budgets_view(world.store.stack(), world.store.load_all(), world.clock.now())
-        assert Decimal(view["stack"]["spent_usd"]) == 2 * PRICE, "still there: it counts by itself"
+        minute = 2 * PRICE / 60  # of both
+        assert Decimal(view["stack"]["spent_usd"]) == 2 * PRICE + minute, "it counts by itself yet"
         world.store.forget(record.status)
         view = budgets_view(world.store.stack(), world.store.load_all(), world.clock.now())
-        assert Decimal(view["stack"]["spent_usd"]) == 2 * PRICE
+        assert Decimal(view["stack"]["spent_usd"]) == 2 * PRICE + minute / 2
 
     def test_a_look_at_which_nothing_is_new_writes_nothing(self, world) -> None:
         self.two(world)

@@ -66,6 +66,13 @@ class TestOn:
         stop(world, "ada", "a leaked key")
         assert world.flows.stopped == [(Flow.WAKE, NAME, 1)]
 
+    def test_instances_that_never_came_are_not_counted(self, world) -> None:
+        meter = Meter(instances=2, instance_type="ml.g6e.xlarge", since=NOON)
+        in_phase(world, Phase.WAKING, meters=(meter,), came={"ml.g6e.xlarge": 1})
+        world.clock.forward(minutes=4)
+        stop(world, "ada", "a leaked key")
+        assert [one.instances for one in status_of(world).meters] == [1]
+
     def test_a_wake_that_began_in_the_same_moment_lives_for_one_tick(self, world) -> None:
         in_phase(world, Phase.ASLEEP)
         stop(world, "ada", "a leaked key")
@@ -188,8 +195,11 @@ class TestACreation:
         reconcile(world)
         assert status_of(world).phase is Phase.FAILED, "an instance is still there"
         assert [flow for flow, *_ in world.flows.started].count(Flow.REMOVE) == 1
-        world.scaler.capacities[NAME] = Capacity(exists=False)
         world.flows.end(Flow.REMOVE, NAME, 2, FlowState.SUCCEEDED)
+        reconcile(world)
+        assert world.flows.started[-1] == (Flow.REMOVE, NAME, 3), "it is still there: once more"
+        world.scaler.capacities[NAME] = Capacity(exists=False)
+        world.flows.end(Flow.REMOVE, NAME, 3, FlowState.SUCCEEDED)
         reconcile(world)
         status = status_of(world)
         assert (status.phase, status.parked, status.failure) == (Phase.STAGING, False, None)

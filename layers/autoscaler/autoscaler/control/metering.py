@@ -144,7 +144,7 @@ def _spent(
             "meters": meters,
             "spent_in": month,
             "spent_usd": before + more,
-            "spending": spending.at(now.date()),
+            "spending": spending,
         }
     )
 
