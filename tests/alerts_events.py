@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from autoscaler.alerts.events import capacity, costs, life, requests
+from autoscaler.alerts.events import budgets, capacity, costs, life, requests
 from autoscaler.alerts.events.base import Event
 from autoscaler.endpoints.status import Cause, UpdateWay
 from autoscaler.policy.types import Bounds, Phase, ReasonCode
@@ -45,6 +45,19 @@ ONE_OF_EACH: tuple[Event, ...] = (
         **WHO, reason=ReasonCode.WAKES_SPENT, waiting=12, until=LATER, wakes_today=96
     ),
     costs.BudgetReached(**WHO, spent_usd=Decimal(80), monthly_usd=Decimal(100), share=0.8),
+    budgets.ForecastExceeded(
+        **WHO, forecast_usd=Decimal(130), monthly_usd=Decimal(100), spent_usd=Decimal(60)
+    ),
+    budgets.ForecastRecovered(
+        **WHO, forecast_usd=Decimal(90), monthly_usd=Decimal(100), spent_usd=Decimal(60)
+    ),
+    budgets.StopSet(endpoint="", at=AT, author="Ann", reason="a leaked key"),
+    budgets.StopEnded(
+        endpoint="", at=AT, author="Ann", since_seconds=1800, still_stopped=("llama",)
+    ),
+    budgets.RunawayStopped(
+        **WHO, saw="It was started 13 times within an hour, and 12 times is the most."
+    ),
     life.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     life.HoldEnded(**WHO, author=None),
     life.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),

@@ -15,6 +15,7 @@ from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.control.world import World
 from autoscaler.endpoints.container_log import LogLine
 from autoscaler.endpoints.learned import StoredPattern
+from autoscaler.endpoints.stack_state import StackState
 from autoscaler.endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -58,9 +59,20 @@ class MemoryStore:
     forgotten: dict[str, int] = field(default_factory=dict)
     conflicts_to_come: int = 0
     book: PriceBook = field(default_factory=bundled)
+    state: StackState = field(default_factory=StackState)
 
     def load_all(self) -> list[EndpointRecord]:
-        return [r.model_copy(update={"prices": self.book}) for r in self.records.values()]
+        read = {"prices": self.book, "stack": self.state}
+        return [r.model_copy(update=read) for r in self.records.values()]
+
+    def stack(self) -> StackState:
+        return self.state
+
+    def save_stack(self, state: StackState) -> StackState:
+        if state.version != self.state.version:
+            raise ConflictError("the stack's settings were changed meanwhile")
+        self.state = state.model_copy(update={"version": state.version + 1})
+        return self.state
 
     def load(self, name: str) -> EndpointRecord | None:
         return next((r for r in self.load_all() if r.status.name == name), None)

@@ -13,7 +13,7 @@ from moto import mock_aws
 from autoscaler.aws.table import TableStore
 from autoscaler.catalog.prices import PriceBook
 from autoscaler.endpoints.status import HistoryEntry, Traffic, UsageKind, UsageSegment
-from autoscaler.policy.types import Phase
+from autoscaler.policy.types import Phase, Stop
 from autoscaler.ports import ConflictError, EndpointStore
 from tests.memory import NOON, MemoryStore
 from tests.samples import asleep, spec
@@ -230,3 +230,25 @@ def test_a_due_time_goes_with_its_endpoint(store: EndpointStore) -> None:
     again = store.load("llama")
     assert again is not None
     assert again.deferrable_due_at is None
+
+
+def test_the_stacks_state_is_written_by_who_read_it_last(store: EndpointStore) -> None:
+    first = store.stack()
+    assert (first.version, first.stopped) == (0, None)
+    stopped = first.model_copy(update={"stopped": Stop(NOON, "ada", "a leak")})
+    saved = store.save_stack(stopped)
+    assert store.stack() == saved
+    with pytest.raises(ConflictError):
+        store.save_stack(first)
+    with pytest.raises(ConflictError):
+        store.save_stack(stopped)
+    assert store.stack().stopped == Stop(NOON, "ada", "a leak")
+
+
+def test_records_come_with_the_stacks_state(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    state = store.save_stack(store.stack().model_copy(update={"budget_by": "ada"}))
+    (record,) = store.load_all()
+    assert record.stack == state
+    one = store.load("llama")
+    assert one is not None and one.stack == state

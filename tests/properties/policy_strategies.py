@@ -15,8 +15,10 @@ from autoscaler.policy import (
     Pattern,
     Phase,
     Recommendation,
+    StackLimit,
+    Stop,
 )
-from autoscaler.spec import EndpointSpec
+from autoscaler.spec import EndpointSpec, WhenSpent
 from tests.unit.policy_cases import a_spec
 
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -28,6 +30,10 @@ ZONES = [
     "America/Sao_Paulo",
 ]
 START = datetime(2026, 1, 1, tzinfo=UTC)
+STACK_LIMITS = [
+    StackLimit(Decimal(9), Decimal(10), per, 90, action) for per in ("month", "day")
+    for action in WhenSpent
+]  # fmt: skip
 LEFT_ALONE = {Phase.STAGING, Phase.UPDATING, Phase.RETIRING, Phase.RETIRED, Phase.FAILED}
 MOVED = [phase for phase in Phase if phase not in LEFT_ALONE]
 
@@ -71,6 +77,9 @@ def specs(draw: st.DrawFn) -> EndpointSpec:
         },
         budget={
             "monthly_usd": draw(st.sampled_from([None, 100])),
+            "daily_usd": draw(st.sampled_from([None, None, 30])),
+            "when_spent": draw(st.sampled_from(["cap", "cap", "sleep", "alert"])),
+            "on_forecast": draw(st.sampled_from(["alert", "cap"])),
             "wakes_per_day": draw(st.integers(1, 5)),
         },
     )
@@ -101,6 +110,10 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         usd_per_copy_hour=draw(st.sampled_from([None, 0.5, 2.61, 98.0])),
         deferrable=draw(st.sampled_from([0, 0, 1, 5000])),
         deferrable_due_at=draw(st.sampled_from([None, now - ago(), now + ago()])),
+        spent_today_usd=draw(st.sampled_from([Decimal(0), Decimal(0), Decimal(30)])),
+        forecast_over_usd=draw(st.sampled_from([None, None, Decimal(120)])),
+        stack_limit=draw(st.sampled_from([None, None, None, *STACK_LIMITS])),
+        stopped=draw(st.sampled_from([None, None, None, Stop(now - ago(), "ann", "a leak")])),
     )
 
 

@@ -1,8 +1,9 @@
 """What holds of every decision, whatever the history.
 
 1. Bounds are never broken: copies lie within them, and they within the spec's.
-2. A spent budget allows one copy at most; spent wakes and a back-off allow no wake.
-3. No sleep with work, a hold, or a missing signal; no step down on a missing signal.
+2. A spent budget allows one copy at most, or none; spent wakes and a back-off allow no wake.
+3. No sleep with work, a hold, or a missing signal; no step down on a missing signal; unless the
+   kill switch is on, or a budget is spent that ends in sleep: those hold against everything.
 4. More backlog never means fewer copies.
 5. The same input gives the same output; an observation that comes twice, late or blind teaches
    nothing.
@@ -13,17 +14,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autoscaler.policy import Observation, Pattern, Phase, Transition, decide, learn, remember
+from autoscaler.policy import (
+    Bounds,
+    Observation,
+    Pattern,
+    Phase,
+    Transition,
+    decide,
+    learn,
+    remember,
+)
 from autoscaler.policy.budget import is_spent
 from autoscaler.policy.economy import Economy
 from autoscaler.policy.keep_alive import cheapest
 from autoscaler.policy.stabilization import MOST_REMEMBERED
 from autoscaler.policy.worth import Flow, worthwhile
-from tests.properties.policy_strategies import LEFT_ALONE, START, Case, cases, patterns
+from autoscaler.spec import OnForecast, WhenSpent
+from tests.properties.policy_strategies import (
+    LEFT_ALONE,
+    STACK_LIMITS,
+    START,
+    Case,
+    cases,
+    patterns,
+)
 from tests.unit.policy_cases import Loop, a_spec
 
 
@@ -44,6 +63,44 @@ def test_bounds_are_never_broken(case: Case) -> None:
         assert low >= 1
 
 
+def must_be_at_zero(case: Case) -> bool:
+    """By the observation alone, not by the policy's own word."""
+    spec, seen, _, _ = case
+    budget, stack = spec.budget, seen.stack_limit
+    month = budget.monthly_usd is not None and seen.spent_this_month_usd >= budget.monthly_usd
+    day = budget.daily_usd is not None and seen.spent_today_usd >= budget.daily_usd
+    own = budget.when_spent is WhenSpent.SLEEP and (month or day)
+    stacks = stack is not None and stack.action is WhenSpent.SLEEP
+    return own or stacks or seen.stopped is not None
+
+
+@given(cases())
+def test_the_switch_and_a_budget_that_ends_in_sleep_hold_against_everything(case: Case) -> None:
+    decision = decide(*case)
+    if must_be_at_zero(case):
+        assert (decision.copies, decision.bounds) == (0, Bounds(0, 0))
+        expected = Transition.SLEEP if case[1].phase is Phase.AWAKE else None
+        assert decision.transition is expected
+
+
+@given(cases(), st.booleans())
+def test_an_alert_alone_changes_no_decision(case: Case, more: bool) -> None:
+    spec, observation, history, now = case
+    alerts = {"when_spent": WhenSpent.ALERT, "on_forecast": OnForecast.ALERT}
+    quiet = spec.model_copy(update={"budget": spec.budget.model_copy(update=alerts)})
+    limit = STACK_LIMITS[0] if more else None
+    told = replace(limit, action=WhenSpent.ALERT) if limit else None
+    seen = replace(observation, stack_limit=told)
+    free = replace(
+        seen,
+        stack_limit=None,
+        spent_this_month_usd=Decimal(0),
+        spent_today_usd=Decimal(0),
+        forecast_over_usd=None,
+    )
+    assert decide(quiet, seen, history, now) == decide(quiet, free, history, now)
+
+
 @given(cases())
 def test_the_budget_is_never_broken(case: Case) -> None:
     spec, observation, _, now = case
@@ -55,8 +112,20 @@ def test_the_budget_is_never_broken(case: Case) -> None:
         assert observation.retry_at is None or observation.retry_at <= now
 
 
+@given(cases(), st.sampled_from(["spent_this_month_usd", "spent_today_usd"]))
+def test_more_that_is_spent_never_means_more_copies(case: Case, which: str) -> None:
+    spec, observation, history, now = case
+    less, more = (
+        decide(spec, replace(observation, **{which: Decimal(usd)}), history, now)
+        for usd in (0, 500)
+    )
+    assert more.copies <= less.copies
+    assert more.bounds.max_copies <= less.bounds.max_copies
+
+
 @given(cases([Phase.AWAKE]))
 def test_no_sleep_with_work_a_hold_or_a_missing_signal(case: Case) -> None:
+    assume(not must_be_at_zero(case))
     _, observation, _, now = case
     if observation.backlog != 0 or observation.in_flight != 0 or holds(observation, now):
         assert decide(*case).transition is None
@@ -67,7 +136,7 @@ def test_no_step_down_on_a_missing_signal(
     case: Case, no_backlog: bool, no_concurrency: bool
 ) -> None:
     spec, observation, history, now = case
-    assume(no_backlog or no_concurrency)
+    assume((no_backlog or no_concurrency) and not must_be_at_zero(case))
     blind = replace(
         observation,
         backlog=None if no_backlog else observation.backlog,

@@ -43,10 +43,12 @@ def test_severities() -> None:
     by_name = {event.detail_type: event.severity for event in ONE_OF_EACH}
     critical = {name for name, severity in by_name.items() if severity is Severity.CRITICAL}
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
-    assert critical == {"EndpointFailed", "OrphansFound", "PhaseStuck", "SleepStuck"}
+    stops = {"StopSet", "RunawayStopped"}
+    assert critical == {"EndpointFailed", "OrphansFound", "PhaseStuck", "SleepStuck", *stops}
     waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed", "CopiesMissing"}
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",
+        "ForecastExceeded", "StopEnded",
     }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.events.costs import BudgetReached
 from autoscaler.alerts.events.registry import EVENTS
-from autoscaler.alerts.message import message_of
+from autoscaler.alerts.message import Message, message_of
 from autoscaler.alerts.sentences.life import BECAUSE
 from autoscaler.alerts.slack import payload
 from autoscaler.alerts.wording import share_of, spoken, usd
@@ -102,6 +103,34 @@ SENTENCES = {
     "BudgetReached": (
         "llama has spent 80 % of its budget",
         "$80.00 of $100.00 are spent in 2026-11.",
+    ),
+    "ForecastExceeded": (
+        "llama will probably exceed its budget",
+        "$60.00 are spent in 2026-11, and with what such days cost lately it will be about "
+        "$130.00 of $100.00. Nothing is done about it: a higher budget, fewer copies or shorter "
+        "windows would.",
+    ),
+    "ForecastRecovered": (
+        "llama will probably keep to its budget",
+        "About $90.00 of $100.00 are expected now.",
+    ),
+    "StopSet": (
+        "Everything is stopped",
+        "Ann: a leaked key. It goes to zero now, and nothing wakes until `autoscaler start`. "
+        "Requests stay in their queues (SQS keeps them 14 days; after 13 they are refused with "
+        "this as the reason).",
+    ),
+    "StopEnded": (
+        "Everything may wake again",
+        "Ann ended the stop after 30 min. What has requests waiting wakes with the next look. "
+        "Still stopped on their own: llama.",
+    ),
+    "RunawayStopped": (
+        "llama ran away and was stopped",
+        "It was started 13 times within an hour, and 12 times is the most. It goes to zero and "
+        "does not wake until `autoscaler start llama`: look first at what drives it. Requests "
+        "stay in their queues (SQS keeps them 14 days; after 13 they are refused with this as the "
+        "reason).",
     ),
     "HoldSet": ("llama is held by Ann", "At least 1 copy until 24 Nov 12:04 UTC: a demo"),
     "HoldEnded": ("The hold on llama has ended", "It expired. The policy decides again."),
@@ -216,3 +245,23 @@ def test_a_share_of_nothing_is_not_said() -> None:
 def test_a_message_is_one_line_for_logs() -> None:
     message = replace(message_of(ONE_OF_EACH[8]), body="Gone.")
     assert message.fallback == "llama is retired. Gone."
+
+
+def reached(**changes: Any) -> Message:
+    figures = {"spent_usd": 10, "monthly_usd": 10, "share": 1, **changes}
+    return message_of(BudgetReached.model_validate({**WHO, **figures}))
+
+
+def test_a_spent_budget_says_what_follows_and_until_when() -> None:
+    slept = reached(when_spent="sleep", per="day")
+    assert slept.title == "llama has spent 100 % of its budget for the day"
+    assert "It sleeps from now on, and its requests wait, until 25 Nov 00:00 UTC" in slept.body
+    assert "after 13 they are refused" in slept.body
+    assert "one copy at most" in reached(when_spent="cap").body
+    assert "Each endpoint has one copy at most" in reached(endpoint="").body
+    assert "from now on" not in reached(share=0.8).body
+
+
+def test_while_the_kill_switch_is_on_every_message_says_so() -> None:
+    event = ONE_OF_EACH[0].model_copy(update={"stopped": "Everything is stopped since noon"})
+    assert message_of(event).context.endswith(" · Everything is stopped since noon")

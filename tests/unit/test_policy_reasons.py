@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from autoscaler.policy import History, Observation, Phase, ReasonCode
+from autoscaler.policy import History, Observation, Phase, ReasonCode, StackLimit, Stop
 from autoscaler.policy.types import Reach
-from autoscaler.spec import EndpointSpec
+from autoscaler.spec import EndpointSpec, WhenSpent
 from tests.unit.policy_cases import (
     NOON,
     PEAK,
@@ -178,6 +178,38 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         seen(spent_this_month_usd=Decimal("901.5")),
         History(),
         "$901.50 of $900.00 are spent this month: at most 1 copy, no minimum, asleep when idle.",
+    ),
+    (
+        ReasonCode.BUDGET_SPENT,
+        a_spec(budget={"daily_usd": 30, "when_spent": "sleep"}),
+        seen(spent_today_usd=Decimal(31), backlog=3, hold=a_hold(1)),
+        History(),
+        "$31.00 of $30.00 are spent today: it sleeps until 14 May 00:00 UTC, or until a person "
+        "raises the budget.",
+    ),
+    (
+        ReasonCode.STACK_BUDGET_SPENT,
+        a_spec(budget={"priority": 3}),
+        seen(stack_limit=StackLimit(Decimal(4600), Decimal(5000), "month", 90, WhenSpent.CAP)),
+        History(),
+        "The stack has spent $4,600.00 of $5,000.00 this month, and it yields at 90 %: at most 1 "
+        "copy, no minimum, asleep when idle.",
+    ),
+    (
+        ReasonCode.FORECAST_OVER,
+        a_spec(budget={**BUDGET, "on_forecast": "cap"}),
+        seen(forecast_over_usd=Decimal(1200)),
+        History(),
+        "The month will probably cost $1,200.00 of $900.00: at most 1 copy, no minimum, asleep "
+        "when idle.",
+    ),
+    (
+        ReasonCode.STOPPED,
+        a_spec(windows=[PEAK]),
+        seen(backlog=3, hold=a_hold(2), stopped=Stop(NOON, "ada", "a leaked key.")),
+        History(),
+        "Everything is stopped since 13 May 12:00 UTC by ada: a leaked key; nothing wakes until "
+        "`autoscaler start`.",
     ),
     (
         ReasonCode.WAKES_SPENT,

@@ -49,7 +49,8 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
         ),
         (
             "budget: {zzz: 1}",
-            "budget.zzz: unknown key; known keys: monthly_usd, wakes_per_day",
+            "budget.zzz: unknown key; known keys: monthly_usd, daily_usd, thresholds, on_forecast, "
+            "when_spent, wakes_per_day, priority",
         ),
         ("1: 2", "endpoint: 1 is not a key: keys are texts"),
         (

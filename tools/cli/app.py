@@ -20,6 +20,7 @@ from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli import output
 from tools.cli.ask_command import ask, result_of
 from tools.cli.aws_errors import explained
+from tools.cli.budget_command import set_budget, show_budget
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.doctor_command import doctor
 from tools.cli.files import read_documents
@@ -28,6 +29,7 @@ from tools.cli.gateway_command import gateway, gateway_key
 from tools.cli.local import local
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
 from tools.cli.sweep_command import sweep
+from tools.cli.switch_command import start, stop
 from tools.cli.times import hold_seconds
 
 app = typer.Typer(
@@ -108,6 +110,12 @@ app.command()(tells(ask))
 app.command("result")(tells(result_of))
 app.command()(tells(gateway))
 app.command()(tells(gateway_key))
+app.command()(tells(stop))
+app.command("start")(tells(start))
+budget = typer.Typer(help="Budgets of the endpoints and of the stack.")
+budget.callback(invoke_without_command=True)(tells(show_budget))
+budget.command("set")(tells(set_budget))
+app.add_typer(budget, name="budget")
 
 
 @app.command()

@@ -79,7 +79,9 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
     lines = [line for one in endpoints for line in _details(one)] if whole else []
     told = [_history(one.get("history", ())) for one in endpoints] if whole else []
     table = endpoints_table(endpoints, now)
-    return Group(table, *(Text.from_markup(line) for line in lines), *told)
+    stops = dict.fromkeys(one["stopped"]["text"] for one in endpoints if one.get("stopped"))
+    banner = [Text(text, style="bold red") for text in stops]
+    return Group(*banner, table, *(Text.from_markup(line) for line in lines), *told)
 
 
 def print_page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> None:
@@ -117,6 +119,8 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"\n[red]{escape(one['failure'])}[/]"
     if one.get("last_reason"):
         yield f"since {_moment(one['last_reason_at'])}: {escape(one['last_reason'])}"
+    if one.get("barred") and not one.get("stopped"):
+        yield f"[yellow]{escape(one['barred']['reason'])}[/]"
     if one.get("retry_at"):
         yield f"tried again at {_moment(one['retry_at'])}"
     yield from _ladder(one.get("ladder"))
@@ -128,12 +132,26 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
             f"\nheld at {hold['min_copies']} or more by {escape(hold['author'])} "
             f"until {_moment(hold['until'])}: {escape(hold['reason'])}"
         )
+    yield from _budget(one.get("budget") or {})
     wakes = f"woken {one['wakes_today']} times today (UTC)"
     edge = f", bounds change next at {_moment(one['next_edge'])}" if one.get("next_edge") else ""
     lead = format_duration(timedelta(seconds=round(one["lead_time_seconds"])))
     window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"
     yield f"\nteam {escape(one['team'])}, {window}"
     yield f"{wakes}; a start takes about {lead}{edge}"
+
+
+def _budget(budget: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each limit that there is."""
+    for limit, spent, span in (
+        ("monthly_usd", "spent_usd", "this month"),
+        ("daily_usd", "spent_today_usd", "today"),
+    ):
+        if budget.get(limit) is not None:
+            expected = budget["forecast_usd"] if limit == "monthly_usd" else None
+            more = f", about {_usd(expected)} expected" if expected else ""
+            told = f"{_usd(budget[spent])} of {_usd(budget[limit])} are spent {span}{more}"
+            yield f"{told}; at 100 %: {budget['at_100']}"
 
 
 def _ladder(ladder: Mapping[str, Any] | None) -> Iterator[str]:
@@ -159,6 +177,7 @@ def report_page(
     cost, baseline = _usd(written.get("cost_usd")), _usd(written.get("baseline_usd"))
     period = written.get("period", "the period")
     lines = [f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline}"]
+    lines += written.get("stopped", ())
     lines += map(str, paths)
     return Text("\n".join(lines))
 

@@ -161,8 +161,9 @@ def _asked(client: StackClient, path: Path, document: Any, quiet: bool) -> Plann
         output.changes(str(path), result)
         output.warnings(result)
     planned = Planned(parse_spec(document), result)
-    if planned.exists and "budget.monthly_usd" in planned.fields:
-        planned.notes.append("budget.monthly_usd: what a budget would have done is not replayed")
+    for name in planned.fields if planned.exists else ():
+        if name.startswith("budget.") and not name.startswith(_REPLAYED):
+            planned.notes.append(f"{name}: what a budget would have done is not replayed")
     return planned
 
 

@@ -109,6 +109,8 @@ def expectation(one: Mapping[str, Any], now: datetime) -> str:
     also = f"; {fallback} answers for it meanwhile" if fallback else ""
     if phase in _STARTING:
         return f"{said}, {_remaining(one, lead, now)}{also}"
+    if barred := one.get("barred"):
+        return f"{said}: {barred['reason']} The request waits in its queue{also}"
     if phase in ("ASLEEP", "SLEEPING"):
         return f"{said}, {_until_a_wake(one, lead, now)}{also}"
     if phase == "FAILED":

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from .catalog.prices import PriceBook
 from .endpoints.container_log import LogLine
 from .endpoints.learned import StoredPattern
+from .endpoints.stack_state import StackState
 from .endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -58,7 +59,7 @@ class Quotas(Protocol):
 class EndpointStore(Protocol):
     """Specs, statuses, history and usage; every write of a status is conditional.
 
-    Records come with the prices of the store's Region.
+    Records come with the prices of the store's Region, and with what holds for the whole stack.
     """
 
     def load_all(self) -> list[EndpointRecord]: ...
@@ -72,6 +73,13 @@ class EndpointStore(Protocol):
         """The Region's price book; the bundled table when none was kept."""
 
     def keep_prices(self, book: PriceBook) -> None: ...
+
+    def stack(self) -> StackState:
+        """The kill switch and the stack's budget, as they are now."""
+
+    def save_stack(self, state: StackState) -> StackState:
+        """Writes it if the stored version is still `state.version`; returns it with its new one.
+        Raises ConflictError otherwise."""
 
     def last_generation(self, name: str) -> int:
         """The last generation of a forgotten endpoint of that name; 0 when there was none.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..policy.wording import at_utc
 from .events.base import Event, Severity
-from .sentences import capacity, costs, life, requests  # noqa: F401 - each registers with `told`
+from .sentences import budgets, capacity, costs, life, requests  # noqa: F401 - each registers with `told`
 from .sentences.base import Fact, told
 
 
@@ -30,6 +30,7 @@ def message_of(event: Event) -> Message:
     """The event as people read it."""
     sentence = told(event)
     about = f" · generation {event.generation}" if event.generation else ""
+    about += f" · {event.stopped}" if event.stopped else ""
     return Message(
         severity=event.severity,
         title=sentence.title,

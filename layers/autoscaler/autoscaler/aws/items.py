@@ -7,6 +7,7 @@
 | FLEET            | <name>#PATTERN        | what was learned of its idle times and wakes |
 | FLEET            | <name>#LATER          | when the first of its deferrable requests is due |
 | FLEET            | #PRICES               | the Region's price list as it was read last |
+| FLEET            | #STACK                | the kill switch and the stack's budget      |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
 | USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
@@ -25,6 +26,7 @@ from typing import Any
 
 from ..catalog.prices import PriceBook
 from ..endpoints.learned import StoredPattern
+from ..endpoints.stack_state import StackState
 from ..endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -35,6 +37,7 @@ from ..endpoints.status import (
 from ..spec import EndpointSpec
 
 FLEET = "FLEET"
+STACK_SK = "#STACK"  # no endpoint's name is empty, so nothing else has such a key
 HISTORY_DAYS = 90
 FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
 
@@ -71,6 +74,19 @@ def spec_item(spec: EndpointSpec) -> Item:
 
 def pattern_item(name: str, pattern: StoredPattern) -> Item:
     return {**item_key(FLEET, f"{name}#PATTERN"), "body": {"S": pattern.model_dump_json()}}
+
+
+def stack_item(state: StackState) -> Item:
+    return {
+        **item_key(FLEET, STACK_SK),
+        "version": {"N": str(state.version)},
+        "body": {"S": state.model_dump_json()},
+    }
+
+
+def stack_of(item: Item | None) -> StackState:
+    """What is stored; of a stack that never stored any, that nothing is stopped or limited."""
+    return StackState.model_validate_json(item["body"]["S"]) if item else StackState()
 
 
 def due_item(name: str, due_at: datetime) -> Item:
@@ -116,7 +132,7 @@ def traffic_of(item: Item) -> Traffic:
     return Traffic.model_validate({"endpoint": item["endpoint"]["S"], **span, **counters})
 
 
-def records_of(items: Iterable[Item], prices: PriceBook) -> list[EndpointRecord]:
+def records_of(items: Iterable[Item], prices: PriceBook, stack: StackState) -> list[EndpointRecord]:
     bodies: dict[str, dict[str, str]] = {}
     for item in items:
         name, _, part = item["sk"]["S"].rpartition("#")
@@ -128,6 +144,7 @@ def records_of(items: Iterable[Item], prices: PriceBook) -> list[EndpointRecord]
             pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
             deferrable_due_at=datetime.fromisoformat(parts["LATER"]) if "LATER" in parts else None,
             prices=prices,
+            stack=stack,
         )
         for parts in bodies.values()
         if parts.keys() >= {"SPEC", "STATUS"}

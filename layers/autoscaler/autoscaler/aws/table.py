@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from ..catalog.prices import PriceBook
 from ..endpoints.learned import StoredPattern
+from ..endpoints.stack_state import StackState
 from ..endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -23,6 +24,7 @@ from ..spec import EndpointSpec
 from .clients import client, error_code
 from .items import (
     FLEET,
+    STACK_SK,
     Item,
     due_item,
     forgotten_item,
@@ -32,6 +34,8 @@ from .items import (
     records_of,
     segment_item,
     spec_item,
+    stack_item,
+    stack_of,
     status_item,
     traffic_key,
     traffic_of,
@@ -56,11 +60,35 @@ class TableStore:
     def load_all(self) -> list[EndpointRecord]:
         items = list(self._query(FLEET))
         book = self._remember(next((i for i in items if i["sk"]["S"] == PRICES_SK), None))
-        return records_of(items, book)
+        stack = stack_of(next((i for i in items if i["sk"]["S"] == STACK_SK), None))
+        return records_of(items, book, stack)
 
     def load(self, name: str) -> EndpointRecord | None:
-        records = records_of(self._query(FLEET, begins_with=f"{name}#"), self.prices())
+        items = self._query(FLEET, begins_with=f"{name}#")
+        # The switch is read after the endpoint, and never from memory: it is in force at once.
+        records = records_of(list(items), self.prices(), self.stack())
         return records[0] if records else None
+
+    def stack(self) -> StackState:
+        key = item_key(FLEET, STACK_SK)
+        found = self._db.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return stack_of(found.get("Item"))
+
+    def save_stack(self, state: StackState) -> StackState:
+        saved = state.model_copy(update={"version": state.version + 1})
+        condition = "attribute_not_exists(pk) OR version = :read"
+        try:
+            self._db.put_item(
+                TableName=self._table,
+                Item=stack_item(saved),
+                ConditionExpression=condition if state.version == 0 else "version = :read",
+                ExpressionAttributeValues={":read": {"N": str(state.version)}},
+            )
+        except ClientError as refused:
+            if _is_conflict(refused):
+                raise ConflictError("the stack's settings were changed meanwhile") from refused
+            raise
+        return saved
 
     def prices(self) -> PriceBook:
         if self._prices is None or time.monotonic() - self._prices[0] > _PRICES_SECONDS:

@@ -30,6 +30,7 @@ _CAUSES = {
     ReasonCode.DEFERRED_WORTH: Cause.BACKLOG,
     ReasonCode.BUDGET_SPENT: Cause.BUDGET,
 }
+_MONEY = {ReasonCode.BUDGET_SPENT, ReasonCode.STACK_BUDGET_SPENT, ReasonCode.FORECAST_OVER}
 
 # Of an inference component: while it is being changed SageMaker refuses another change. A failed
 # one that still has copies may recover by the next change.
@@ -47,12 +48,17 @@ def decide_and_act(
     if decision.transition is Transition.WAKE:
         request_wake(world, record, cause, decision.copies, decision.summary)
     elif decision.transition is Transition.SLEEP:
-        spent = any(reason.code is ReasonCode.BUDGET_SPENT for reason in decision.reasons)
-        asleep_for = Cause.BUDGET if spent else Cause.IDLE
-        request_sleep(world, record, asleep_for, decision.summary)
+        request_sleep(world, record, _asleep_for(decision), decision.summary)
     elif record.status.phase is Phase.AWAKE:
         _move(world, record, decision, capacity, now)
     return decision
+
+
+def _asleep_for(decision: Decision) -> Cause:
+    codes = {reason.code for reason in decision.reasons}
+    if ReasonCode.STOPPED in codes:
+        return Cause.STOPPED
+    return Cause.BUDGET if codes & _MONEY else Cause.IDLE
 
 
 def _move(

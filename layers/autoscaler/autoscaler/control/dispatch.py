@@ -25,7 +25,16 @@ from .kept_answers import answered_before, keeping
 from .late import arrived, hand_over
 from .looks import ask_for_look
 from .messages import BadRequestError, Message, Request, parse, with_body
-from .patience import AT_ONCE, WHEN_BUSY, WHEN_TROUBLED, paced, serves, time_until_ready
+from .patience import (
+    AT_ONCE,
+    WHEN_BUSY,
+    WHEN_TROUBLED,
+    paced,
+    serves,
+    time_until_ready,
+    why_it_waits,
+)
+from .purse import barred
 from .refusals import Refusal, expired, gone, refusal_of_model
 from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
 from .shift import OutOfTimeError, Shift
@@ -223,7 +232,9 @@ def _without_model(work: _Work, record: EndpointRecord | None, request: Request)
         retired = record is None or record.status.phase is Phase.RETIRED
         return refuse(desk, name, record, request, gone(name, retired))
     if request.due_at is not None and request.is_over(now):
-        return refuse(desk, name, record, request, expired(request.due_at, now))
+        halt = barred(record, now)
+        why = expired(request.due_at, now, halt.reason.text if halt else "")
+        return refuse(desk, name, record, request, why)
     return None
 
 
@@ -255,8 +266,7 @@ def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
     serving = other or record
     if not serves(serving):
         wait = time_until_ready(serving, sent_at, now)
-        why = f"the endpoint is {record.status.phase}"
-        return postpone(desk, name, record, request, wait, why)
+        return postpone(desk, name, record, request, wait, why_it_waits(record, now))
     if serving.spec.kind is Kind.ASYNC:
         return hand_over(desk, record, request)
     try:

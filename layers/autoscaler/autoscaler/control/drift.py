@@ -7,6 +7,7 @@ from datetime import datetime
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import Capacity
+from .purse import barred, cause_of
 from .setbacks import back_to_zero, fail
 from .wishes import request_sleep, request_wake
 from .world import World
@@ -40,6 +41,9 @@ def _mend_awake(world: World, record: EndpointRecord, capacity: Capacity, now: d
         why = capacity.failure or "SageMaker gives no reason"
         what = "endpoint" if record.spec.kind.is_whole_instance else "inference component"
         back_to_zero(world, record, f"its {what} failed while awake: {why}", now)
+        return True
+    if capacity.desired_copies == 0 and (halt := barred(record, now)):
+        request_sleep(world, record, cause_of(halt), halt.reason.text)
         return True
     if capacity.desired_copies == 0:
         did = "set the copies to zero" if capacity.exists else "deleted it in SageMaker"

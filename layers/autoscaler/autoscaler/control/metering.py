@@ -136,8 +136,16 @@ def _spent(
     month = f"{now:%Y-%m}"
     before = status.spent_usd if status.spent_in == month else Decimal(0)
     more = sum((usd(s) for s in closed if f"{s.start:%Y-%m}" == month), Decimal(0))
+    spending = status.spending
+    for segment in sorted(closed, key=lambda s: s.start):
+        spending = spending.having(segment.start.date(), usd(segment))
     return status.model_copy(
-        update={"meters": meters, "spent_in": month, "spent_usd": before + more}
+        update={
+            "meters": meters,
+            "spent_in": month,
+            "spent_usd": before + more,
+            "spending": spending,
+        }
     )
 
 
@@ -234,6 +242,17 @@ def spent_this_month(record: EndpointRecord, now: datetime) -> Decimal:
     month = f"{now:%Y-%m}"
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return closed + sum(
+        (_open_usd(meter, prices, first, now) for meter in status.meters), Decimal(0)
+    )
+
+
+def spent_today(record: EndpointRecord, now: datetime) -> Decimal:
+    """The same of this UTC day."""
+    status, prices = record.status, record.prices
+    seen = status.spending.at(now.date())
+    closed = seen.usd if seen.on == now.date() else Decimal(0)
+    first = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return closed + sum(
         (_open_usd(meter, prices, first, now) for meter in status.meters), Decimal(0)
     )

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 from ..alerts.events.base import Event
 from ..alerts.events.capacity import SignalMissing
-from ..alerts.events.costs import BudgetReached
 from ..alerts.events.life import HoldEnded, PhaseStuck
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import Load
-from .metering import spent_this_month
+from .budgets import budget_news
 from .stuck import is_stuck, token
 from .telling import tell, telling
 from .wishes import entry
@@ -28,7 +27,7 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
     before = record.status
     events: list[Event] = []
     status = _hold_ended(before, now, events)
-    status = _budget_reached(record, status, now, events)
+    status = budget_news(record, status, now, events)
     status = _signal_missing(status, load, now, events)
     status = _stuck(status, now, world.wake, events)
     if status == before:
@@ -44,28 +43,6 @@ def _hold_ended(status: EndpointStatus, now: datetime, events: list[Event]) -> E
         return status
     events.append(HoldEnded(endpoint=status.name, generation=status.generation, at=now))
     return status.model_copy(update={"hold": None})
-
-
-def _budget_reached(
-    record: EndpointRecord, status: EndpointStatus, now: datetime, events: list[Event]
-) -> EndpointStatus:
-    monthly = record.spec.budget.monthly_usd
-    if not monthly:
-        return status
-    spent = spent_this_month(record.having(status), now)
-    reached = BudgetReached(
-        endpoint=status.name,
-        generation=status.generation,
-        at=now,
-        spent_usd=spent,
-        monthly_usd=monthly,
-        share=float(spent / monthly),
-    )
-    told = f"{reached.month}#{reached.step}"
-    if not reached.step or told == status.budget_told:
-        return status
-    events.append(reached)
-    return status.model_copy(update={"budget_told": told})
 
 
 def _stuck(

@@ -8,7 +8,7 @@ from ..endpoints.status import EndpointRecord
 from ..policy.learning import learn
 from ..policy.types import Episode, History, Observation
 from ..ports import Capacity, Load
-from .metering import spent_this_month
+from .purse import purse, usd_per_copy_hour
 
 # A growth over a longer time says little about now.
 _RECENT_SECONDS = 180.0
@@ -33,13 +33,13 @@ def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
         seconds_per_request=load.seconds_per_request,
         hold=status.hold if status.hold and status.hold.until > now else None,
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
-        spent_this_month_usd=spent_this_month(record, now),
         retry_at=status.retry_at,
         reach=status.reach,
         arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
-        usd_per_copy_hour=_usd_per_copy_hour(record),
+        usd_per_copy_hour=None if (usd := usd_per_copy_hour(record)) is None else float(usd),
         deferrable=load.deferrable,
         deferrable_due_at=record.deferrable_due_at,
+        **purse(record, now),
     )
 
 
@@ -59,13 +59,6 @@ def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: dateti
     since = (now - episode.looked_at).total_seconds() if episode.looked_at else 0.0
     growth = (waiting - episode.waiting) / since if 1 <= since <= _RECENT_SECONDS else 0.0
     return max(0.0, (load.served_per_second or 0.0) + growth)
-
-
-def _usd_per_copy_hour(record: EndpointRecord) -> float | None:
-    status = record.status
-    first = record.spec.on_rung(status.shape.rung).instances.types[0]
-    price = record.prices.usd_per_hour(status.instance_type or first)
-    return None if price is None else float(price) / status.copies_per_instance
 
 
 def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> History:

@@ -11,8 +11,10 @@ from ..policy.economy import lead_time
 from ..policy.ladder import TryOutcome
 from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Hold, Phase
+from .budget_view import budget_of
 from .fallback import falls_back
 from .observe import history
+from .purse import barred
 from .telling import tell, telling
 from .wishes import entry, ladder_step, request_retirement, request_sleep, request_wake
 from .world import UnknownEndpointError, World
@@ -80,6 +82,8 @@ def hold(
     if duration <= timedelta(0):
         raise OrderError("a hold must last longer than nothing: --for 2h")
     now = world.clock.now()
+    if min_copies and (bar := barred(record, now)):
+        raise OrderError(f"a hold would keep no copy of {name} awake: {bar.reason.text}")
     held = Hold(until=now + duration, min_copies=min_copies, reason=reason, author=author)
     text = f"{author} holds at least {min_copies} copies until {held.until:%Y-%m-%d %H:%M} UTC: "
     status = record.status.model_copy(update={"hold": held})
@@ -164,6 +168,7 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
     return {
         **status.model_dump(mode="json", include=kept),
         "ladder": _ladder(record, now),
+        **budget_of(record, now),
         "update": status.update.way if status.update else None,
         "team": record.spec.team,
         "model": record.spec.model.id,

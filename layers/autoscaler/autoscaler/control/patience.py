@@ -15,6 +15,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import backoff
 from ..policy.types import Phase
 from .observe import history, remaining_lead
+from .purse import barred
 from .wishes import may_not_wake
 
 # Failures of the model itself, not of its absence: after these the message is refused.
@@ -50,7 +51,7 @@ def time_until_ready(record: EndpointRecord, sent_at: datetime, now: datetime) -
 
 def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
     """Until it should serve, if it is asked now; zero: it does. None when nobody can say: it is
-    being removed, it failed, or its wakes of the day are spent."""
+    being removed, it failed, its wakes of the day are spent, or the kill switch is on."""
     status = record.status
     if serves(record):
         return timedelta(0)
@@ -62,11 +63,19 @@ def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
         return lead
     if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
         return None
+    if halt := barred(record, now):
+        return None if halt.until is None else halt.until - now + lead
     pause = max(timedelta(0), status.retry_at - now) if status.retry_at else timedelta(0)
     # An update that waits goes first, and ends with a wake.
     if status.update is None and may_not_wake(record, now + pause):
         return None
     return pause + lead
+
+
+def why_it_waits(record: EndpointRecord, now: datetime) -> str:
+    """What a request is told that is refused after all: why nothing answered it."""
+    halt = barred(record, now)
+    return halt.reason.text if halt else f"the endpoint is {record.status.phase}"
 
 
 def serves(record: EndpointRecord) -> bool:

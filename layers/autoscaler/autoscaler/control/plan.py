@@ -20,6 +20,7 @@ from ..endpoints.status import (
 from ..policy.types import Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
+from .affordable import kept_at_zero, unaffordable
 from .namesakes import FindNamesakes, check_failed, check_free, check_machines, in_the_way, nothing
 from .preview import preview
 from .quotas import check_quotas
@@ -81,6 +82,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     prices = world.store.prices()
     placement, warnings = _check_fit(setting, spec, prices)
     warnings += crowded(world.store, spec, placement)
+    warnings += _money(world, spec, placement, prices)
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
         _check_names_free(setting, spec, record)
@@ -102,6 +104,14 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         text = "tags: what exists keeps the tags that it has; what is made from now on gets these"
         warnings = (*warnings, text)
     return Plan(spec, record, changes, way, warnings)
+
+
+def _money(
+    world: World, spec: EndpointSpec, placement: Placement | None, prices: PriceBook
+) -> tuple[str, ...]:
+    copies = placement.copies_per_instance if placement else 1
+    now, state = world.clock.now(), world.store.stack()
+    return (*unaffordable(spec, prices, copies, now), *kept_at_zero(spec, state, now))
 
 
 def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:

@@ -20,7 +20,9 @@ from ..policy.types import Phase
 from ..ports import ConflictError
 from .causes import sentence_of
 from .metering import asked_for_copies, cost, metered, settled
+from .purse import barred
 from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
+from .stack_watch import note_gone
 from .telling import tell, telling
 from .wishes import NOT_SEEN, entry
 from .world import World
@@ -60,13 +62,16 @@ def record_staged(
     weights_uri: str,
     facts: ModelFacts | None = None,
 ) -> bool:
-    """The weights lie in S3, or are pinned on the Hub: an instance is being asked for."""
+    """The weights lie in S3, or are pinned on the Hub: an instance is being asked for, unless
+    nothing may wake now; then the execution ends, and the tick parks the creation."""
 
-    def step(record: EndpointRecord) -> None:
+    def step(record: EndpointRecord) -> bool:
         now = world.clock.now()
         if record.status.phase is Phase.UPDATING:
             _staged_beside(world, record, commit, weights_uri, facts)
-            return
+            return True
+        if barred(record, now):
+            return False
         counted, segments = metered(record, now, asked_for_copies(record, 1), Phase.CREATING)
         counted = counted.model_copy(update={"came": {}, **NOT_SEEN})
         how = "staged" if weights_uri.startswith("s3:") else "pinned on the Hub"
@@ -75,6 +80,7 @@ def record_staged(
             world, record, counted, Phase.CREATING, now, text, segments,
             commit=commit, weights_uri=weights_uri, facts=facts,
         )  # fmt: skip
+        return True
 
     return with_current(world, name, generation, step)
 
@@ -161,6 +167,7 @@ def record_retired(world: World, name: str, generation: int) -> bool:
         )  # fmt: skip
         if saved.untold:
             raise NotYetError(f"{name} is forgotten when the bus has taken that it is retired")
+        note_gone(world, record.having(saved), now)
         world.store.forget(saved)
 
     return with_current(world, name, generation, step)

@@ -18,15 +18,18 @@ from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.status import EndpointRecord
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
-from ..ports import Capacity, ConflictError, Load
+from ..ports import Capacity, ConflictError, Flow, FlowState, Load
 from .back_pressure import with_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
+from .kill_switch import go_on, put_down
 from .metering import ASKING, asked, metered, running, seen
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
+from .purse import barred
 from .reasons import keep_reasons
 from .shortage import note_shortage
+from .stack_watch import watched
 from .standing import with_standing
 from .stuck import is_stuck
 from .telling import told_again
@@ -41,6 +44,8 @@ _WITHOUT_QUEUE = {Phase.STAGING, Phase.RETIRED}
 _RESTING = {Phase.ASLEEP, Phase.FAILED}
 # Endpoints at a time: each waits for AWS most of its turn, 20 to 50 ms a call.
 THREADS = 16
+# In an outcome, beside endpoints' names; no endpoint can be called so.
+THE_STACK = "(the stack)"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -75,6 +80,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     records = sorted(world.store.load_all(), key=_urgency)
     stuck = [r.status.name for r in records if is_stuck(r.status, now, world.wake)]
     outcome, standings = Outcome(endpoints=len(records), stuck=stuck), shares_now(records)
+    records = _watched(world, records, now, outcome)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,
@@ -97,6 +103,19 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     if outcome.failures:
         raise ReconcileError(f"could not reconcile {outcome.failures}")
     return outcome
+
+
+def _watched(
+    world: World, records: list[EndpointRecord], now: datetime, outcome: Outcome
+) -> list[EndpointRecord]:
+    """The stack's budget and the breaker; their trouble is no reason to leave endpoints alone."""
+    try:
+        return watched(world, records, now)
+    except ConflictError:
+        outcome.conflicts.append(THE_STACK)
+    except Exception as error:  # noqa: BLE001 - told at the end, like that of an endpoint
+        outcome.failures[THE_STACK] = f"{type(error).__name__}: {error}"
+    return records
 
 
 def _urgency(record: EndpointRecord) -> tuple[bool, datetime]:
@@ -131,6 +150,9 @@ def reconcile_endpoint(
     record = give_notice(world, record, load, now)
     if status.name in loads:
         record = with_later_read(world, record, load)
+    halt = barred(record, now)
+    if halt and status.phase is not Phase.AWAKE and put_down(world, record, halt, now):
+        return
     if status.phase in IN_TRANSITION:
         capacity = world.look(record)
         record = with_readers(world, record, capacity)
@@ -142,16 +164,23 @@ def reconcile_endpoint(
         record = with_readers(world, record, capacity) if status.phase is Phase.AWAKE else record
         if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
             record = observed(world, record, load, now, capacity)
-        if start_update(world, record, now):
+        if not halt and start_update(world, record, now):
             return
         record = note_shortage(world, record, capacity, now)
         decision = decide_and_act(world, record, load, capacity, now)
         if decision is not None:
             keep_reasons(world, record, decision, load, now)
-    elif _is_stale(record, now):
+    elif status.parked or _is_stale(record, now):
         record = observed(world, record, load, now, world.look(record))
-        if record.status.observed_instances:
+        began = status.parked and go_on(world, record, now)
+        if record.status.observed_instances and not began and not _removes(world, record):
             remove_leftovers(world, record, now)
+
+
+def _removes(world: World, record: EndpointRecord) -> bool:
+    status = record.status
+    report = world.flows.look(Flow.REMOVE, status.name, status.generation)
+    return status.parked and report.state is FlowState.RUNNING
 
 
 def observed(

@@ -11,6 +11,7 @@ from ..ports import SignalError
 from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
+from .purse import barred
 from .wishes import UNCONDITIONAL, may_not_wake, request_wake
 from .world import World
 
@@ -38,6 +39,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         if status.phase is not Phase.WAKING:
             return False
         now = world.clock.now()
+        if barred(record, now):  # this execution ends, and the tick puts the endpoint to zero
+            return False
         load = world.load_of(record, now)
         if load.trouble:  # a size that was guessed would be paid for
             raise SignalError(f"{name}: {load.trouble}")
@@ -74,9 +77,9 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         status = record.status
         if status.phase is not Phase.SLEEPING:
             return False
-        if status.cause in UNCONDITIONAL:
-            return True
         now = world.clock.now()
+        if status.cause in UNCONDITIONAL or barred(record, now):
+            return True
         if status.hold and status.hold.until > now and status.hold.min_copies > 0:
             text = "A hold was set while it went to sleep: turning round."
             request_wake(world, record, Cause.HOLD, status.hold.min_copies, text)

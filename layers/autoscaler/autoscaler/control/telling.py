@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ..alerts.events.base import Event
 from ..alerts.events.registry import EVENTS, parse_event
-from ..endpoints.status import EndpointRecord, EndpointStatus, Untold
+from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..endpoints.untold import Untold
 from ..ports import ConflictError
 from .world import World
 

@@ -109,7 +109,8 @@ def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> Non
     """A failed endpoint that still has instances is billing for nothing: remove them. What has none
     is in the way of its next creation."""
     status = record.status
-    again = wished(status, Phase.FAILED, Cause.DRIFT, now, phase_since=status.phase_since)
+    kept = {"phase_since": status.phase_since, "parked": status.parked}
+    again = wished(status, Phase.FAILED, Cause.DRIFT, now, **kept)
     text = f"{status.observed_instances} instances were left behind by a failure: removing them."
     if not status.observed_instances:
         text = "What a failure left behind is removed before it is created again."

@@ -26,6 +26,7 @@ from ..policy.ladder import Step, next_step
 from ..policy.types import History, Phase
 from ..ports import Flow
 from .metering import asked_for_copies, metered, on_rung, running, settled
+from .purse import BarredError, barred
 from .telling import tell, telling
 from .world import World
 
@@ -43,7 +44,7 @@ NOT_SEEN: dict[str, None] = dict.fromkeys(
     ("asked_at", "instance_seen_at", "container_seen_at", "copy_seen_at")
 )
 # A sleep for one of these causes goes on although requests wait: they stay in the queue.
-UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON, Cause.UPDATE})
+UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON, Cause.UPDATE, Cause.STOPPED})
 
 
 def wished(
@@ -59,6 +60,7 @@ def wished(
             "wished_at": now,
             "cause": cause,
             "attempts": 0,
+            "parked": False,
             **changes,
         }
     )
@@ -96,7 +98,7 @@ def carry_out(
 
 def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
     """After a failed wake, when the day's wakes are spent, or while an update waits, the tick
-    decides instead."""
+    decides instead; while it is barred, nobody wakes it."""
     status = record.status
     waits = status.retry_at is not None and now < status.retry_at
     unconditional = status.phase is Phase.SLEEPING and status.cause in UNCONDITIONAL
@@ -104,7 +106,9 @@ def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
         status.wakes_today >= record.spec.budget.wakes_per_day
     )
     # An update that waits begins with the next tick, before anything is woken with the old file.
-    return waits or unconditional or spent or status.update is not None
+    if waits or unconditional or spent or status.update is not None:
+        return True
+    return barred(record, now) is not None
 
 
 def request_wake(
@@ -113,9 +117,11 @@ def request_wake(
     """Wishes the endpoint awake with so many copies and starts `wake_endpoint`.
 
     From the wish on the instances count as asked for. Raises ConflictError when somebody else
-    wrote first: read again and look.
+    wrote first: read again and look; and BarredError while nothing may wake it.
     """
     now = world.clock.now()
+    if bar := barred(record, now):
+        raise BarredError(f"{record.status.name} cannot be woken: {bar.reason.text}")
     if not running(record.status):  # what runs stays where it is
         record = on_rung(record, ladder_step(record, now).rung)
     wanted = asked_for_copies(record, copies)

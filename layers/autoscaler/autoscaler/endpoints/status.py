@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..catalog.models import ModelFacts
 from ..catalog.prices import PriceBook, bundled
+from ..policy.forecast import Spending
 from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Phase, Reach, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
+from .stack_state import StackState
+from .untold import Untold
 
 
 class Stored(BaseModel):
@@ -40,6 +43,7 @@ class Cause(StrEnum):
     DRIFT = "drift"
     UPDATE = "update"
     STACK_DELETED = "stack_deleted"
+    STOPPED = "stopped"
 
 
 class UsageKind(StrEnum):
@@ -146,13 +150,6 @@ class Update(Stored):
     facts: ModelFacts | None = None
 
 
-class Untold(Stored):
-    """An event that is to be announced: its name on the bus and its detail there."""
-
-    detail_type: str
-    detail: dict[str, Any]
-
-
 class EndpointStatus(Stored):
     """Observed and wished state. `version` guards every write, `generation` names the wish."""
 
@@ -218,9 +215,13 @@ class EndpointStatus(Stored):
     missing_told: bool = False
     stuck_told: str = ""  # the stay in a phase that was announced as too long
     budget_told: str = ""  # the month and the percentage that were announced last
+    day_told: str = ""  # as `budget_told`, of a budget for the day
+    forecast_told: str = ""  # the month that was announced to cost more than its budget
+    parked: bool = False  # FAILED by the kill switch or a budget: it is created anew afterwards
     untold: tuple[Untold, ...] = ()  # events of changes that are stored, oldest first
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
     spent_usd: Decimal = Decimal(0)  # closed segments of that month
+    spending: Spending = Spending()  # closed segments of its day, and what such days cost lately
     came: dict[str, int] = {}  # most instances by type that were seen since the wish
     meters: tuple[Meter, ...] = ()  # one for each instance type that runs or was asked for
     # Of machines that it shares, as the tick last looked: its part of the instances, and how many
@@ -263,13 +264,14 @@ class Traffic(Stored):
 
 class EndpointRecord(Stored):
     """Spec, status, learned pattern and first due time of one endpoint, as read together; with its
-    Region's prices, which a store that reads it adds."""
+    Region's prices and what holds for the whole stack, which a store that reads it adds."""
 
     spec: EndpointSpec
     status: EndpointStatus
     pattern: StoredPattern = StoredPattern()
     deferrable_due_at: AwareDatetime | None = None  # the first of those that may wait
     prices: PriceBook = Field(default_factory=bundled, exclude=True, repr=False)
+    stack: StackState = Field(default_factory=StackState, exclude=True, repr=False)
 
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""

@@ -14,6 +14,7 @@ from typing import Any
 from ..aws.streaming import ModelStream, ModelStreams
 from ..aws.tickets import Tickets
 from ..control.patience import expected_ready
+from ..control.purse import barred
 from ..endpoints.completions import assemble
 from ..endpoints.status import EndpointRecord
 from ..ports import Answer, BusyError, Clock
@@ -29,7 +30,7 @@ from .states import States, Wanted, serves_directly
 from .tickets import new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
-from .waiting import UNSURE_SECONDS, refuse_if_hopeless, sentence
+from .waiting import UNSURE_SECONDS, reason_of, refuse_if_barred, refuse_if_hopeless, sentence
 
 _ANSWERED_BY = "x-autoscaler-answered-by"
 _CACHED = "x-autoscaler-cached"
@@ -104,6 +105,8 @@ class Answering:
         if record.spec.kind is Kind.ASYNC or (later and wanted.serving is None):
             await self._ticket(question, record, out)
             return
+        if wanted.serving is None:
+            refuse_if_barred(record, self._clock.now())
         with self._held.place(question.weight):
             await self._hold(question, wanted, out)
 
@@ -127,7 +130,9 @@ class Answering:
                 except (*ABSENT, BusyError):
                     self._states.forget(question.name)
                     next_try = now + self._pace.retry_seconds * random.uniform(0.5, 1.5)
-            if question.left <= 0:
+            # Who waits when a budget ends or the kill switch is thrown keeps the request.
+            stopped = wanted.serving is None and barred(record, self._clock.now())
+            if question.left <= 0 or stopped:
                 await self._ticket(question, record, out)
                 return
             if question.asked.stream and now >= next_sign:
@@ -212,7 +217,8 @@ class Answering:
             why = f"{question.name!r} is not awake yet; the request is kept: GET {where}"
             more = {"ticket": ticket, "location": where, "retry_after": int(again["retry-after"])}
             raise GatewayError(503, "still_waiting", why, more=more)
-        document = {"id": ticket, "status": "waiting", **_standing(record, expected)}
+        why_not = reason_of(record, self._clock.now())
+        document = {"id": ticket, "status": "waiting", **_standing(record, expected), **why_not}
         await out.document(202, document, {"location": where, **again})
 
 

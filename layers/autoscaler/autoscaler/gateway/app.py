@@ -30,7 +30,7 @@ from .states import States
 from .tickets import endpoint_of, look
 from .traffic import Counted
 from .troubles import UNFORESEEN, logged, told
-from .waiting import UNSURE_SECONDS
+from .waiting import UNSURE_SECONDS, reason_of
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
 _RENEW_SECONDS = 300.0
@@ -258,6 +258,7 @@ async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, calle
         "endpoint": endpoint,
         "phase": record.status.phase.value,
         "expected_seconds": seconds,
+        **reason_of(record, parts.clock.now()),
     }
     await out.document(202, document, retry_after(expected, UNSURE_SECONDS))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from ..control.purse import barred
 from ..endpoints.status import EndpointRecord
-from ..policy.types import Phase
-from .errors import GatewayError
+from ..policy.types import Phase, ReasonCode
+from .errors import GatewayError, retry_after
 
 UNSURE_SECONDS = 60.0  # of `Retry-After`, when nobody can say
 _GONE = {Phase.RETIRING: "is being removed", Phase.RETIRED: "was removed"}
@@ -18,11 +19,36 @@ def refuse_if_hopeless(record: EndpointRecord) -> None:
     if status.phase in _GONE:
         why = f"{name!r} {_GONE[status.phase]}; ask another endpoint"
         raise GatewayError(503, "endpoint_removed", why)
-    if status.phase is Phase.FAILED and record.spec.fallback is None:
+    # What was parked begins anew by itself (`refuse_if_barred` says what it waits for).
+    failed = status.phase is Phase.FAILED and not status.parked
+    if failed and record.spec.fallback is None:
         said = f": {status.failure}" if status.failure else ""
         where = f" in {status.failed_in}" if status.failed_in else ""
         why = f"{name!r} failed{where}{said:.300}; its owner has to apply it again"
         raise GatewayError(503, "endpoint_failed", why)
+
+
+def refuse_if_barred(record: EndpointRecord, now: datetime) -> None:
+    """Raises GatewayError for a caller who would wait for what nothing wakes: 503 while the kill
+    switch is on, 429 while a budget is spent, both with why and until when."""
+    halt, name = barred(record, now), record.status.name
+    if halt is None:
+        return
+    why = (
+        f"{name!r} does not wake now: {halt.reason.text} Ask for a ticket with `Prefer: "
+        "respond-async` to leave the request in its queue"
+    )
+    wait = halt.until - now if halt.until else None
+    headers = retry_after(wait, UNSURE_SECONDS)
+    if halt.reason.code is ReasonCode.STOPPED:
+        raise GatewayError(503, "stopped", why, headers=headers)
+    raise GatewayError(429, "budget_spent", why, headers=headers)
+
+
+def reason_of(record: EndpointRecord, now: datetime) -> dict[str, str]:
+    """For a document about a request that waits: what bars its endpoint, if anything does."""
+    halt = barred(record, now)
+    return {"reason": halt.reason.text} if halt else {}
 
 
 def sentence(record: EndpointRecord, expected: timedelta | None) -> str:

@@ -18,6 +18,8 @@ from .types import (
     Reason,
     ReasonCode,
     Recommendation,
+    StackLimit,
+    Stop,
     Transition,
 )
 
@@ -35,6 +37,8 @@ __all__ = [
     "Reason",
     "ReasonCode",
     "Recommendation",
+    "StackLimit",
+    "Stop",
     "Transition",
     "WindowBounds",
     "bounds_at",

@@ -1,32 +1,106 @@
-"""What the endpoint may still spend, in dollars of the month and in wakes of the day."""
+"""What the endpoint may still spend, in dollars of the month and the day and in wakes of the day.
+
+Months and days are UTC's, as AWS bills them. Of several limits that are reached the hardest counts:
+to sleep is harder than to be capped at one copy, and an alert asks for nothing here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
-from ..spec import EndpointSpec
+from ..spec import EndpointSpec, OnForecast, WhenSpent
 from .allowance import Allowance
-from .types import Observation, Reason, ReasonCode
+from .types import Observation, Reason, ReasonCode, StackLimit, Stop
 from .wording import at_utc, counted
+
+_HARDNESS = {WhenSpent.ALERT: 0, WhenSpent.CAP: 1, WhenSpent.SLEEP: 2}
+_CAPPED = "at most 1 copy, no minimum, asleep when idle."
+_PERIODS = {"month": "this month", "day": "today"}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit that is reached, and what it asks for."""
+
+    code: ReasonCode
+    action: WhenSpent
+    text: str  # what is spent, without what follows from it
+    per: str = "month"  # or "day": the UTC time after which it is over
+
+
+def binding(spec: EndpointSpec, observation: Observation) -> Bound | None:
+    """Returns the hardest limit that is reached and does something; None: there is none."""
+    hard = [one for one in _reached(spec, observation) if one.action is not WhenSpent.ALERT]
+    return max(hard, key=lambda one: _HARDNESS[one.action], default=None)
+
+
+def hardest(limits: Sequence[StackLimit]) -> StackLimit | None:
+    """Of what the stack's budget asks of an endpoint, what counts; None: nothing."""
+    hard = [one for one in limits if one.action is not WhenSpent.ALERT]
+    return max(hard, key=lambda one: _HARDNESS[one.action], default=None)
+
+
+def yields_at(priorities: Sequence[int]) -> dict[int, int]:
+    """At which percentage of the stack's budget each priority yields: the highest that there is
+    at 100, each one below ten earlier, and none before half."""
+    present = sorted(set(priorities), reverse=True)
+    return {priority: max(50, 100 - 10 * rank) for rank, priority in enumerate(present)}
 
 
 def is_spent(spec: EndpointSpec, observation: Observation) -> bool:
-    """True when the month's dollars are gone."""
-    budget = spec.budget.monthly_usd
-    return budget is not None and observation.spent_this_month_usd >= budget
+    """True when some limit allows one copy at most."""
+    return binding(spec, observation) is not None
 
 
 def within_budget(allowance: Allowance, spec: EndpointSpec, observation: Observation) -> Allowance:
     """Caps a spent endpoint to one copy that sleeps when idle; its requests are still answered."""
-    if not is_spent(spec, observation):
+    bound = binding(spec, observation)
+    if bound is None:
         return allowance
     capped = replace(allowance, min_copies=0, max_copies=1)
-    return capped.because(
-        ReasonCode.BUDGET_SPENT,
-        f"${observation.spent_this_month_usd:,.2f} of ${spec.budget.monthly_usd:,.2f} are spent "
-        "this month: at most 1 copy, no minimum, asleep when idle.",
+    return capped.because(bound.code, f"{bound.text}: {_CAPPED}")
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Why it must be at zero, and until when; None: until a person takes it back."""
+
+    reason: Reason
+    until: datetime | None
+
+
+def halted(spec: EndpointSpec, observation: Observation, now: datetime) -> Halt | None:
+    """Returns why it must be at zero whatever waits, is held or is scheduled; None: it need not."""
+    if stop := observation.stopped:
+        return Halt(Reason(ReasonCode.STOPPED, f"{stopped_text(stop)}."), None)
+    bound = binding(spec, observation)
+    if bound is None or bound.action is not WhenSpent.SLEEP:
+        return None
+    until = period_end(bound.per, now)
+    text = f"{bound.text}: it sleeps until {at_utc(until)}, or until a person raises the budget."
+    return Halt(Reason(bound.code, text), until)
+
+
+def stopped_text(stop: Stop) -> str:
+    """What the kill switch says wherever it is told of: since when, by whom and why."""
+    why = stop.reason.rstrip(".")
+    back = f"autoscaler start {stop.endpoint}".rstrip()
+    what = stop.endpoint or "Everything"
+    return (
+        f"{what} is stopped since {at_utc(stop.since)} by {stop.author}: {why}; nothing wakes "
+        f"until `{back}`"
     )
+
+
+def period_end(per: str, now: datetime) -> datetime:
+    """The end of the UTC month or day that holds `now`."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if per == "day":
+        return midnight + timedelta(days=1)
+    return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def obstacle_to_wake(
@@ -43,3 +117,35 @@ def obstacle_to_wake(
         text = f"{observation.wakes_today} of {most} wakes are spent today: {waiting} and all "
         return Reason(ReasonCode.WAKES_SPENT, f"{text}windows wait until 00:00 UTC, or for a hold.")
     return None
+
+
+def _reached(spec: EndpointSpec, observation: Observation) -> Iterator[Bound]:
+    budget = spec.budget
+    for per, spent, limit in (
+        ("month", observation.spent_this_month_usd, budget.monthly_usd),
+        ("day", observation.spent_today_usd, budget.daily_usd),
+    ):
+        if limit is not None and spent >= limit:
+            text = f"{_of(spent, limit)} are spent {_PERIODS[per]}"
+            yield Bound(ReasonCode.BUDGET_SPENT, budget.when_spent, text, per)
+    if stack := observation.stack_limit:
+        yield Bound(ReasonCode.STACK_BUDGET_SPENT, stack.action, _stack_text(stack), stack.per)
+    forecast, monthly = observation.forecast_over_usd, budget.monthly_usd
+    if forecast is not None and monthly is not None and budget.on_forecast is OnForecast.CAP:
+        text = f"The month will probably cost {_usd(forecast)} of {_usd(monthly)}"
+        yield Bound(ReasonCode.FORECAST_OVER, WhenSpent.CAP, text)
+
+
+def _stack_text(stack: StackLimit) -> str:
+    of = _of(stack.spent_usd, stack.budget_usd)
+    if stack.by_forecast:
+        return f"The stack's month will probably cost {of}"
+    return f"The stack has spent {of} {_PERIODS[stack.per]}, and it yields at {stack.yields_at} %"
+
+
+def _of(spent: Decimal, limit: Decimal) -> str:
+    return f"{_usd(spent)} of {_usd(limit)}"
+
+
+def _usd(money: Decimal) -> str:
+    return f"${money:,.2f}"

@@ -1,7 +1,8 @@
 """The decision: the order of its stages, and nothing else.
 
-schedule → foresight → budget → hold → capacity give what is allowed; demand gives what is asked
-for; the phase says which of keep-alive, stabilization and bounds then have their say.
+What has to be at zero (by the kill switch, or a budget that ends in sleep) is, whatever is asked
+for. Else schedule → foresight → budget → hold → capacity give what is allowed; demand gives what is
+asked for; the phase says which of keep-alive, stabilization and bounds then have their say.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import assert_never
 from ..spec import EndpointSpec
 from .allowance import Allowance, scheduled
 from .bounds import ZERO, bounds_awake, capped, clamp, floor_awake, with_hold
-from .budget import is_spent, obstacle_to_wake, within_budget
+from .budget import halted, is_spent, obstacle_to_wake, within_budget
 from .capacity import within_reach
 from .deferral import worth_a_wake
 from .demand import Demand, measure, staffed
@@ -34,6 +35,9 @@ from .types import (
     Transition,
 )
 from .wording import at_utc, counted
+
+# Phases in which copies are there, asked for, or might be.
+_STEERED = {Phase.AWAKE, Phase.ASLEEP, Phase.SLEEPING, Phase.WAKING, Phase.CREATING}
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ def decide(
     prices = economy(spec, observation, history)
     demand = measure(spec, observation, prices, allowance.max_copies)
     case = _Case(spec, observation, history, now, allowance, demand, prices)
+    if observation.phase in _STEERED and (halt := halted(spec, observation, now)):
+        return _at_zero(case, halt.reason)
     match observation.phase:
         case Phase.AWAKE:
             return _awake(case)
@@ -122,6 +128,18 @@ def _allowed(
     allowance = within_budget(allowance, spec, observation)
     allowance = with_hold(allowance, spec, observation, now)
     return within_reach(allowance, observation, now) if awake else allowance
+
+
+def _at_zero(case: _Case, halt: Reason) -> Decision:
+    """No work, hold or window speaks against it: requests wait in their queue."""
+    awake = case.observation.phase is Phase.AWAKE
+    return Decision(
+        bounds=ZERO,
+        copies=0,
+        transition=Transition.SLEEP if awake else None,
+        reasons=(halt, *case.demand.reasons),
+        next_edge=next_edge(case.spec, case.now),
+    )
 
 
 def _awake(case: _Case) -> Decision:

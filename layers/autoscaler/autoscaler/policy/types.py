@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from ..spec import WhenSpent
 from .pattern import Pattern
 
 
@@ -51,6 +52,9 @@ class ReasonCode(StrEnum):
     SIZE_FROZEN = "size_frozen"
     SIGNAL_MISSING = "signal_missing"
     BUDGET_SPENT = "budget_spent"
+    STACK_BUDGET_SPENT = "stack_budget_spent"
+    FORECAST_OVER = "forecast_over"
+    STOPPED = "stopped"
     WAKES_SPENT = "wakes_spent"
     BACKING_OFF = "backing_off"
     CAPPED = "capped"
@@ -94,6 +98,28 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """The kill switch, of everything or of one endpoint: zero until it is taken back."""
+
+    since: datetime
+    author: str  # a person, or the breaker
+    reason: str
+    endpoint: str = ""  # the only one that is stopped; "": everything is
+
+
+@dataclass(frozen=True)
+class StackLimit:
+    """The stack's budget as far as it binds this endpoint, which yields by its priority."""
+
+    spent_usd: Decimal  # or, by forecast, what the month will probably cost
+    budget_usd: Decimal
+    per: str  # "month" or "day"
+    yields_at: int  # per cent of the budget
+    action: WhenSpent
+    by_forecast: bool = False
+
+
+@dataclass(frozen=True)
 class Observation:
     """The present state of one endpoint, as seen at `now`."""
 
@@ -115,6 +141,10 @@ class Observation:
     reach: Reach | None = None  # None: whatever is asked for comes
     deferrable: int = 0  # requests that may wait; not part of `backlog`
     deferrable_due_at: datetime | None = None  # the earliest deadline among them
+    spent_today_usd: Decimal = Decimal(0)  # of the UTC day
+    forecast_over_usd: Decimal | None = None  # of the month, while that is above the budget
+    stack_limit: StackLimit | None = None  # None: the stack's budget leaves it alone
+    stopped: Stop | None = None
 
 
 @dataclass(frozen=True)

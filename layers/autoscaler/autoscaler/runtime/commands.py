@@ -13,12 +13,15 @@ from ..aws.namesakes import Namesakes
 from ..aws.quotas import ServiceQuotas
 from ..control import orders
 from ..control.apply import apply
+from ..control.budget_view import stop_view
 from ..control.plan import Setting, plan
+from ..control.purse import BarredError
 from ..control.retry import retry
 from ..control.world import UnknownEndpointError
 from ..endpoints.status import EndpointStatus
 from ..ports import ConflictError
 from ..spec import EndpointSpec, SpecError
+from .money_commands import MoneyCommand, carry_out_money
 from .settings import settings
 from .staging import resolve_commit
 from .wiring import world
@@ -68,10 +71,9 @@ class Delete(_Command):
     discard_weights: bool = False
 
 
-_COMMANDS: TypeAdapter[Apply | Get | Order | Retry | HoldOrder | Delete] = TypeAdapter(
-    Annotated[Apply | Get | Order | Retry | HoldOrder | Delete, Field(discriminator="command")]
-)
-_EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError)
+Command = Apply | Get | Order | Retry | HoldOrder | Delete | MoneyCommand
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+_EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError, BarredError)
 
 
 def accept(event: Any) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def _setting() -> Setting:
     )
 
 
-def _until_unopposed(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
+def _until_unopposed(command: Command) -> dict[str, Any]:
     """Carries a command out anew while the tick or a dispatcher wrote in between."""
     for _ in range(_CONFLICT_TRIES):
         try:
@@ -112,11 +114,13 @@ def _until_unopposed(command: Apply | Get | Order | Retry | HoldOrder | Delete) 
     return _carry_out(command)
 
 
-def _carry_out(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
+def _carry_out(command: Command) -> dict[str, Any]:
     if isinstance(command, Apply):
         return _apply(command)
     if isinstance(command, Get):
         return _get(command)
+    if isinstance(command, MoneyCommand):
+        return carry_out_money(world(), command)
     if isinstance(command, Retry):
         record, did = retry(world(), command.endpoint, command.author)
         return {**_briefly(record.status), "did": did}
@@ -174,9 +178,12 @@ def _prices(spec: EndpointSpec) -> dict[str, Any]:
 def _get(command: Get) -> dict[str, Any]:
     if command.endpoint:
         record = orders.find(world(), command.endpoint)
-        return {"endpoints": [orders.describe(world(), record, with_history=True)]}
+        found = [orders.describe(world(), record, with_history=True)]
+        return {"endpoints": found, "stopped": stop_view(record.stack.stopped)}
     records = world().store.load_all()
-    return {"endpoints": [orders.describe(world(), r, with_history=False) for r in records]}
+    found = [orders.describe(world(), r, with_history=False) for r in records]
+    state = records[0].stack if records else world().store.stack()
+    return {"endpoints": found, "stopped": stop_view(state.stopped)}
 
 
 def _briefly(status: EndpointStatus) -> dict[str, Any]:

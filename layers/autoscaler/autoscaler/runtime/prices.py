@@ -9,6 +9,7 @@ from ..aws.events import BusAnnouncer
 from ..aws.price_list import AwsPriceList
 from ..aws.table import TableStore
 from ..control.refresh_prices import refresh_prices
+from ..control.while_stopped import WhileStopped
 from .logs import logger
 from .settings import settings
 
@@ -16,9 +17,9 @@ from .settings import settings
 def refresh() -> dict[str, Any]:
     """Reads the price list; what it could not be read for is logged, and the old prices stay."""
     env = settings()
-    done = refresh_prices(
-        TableStore(env.table_name), AwsPriceList(), BusAnnouncer(env.bus_name), SystemClock()
-    )
+    store = TableStore(env.table_name)
+    announcer = WhileStopped(BusAnnouncer(env.bus_name), store)
+    done = refresh_prices(store, AwsPriceList(), announcer, SystemClock())
     book = done.book
     if done.problem:
         logger.warning("prices kept as they were", problem=done.problem, region=book.region)

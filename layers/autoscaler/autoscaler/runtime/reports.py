@@ -19,7 +19,9 @@ from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
 from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
+from ..control.budget_view import stop_sentences
 from ..control.sweeping import remark
+from ..control.while_stopped import WhileStopped
 from ..endpoints.alarms import alarms_of
 from ..ledger.controller import ControllerUsage
 from ..ledger.periods import Period, PeriodKind
@@ -85,18 +87,23 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         period = Period.holding(order.period, order.date, zone)
     else:
         period = Period.last(order.period, clock.now(), zone)
+    stops = stop_sentences(store.stack())
     written = write_report(
         store,
         S3Reports(env.reports_bucket),
         clock,
-        BusAnnouncer(env.bus_name),
+        WhileStopped(BusAnnouncer(env.bus_name), store),
         period,
         prices=store.prices().usd_per_hour,
         priced=store.prices().sentence(),
         usage=_own_usage(env, store, period, clock.now()),
-        remarks=[said] if (said := remark(TableMemory(env.table_name).load())) else [],
+        remarks=[said for said in (remark(TableMemory(env.table_name).load()), *stops) if said],
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]
     uris = {kind: f"{folder}/costs.{kind}" for kind in ("html", "csv", "json")}
-    return {**written.model_dump(mode="json", exclude={"uri", "at"}), "uris": uris}
+    return {
+        **written.model_dump(mode="json", exclude={"uri", "at"}),
+        "uris": uris,
+        "stopped": stops,
+    }

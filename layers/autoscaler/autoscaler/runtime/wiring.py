@@ -23,6 +23,7 @@ from ..aws.seen import TableSeen
 from ..aws.table import TableStore
 from ..aws.tenants import TableTenants
 from ..control.desk import Desk
+from ..control.while_stopped import WhileStopped
 from ..control.world import World
 from .settings import settings
 
@@ -31,13 +32,14 @@ from .settings import settings
 def world() -> World:
     """What the control loop looks at and moves."""
     env = settings()
+    store = TableStore(env.table_name)
     return World(
         clock=SystemClock(),
-        store=TableStore(env.table_name),
+        store=store,
         load=AwsLoadReader(env.stack_name),
         scaler=SageMakerScaler(env.stack_name),
         flows=StepFunctionsFlows(env.stack_name, env.machines()),
-        announcer=BusAnnouncer(env.bus_name),
+        announcer=WhileStopped(BusAnnouncer(env.bus_name), store),
         logs=CloudWatchContainerLogs(env.stack_name),
         readers=MappedReaders(
             env.stack_name, f"{env.stack_name}-dispatch-requests", env.queue_arns

@@ -1,9 +1,9 @@
 """What the user wants: frozen pydantic models, no I/O."""
 
 from .answers import Answers
+from .budget import Budget, Limits, OnForecast, StackBudget, WhenSpent
 from .durations import Duration, format_duration, parse_duration
 from .endpoint import (
-    Budget,
     EndpointSpec,
     Engine,
     Instances,
@@ -32,8 +32,10 @@ __all__ = [
     "Engine",
     "Instances",
     "Kind",
+    "Limits",
     "Model",
     "Network",
+    "OnForecast",
     "ReplyTo",
     "RequestError",
     "RequestOptions",
@@ -45,8 +47,10 @@ __all__ = [
     "Serving",
     "Source",
     "SpecError",
+    "StackBudget",
     "Tenant",
     "Vpc",
+    "WhenSpent",
     "Window",
     "format_duration",
     "parse_duration",

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from .answers import Answers
+from .budget import Budget
 from .durations import Duration, KeepAlive, PatientDuration
 from .kinds import Kind, misplaced, unshareable
 from .numbers import Real, Whole
@@ -145,13 +146,6 @@ class Scaling(_Part):
                 "lower the one or raise the other"
             )
         return self
-
-
-class Budget(_Part):
-    """What the endpoint may spend; None means no limit."""
-
-    monthly_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=2)] | None = None
-    wakes_per_day: Annotated[Whole, Field(ge=1, le=1440)] = 96
 
 
 class EndpointSpec(_Part):

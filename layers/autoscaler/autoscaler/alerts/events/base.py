@@ -36,6 +36,7 @@ class Event(BaseModel):
     endpoint: str
     generation: int
     at: AwareDatetime
+    stopped: str = ""  # the kill switch while it is on: since when, by whom and why
 
     @property
     def detail_type(self) -> str:

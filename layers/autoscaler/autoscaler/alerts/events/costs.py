@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from ...spec import WhenSpent
 from ..money import Money
 from .base import DAY, Event, Severity
 
 
 class BudgetReached(Event):
-    """`share` of the month's dollars is spent: 0.8 is 80 %."""
+    """`share` of the dollars is spent, of the month's or the day's (`per`): 0.8 is 80 %. An empty
+    endpoint: the stack's budget."""
 
-    salient = ("month", "step")
+    salient = ("month", "day", "step")
     repeat_seconds = 31 * DAY
 
     spent_usd: Money
-    monthly_usd: Money
+    monthly_usd: Money  # of the day, if it is the day's
     share: Annotated[float, Field(ge=0)]
+    thresholds: tuple[int, ...] = (50, 80, 100)
+    per: Literal["month", "day"] = "month"
+    when_spent: WhenSpent = WhenSpent.CAP
 
     @property
     def month(self) -> str:
         return f"{self.at:%Y-%m}"
 
     @property
+    def day(self) -> str:
+        return f"{self.at:%Y-%m-%d}" if self.per == "day" else ""
+
+    @property
     def step(self) -> int:
-        """The percentage that was passed last: 0, 50, 80 or 100."""
-        return max(step for step in (0, 50, 80, 100) if self.share * 100 >= step)
+        """The percentage that was passed last; 0: none."""
+        return max(step for step in (0, *self.thresholds) if self.share * 100 >= step)
 
     @property
     def severity(self) -> Severity:

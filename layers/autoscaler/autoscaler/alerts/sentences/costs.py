@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ...policy.budget import period_end
 from ...policy.wording import at_utc, counted
+from ...spec import WhenSpent
 from ..events.costs import (
     BudgetReached,
     OrphanLine,
@@ -21,8 +23,28 @@ _REPORT_LINES = 9
 def _(event: BudgetReached) -> Sentence:
     who = event.endpoint or "The stack"
     share = percent(event.share)
-    body = f"{usd(event.spent_usd)} of {usd(event.monthly_usd)} are spent in {event.month}."
-    return Sentence(f"{who} has spent {share} of its budget", body)
+    when = f"on {event.day}" if event.day else f"in {event.month}"
+    body = f"{usd(event.spent_usd)} of {usd(event.monthly_usd)} are spent {when}."
+    whose = "its budget for the day" if event.day else "its budget"
+    return Sentence(f"{who} has spent {share} of {whose}", body + _what_follows(event))
+
+
+_FOLLOWS = {
+    WhenSpent.CAP: " It has one copy at most from now on, and none kept warm.",
+    WhenSpent.SLEEP: (
+        " It sleeps from now on, and its requests wait, until {until} or until the budget is "
+        "raised. SQS keeps them 14 days; after 13 they are refused with this as the reason."
+    ),
+    WhenSpent.ALERT: " Nothing is done about it.",
+}
+
+
+def _what_follows(event: BudgetReached) -> str:
+    if event.share < 1:
+        return ""
+    until = at_utc(period_end(event.per, event.at))
+    follows = _FOLLOWS[event.when_spent].format(until=until)
+    return follows.replace(" It ", " Each endpoint ", 1) if not event.endpoint else follows
 
 
 @told.register

@@ -36,6 +36,7 @@ BECAUSE = {
     Cause.DRIFT: "it was changed from outside",
     Cause.UPDATE: "its file changed",
     Cause.STACK_DELETED: "the stack is being deleted",
+    Cause.STOPPED: "it was stopped",
 }
 
 

@@ -1,0 +1,73 @@
+"""The breaker: an endpoint that does what its file does not allow is stopped by itself. Pure.
+
+Two things are looked at. Dollars an hour, as its meters count them now: far more than the most
+copies that its file allows could cost means that somebody, or something, holds instances that
+nobody asked for. And wakes an hour: an endpoint that comes up and goes down again and again pays
+for starts and answers nobody. Both say what they saw.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from ..endpoints.status import EndpointRecord
+from ..policy.ladder import TRIES_KEPT, TryOutcome
+from ..policy.wording import counted
+from .metering import most_instances
+
+# Twice the most, and an instance more: a copy that is replaced has its successor beside it.
+FAR_ABOVE = Decimal(2)
+# One in five minutes: a small model takes as long to come up and to go.
+WAKES_AN_HOUR = 12
+_HOUR = timedelta(hours=1)
+
+
+def runaway(record: EndpointRecord, now: datetime) -> str | None:
+    """Returns what was seen and what the limit is, as a sentence; None: nothing of the kind."""
+    return _too_dear(record) or _too_often(record, now)
+
+
+def usd_per_hour(record: EndpointRecord) -> Decimal:
+    """What its instances cost now; those without a known price count as nothing."""
+    prices = record.prices
+    return sum(
+        (
+            (prices.usd_per_hour(meter.instance_type) or Decimal(0)) * meter.instances * meter.share
+            for meter in record.status.meters
+        ),
+        Decimal(0),
+    )
+
+
+def most_wakes(record: EndpointRecord) -> int:
+    """An eighth of the day's wakes may come in one hour, and a dozen in any case."""
+    return max(WAKES_AN_HOUR, record.spec.budget.wakes_per_day // 8)
+
+
+def _too_dear(record: EndpointRecord) -> str | None:
+    types = {name for rung in record.spec.rungs for name in rung.types}
+    prices = [record.prices.usd_per_hour(name) for name in types]
+    dearest = max((price for price in prices if price is not None), default=None)
+    if dearest is None:
+        return None
+    most = most_instances(record.spec, record.status.copies_per_instance) + 1
+    limit, now = most * dearest * FAR_ABOVE, usd_per_hour(record)
+    if now <= limit:
+        return None
+    return (
+        f"Its instances cost ${now:,.2f} an hour, and {counted(most, 'instance')} at "
+        f"${dearest:,.2f} is the most that its file allows."
+    )
+
+
+def _too_often(record: EndpointRecord, now: datetime) -> str | None:
+    """Starts that were paid for. No more than the last twenty are remembered, so that a file with
+    more than 160 wakes a day has no such limit."""
+    status, most = record.status, most_wakes(record)
+    since = max(now - _HOUR, record.stack.calm_from.get(status.name, now - _HOUR))
+    paid = [one for one in status.tries if one.outcome is not TryOutcome.CAPACITY]
+    wakes = sum(one.at > since for one in paid)
+    if most >= TRIES_KEPT or wakes <= most:
+        return None
+    return f"It was started {wakes} times within an hour, and {most} times is the most."

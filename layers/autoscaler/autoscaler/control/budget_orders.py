@@ -1,0 +1,51 @@
+"""The stack's budget as a person sets it, without a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..endpoints.stack_state import StackState
+from ..spec import Limits, SpecError, StackBudget
+from ..spec.sentences import sentence
+from .world import World
+
+
+def set_budget(world: World, author: str, changes: Mapping[str, Any]) -> StackState:
+    """Stores the fields that are given, beside those that were; None takes a limit away.
+
+    What the new budget means is decided, and told, by the next tick. Raises SpecError that names
+    each wrong field, and ConflictError when somebody else wrote first.
+    """
+    state = world.store.stack()
+    unknown = sorted(set(changes) - set(Limits.model_fields))
+    if unknown:
+        known = ", ".join(Limits.model_fields)
+        raise SpecError([f"budget.{name}: unknown field; known: {known}" for name in unknown])
+    try:
+        budget = StackBudget.model_validate({**state.budget.model_dump(), **changes})
+    except ValidationError as wrong:
+        raise SpecError([_problem(error) for error in wrong.errors()]) from wrong
+    after = state.model_copy(
+        update={
+            "budget": budget,
+            "budget_by": author,
+            "budget_at": world.clock.now(),
+            # Against another budget every step and the forecast are news again.
+            "month_told": "",
+            "day_told": "",
+            "forecast_told": "",
+        }
+    )
+    return world.store.save_stack(after)
+
+
+def _problem(error: Any) -> str:
+    place = tuple(part for part in error["loc"] if isinstance(part, str))
+    path = ".".join(("budget", *place))
+    if error["type"] == "value_error":
+        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    said = sentence(error["type"], place, error["input"], error.get("ctx", {}), error["msg"])
+    return f"{path}: {said}"

@@ -1,0 +1,76 @@
+"""What an endpoint has spent and may spend, and whether anything bars it from waking."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TypedDict
+
+from ..endpoints.status import Cause, EndpointRecord
+from ..policy.budget import Halt, halted
+from ..policy.forecast import foretold
+from ..policy.types import Observation, ReasonCode, StackLimit, Stop
+from .metering import spent_this_month, spent_today
+
+
+class BarredError(ValueError):
+    """It may not wake now: the kill switch is on, or a budget that ends in sleep is spent."""
+
+
+class Purse(TypedDict):
+    """The part of an observation that is about money and about the kill switch."""
+
+    spent_this_month_usd: Decimal
+    spent_today_usd: Decimal
+    forecast_over_usd: Decimal | None
+    stack_limit: StackLimit | None
+    stopped: Stop | None
+
+
+def purse(record: EndpointRecord, now: datetime) -> Purse:
+    """What the policy is told of it."""
+    name, budget = record.status.name, record.spec.budget
+    over = record.status.forecast_told == f"{now:%Y-%m}"
+    return {
+        "spent_this_month_usd": spent_this_month(record, now),
+        "spent_today_usd": spent_today(record, now),
+        "forecast_over_usd": forecast(record, now) if over else None,
+        "stack_limit": record.stack.limit_of(budget.priority, now),
+        "stopped": record.stack.stop_of(name),
+    }
+
+
+def forecast(record: EndpointRecord, now: datetime) -> Decimal | None:
+    """What its month will probably cost; None: too little was seen, or no price is known."""
+    status = record.status
+    spent, price = spent_this_month(record, now), usd_per_copy_hour(record)
+    return foretold(record.spec, status.spending, spent, price, now, status.hold)
+
+
+def usd_per_copy_hour(record: EndpointRecord) -> Decimal | None:
+    """Of the machines that it has, else of the first that it would get."""
+    status = record.status
+    first = record.spec.on_rung(status.shape.rung).instances.types[0]
+    price = record.prices.usd_per_hour(status.instance_type or first)
+    return None if price is None else price / status.copies_per_instance
+
+
+def barred(record: EndpointRecord, now: datetime) -> Halt | None:
+    """Why nothing may wake it, by the policy's own rule; None: something may."""
+    status, money = record.status, purse(record, now)
+    seen = Observation(
+        phase=status.phase,
+        phase_since=status.phase_since,
+        desired_copies=status.desired_copies,
+        observed_copies=status.observed_copies,
+        bounds=status.bounds,
+        backlog=None,
+        in_flight=None,
+        **money,
+    )
+    return halted(record.spec, seen, now)
+
+
+def cause_of(halt: Halt) -> Cause:
+    """Under which cause it goes to zero."""
+    return Cause.STOPPED if halt.reason.code is ReasonCode.STOPPED else Cause.BUDGET

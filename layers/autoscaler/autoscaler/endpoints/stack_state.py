@@ -1,0 +1,87 @@
+"""What holds for all endpoints: the kill switch and the stack's budget. One item of the table.
+
+It lies beside the fleet and is read with it, so that a tick needs no read more. `version` guards
+every write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from ..policy.budget import hardest
+from ..policy.types import StackLimit, Stop
+from ..spec import StackBudget
+from .untold import Untold
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Yielding(_Part):
+    """Endpoints whose priority is below `below` yield to the stack's budget until then."""
+
+    below: int
+    yields_at: dict[int, int]  # per cent of the budget, by priority
+    limit: StackLimit  # as it was when the first of them began to yield
+    until: AwareDatetime
+
+
+class Gone(_Part):
+    """What a removed endpoint spent in its last month and day: the stack has spent it too."""
+
+    day: date
+    month_usd: Decimal
+    day_usd: Decimal
+
+
+class StackState(_Part):
+    """Settings of the stack that a person changes without a deployment, and what was told of it."""
+
+    version: int = 0
+    stopped: Stop | None = None
+    stopped_endpoints: dict[str, Stop] = Field(default_factory=dict)
+    # Since an endpoint was started again: what the breaker counted before says nothing any more.
+    calm_from: dict[str, AwareDatetime] = Field(default_factory=dict)
+    budget: StackBudget = StackBudget()
+    budget_by: str = ""  # who set it last
+    budget_at: AwareDatetime | None = None
+    yielding: tuple[Yielding, ...] = ()
+    gone: dict[str, Gone] = Field(default_factory=dict)  # by endpoint and when it was created
+    month_told: str = ""  # the month and the percentage that were announced last
+    day_told: str = ""
+    forecast_told: str = ""  # the month that was announced to cost too much
+    untold: tuple[Untold, ...] = ()
+
+    def stop_of(self, name: str) -> Stop | None:
+        """What stops an endpoint; that of everything first."""
+        return self.stopped or self.stopped_endpoints.get(name)
+
+    def limit_of(self, priority: int, now: datetime) -> StackLimit | None:
+        """The stack's budget as it binds an endpoint of this priority; None: it does not."""
+        bound = [
+            replace(one.limit, yields_at=one.yields_at.get(priority, one.limit.yields_at))
+            for one in self.yielding
+            if now < one.until and priority < one.below
+        ]
+        return hardest(bound)
+
+    def gone_usd(self, now: datetime, but: Collection[str]) -> tuple[Decimal, Decimal]:
+        """What removed endpoints spent of this month and of this day; those of the keys `but` are
+        still there, and count by themselves."""
+        month, day = Decimal(0), Decimal(0)
+        for key, one in self.gone.items():
+            if key not in but and f"{one.day:%Y-%m}" == f"{now:%Y-%m}":
+                month += one.month_usd
+                day += one.day_usd if one.day == now.date() else 0
+        return month, day
+
+
+def life_of(name: str, created_at: datetime) -> str:
+    """The key of one life of an endpoint; its name may be used again."""
+    return f"{name}#{created_at.isoformat()}"
