@@ -12,6 +12,8 @@ from autoscaler.policy import (
     History,
     Hold,
     Observation,
+    Override,
+    OverrideKind,
     Pattern,
     Phase,
     Recommendation,
@@ -77,6 +79,23 @@ def specs(draw: st.DrawFn) -> EndpointSpec:
 
 
 @st.composite
+def overrides(draw: st.DrawFn, now: datetime) -> tuple[Override, ...]:
+    """One of each kind at most, some of them over."""
+    kinds = draw(st.lists(st.sampled_from(OverrideKind), unique=True, max_size=3))
+    return tuple(
+        Override(
+            kind=kind,
+            since=now - timedelta(seconds=draw(st.integers(0, 7200))),
+            until=now + timedelta(seconds=draw(st.integers(-1800, 5400))),
+            reason="demo",
+            author="ann",
+            even_for_requests=kind is OverrideKind.SLEEP_UNTIL and draw(st.booleans()),
+        )
+        for kind in kinds
+    )
+
+
+@st.composite
 def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) -> Observation:
     def ago() -> timedelta:
         return timedelta(seconds=draw(st.integers(0, 7200)))
@@ -101,6 +120,8 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         usd_per_copy_hour=draw(st.sampled_from([None, 0.5, 2.61, 98.0])),
         deferrable=draw(st.sampled_from([0, 0, 1, 5000])),
         deferrable_due_at=draw(st.sampled_from([None, now - ago(), now + ago()])),
+        overrides=draw(st.just(()) | overrides(now)),
+        tick=timedelta(minutes=draw(st.sampled_from([1, 1, 5, 15]))),
     )
 
 

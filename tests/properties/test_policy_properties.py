@@ -2,7 +2,8 @@
 
 1. Bounds are never broken: copies lie within them, and they within the spec's.
 2. A spent budget allows one copy at most; spent wakes and a back-off allow no wake.
-3. No sleep with work, a hold, or a missing signal; no step down on a missing signal.
+3. No sleep with work, a hold, or a missing signal, unless a person asked for a sleep even for
+   requests; no step down on a missing signal.
 4. More backlog never means fewer copies.
 5. The same input gives the same output; an observation that comes twice, late or blind teaches
    nothing.
@@ -17,7 +18,17 @@ from datetime import datetime, timedelta
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autoscaler.policy import Observation, Pattern, Phase, Transition, decide, learn, remember
+from autoscaler.policy import (
+    Observation,
+    Override,
+    OverrideKind,
+    Pattern,
+    Phase,
+    Transition,
+    decide,
+    learn,
+    remember,
+)
 from autoscaler.policy.budget import is_spent
 from autoscaler.policy.economy import Economy
 from autoscaler.policy.keep_alive import cheapest
@@ -29,6 +40,16 @@ from tests.unit.policy_cases import Loop, a_spec
 
 def holds(observation: Observation, now: datetime) -> bool:
     return observation.hold is not None and observation.hold.until > now
+
+
+def in_force(case: Case, kind: OverrideKind) -> Override | None:
+    _, observation, _, now = case
+    return next((o for o in observation.overrides if o.kind is kind and o.until > now), None)
+
+
+def sleeps_even_for_requests(case: Case) -> bool:
+    sleep = in_force(case, OverrideKind.SLEEP_UNTIL)
+    return sleep is not None and sleep.even_for_requests and not holds(case[1], case[3])
 
 
 @given(cases())
@@ -58,7 +79,9 @@ def test_the_budget_is_never_broken(case: Case) -> None:
 @given(cases([Phase.AWAKE]))
 def test_no_sleep_with_work_a_hold_or_a_missing_signal(case: Case) -> None:
     _, observation, _, now = case
-    if observation.backlog != 0 or observation.in_flight != 0 or holds(observation, now):
+    unknown = observation.backlog is None or observation.in_flight is None
+    worked = observation.backlog != 0 or observation.in_flight != 0
+    if holds(observation, now) or unknown or (worked and not sleeps_even_for_requests(case)):
         assert decide(*case).transition is None
 
 

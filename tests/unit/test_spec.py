@@ -128,7 +128,7 @@ def test_a_bad_field(text: str, problem: str) -> None:
         (
             "end: '08:00'",
             "schedule.windows.peak: window 'peak' starts and ends at 08:00: it would be empty; "
-            "give it two different times (two windows make a whole day)",
+            'give it two different times (a whole day is from "00:00" to "24:00")',
         ),
         (
             "start: '24:00'",
@@ -152,8 +152,8 @@ def test_a_bad_field(text: str, problem: str) -> None:
         ("days: [mon, mon]", "schedule.windows.peak.days: a day is listed twice"),
         (
             "days: [Mon]",
-            "schedule.windows.peak.days: 'Mon' is not one of "
-            "'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'",
+            "schedule.windows.peak.days: 'Mon' is not a day: write mon, tue, wed, thu, fri, sat or "
+            "sun, or one of each month: first mon, second tue, third wed, fourth thu, last fri",
         ),
         (
             "days: []",

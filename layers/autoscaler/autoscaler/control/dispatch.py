@@ -21,6 +21,7 @@ from ..spec import Kind
 from .deferring import done, move, put_back, sort_out
 from .desk import Code, Desk, Dispatched, Fate, Outcome
 from .fallback import as_asked_of, stand_in
+from .in_force import why_requests_wait
 from .kept_answers import answered_before, keeping
 from .late import arrived, hand_over
 from .looks import ask_for_look
@@ -223,7 +224,8 @@ def _without_model(work: _Work, record: EndpointRecord | None, request: Request)
         retired = record is None or record.status.phase is Phase.RETIRED
         return refuse(desk, name, record, request, gone(name, retired))
     if request.due_at is not None and request.is_over(now):
-        return refuse(desk, name, record, request, expired(request.due_at, now))
+        because = why_requests_wait(record.status, now)
+        return refuse(desk, name, record, request, expired(request.due_at, now, because))
     return None
 
 
@@ -255,7 +257,7 @@ def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
     serving = other or record
     if not serves(serving):
         wait = time_until_ready(serving, sent_at, now)
-        why = f"the endpoint is {record.status.phase}"
+        why = why_requests_wait(record.status, now) or f"the endpoint is {record.status.phase}"
         return postpone(desk, name, record, request, wait, why)
     if serving.spec.kind is Kind.ASYNC:
         return hand_over(desk, record, request)

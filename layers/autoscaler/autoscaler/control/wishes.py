@@ -25,6 +25,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import Step, next_step
 from ..policy.types import History, Phase
 from ..ports import Flow
+from .in_force import why_requests_wait
 from .metering import asked_for_copies, metered, on_rung, running, settled
 from .telling import tell, telling
 from .world import World
@@ -95,8 +96,8 @@ def carry_out(
 
 
 def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
-    """After a failed wake, when the day's wakes are spent, or while an update waits, the tick
-    decides instead."""
+    """After a failed wake, when the day's wakes are spent, while it shall sleep even for requests,
+    or while an update waits, the tick decides instead."""
     status = record.status
     waits = status.retry_at is not None and now < status.retry_at
     unconditional = status.phase is Phase.SLEEPING and status.cause in UNCONDITIONAL
@@ -104,7 +105,8 @@ def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
         status.wakes_today >= record.spec.budget.wakes_per_day
     )
     # An update that waits begins with the next tick, before anything is woken with the old file.
-    return waits or unconditional or spent or status.update is not None
+    asleep = why_requests_wait(status, now) is not None
+    return waits or unconditional or spent or asleep or status.update is not None
 
 
 def request_wake(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from ..control.in_force import why_requests_wait
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
 from .errors import GatewayError
@@ -25,9 +26,15 @@ def refuse_if_hopeless(record: EndpointRecord) -> None:
         raise GatewayError(503, "endpoint_failed", why)
 
 
-def sentence(record: EndpointRecord, expected: timedelta | None) -> str:
+def because(record: EndpointRecord, now: datetime) -> dict[str, str]:
+    """Why it may take long, if a person asked for that; for the answers to whoever waits."""
+    why = why_requests_wait(record.status, now)
+    return {"because": why} if why else {}
+
+
+def sentence(record: EndpointRecord, expected: timedelta | None, why: str = "") -> str:
     """How it stands, for a person who looks at the stream: `waking, ready in about 140 s`."""
-    phase = record.status.phase.lower()
+    phase = record.status.phase.lower() + (f" ({why})" if why else "")
     if expected is None:
         return f"{phase}, nobody can say for how long"
     seconds = int(expected.total_seconds())

@@ -32,7 +32,7 @@ def worth_a_wake(
     work, lead = work_of(spec, observation), lead_time(history)
     these = f"{counted(observation.deferrable, 'request')} that may wait"
     due_at = observation.deferrable_due_at
-    if due_at is not None and due_at - now <= lead + work + 2 * TICK:
+    if due_at is not None and due_at - now <= lead + work + TICK + observation.tick:
         text = (
             f"The first of {these} is due at {at_utc(due_at)}; a start and their work take "
             f"{format_duration(lead + work)}: it wakes now."

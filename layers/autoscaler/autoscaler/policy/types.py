@@ -44,6 +44,10 @@ class ReasonCode(StrEnum):
     DEFERRED_WORTH = "deferred_worth"
     MINIMUM_KEPT = "minimum_kept"
     HELD = "held"
+    PUT_TO_SLEEP = "put_to_sleep"
+    KEPT_WARM = "kept_warm"
+    SCALE_IN_PAUSED = "scale_in_paused"
+    REQUESTS_HELD_BACK = "requests_held_back"
     IDLE = "idle"
     STILL_BUSY = "still_busy"
     KEPT_ALIVE = "kept_alive"
@@ -93,6 +97,26 @@ class Hold:
     author: str
 
 
+class OverrideKind(StrEnum):
+    """What a person may ask for until some time, beside a hold."""
+
+    SLEEP_UNTIL = "sleep_until"  # asleep, whatever the schedule says
+    KEEP_WARM = "keep_warm"  # at least one copy
+    PAUSE_SCALE_IN = "pause_scale_in"  # no copy is taken away, no sleep
+
+
+@dataclass(frozen=True)
+class Override:
+    """A person's wish of one kind, from `since` until it expires."""
+
+    kind: OverrideKind
+    since: datetime
+    until: datetime
+    reason: str
+    author: str
+    even_for_requests: bool = False  # of SLEEP_UNTIL: requests wait too
+
+
 @dataclass(frozen=True)
 class Observation:
     """The present state of one endpoint, as seen at `now`."""
@@ -115,6 +139,8 @@ class Observation:
     reach: Reach | None = None  # None: whatever is asked for comes
     deferrable: int = 0  # requests that may wait; not part of `backlog`
     deferrable_due_at: datetime | None = None  # the earliest deadline among them
+    overrides: tuple[Override, ...] = ()  # one of each kind
+    tick: timedelta = timedelta(seconds=60)  # until it is looked at again, at the latest
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..aws.namesakes import Namesakes
 from ..aws.quotas import ServiceQuotas
-from ..control import orders
+from ..control import orders, overrides
 from ..control.apply import apply
+from ..control.in_force import Kind, told_of
 from ..control.plan import Setting, plan
 from ..control.retry import retry
-from ..control.world import UnknownEndpointError
+from ..control.world import OrderError, UnknownEndpointError, find
 from ..endpoints.status import EndpointStatus
+from ..policy.types import OverrideKind
 from ..ports import ConflictError
 from ..spec import EndpointSpec, SpecError
 from .settings import settings
@@ -44,8 +46,14 @@ class Get(_Command):
 
 
 class Order(_Command):
-    command: Literal["wake", "sleep", "release"]
+    command: Literal["wake", "sleep"]
     endpoint: Text
+
+
+class Release(_Command):
+    command: Literal["release"]
+    endpoint: Text
+    kind: Kind | None = None  # None: all that is in force
 
 
 class Retry(_Command):
@@ -53,12 +61,26 @@ class Retry(_Command):
     endpoint: Text
 
 
-class HoldOrder(_Command):
-    command: Literal["hold"]
+class _Override(_Command):
     endpoint: Text
     seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
-    min_copies: Annotated[int, Field(ge=0, le=100)]
     reason: Text
+    replace: bool = False  # take the place of one of its kind
+
+    def asked(self) -> overrides.Asked:
+        lasts = timedelta(seconds=self.seconds)
+        return overrides.Asked(lasts, self.reason, self.author, self.replace)
+
+
+class HoldOrder(_Override):
+    command: Literal["hold"]
+    min_copies: Annotated[int, Field(ge=0, le=100)]
+
+
+class OverrideOrder(_Override):
+    command: Literal["override"]
+    kind: OverrideKind
+    even_for_requests: bool = False
 
 
 class Delete(_Command):
@@ -68,10 +90,9 @@ class Delete(_Command):
     discard_weights: bool = False
 
 
-_COMMANDS: TypeAdapter[Apply | Get | Order | Retry | HoldOrder | Delete] = TypeAdapter(
-    Annotated[Apply | Get | Order | Retry | HoldOrder | Delete, Field(discriminator="command")]
-)
-_EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError)
+Command = Apply | Get | Order | Release | Retry | HoldOrder | OverrideOrder | Delete
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+_EXPECTED = (SpecError, OrderError, UnknownEndpointError, ConflictError)
 
 
 def accept(event: Any) -> dict[str, Any]:
@@ -102,7 +123,7 @@ def _setting() -> Setting:
     )
 
 
-def _until_unopposed(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
+def _until_unopposed(command: Command) -> dict[str, Any]:
     """Carries a command out anew while the tick or a dispatcher wrote in between."""
     for _ in range(_CONFLICT_TRIES):
         try:
@@ -112,7 +133,7 @@ def _until_unopposed(command: Apply | Get | Order | Retry | HoldOrder | Delete) 
     return _carry_out(command)
 
 
-def _carry_out(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dict[str, Any]:
+def _carry_out(command: Command) -> dict[str, Any]:
     if isinstance(command, Apply):
         return _apply(command)
     if isinstance(command, Get):
@@ -120,23 +141,27 @@ def _carry_out(command: Apply | Get | Order | Retry | HoldOrder | Delete) -> dic
     if isinstance(command, Retry):
         record, did = retry(world(), command.endpoint, command.author)
         return {**_briefly(record.status), "did": did}
+    return _briefly(_ordered(command))
+
+
+def _ordered(command: Order | Release | HoldOrder | OverrideOrder | Delete) -> EndpointStatus:
+    name = command.endpoint
     if isinstance(command, HoldOrder):
-        status = orders.hold(
+        return overrides.hold(world(), name, command.min_copies, command.asked())
+    if isinstance(command, OverrideOrder):
+        return overrides.override(
             world(),
-            command.endpoint,
-            timedelta(seconds=command.seconds),
-            command.min_copies,
-            command.reason,
-            command.author,
+            name,
+            command.kind,
+            command.asked(),
+            even_for_requests=command.even_for_requests,
         )
-    elif isinstance(command, Delete):
-        status = orders.delete(
-            world(), command.endpoint, command.discard_requests, command.discard_weights
-        )
-    else:
-        order: Callable[..., EndpointStatus] = getattr(orders, command.command)
-        status = order(world(), command.endpoint, command.author)
-    return _briefly(status)
+    if isinstance(command, Release):
+        return overrides.release(world(), name, command.author, command.kind)
+    if isinstance(command, Delete):
+        return orders.delete(world(), name, command.discard_requests, command.discard_weights)
+    order: Callable[..., EndpointStatus] = getattr(orders, command.command)
+    return order(world(), name, command.author)
 
 
 def _apply(command: Apply) -> dict[str, Any]:
@@ -156,6 +181,7 @@ def _apply(command: Apply) -> dict[str, Any]:
         "way": planned.way,
         "warnings": list(planned.warnings),
         "preview": list(planned.preview),
+        "overrides": list(told_of(status, world().clock.now())) if status else [],
         "prices": _prices(planned.spec),
     }
 
@@ -173,8 +199,9 @@ def _prices(spec: EndpointSpec) -> dict[str, Any]:
 
 def _get(command: Get) -> dict[str, Any]:
     if command.endpoint:
-        record = orders.find(world(), command.endpoint)
-        return {"endpoints": [orders.describe(world(), record, with_history=True)]}
+        record = find(world(), command.endpoint)
+        found = orders.describe(world(), record, with_history=True)
+        return {"endpoints": [found], "prices": _prices(record.spec)}
     records = world().store.load_all()
     return {"endpoints": [orders.describe(world(), r, with_history=False) for r in records]}
 

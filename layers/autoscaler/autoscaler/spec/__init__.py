@@ -1,6 +1,8 @@
 """What the user wants: frozen pydantic models, no I/O."""
 
 from .answers import Answers
+from .calendars import Calendar
+from .days import DateSpan, Day, NthDay
 from .durations import Duration, format_duration, parse_duration
 from .endpoint import (
     Budget,
@@ -18,22 +20,26 @@ from .errors import SpecError, parse_spec
 from .kinds import Kind
 from .request import ReplyTo, RequestError, RequestOptions, parse_options
 from .requests import OTHERS, Requests, Tenant
-from .schedule import Day, Schedule, Window
+from .schedule import HolidayRule, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
 __all__ = [
     "OTHERS",
     "Answers",
     "Budget",
+    "Calendar",
+    "DateSpan",
     "Day",
     "Duration",
     "Encryption",
     "EndpointSpec",
     "Engine",
+    "HolidayRule",
     "Instances",
     "Kind",
     "Model",
     "Network",
+    "NthDay",
     "ReplyTo",
     "RequestError",
     "RequestOptions",

@@ -64,6 +64,12 @@ FORMS: Mapping[tuple[str, ...], str] = {
         "is not the ARN of a key, such as "
         "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     ),
+    ("schedule", "holidays", "calendar"): (
+        "is not a country: write its ISO 3166 code in capitals, such as DE"
+    ),
+    ("schedule", "holidays", "subdivision"): (
+        "is not a part of a country: write its code, such as BE for Berlin"
+    ),
     ("schedule", "windows", "name"): (
         "is not a window's name: small letters, digits and hyphens, up to 32, the first of them a "
         "letter"

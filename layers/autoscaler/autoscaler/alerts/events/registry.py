@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import capacity, costs, life, requests
+from . import capacity, costs, life, overrides, requests
 from .base import Event
 
 EVENTS: Mapping[str, type[Event]] = {
     name: found
-    for module in (life, capacity, requests, costs)
+    for module in (life, overrides, capacity, requests, costs)
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Event) and found is not Event
 }
