@@ -43,7 +43,8 @@ def _head(laid: Laid) -> Iterator[RenderableType]:
     days = (end.date() - start.date()).days
     calendar = laid.spec.schedule.holidays
     holidays = f", holidays of {calendar}" if calendar else ""
-    yield f"[bold]{escape(laid.spec.name)}[/], {days} days from {start:%Y-%m-%d %H:%M %z}"
+    begins = f"{start:%Y-%m-%d %H:%M} {_offset(start)}"
+    yield f"[bold]{escape(laid.spec.name)}[/], {days} days from {begins}"
     zone = f"{zone_of(laid.spec)}{escape(holidays)}"
     yield f"{zone}; of the windows that are open the first listed wins"
 
@@ -108,7 +109,8 @@ def _transitions(laid: Laid) -> Table:
             table.add_row(f"[bold]{month}[/]")
         shown = f"{local:%a %d  %H:%M} {_offset(local)}"
         if isinstance(one, ClockChange):
-            table.add_row(shown, _utc(moment, local), f"[cyan]{_clocks(one, local)}[/]")
+            change = f"[cyan]{_clocks(one, local)}[/]"
+            table.add_row(shown, _utc(moment, local), "[cyan]clocks[/]", "", "", change)
         else:
             table.add_row(shown, _utc(moment, local), *_what(laid, one))
     return table
@@ -118,6 +120,8 @@ def _what(laid: Laid, one: Stretch) -> tuple[str, str, str, str]:
     bounds = one.bounds
     name = bounds.name or f"[dim]{OUTSIDE}[/]"
     notes = [f"hides {', '.join(one.beneath)}"] if one.beneath else []
+    if bounds.name is None and laid.spec.schedule.windows:
+        notes.append(f"gap of {format_duration(one.end - one.start)}")
     if holiday := laid.holiday(one.start):
         notes.append(holiday)
     return (
@@ -131,7 +135,7 @@ def _what(laid: Laid, one: Stretch) -> tuple[str, str, str, str]:
 def _clocks(change: ClockChange, local: datetime) -> str:
     way = "forward" if change.moved_by > timedelta(0) else "back"
     before = local.replace(tzinfo=None) - change.moved_by
-    return f"clocks {way} {format_duration(abs(change.moved_by))}, {before:%H:%M} to {local:%H:%M}"
+    return f"{way} {format_duration(abs(change.moved_by))}, {before:%H:%M} to {local:%H:%M}"
 
 
 def _hours(laid: Laid) -> Table:

@@ -18,7 +18,7 @@ do not exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -59,8 +59,9 @@ def bounds_at(spec: EndpointSpec, moment: datetime) -> WindowBounds:
     """Returns the bounds in force at an aware moment; the first listed open window wins."""
     utc = _aware_utc(moment)
     scaling = spec.scaling
+    days = _days_around(spec, utc, utc) if spec.schedule.windows else []
     for window in spec.schedule.windows:
-        if _is_open(spec, window, utc):
+        if _is_open(spec, window, utc, days):
             return WindowBounds(
                 window.name,
                 window.min_copies,
@@ -103,7 +104,7 @@ def spans_between(
     the others are."""
     first, last = _aware_utc(start), _aware_utc(end)
     found: list[Span] = []
-    for opens, closes in _spans(spec, window, first, last):
+    for opens, closes in _spans(spec, window, _days_around(spec, first, last)):
         opens, closes = max(opens, first), min(closes, last)
         if opens >= closes:
             continue
@@ -117,10 +118,11 @@ def spans_between(
 def moments_between(spec: EndpointSpec, start: datetime, end: datetime) -> tuple[datetime, ...]:
     """Returns the UTC moments in (start, end] at which any window opens or closes, in order."""
     first, last = _aware_utc(start), _aware_utc(end)
+    days = _days_around(spec, first, last) if spec.schedule.windows else []
     found = {
         moment
         for window in spec.schedule.windows
-        for span in _spans(spec, window, first, last)
+        for span in _spans(spec, window, days)
         for moment in span
         if first < moment <= last
     }
@@ -136,36 +138,46 @@ def _edges(spec: EndpointSpec, start: datetime, end: datetime) -> Iterator[datet
         before = after
 
 
-def _is_open(spec: EndpointSpec, window: Window, moment: datetime) -> bool:
-    return any(start <= moment < end for start, end in _spans(spec, window, moment, moment))
+def _is_open(spec: EndpointSpec, window: Window, moment: datetime, days: Sequence[date]) -> bool:
+    return any(start <= moment < end for start, end in _spans(spec, window, days))
 
 
-def _spans(spec: EndpointSpec, window: Window, start: datetime, end: datetime) -> Iterator[Span]:
-    """Yields every span of the window that may touch [start, end], and a few around them.
+def _days_around(spec: EndpointSpec, start: datetime, end: datetime) -> list[date]:
+    """The local days of which a window may touch [start, end], and a few around them.
 
     Two days back: one for a window over midnight, one for a clock that is set back over midnight.
     """
+    zone = ZoneInfo(zone_of(spec))
+    first = start.astimezone(zone).date() - 2 * _DAY
+    last = end.astimezone(zone).date() + _DAY
+    return [first + n * _DAY for n in range((last - first).days + 1)]
+
+
+def _spans(spec: EndpointSpec, window: Window, days: Sequence[date]) -> Iterator[Span]:
+    """Yields when a window is open that opens on some of the days."""
     zone, schedule = zone_of(spec), spec.schedule
-    day = _local_date(start, zone) - 2 * _DAY
-    last = _local_date(end, zone) + _DAY
-    while day <= last:
+    start, end = window.start, window.end
+    for day in days:
         if schedule.opens(window, day):
-            yield span_on(window, zone, day)
-        day += _DAY
+            yield _span_on(zone, start, end, day)
 
 
 def span_on(window: Window, zone: str, day: date) -> Span:
     """Returns when a window that opens on a local day is open; of one that lies in a skipped hour
     both are the same."""
-    over_midnight = window.end <= window.start or window.end == MIDNIGHT
-    end = time() if window.end == MIDNIGHT else window.end
+    return _span_on(zone, window.start, window.end, day)
+
+
+@lru_cache(maxsize=16384)
+def _span_on(zone: str, start: time, end: time, day: date) -> Span:
+    over_midnight = end <= start or end == MIDNIGHT
+    until = time() if end == MIDNIGHT else end
     return (
-        _instant(zone, datetime.combine(day, window.start), fold=0),
-        _instant(zone, datetime.combine(day + _DAY * over_midnight, end), fold=1),
+        _instant(zone, datetime.combine(day, start), fold=0),
+        _instant(zone, datetime.combine(day + _DAY * over_midnight, until), fold=1),
     )
 
 
-@lru_cache(maxsize=4096)
 def _instant(zone: str, local: datetime, *, fold: int) -> datetime:
     """Returns when clocks first (fold 0) or last (fold 1) show a naive local time, in UTC.
 
@@ -190,10 +202,6 @@ def _jump_over(zone: ZoneInfo, skipped: datetime) -> datetime:
         else:
             after = middle
     return after
-
-
-def _local_date(moment: datetime, zone: str) -> date:
-    return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def _aware_utc(moment: datetime) -> datetime:

@@ -147,25 +147,21 @@ class Window(BaseModel):
 
     def opens_on(self, day: date, *, is_holiday: bool) -> bool:
         """Whether it opens on a day."""
-        if self.holidays is HolidayRule.ONLY and not (self.days or self.dates):
-            return is_holiday
         match self.holidays:
             case None:
                 return self._names(day)
             case HolidayRule.ONLY:
-                return is_holiday and self._names(day)
+                return is_holiday and (self._names(day) or not (self.days or self.dates))
             case HolidayRule.EXCEPT:
                 return not is_holiday and self._names(day)
             case HolidayRule.ALSO:
                 return is_holiday or self._names(day)
 
     def _names(self, day: date) -> bool:
-        days = self.days or ()
-        if WEEK[day.weekday()] in days:
-            return True
-        if any(isinstance(one, NthDay) and one.holds(day) for one in days):
-            return True
-        return any(span.holds(day) for span in self.dates or ())
+        for named in self.days or ():
+            if named.holds(day) if isinstance(named, NthDay) else named is WEEK[day.weekday()]:
+                return True
+        return any(span.holds(day) for span in self.dates) if self.dates else False
 
     @property
     def is_weekly(self) -> bool:
