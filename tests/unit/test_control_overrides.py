@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from autoscaler.control.world import OrderError
 from autoscaler.endpoints.status import Cause, EndpointStatus, UsageKind
 from autoscaler.policy.types import Hold, OverrideKind, Phase
 from autoscaler.ports import Load
-from tests.memory import MemoryWorld, memory_world
+from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
 
 NAME = "llama"
@@ -148,6 +149,20 @@ def test_what_keeps_it_warm_wakes_it_at_once(world) -> None:
     put(world, asleep(NAME))
     status = overrides.override(world, NAME, WARM, asked())
     assert (status.phase, status.cause) == (Phase.WAKING, Cause.PERSON)
+
+
+@pytest.mark.parametrize(
+    ("status", "budget"),
+    [
+        ({"wakes_today": 3, "wakes_on": NOON.date()}, {"wakes_per_day": 3}),
+        ({"spent_in": "2026-11", "spent_usd": Decimal(50)}, {"monthly_usd": 50}),
+        ({"retry_at": NOON + HOUR}, {}),
+    ],
+)
+def test_what_keeps_it_warm_does_not_wake_it_beyond_its_budget(world, status, budget) -> None:
+    put(world, asleep(NAME, **status), spec(NAME, budget=budget))
+    assert overrides.override(world, NAME, WARM, asked()).phase is Phase.ASLEEP
+    assert overrides.hold(world, NAME, 1, asked()).phase is Phase.WAKING, "a hold does"
 
 
 def test_put_to_sleep_against_its_window_it_sleeps_and_its_requests_wake_it(world) -> None:

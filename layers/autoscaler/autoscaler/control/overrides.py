@@ -16,8 +16,9 @@ from ..alerts.events.overrides import OverrideEnded, OverrideSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, HistoryEntry
 from ..policy.types import Hold, Override, OverrideKind, Phase
 from .in_force import Kind, in_force, sentence
+from .metering import spent_this_month
 from .telling import tell, telling
-from .wishes import entry, request_wake
+from .wishes import entry, may_not_wake, request_wake
 from .world import OrderError, World, find
 
 LONGEST = timedelta(days=366)
@@ -86,8 +87,16 @@ def override(
     )
     status = record.status.model_copy(update={"overrides": (*others, one)})
     text = f"{sentence(Kind(kind.value), one)}."
-    copies = 1 if kind is OverrideKind.KEEP_WARM else 0
+    copies = 1 if kind is OverrideKind.KEEP_WARM and _may_wake_now(record, now) else 0
     return _taken(world, record, status, told, text[:1].upper() + text[1:], copies, Cause.PERSON)
+
+
+def _may_wake_now(record: EndpointRecord, now: datetime) -> bool:
+    """Whether its budget, and what else keeps a request from waking it, let it wake; the tick
+    wakes it when they do."""
+    budget = record.spec.budget.monthly_usd
+    spent = budget is not None and spent_this_month(record, now) >= budget
+    return not spent and not may_not_wake(record, now)
 
 
 def _until(status: EndpointStatus, kind: Kind, asked: Asked, now: datetime) -> datetime:
