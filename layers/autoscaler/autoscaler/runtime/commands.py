@@ -91,14 +91,14 @@ class Delete(_Command):
 
 
 Command = Apply | Get | Order | Release | Retry | HoldOrder | OverrideOrder | Delete
-_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 _EXPECTED = (SpecError, OrderError, UnknownEndpointError, ConflictError)
 
 
 def accept(event: Any) -> dict[str, Any]:
     """`{ok: True, result}` or `{ok: False, error, problems}`; the unexpected is raised."""
     try:
-        command = _COMMANDS.validate_python(event)
+        command = COMMANDS.validate_python(event)
     except ValidationError as invalid:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
         return {"ok": False, "error": "CommandError", "problems": problems}
