@@ -107,6 +107,11 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
             "budget.monthly_usd: nan is not a finite number",
         ),
         (
+            "tenants: {'': {}}",
+            "tenants..[key]: '' is not a tenant's name: letters, digits, dots, hyphens and "
+            'underscores, up to 64, the first of them a letter or a digit; or "*" for all others',
+        ),
+        (
             "schedule: {time_zone: Mars/Base}",
             "schedule.time_zone: 'Mars/Base' is not a time zone: "
             "use an IANA name such as Europe/Berlin",

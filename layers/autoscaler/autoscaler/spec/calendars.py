@@ -1,7 +1,7 @@
 """Public holidays by calendar, from the `holidays` library.
 
-It is imported when the first holiday is asked for: half a megabyte of modules and 0.1 to 0.2 s that
-only an endpoint pays whose schedule names a calendar.
+It is imported when the first holiday is asked for. With the first calendar that takes 0.15 to
+0.25 s on a laptop's core, which only a schedule with holidays pays; a further year takes 0.2 ms.
 """
 
 from __future__ import annotations
