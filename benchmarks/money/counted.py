@@ -13,6 +13,7 @@ from typing import Any
 from tests.embedded.stack import Stack
 from tools.embedded.kernel.traffic import Call
 
+TICKS = "ticks"
 _KIB = 1024
 _WRITES = {"PutItem": 1, "UpdateItem": 1, "DeleteItem": 1, "TransactWriteItems": 2}
 _READS = {"GetItem": 1, "Query": 1, "Scan": 1}
@@ -25,7 +26,6 @@ class Counts:
     def __init__(self, stack: Stack) -> None:
         self._stack, self._lock = stack, threading.Lock()
         self._memory_gb = _memory(stack)
-        self._item_kib = 0.0
         self.sums: Counter[str] = Counter()
         stack.account.front.traffic.on_call.append(self._called)
         stack.account.runtime.on_invocation.append(self._invoked)
@@ -44,6 +44,7 @@ class Counts:
 
     def _invoked(self, function: str, milliseconds: float, _failed: bool) -> None:
         with self._lock:
+            self.sums[TICKS] += function == "autoscaler-reconcile"
             self.sums["lambda_requests"] += 1
             self.sums["lambda_gb_seconds"] += self._memory_gb[function] * milliseconds / 1000
 

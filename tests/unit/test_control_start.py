@@ -154,8 +154,8 @@ def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
     ("phase", "took_seconds", "seconds", "pace"),
     [
         (Phase.WAKING, (300, 400), 10, SELDOM),
-        (Phase.WAKING, (300, 400), 224, SELDOM),
-        (Phase.WAKING, (300, 400), 226, OFTEN),
+        (Phase.WAKING, (300, 400), 254, SELDOM),
+        (Phase.WAKING, (300, 400), 256, OFTEN),
         (Phase.WAKING, (300, 400), 519, OFTEN),  # two minutes after the longest
         (Phase.WAKING, (300, 400), 521, USUAL),
         (Phase.WAKING, (), 10, USUAL),  # nothing is known of it

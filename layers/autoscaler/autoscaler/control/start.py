@@ -26,8 +26,8 @@ _LOG_SPAN = timedelta(minutes=10)
 _STARTING = {Phase.WAKING, Phase.CREATING}
 # Times the usual time between two looks. A container that dies is seen a look later, and what it
 # serves waits for the last one.
-SELDOM, USUAL, OFTEN = 3.0, 1.0, 1 / 3
-_MOST_OF_IT = 0.75  # of the shortest wake: before that none was ever ready
+SELDOM, USUAL, OFTEN = 3.0, 1.0, 0.5
+_MOST_OF_IT = 0.85  # of the shortest wake: before that none was ever ready
 _OVERDUE = timedelta(minutes=2)
 
 
