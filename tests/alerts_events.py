@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from autoscaler.alerts.events import budgets, capacity, costs, life, requests
+from autoscaler.alerts.events import budgets, capacity, costs, life, overrides, requests
 from autoscaler.alerts.events.base import Event
 from autoscaler.endpoints.status import Cause, UpdateWay
-from autoscaler.policy.types import Bounds, Phase, ReasonCode
+from autoscaler.policy.types import Bounds, OverrideKind, Phase, ReasonCode
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = AT + timedelta(minutes=4)
@@ -60,6 +60,15 @@ ONE_OF_EACH: tuple[Event, ...] = (
     ),
     life.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     life.HoldEnded(**WHO, author=None),
+    overrides.OverrideSet(
+        **WHO,
+        kind=OverrideKind.SLEEP_UNTIL,
+        until=LATER,
+        author="Ann",
+        reason="no budget",
+        even_for_requests=True,
+    ),
+    overrides.OverrideEnded(**WHO, kind=OverrideKind.PAUSE_SCALE_IN, author="Ann"),
     life.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
     capacity.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
     life.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),

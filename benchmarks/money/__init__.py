@@ -1,0 +1,1 @@
+"""Time and money: schedules that are right all year, costs that add up."""

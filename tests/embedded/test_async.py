@@ -15,7 +15,6 @@ from tests.embedded.stack import Stack, deployed, wait_for
 from tests.embedded.whole_instances import (
     ENDPOINT,
     NAME,
-    VARIANT,
     context_tokens,
     created,
     ledger_agrees,

@@ -12,6 +12,8 @@ from autoscaler.policy import (
     History,
     Hold,
     Observation,
+    Override,
+    OverrideKind,
     Pattern,
     Phase,
     Recommendation,
@@ -86,6 +88,23 @@ def specs(draw: st.DrawFn) -> EndpointSpec:
 
 
 @st.composite
+def overrides(draw: st.DrawFn, now: datetime) -> tuple[Override, ...]:
+    """One of each kind at most, some of them over."""
+    kinds = draw(st.lists(st.sampled_from(OverrideKind), unique=True, max_size=3))
+    return tuple(
+        Override(
+            kind=kind,
+            since=now - timedelta(seconds=draw(st.integers(0, 7200))),
+            until=now + timedelta(seconds=draw(st.integers(-1800, 5400))),
+            reason="demo",
+            author="ann",
+            even_for_requests=kind is OverrideKind.SLEEP_UNTIL and draw(st.booleans()),
+        )
+        for kind in kinds
+    )
+
+
+@st.composite
 def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) -> Observation:
     def ago() -> timedelta:
         return timedelta(seconds=draw(st.integers(0, 7200)))
@@ -114,6 +133,8 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         forecast_over_usd=draw(st.sampled_from([None, None, Decimal(120)])),
         stack_limit=draw(st.sampled_from([None, None, None, *STACK_LIMITS])),
         stopped=draw(st.sampled_from([None, None, None, Stop(now - ago(), "ann", "a leak")])),
+        overrides=draw(st.just(()) | overrides(now)),
+        tick=timedelta(minutes=draw(st.sampled_from([1, 1, 5, 15]))),
     )
 
 
@@ -153,3 +174,14 @@ Case = tuple[EndpointSpec, Observation, History, datetime]
 def cases(draw: st.DrawFn, phases: list[Phase] = MOVED) -> Case:
     now = draw(moments)
     return draw(specs()), draw(observations(now, phases)), draw(histories(now)), now
+
+
+def must_be_at_zero(case: Case) -> bool:
+    """By the observation alone, not by the policy's own word."""
+    spec, seen, _, _ = case
+    budget, stack = spec.budget, seen.stack_limit
+    month = budget.monthly_usd is not None and seen.spent_this_month_usd >= budget.monthly_usd
+    day = budget.daily_usd is not None and seen.spent_today_usd >= budget.daily_usd
+    own = budget.when_spent is WhenSpent.SLEEP and (month or day)
+    stacks = stack is not None and stack.action is WhenSpent.SLEEP
+    return own or stacks or seen.stopped is not None

@@ -2,8 +2,9 @@
 
 1. Bounds are never broken: copies lie within them, and they within the spec's.
 2. A spent budget allows one copy at most, or none; spent wakes and a back-off allow no wake.
-3. No sleep with work, a hold, or a missing signal; no step down on a missing signal; unless the
-   kill switch is on, or a budget is spent that ends in sleep: those hold against everything.
+3. No sleep with work, a hold, or a missing signal, unless a person asked for a sleep even for
+   requests; no step down on a missing signal; unless the kill switch is on, or a budget is spent
+   that ends in sleep: those hold against everything.
 4. More backlog never means fewer copies.
 5. The same input gives the same output; an observation that comes twice, late or blind teaches
    nothing.
@@ -22,6 +23,8 @@ from hypothesis import strategies as st
 from autoscaler.policy import (
     Bounds,
     Observation,
+    Override,
+    OverrideKind,
     Pattern,
     Phase,
     Transition,
@@ -41,6 +44,7 @@ from tests.properties.policy_strategies import (
     START,
     Case,
     cases,
+    must_be_at_zero,
     patterns,
 )
 from tests.unit.policy_cases import Loop, a_spec
@@ -48,6 +52,16 @@ from tests.unit.policy_cases import Loop, a_spec
 
 def holds(observation: Observation, now: datetime) -> bool:
     return observation.hold is not None and observation.hold.until > now
+
+
+def in_force(case: Case, kind: OverrideKind) -> Override | None:
+    _, observation, _, now = case
+    return next((o for o in observation.overrides if o.kind is kind and o.until > now), None)
+
+
+def sleeps_even_for_requests(case: Case) -> bool:
+    sleep = in_force(case, OverrideKind.SLEEP_UNTIL)
+    return sleep is not None and sleep.even_for_requests and not holds(case[1], case[3])
 
 
 @given(cases())
@@ -61,17 +75,6 @@ def test_bounds_are_never_broken(case: Case) -> None:
     assert decision.reasons
     if observation.phase is Phase.AWAKE and decision.transition is None:
         assert low >= 1
-
-
-def must_be_at_zero(case: Case) -> bool:
-    """By the observation alone, not by the policy's own word."""
-    spec, seen, _, _ = case
-    budget, stack = spec.budget, seen.stack_limit
-    month = budget.monthly_usd is not None and seen.spent_this_month_usd >= budget.monthly_usd
-    day = budget.daily_usd is not None and seen.spent_today_usd >= budget.daily_usd
-    own = budget.when_spent is WhenSpent.SLEEP and (month or day)
-    stacks = stack is not None and stack.action is WhenSpent.SLEEP
-    return own or stacks or seen.stopped is not None
 
 
 @given(cases())
@@ -127,7 +130,9 @@ def test_more_that_is_spent_never_means_more_copies(case: Case, which: str) -> N
 def test_no_sleep_with_work_a_hold_or_a_missing_signal(case: Case) -> None:
     assume(not must_be_at_zero(case))
     _, observation, _, now = case
-    if observation.backlog != 0 or observation.in_flight != 0 or holds(observation, now):
+    unknown = observation.backlog is None or observation.in_flight is None
+    worked = observation.backlog != 0 or observation.in_flight != 0
+    if holds(observation, now) or unknown or (worked and not sleeps_even_for_requests(case)):
         assert decide(*case).transition is None
 
 

@@ -15,6 +15,8 @@ from autoscaler.policy import (
     History,
     Hold,
     Observation,
+    Override,
+    OverrideKind,
     Pattern,
     Phase,
     ReasonCode,
@@ -40,7 +42,9 @@ PEAK = {
 }
 
 
-def a_spec(*, windows: Iterable[Any] = (), zone: str | None = None, **parts: Any) -> EndpointSpec:
+def a_spec(
+    *, windows: Iterable[Any] = (), zone: str | None = None, calendar: Any = None, **parts: Any
+) -> EndpointSpec:
     """0 to 2 copies, keep-alive 10m; by default one copy works off 192 requests in 2m and shall
     have 8 in flight."""
     fixed: dict[str, Any] = {"max_copies": 2, "keep_alive": "10m"}
@@ -51,7 +55,7 @@ def a_spec(*, windows: Iterable[Any] = (), zone: str | None = None, **parts: Any
             "name": "llama",
             "model": {"id": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"},
             "instances": {"types": ["ml.g6e.xlarge"]},
-            "schedule": {"time_zone": zone, "windows": list(windows)},
+            "schedule": {"time_zone": zone, "windows": list(windows), "holidays": calendar},
             **parts,
             "scaling": {**fixed, **parts.get("scaling", {})},
         }
@@ -76,6 +80,13 @@ def seen(phase: Phase = Phase.AWAKE, **changes: Any) -> Observation:
 
 def a_hold(copies: int, minutes: float = 60, now: datetime = NOON) -> Hold:
     return Hold(now + timedelta(minutes=minutes), copies, "load test", "anna")
+
+
+def an_override(kind: OverrideKind, **changes: Any) -> Override:
+    """In force for an hour, asked for just now."""
+    until = NOON + timedelta(hours=1)
+    fields = {"since": NOON, "until": until, "reason": "maintenance", "author": "anna"}
+    return Override(kind=kind, **{**fields, **changes})
 
 
 def recommended(*pairs: tuple[float, int], **more: Any) -> History:

@@ -134,6 +134,14 @@ SENTENCES = {
     ),
     "HoldSet": ("llama is held by Ann", "At least 1 copy until 24 Nov 12:04 UTC: a demo"),
     "HoldEnded": ("The hold on llama has ended", "It expired. The policy decides again."),
+    "OverrideSet": (
+        "llama is put to sleep by Ann",
+        "Until 24 Nov 12:04 UTC: no budget. Requests wait until then.",
+    ),
+    "OverrideEnded": (
+        "llama may scale in again",
+        "Ann released it. The policy decides again.",
+    ),
     "PricesStale": (
         "The prices of eu-west-1 could not be read",
         "Costs are reckoned with the bundled table's until it can be read again; "

@@ -16,6 +16,7 @@ from moto.awslambda.models import LambdaBackend
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
+from autoscaler.runtime.commands import COMMANDS
 from tests.cli_account import talks_to
 from tools.cli.app import app
 
@@ -208,6 +209,86 @@ def test_hold_sends_seconds(stack: Stub) -> None:
     assert stack.run("hold", "llama").exit_code == 2
     assert stack.run("hold", "llama", "--for", "ever").exit_code == 2
     assert len(stack.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "sent"),
+    [
+        (("hold",), {"command": "hold", "min_copies": 1}),
+        (("keep-warm",), {"command": "override", "kind": "keep_warm"}),
+        (("pause-scale-in",), {"command": "override", "kind": "pause_scale_in"}),
+        (
+            ("sleep-until", "--even-for-requests", "--replace"),
+            {
+                "command": "override",
+                "kind": "sleep_until",
+                "even_for_requests": True,
+                "replace": True,
+            },
+        ),
+        (
+            ("sleep-until",),
+            {"command": "override", "kind": "sleep_until", "even_for_requests": False},
+        ),
+    ],
+)
+def test_what_overrides_the_policy_is_sent(stack: Stub, args: Any, sent: dict[str, Any]) -> None:
+    stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "AWAKE"}}
+    command, *options = args
+    ran = stack.run(command, "llama", "--for", "90m", "--reason", "a demo", *options)
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.strip() == "llama is AWAKE"
+    expected = {"endpoint": "llama", "seconds": 5400, "reason": "a demo", **sent}
+    (found,) = stack.sent
+    del found["function"]
+    assert COMMANDS.validate_python(found), "the stack takes it"
+    assert {k: v for k, v in found.items() if k != "author"} == expected
+    assert stack.run(command, "llama").exit_code == 2, "it says for how long"
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"), [((), None), (("--only", "sleep-until"), "sleep_until")]
+)
+def test_release_ends_all_or_one_kind(stack: Stub, options: Any, kind: str | None) -> None:
+    stack.answer = {"ok": True, "result": {"endpoint": "llama", "phase": "AWAKE"}}
+    assert stack.run("release", "llama", *options).exit_code == 0
+    (found,) = stack.sent
+    del found["function"]
+    assert COMMANDS.validate_python(found), "the stack takes it"
+    assert (found["command"], found.get("kind")) == ("release", kind)
+
+
+def test_a_kind_that_is_none_cannot_be_released(stack: Stub) -> None:
+    ran = stack.run("release", "llama", "--only", "nap")
+    assert ran.exit_code == 2
+    assert ran.stderr.strip().startswith("--only: 'nap' is none of hold, sleep-until,")
+    assert stack.sent == []
+
+
+def test_get_shows_what_a_person_asked_for_and_which_window_wins(stack: Stub) -> None:
+    asleep = {
+        "kind": "sleep_until", "until": "2026-11-25T08:00:00+00:00", "author": "ada",
+        "reason": "no demo today", "even_for_requests": True,
+    }  # fmt: skip
+    windows = [{"name": "closed"}, {"name": "peak"}]
+    one = {**ENDPOINT, "overrides": [asleep], "spec": {"schedule": {"windows": windows}}}
+    stack.answer = {"ok": True, "result": {"endpoints": [one]}}
+    shown = stack.run("get", "llama").stdout
+    assert (
+        "put to sleep, even for requests, by ada until 2026-11-25 08:00:00 UTC: no demo today"
+        in shown
+    )
+    assert "outside all windows (the first that is open wins: closed, peak)" in shown
+
+
+def test_plan_tells_what_is_in_force(stack: Stub, spec: Path) -> None:
+    result = {
+        "endpoint": "llama", "created": False, "changes": [], "warnings": [],
+        "overrides": ["held at 1 copy or more until 24 Nov 18:00 UTC by ada: a demo"],
+    }  # fmt: skip
+    stack.answer = {"ok": True, "result": result}
+    ran = stack.run("plan", str(spec), "--no-history")
+    assert "it is held at 1 copy or more until 24 Nov 18:00 UTC by ada: a demo" in ran.stdout
 
 
 def test_delete_asks_first(stack: Stub) -> None:

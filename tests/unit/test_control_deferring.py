@@ -132,7 +132,9 @@ def test_it_comes_back_in_time_for_its_start(desk) -> None:
     dispatch(desk, NAME, [deferrable(ttl="3h", waited=7200)])
     assert desk.requests.postponed == [timedelta(minutes=5)], "a 24th part of its age"
     dispatch(desk, NAME, [deferrable(ttl="24h", waited=86_400 - 1380)])
-    assert desk.requests.postponed[1] == timedelta(minutes=3), "23 min less a start and what is to spare"
+    assert desk.requests.postponed[1] == timedelta(minutes=3), (
+        "23 min less a start and what is to spare"
+    )
 
 
 def test_the_first_that_is_due_is_known_and_forgotten_when_it_is_done(desk) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.control import orders
-from autoscaler.control.orders import OrderError
-from autoscaler.control.world import UnknownEndpointError
+from autoscaler.control.world import OrderError, UnknownEndpointError
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Hold, Phase
 from autoscaler.ports import Flow, Load
@@ -78,39 +77,10 @@ def test_a_sleep_that_would_not_last_is_refused(world, status, changes, load, wo
 def test_what_is_held_is_not_put_to_sleep(world) -> None:
     hold = Hold(world.clock.now() + timedelta(hours=1), 1, "demo", "bob")
     put(world, awake(NAME, hold=hold))
-    with pytest.raises(OrderError, match=r"is held by bob until .* autoscaler release llama"):
+    with pytest.raises(
+        OrderError, match=r"held at 1 copy or more until .* by bob: demo; release it"
+    ):
         orders.sleep(world, NAME, "ada")
-
-
-def test_a_hold_wakes_it_and_is_announced_and_released(world) -> None:
-    put(world, asleep(NAME))
-    status = orders.hold(world, NAME, timedelta(hours=2), 2, "a demo", "ada")
-    assert (status.phase, status.cause, status.wish_copies) == (Phase.WAKING, Cause.HOLD, 2)
-    assert status.hold is not None
-    assert orders.release(world, NAME, "bob").hold is None
-    kinds = world.announcer.kinds()
-    assert (kinds.count("HoldSet"), kinds.count("HoldEnded")) == (1, 1)
-    assert world.announcer.events[-1].author == "bob"
-
-
-def test_releasing_what_is_not_held_says_nothing(world) -> None:
-    put(world, awake(NAME))
-    orders.release(world, NAME, "ada")
-    assert world.announcer.events == []
-
-
-@pytest.mark.parametrize(
-    ("copies", "duration", "words"),
-    [
-        (3, timedelta(hours=1), "min_copies 3 is not within 0..2"),
-        (1, timedelta(0), "must last longer than nothing"),
-    ],
-)
-def test_an_impossible_hold_is_refused(world, copies, duration, words) -> None:
-    put(world, awake(NAME))
-    with pytest.raises(OrderError, match=words):
-        orders.hold(world, NAME, duration, copies, "x", "ada")
-    assert world.store.records[NAME].status.hold is None
 
 
 DELETABLE = [Phase.STAGING, Phase.CREATING, Phase.AWAKE, Phase.ASLEEP, Phase.WAKING, Phase.FAILED]

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from autoscaler.control.orders import OrderError
 from autoscaler.control.progress import record_failed
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.retry import retry
-from autoscaler.control.world import UnknownEndpointError
+from autoscaler.control.world import OrderError, UnknownEndpointError
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.ladder import FIRST_OPEN, Try, TryOutcome
 from autoscaler.policy.types import Phase, Reach

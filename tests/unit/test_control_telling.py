@@ -9,9 +9,10 @@ import pytest
 
 from autoscaler.alerts.events.registry import parse_event
 from autoscaler.alerts.notify import Told, notify
-from autoscaler.control import orders
+from autoscaler.control import orders, overrides
 from autoscaler.control.apply import apply
 from autoscaler.control.awake import record_awake
+from autoscaler.control.overrides import Asked
 from autoscaler.control.plan import Setting
 from autoscaler.control.progress import (
     NotYetError,
@@ -96,7 +97,9 @@ CASES: dict[str, tuple[Step, Step]] = {
     ),
     "HoldSet": (
         lambda world: begin(world, awake(NAME), 1),
-        lambda world: orders.hold(world, NAME, timedelta(hours=1), 1, "a demo", "Ann"),
+        lambda world: overrides.hold(
+            world, NAME, 1, Asked(timedelta(hours=1), "a demo", "Ann", replace=True)
+        ),
     ),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +14,8 @@ from autoscaler.gateway.errors import GatewayError
 from autoscaler.gateway.held import Held
 from autoscaler.gateway.tickets import endpoint_of, look, new_ticket
 from autoscaler.gateway.troubles import logged, told
-from autoscaler.gateway.waiting import refuse_if_hopeless
-from autoscaler.policy.types import Phase
+from autoscaler.gateway.waiting import because, refuse_if_hopeless, sentence
+from autoscaler.policy.types import Override, OverrideKind, Phase
 from tests.memory import NOON, memory_world
 from tests.samples import asleep, put, spec
 
@@ -93,6 +95,19 @@ def test_what_only_a_person_brings_back_is_not_waited_for(phase: Phase, code: st
     assert (caught.value.status, caught.value.code) == (503, code)
     fallen = put(memory_world(), asleep("llama", phase=Phase.FAILED), spec(fallback="small"))
     refuse_if_hopeless(fallen)
+
+
+def test_who_waits_while_a_person_lets_nothing_wake_it_is_told_why() -> None:
+    until = NOON + timedelta(hours=2)
+    sleep = Override(OverrideKind.SLEEP_UNTIL, NOON, until, "no budget", "ada", True)
+    record = put(memory_world(), asleep("llama", overrides=(sleep,)))
+    why = "llama sleeps, even for requests, until 24 Nov 14:00 UTC, as ada asked: no budget"
+    assert because(record, NOON) == {"because": why}
+    assert because(record, until) == {}
+    assert sentence(record, timedelta(hours=2), why) == f"asleep ({why}), ready in about 7200 s"
+    requests_wake_it = replace(sleep, even_for_requests=False)
+    record = put(memory_world(), asleep("llama", overrides=(requests_wake_it,)))
+    assert because(record, NOON) == {}
 
 
 def test_an_error_that_nobody_foresaw_says_nothing_of_the_request() -> None:

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from autoscaler.control import kill_switch, orders
+from autoscaler.control import kill_switch, orders, overrides
 from autoscaler.control.breaker import runaway
 from autoscaler.control.dispatch import wake_for
 from autoscaler.control.kill_switch import start, stop
-from autoscaler.control.orders import OrderError
+from autoscaler.control.overrides import Asked
 from autoscaler.control.progress import record_asleep, record_staged
 from autoscaler.control.purse import BarredError
 from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
 from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.while_stopped import WhileStopped
-from autoscaler.control.world import UnknownEndpointError
+from autoscaler.control.world import OrderError, UnknownEndpointError
 from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Update, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Hold, Phase
@@ -100,7 +100,7 @@ class TestOn:
         with pytest.raises(BarredError, match=r"cannot be woken: .* `autoscaler start`"):
             orders.wake(world, NAME, "bob")
         with pytest.raises(OrderError, match="a hold would keep no copy of llama awake"):
-            orders.hold(world, NAME, timedelta(hours=1), 1, "demo", "bob")
+            overrides.hold(world, NAME, 1, Asked(timedelta(hours=1), "demo", "bob"))
         assert status_of(world).hold is None
 
     def test_copies_that_vanish_meanwhile_are_not_put_back(self, world) -> None:

@@ -9,7 +9,7 @@ import pytest
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.patience import LONGEST_STAY, expected_ready
 from autoscaler.gateway.errors import GatewayError
-from autoscaler.gateway.waiting import reason_of, refuse_if_barred, refuse_if_hopeless
+from autoscaler.gateway.waiting import because, refuse_if_barred, refuse_if_hopeless
 from autoscaler.policy.economy import DEFAULT_LEAD_TIME
 from autoscaler.policy.types import Phase
 from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
@@ -99,10 +99,10 @@ class TestAtTheGateway:
         assert expected_ready(record_of(desk), NOON) == REST_OF_NOVEMBER + DEFAULT_LEAD_TIME
 
     def test_a_ticket_says_why_it_waits(self, desk) -> None:
-        assert reason_of(record_of(desk), NOON) == {}
+        assert because(record_of(desk), NOON) == {}
         refuse_if_barred(record_of(desk), NOON)
         stop(desk.world, "ada", "a leaked key")
-        assert "by ada: a leaked key" in reason_of(record_of(desk), NOON)["reason"]
+        assert "by ada: a leaked key" in because(record_of(desk), NOON)["because"]
 
 
 def test_a_creation_that_was_parked_is_no_failure_to_the_gateway(desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from autoscaler.control.messages import DEEPEST, BadRequestError, messages_of, parse
 from autoscaler.control.reply_to import LARGEST_BYTES, TRIES, document
-from autoscaler.policy.types import Phase
+from autoscaler.policy.types import Override, OverrideKind, Phase
 from autoscaler.ports import Answer, ModelError, ReplyError
 from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
 from tests.memory import NOON
@@ -106,6 +106,23 @@ def test_a_request_whose_time_is_over_is_refused_before_it_wakes_anything(desk) 
     assert first["code"] == second["code"] == "expired"
     assert "11:58:25Z, 1m35s ago" in first["error"]
     assert desk.world.flows.started, "the third one still has time"
+
+
+def test_a_request_that_expires_while_a_person_lets_nothing_wake_it_is_told_so(desk) -> None:
+    until = NOON + timedelta(hours=2)
+    sleep = Override(OverrideKind.SLEEP_UNTIL, NOON, until, "no budget.", "ada", True)
+    desk.world.store.records.clear()
+    put(desk.world, asleep(NAME, overrides=(sleep,)))
+    assert dispatch(desk, NAME, [asked(1, ttl="64s"), asked(2)]) == ["m-1", "m-2"]
+    assert desk.world.flows.started == [], "nothing wakes it"
+    assert sorted(desk.requests.postponed) == [timedelta(seconds=30), timedelta(minutes=30)]
+    desk.world.clock.forward(seconds=61)
+    assert dispatch(desk, NAME, [asked(1, ttl="64s")]) == []
+    assert desk.results.stored[f"{NAME}/r-1"]["error"] == (
+        "expired: it was to be answered by 2026-11-24T12:01:00Z, 1s ago; llama sleeps, even for "
+        "requests, until 24 Nov 14:00 UTC, as ada asked: no budget; send it again with a later "
+        "deadline"
+    )
 
 
 def test_a_request_that_waits_comes_back_while_there_is_time_to_answer_it(desk) -> None:

@@ -30,7 +30,7 @@ class TestAsleep:
         assert decided(a_spec(), asleep(40, deferrable_due_at=later)).transition is None
 
     def test_a_deadline_leaves_time_for_a_start_and_the_work(self) -> None:
-        # 160 requests of 10 s on 16 slots: 100 s; a start takes 300 s; a quarter of an hour to spare.
+        # 160 requests of 10 s on 16 slots: 100 s; a start takes 300 s; 15 min to spare.
         spec, due_at = a_spec(), NOON + timedelta(hours=1)
         wakes = [
             minute

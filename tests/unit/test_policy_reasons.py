@@ -8,7 +8,15 @@ from decimal import Decimal
 
 import pytest
 
-from autoscaler.policy import History, Observation, Phase, ReasonCode, StackLimit, Stop
+from autoscaler.policy import (
+    History,
+    Observation,
+    OverrideKind,
+    Phase,
+    ReasonCode,
+    StackLimit,
+    Stop,
+)
 from autoscaler.policy.types import Reach
 from autoscaler.spec import EndpointSpec, WhenSpent
 from tests.unit.policy_cases import (
@@ -16,6 +24,7 @@ from tests.unit.policy_cases import (
     PEAK,
     a_hold,
     a_spec,
+    an_override,
     codes,
     days_with_requests_at,
     decided,
@@ -97,6 +106,38 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         seen(Phase.ASLEEP, hold=a_hold(2)),
         History(),
         "Held at 2 copies or more by anna until 13 May 13:00 UTC: load test.",
+    ),
+    (
+        ReasonCode.PUT_TO_SLEEP,
+        a_spec(windows=[PEAK]),
+        seen(overrides=(an_override(OverrideKind.SLEEP_UNTIL),)),
+        History(),
+        "Put to sleep until 13 May 13:00 UTC by anna: maintenance; requests wake it.",
+    ),
+    (
+        ReasonCode.REQUESTS_HELD_BACK,
+        a_spec(),
+        seen(
+            Phase.ASLEEP,
+            backlog=3,
+            overrides=(an_override(OverrideKind.SLEEP_UNTIL, even_for_requests=True),),
+        ),
+        History(),
+        "3 requests wait until 13 May 13:00 UTC, or until it is released.",
+    ),
+    (
+        ReasonCode.KEPT_WARM,
+        a_spec(),
+        seen(Phase.ASLEEP, overrides=(an_override(OverrideKind.KEEP_WARM),)),
+        History(),
+        "Kept warm until 13 May 13:00 UTC by anna: maintenance.",
+    ),
+    (
+        ReasonCode.SCALE_IN_PAUSED,
+        a_spec(),
+        seen(overrides=(an_override(OverrideKind.PAUSE_SCALE_IN),)),
+        History(),
+        "No copy is taken away until 13 May 13:00 UTC by anna: maintenance.",
     ),
     (
         ReasonCode.PATTERN_AHEAD,

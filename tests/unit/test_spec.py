@@ -108,6 +108,11 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
             "budget.monthly_usd: nan is not a finite number",
         ),
         (
+            "tenants: {'': {}}",
+            "tenants..[key]: '' is not a tenant's name: letters, digits, dots, hyphens and "
+            'underscores, up to 64, the first of them a letter or a digit; or "*" for all others',
+        ),
+        (
             "schedule: {time_zone: Mars/Base}",
             "schedule.time_zone: 'Mars/Base' is not a time zone: "
             "use an IANA name such as Europe/Berlin",
@@ -129,7 +134,7 @@ def test_a_bad_field(text: str, problem: str) -> None:
         (
             "end: '08:00'",
             "schedule.windows.peak: window 'peak' starts and ends at 08:00: it would be empty; "
-            "give it two different times (two windows make a whole day)",
+            'give it two different times (a whole day is from "00:00" to "24:00")',
         ),
         (
             "start: '24:00'",
@@ -153,8 +158,8 @@ def test_a_bad_field(text: str, problem: str) -> None:
         ("days: [mon, mon]", "schedule.windows.peak.days: a day is listed twice"),
         (
             "days: [Mon]",
-            "schedule.windows.peak.days: 'Mon' is not one of "
-            "'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'",
+            "schedule.windows.peak.days: 'Mon' is not a day: write mon, tue, wed, thu, fri, sat or "
+            "sun, or one of each month: first mon, second tue, third wed, fourth thu, last fri",
         ),
         (
             "days: []",

@@ -27,10 +27,11 @@ from tools.cli.files import read_documents
 from tools.cli.fit_command import fit
 from tools.cli.gateway_command import gateway, gateway_key
 from tools.cli.local import local
+from tools.cli.override_commands import register as register_overrides
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
+from tools.cli.schedule_command import group as schedules
 from tools.cli.sweep_command import sweep
 from tools.cli.switch_command import start, stop
-from tools.cli.times import hold_seconds
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,6 +107,7 @@ app.command()(tells(plan))
 app.command()(tells(fit))
 app.command()(tells(doctor))
 app.command()(tells(sweep))
+app.add_typer(schedules(tells), name="schedule", help="What the windows of an endpoint come to.")
 app.command()(tells(ask))
 app.command("result")(tells(result_of))
 app.command()(tells(gateway))
@@ -159,29 +161,7 @@ def retry(context: typer.Context, endpoint: Endpoint) -> None:
     _order(context.obj, "retry", endpoint)
 
 
-@app.command()
-@tells
-def hold(
-    context: typer.Context,
-    endpoint: Endpoint,
-    duration: Annotated[str | None, typer.Option("--for", help="How long: 90m, 2h, 1d.")] = None,
-    until: Annotated[
-        str | None, typer.Option(help='Until when: 18:00, "2026-11-24 18:00".')
-    ] = None,
-    copies: Annotated[int, typer.Option(help="At least so many copies.")] = 1,
-    reason: Annotated[str, typer.Option(help="Why, for your colleagues.")] = "no reason given",
-) -> None:
-    """Keeps copies awake against the policy, until it expires by itself."""
-    client: StackClient = context.obj
-    seconds = hold_seconds(duration, until, client.now())
-    _order(client, "hold", endpoint, seconds=seconds, min_copies=copies, reason=reason)
-
-
-@app.command()
-@tells
-def release(context: typer.Context, endpoint: Endpoint) -> None:
-    """Ends a hold before its time."""
-    _order(context.obj, "release", endpoint)
+register_overrides(app, tells)
 
 
 @app.command()

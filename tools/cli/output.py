@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoscaler.spec import format_duration
+from tools.cli.in_force import in_force_lines
 
 console = Console()
 errors = Console(stderr=True)
@@ -127,17 +128,13 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
     if update := one.get("update"):
         began = "is being put in place" if one["phase"] == "UPDATING" else "waits"
         yield f"a changed file {began} ({update})"
-    if hold := one.get("hold"):
-        yield (
-            f"\nheld at {hold['min_copies']} or more by {escape(hold['author'])} "
-            f"until {_moment(hold['until'])}: {escape(hold['reason'])}"
-        )
+    yield from (f"\n{escape(line)}" for line in in_force_lines(one))
     yield from _budget(one.get("budget") or {})
     wakes = f"woken {one['wakes_today']} times today (UTC)"
     edge = f", bounds change next at {_moment(one['next_edge'])}" if one.get("next_edge") else ""
     lead = format_duration(timedelta(seconds=round(one["lead_time_seconds"])))
     window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"
-    yield f"\nteam {escape(one['team'])}, {window}"
+    yield f"\nteam {escape(one['team'])}, {window}{_precedence(one)}"
     yield f"{wakes}; a start takes about {lead}{edge}"
 
 
@@ -152,6 +149,13 @@ def _budget(budget: Mapping[str, Any]) -> Iterator[str]:
             more = f", about {_usd(expected)} expected" if expected else ""
             told = f"{_usd(budget[spent])} of {_usd(budget[limit])} are spent {span}{more}"
             yield f"{told}; at 100 %: {budget['at_100']}"
+
+
+def _precedence(one: Mapping[str, Any]) -> str:
+    """Which window wins, where more than one might."""
+    windows = ((one.get("spec") or {}).get("schedule") or {}).get("windows") or ()
+    names = [escape(window["name"]) for window in windows]
+    return f" (the first that is open wins: {', '.join(names)})" if len(names) > 1 else ""
 
 
 def _ladder(ladder: Mapping[str, Any] | None) -> Iterator[str]:
@@ -221,6 +225,8 @@ def changes(path: str, result: Mapping[str, Any]) -> None:
 
 
 def warnings(result: Mapping[str, Any]) -> None:
+    for override in result.get("overrides", ()):
+        console.print(f"  [magenta]it is {escape(override)}[/]", highlight=False, soft_wrap=True)
     for warning in result.get("warnings", ()):
         console.print(f"  [yellow]{escape(warning)}[/]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.markup import escape
@@ -128,6 +128,13 @@ def _remaining(one: Mapping[str, Any], lead: timedelta, now: datetime) -> str:
 
 
 def _until_a_wake(one: Mapping[str, Any], lead: timedelta, now: datetime) -> str:
+    for one_of in one.get("overrides") or ():
+        if one_of["even_for_requests"]:
+            until = datetime.fromisoformat(one_of["until"]).astimezone(UTC)
+            return (
+                f"even for requests until {until:%Y-%m-%d %H:%M} UTC, as {one_of['author']} "
+                f"asked: {one_of['reason']}"
+            )
     takes = f"a wake takes about {format_duration(lead)}"
     retry_at = datetime.fromisoformat(one["retry_at"]) if one.get("retry_at") else now
     if retry_at > now:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from ..policy.wording import at_utc
 from .events.base import Event, Severity
-from .sentences import budgets, capacity, costs, life, requests  # noqa: F401 - each registers with `told`
+from .sentences import (  # noqa: F401 - each registers with `told`
+    budgets,
+    capacity,
+    costs,
+    life,
+    overrides,
+    requests,
+)
 from .sentences.base import Fact, told
 
 

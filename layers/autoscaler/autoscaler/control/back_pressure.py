@@ -46,8 +46,8 @@ def with_later_read(world: World, record: EndpointRecord, load: Load) -> Endpoin
     each; what may wait can also wait for the tick to see it there.
     """
     status, wanted = record.status, load.deferrable > 0
-    if load.trouble or wanted == status.reads_later:
-        return record
+    if load.backlog is None or wanted == status.reads_later:
+        return record  # nobody could look, or nothing is to be changed
     if not wanted and status.phase not in _SETTLED:
         return record
     if not world.readers.read_later(status.name, wanted):

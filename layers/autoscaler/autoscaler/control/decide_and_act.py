@@ -13,6 +13,7 @@ from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
 from .drift import mend_drift
+from .in_force import why_requests_wait
 from .observe import history, observe
 from .telling import tell, telling
 from .wishes import entry, request_sleep, request_wake
@@ -20,6 +21,7 @@ from .world import World
 
 _CAUSES = {
     ReasonCode.HELD: Cause.HOLD,
+    ReasonCode.KEPT_WARM: Cause.PERSON,
     ReasonCode.BACKLOG_WAITING: Cause.BACKLOG,
     ReasonCode.WAITING_COSTS_MORE: Cause.BACKLOG,
     ReasonCode.WINDOW_OPEN: Cause.WINDOW,
@@ -43,21 +45,24 @@ def decide_and_act(
     """Carries out the policy's decision; returns it, or None when the world had drifted."""
     if mend_drift(world, record, capacity, now):
         return None
-    decision = decide(record.spec, observe(record, load, capacity, now), history(record), now)
+    seen = observe(record, load, capacity, now, world.tick)
+    decision = decide(record.spec, seen, history(record), now)
     cause = next((_CAUSES[r.code] for r in decision.reasons if r.code in _CAUSES), Cause.IDLE)
     if decision.transition is Transition.WAKE:
         request_wake(world, record, cause, decision.copies, decision.summary)
     elif decision.transition is Transition.SLEEP:
-        request_sleep(world, record, _asleep_for(decision), decision.summary)
+        request_sleep(world, record, _cause_of_sleep(record, decision, now), decision.summary)
     elif record.status.phase is Phase.AWAKE:
         _move(world, record, decision, capacity, now)
     return decision
 
 
-def _asleep_for(decision: Decision) -> Cause:
+def _cause_of_sleep(record: EndpointRecord, decision: Decision, now: datetime) -> Cause:
     codes = {reason.code for reason in decision.reasons}
     if ReasonCode.STOPPED in codes:
         return Cause.STOPPED
+    if why_requests_wait(record.status, now) and ReasonCode.PUT_TO_SLEEP in codes:
+        return Cause.PERSON  # no request that comes meanwhile turns it round
     return Cause.BUDGET if codes & _MONEY else Cause.IDLE
 
 

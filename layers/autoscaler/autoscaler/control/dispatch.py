@@ -29,12 +29,11 @@ from .patience import (
     AT_ONCE,
     WHEN_BUSY,
     WHEN_TROUBLED,
+    held_up,
     paced,
     serves,
     time_until_ready,
-    why_it_waits,
 )
-from .purse import barred
 from .refusals import Refusal, expired, gone, refusal_of_model
 from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
 from .shift import OutOfTimeError, Shift
@@ -232,9 +231,9 @@ def _without_model(work: _Work, record: EndpointRecord | None, request: Request)
         retired = record is None or record.status.phase is Phase.RETIRED
         return refuse(desk, name, record, request, gone(name, retired))
     if request.due_at is not None and request.is_over(now):
-        halt = barred(record, now)
-        why = expired(request.due_at, now, halt.reason.text if halt else "")
-        return refuse(desk, name, record, request, why)
+        return refuse(
+            desk, name, record, request, expired(request.due_at, now, held_up(record, now))
+        )
     return None
 
 
@@ -266,7 +265,8 @@ def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
     serving = other or record
     if not serves(serving):
         wait = time_until_ready(serving, sent_at, now)
-        return postpone(desk, name, record, request, wait, why_it_waits(record, now))
+        why = held_up(record, now) or f"the endpoint is {record.status.phase}"
+        return postpone(desk, name, record, request, wait, why)
     if serving.spec.kind is Kind.ASYNC:
         return hand_over(desk, record, request)
     try:

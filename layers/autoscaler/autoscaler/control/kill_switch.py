@@ -19,12 +19,11 @@ from ..policy.budget import Halt, stopped_text
 from ..policy.types import Phase, Stop
 from ..ports import ConflictError, Flow, FlowState
 from .metering import metered, running, settled
-from .orders import OrderError, find
 from .purse import barred, cause_of
 from .stack_telling import save_and_tell
 from .updating import anew
 from .wishes import FLOWS, carry_out, entry, request_sleep, wished
-from .world import World
+from .world import OrderError, World, find
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from ..ledger.meter import advance, split_idle
 from ..policy.schedule import bounds_at
 from ..policy.types import Phase
 from ..spec import EndpointSpec
+from .in_force import keeps_copies, sleeper
 
 _KINDS = {
     Phase.STAGING: UsageKind.PROVISIONING,
@@ -124,10 +125,10 @@ def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:
 
 
 def _is_kept(record: EndpointRecord, moment: datetime) -> bool:
-    hold = record.status.hold
-    return bounds_at(record.spec, moment).min_copies > 0 or (
-        hold is not None and hold.min_copies > 0 and moment < hold.until
-    )
+    if keeps_copies(record.status, moment):
+        return True
+    asleep = sleeper(record.status, moment) is not None
+    return not asleep and bounds_at(record.spec, moment).min_copies > 0
 
 
 def _spent(

@@ -1,4 +1,4 @@
-"""What people should hear of although nothing was decided: a hold that ended, a budget that is
+"""What people should hear of although nothing was decided: an override that ended, a budget that is
 being used up, a signal that does not come, a phase that lasts too long. Each is announced when it
 happens, once."""
 
@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from ..alerts.events.base import Event
 from ..alerts.events.capacity import SignalMissing
-from ..alerts.events.life import HoldEnded, PhaseStuck
-from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..alerts.events.life import PhaseStuck
+from ..endpoints.status import EndpointRecord, EndpointStatus, HistoryEntry
 from ..policy.types import Phase
 from ..ports import Load
 from .budgets import budget_news
+from .overrides import expired
 from .stuck import is_stuck, token
 from .telling import tell, telling
-from .wishes import entry
 from .world import World
 
 # A new copy has no metrics for some minutes, and CloudWatch may be late.
@@ -26,23 +26,15 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
     """Stores and announces what is new; returns the record after it. Raises ConflictError."""
     before = record.status
     events: list[Event] = []
-    status = _hold_ended(before, now, events)
+    entries: list[HistoryEntry] = []
+    status = expired(before, now, events, entries)
     status = budget_news(record, status, now, events)
     status = _signal_missing(status, load, now, events)
     status = _stuck(status, now, world.wake, events)
     if status == before:
         return record
-    ended = before.hold is not None and status.hold is None
-    entries = [entry(status, now, "The hold expired.")] if ended else []
     saved = world.store.save(telling(status, *events), entries=entries)
     return record.having(tell(world, saved))
-
-
-def _hold_ended(status: EndpointStatus, now: datetime, events: list[Event]) -> EndpointStatus:
-    if status.hold is None or status.hold.until > now:
-        return status
-    events.append(HoldEnded(endpoint=status.name, generation=status.generation, at=now))
-    return status.model_copy(update={"hold": None})
 
 
 def _stuck(

@@ -13,9 +13,12 @@ from .purse import purse, usd_per_copy_hour
 # A growth over a longer time says little about now.
 _RECENT_SECONDS = 180.0
 NO_LOAD = Load(backlog=None, concurrency_per_copy=None)
+_TICK = timedelta(minutes=1)
 
 
-def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> Observation:
+def observe(
+    record: EndpointRecord, load: Load, capacity: Capacity, now: datetime, tick: timedelta = _TICK
+) -> Observation:
     """Returns the present state. Without a copy nothing can be in flight in the model."""
     status = record.status
     in_flight = 0.0 if capacity.current_copies == 0 else None
@@ -39,6 +42,8 @@ def observe(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
         usd_per_copy_hour=None if (usd := usd_per_copy_hour(record)) is None else float(usd),
         deferrable=load.deferrable,
         deferrable_due_at=record.deferrable_due_at,
+        overrides=tuple(one for one in status.overrides if one.until > now),
+        tick=tick,
         **purse(record, now),
     )
 

@@ -1,37 +1,23 @@
-"""What a person may order: wake, sleep, hold, release, delete; and what they may ask."""
+"""What a person may order once: wake, sleep, delete; and what they may ask."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from ..alerts.events.life import HoldEnded, HoldSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.economy import lead_time
 from ..policy.ladder import TryOutcome
 from ..policy.schedule import bounds_at, next_edge
-from ..policy.types import Hold, Phase
+from ..policy.types import Phase
 from .budget_view import budget_of
 from .fallback import falls_back
+from .in_force import Kind, in_force, sentence, shown, sleeper
 from .observe import history
-from .purse import barred
-from .telling import tell, telling
-from .wishes import entry, ladder_step, request_retirement, request_sleep, request_wake
-from .world import UnknownEndpointError, World
+from .wishes import ladder_step, request_retirement, request_sleep, request_wake
+from .world import OrderError, World, find
 
 HISTORY_LINES = 50
-
-
-class OrderError(ValueError):
-    """An order that cannot be carried out now; says why and what would work."""
-
-
-def find(world: World, name: str) -> EndpointRecord:
-    """Returns the endpoint; raises UnknownEndpointError naming those there are."""
-    record = world.store.load(name)
-    if record is None:
-        raise UnknownEndpointError(name, [r.status.name for r in world.store.load_all()])
-    return record
 
 
 def wake(world: World, name: str, author: str) -> EndpointStatus:
@@ -42,6 +28,11 @@ def wake(world: World, name: str, author: str) -> EndpointStatus:
         return record.status
     if phase not in (Phase.ASLEEP, Phase.SLEEPING):
         raise OrderError(f"{name} is {phase}: it can be woken when it is ASLEEP")
+    if put_to_sleep := sleeper(record.status, world.clock.now()):
+        raise OrderError(
+            f"{name} is {sentence(Kind.SLEEP_UNTIL, put_to_sleep)}; release it first: "
+            f"autoscaler release {name}"
+        )
     return request_wake(world, record, Cause.PERSON, 1, f"{author} woke it.").status
 
 
@@ -53,67 +44,28 @@ def sleep(world: World, name: str, author: str) -> EndpointStatus:
         return status
     if status.phase is not Phase.AWAKE:
         raise OrderError(f"{name} is {status.phase}: it can be put to sleep when it is AWAKE")
-    window = bounds_at(record.spec, now)
-    if window.min_copies:
-        raise OrderError(
-            f"the schedule keeps {name} at {window.min_copies} or more copies now "
-            f"(window {window.name or 'outside all'}): it would wake again at once; "
-            "change the schedule and apply it"
-        )
-    if status.hold and status.hold.until > now:
-        raise OrderError(
-            f"{name} is held by {status.hold.author} until {status.hold.until:%Y-%m-%d %H:%M} UTC; "
-            f"release it first: autoscaler release {name}"
-        )
+    _refuse_to_be_woken_again(record, now)
     backlog = world.load.backlog(name)
     if backlog:
         raise OrderError(f"{backlog} requests are waiting for {name}: they would wake it again")
     return request_sleep(world, record, Cause.PERSON, f"{author} put it to sleep.").status
 
 
-def hold(
-    world: World, name: str, duration: timedelta, min_copies: int, reason: str, author: str
-) -> EndpointStatus:
-    """Keeps at least so many copies until the hold expires by itself."""
-    record = find(world, name)
-    highest = record.spec.highest_max_copies
-    if not 0 <= min_copies <= highest:
-        raise OrderError(f"min_copies {min_copies} is not within 0..{highest}, {name}'s bounds")
-    if duration <= timedelta(0):
-        raise OrderError("a hold must last longer than nothing: --for 2h")
-    now = world.clock.now()
-    if min_copies and (bar := barred(record, now)):
-        raise OrderError(f"a hold would keep no copy of {name} awake: {bar.reason.text}")
-    held = Hold(until=now + duration, min_copies=min_copies, reason=reason, author=author)
-    text = f"{author} holds at least {min_copies} copies until {held.until:%Y-%m-%d %H:%M} UTC: "
-    status = record.status.model_copy(update={"hold": held})
-    told = HoldSet(
-        endpoint=name,
-        generation=status.generation,
-        at=now,
-        min_copies=min_copies,
-        until=held.until,
-        author=author,
-        reason=reason,
-    )
-    lines = [entry(status, now, text + reason)]
-    saved = tell(world, world.store.save(telling(status, told), entries=lines))
-    if min_copies and saved.phase in (Phase.ASLEEP, Phase.SLEEPING):
-        record = record.having(saved)
-        return request_wake(world, record, Cause.HOLD, min_copies, text + reason).status
-    return saved
-
-
-def release(world: World, name: str, author: str) -> EndpointStatus:
-    """Ends a hold before its time."""
-    record = find(world, name)
-    if record.status.hold is None:
-        return record.status
-    now = world.clock.now()
-    status = record.status.model_copy(update={"hold": None})
-    told = HoldEnded(endpoint=name, generation=status.generation, at=now, author=author)
-    lines = [entry(status, now, f"{author} released the hold.")]
-    return tell(world, world.store.save(telling(status, told), entries=lines))
+def _refuse_to_be_woken_again(record: EndpointRecord, now: datetime) -> None:
+    name, window = record.status.name, bounds_at(record.spec, now)
+    found = in_force(record.status, now)
+    if window.min_copies and Kind.SLEEP_UNTIL not in found:
+        raise OrderError(
+            f"the schedule keeps {name} at {window.min_copies} or more copies now "
+            f"(window {window.name or 'outside all'}): it would wake again at once; keep it asleep "
+            f"for a while: autoscaler sleep-until {name} --for 2h, or change the schedule"
+        )
+    for kind in (Kind.HOLD, Kind.KEEP_WARM, Kind.PAUSE_SCALE_IN):
+        if kind in found:
+            raise OrderError(
+                f"{name} is {sentence(kind, found[kind])}; release it first: "
+                f"autoscaler release {name}"
+            )
 
 
 def delete(
@@ -167,6 +119,7 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
     load = world.load_of(record, now)
     return {
         **status.model_dump(mode="json", include=kept),
+        "overrides": shown(status, now),
         "ladder": _ladder(record, now),
         **budget_of(record, now),
         "update": status.update.way if status.update else None,
@@ -179,6 +132,7 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "next_edge": edge.isoformat() if edge else None,
         "lead_time_seconds": lead_time(history(record)).total_seconds(),
         **({"history": _lines(world, status.name)} if with_history else {}),
+        **({"spec": record.spec.model_dump(mode="json")} if with_history else {}),
     }
 
 

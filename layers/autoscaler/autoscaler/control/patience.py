@@ -14,6 +14,7 @@ from ..endpoints.status import EndpointRecord
 from ..policy.economy import lead_time
 from ..policy.ladder import backoff
 from ..policy.types import Phase
+from .in_force import sleeper, why_requests_wait
 from .observe import history, remaining_lead
 from .purse import barred
 from .wishes import may_not_wake
@@ -42,8 +43,8 @@ def time_until_ready(record: EndpointRecord, sent_at: datetime, now: datetime) -
     status = record.status
     if status.phase in _STARTING:
         wait = remaining_lead(record, lead_time(history(record)), now)
-    elif status.retry_at and status.retry_at > now:
-        wait = status.retry_at - now
+    elif (pause := _pause(record, now)) > timedelta(0):
+        wait = pause
     else:
         wait = _FAILED if status.phase is Phase.FAILED else _AT_REST
     return paced(wait, sent_at, now)
@@ -65,17 +66,28 @@ def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
         return None
     if halt := barred(record, now):
         return None if halt.until is None else halt.until - now + lead
-    pause = max(timedelta(0), status.retry_at - now) if status.retry_at else timedelta(0)
+    pause = _pause(record, now)
     # An update that waits goes first, and ends with a wake.
     if status.update is None and may_not_wake(record, now + pause):
         return None
     return pause + lead
 
 
-def why_it_waits(record: EndpointRecord, now: datetime) -> str:
-    """What a request is told that is refused after all: why nothing answered it."""
+def held_up(record: EndpointRecord, now: datetime) -> str:
+    """Why no request wakes it now, for whoever waits or is refused: the kill switch, a budget, or
+    a person who put it to sleep for them too. Empty when nothing does."""
     halt = barred(record, now)
-    return halt.reason.text if halt else f"the endpoint is {record.status.phase}"
+    return halt.reason.text.rstrip(".") if halt else why_requests_wait(record.status, now) or ""
+
+
+def _pause(record: EndpointRecord, now: datetime) -> timedelta:
+    """Until requests may wake it: after a failed wake, or when a person lets it."""
+    status, until = record.status, now
+    if status.retry_at:
+        until = max(until, status.retry_at)
+    if why_requests_wait(status, now) and (asleep := sleeper(status, now)):
+        until = max(until, asleep.until)
+    return until - now
 
 
 def serves(record: EndpointRecord) -> bool:

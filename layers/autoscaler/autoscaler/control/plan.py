@@ -17,6 +17,7 @@ from ..endpoints.status import (
     EndpointRecord,
     UpdateWay,
 )
+from ..policy.schedule_check import faults, oddities
 from ..policy.types import Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
@@ -73,7 +74,9 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         zone = {"time_zone": setting.default_time_zone}
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting, spec)
-    if wrong := list(refusals(spec, Place(setting.region, setting.account))):
+    now = world.clock.now()
+    place = Place(setting.region, setting.account)
+    if wrong := [*refusals(spec, place), *faults(spec, now)]:
         raise SpecError(wrong)
     record = world.store.load(spec.name)
     _check_kind(record, spec)
@@ -83,13 +86,14 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     placement, warnings = _check_fit(setting, spec, prices)
     warnings += crowded(world.store, spec, placement)
     warnings += _money(world, spec, placement, prices)
+    warnings += tuple(oddities(spec, now))
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
         _check_names_free(setting, spec, record)
         warnings += _check_quotas(setting, spec, placement, prices)
         _check_repository(setting, spec)
         facts = known_model(spec.model.id)
-        lines = tuple(preview(spec, placement, world.clock.now(), prices, facts))
+        lines = tuple(preview(spec, placement, now, prices, facts))
         return Plan(spec, record, _changes(None, spec), None, warnings, lines)
     if record.status.phase is Phase.RETIRING:
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])

@@ -39,6 +39,9 @@ def preview(
     until = f" until {edge:%Y-%m-%d %H:%M} UTC" if edge else ""
     where = f" (window {bounds.name})" if bounds.name else ""
     yield f"copies: {bounds.min_copies} to {bounds.max_copies}{where}{until}"
+    windows = [window.name for window in spec.schedule.windows]
+    if len(windows) > 1:
+        yield f"windows: {', '.join(windows)}; of those that are open the first listed wins"
     dearest = max((price for price in prices.values() if price is not None), default=None)
     if placement is not None and dearest is not None:
         most = most_instances(spec, placement.copies_per_instance)

@@ -12,11 +12,12 @@ from ..alerts.events.capacity import WakeDelayed
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Decision, Phase, ReasonCode
 from ..ports import Load
+from .in_force import sleeper
 from .telling import tell, telling
 from .wishes import entry
 from .world import World
 
-_DELAYS = (ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF)
+_DELAYS = (ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF, ReasonCode.REQUESTS_HELD_BACK)
 
 
 def keep_reasons(
@@ -58,12 +59,15 @@ def _is_untouched(record: EndpointRecord, decision: Decision) -> bool:
 
 def _delayed(status: EndpointStatus, code: ReasonCode, load: Load, now: datetime) -> WakeDelayed:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    until = midnight if code is ReasonCode.WAKES_SPENT else status.retry_at or midnight
+    if code is ReasonCode.REQUESTS_HELD_BACK and (asleep := sleeper(status, now)):
+        until = asleep.until
     return WakeDelayed(
         endpoint=status.name,
         generation=status.generation,
         at=now,
         reason=code,
         waiting=load.backlog,
-        until=midnight if code is ReasonCode.WAKES_SPENT else status.retry_at or midnight,
+        until=until,
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
     )

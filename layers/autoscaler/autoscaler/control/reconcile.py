@@ -147,9 +147,7 @@ def reconcile_endpoint(
     """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
     status = record.status
     load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
-    record = give_notice(world, record, load, now)
-    if status.name in loads:
-        record = with_later_read(world, record, load)
+    record = with_later_read(world, give_notice(world, record, load, now), load)
     halt = barred(record, now)
     if halt and status.phase is not Phase.AWAKE and put_down(world, record, halt, now):
         return

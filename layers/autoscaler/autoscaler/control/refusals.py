@@ -42,11 +42,11 @@ def waited_too_long(stayed: timedelta, why: str) -> Refusal:
     return Refusal(Code.WAITED_TOO_LONG, f"{text}: {why}", text)
 
 
-def expired(due_at: datetime, now: datetime, barred: str = "") -> Refusal:
-    """Its time is over; says by how much, and what kept it from being answered if that is known."""
+def expired(due_at: datetime, now: datetime, because: str | None = None) -> Refusal:
+    """Its time is over; says by how much, and why it had to wait if that is known."""
     over = format_duration(max(now - due_at, timedelta(seconds=1)))
     text = f"it was to be answered by {due_at:%Y-%m-%dT%H:%M:%SZ}, {over} ago"
-    text += f" ({barred.rstrip('.')})" if barred else ""
+    text += f"; {because}" if because else ""
     return Refusal(Code.EXPIRED, f"expired: {text}; send it again with a later deadline")
 
 

@@ -11,10 +11,9 @@ from datetime import datetime
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import FlowState
-from .orders import OrderError, find
 from .tend import tend_flow
 from .wishes import FLOWS, entry, request_wake
-from .world import World
+from .world import OrderError, World, find
 
 _MAKES = frozenset({Phase.STAGING, Phase.CREATING})
 

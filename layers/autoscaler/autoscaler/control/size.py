@@ -8,6 +8,7 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
 from ..ports import SignalError
+from .in_force import Kind, in_force, keeps_copies
 from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
@@ -80,9 +81,12 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         now = world.clock.now()
         if status.cause in UNCONDITIONAL or barred(record, now):
             return True
-        if status.hold and status.hold.until > now and status.hold.min_copies > 0:
-            text = "A hold was set while it went to sleep: turning round."
-            request_wake(world, record, Cause.HOLD, status.hold.min_copies, text)
+        if keeps_copies(status, now):
+            held = (
+                status.hold.min_copies if Kind.HOLD in in_force(status, now) and status.hold else 1
+            )
+            text = "Copies were asked to stay while it went to sleep: turning round."
+            request_wake(world, record, Cause.HOLD, max(1, held), text)
             return False
         backlog = 0 if may_not_wake(record, now) else world.load.backlog(name)
         if backlog:

@@ -35,6 +35,7 @@ class World:
     logs: ContainerLogs
     readers: QueueReaders
     wake: timedelta = timedelta(hours=1)  # what a copy is waited for: the template's WakeSeconds
+    tick: timedelta = timedelta(minutes=1)  # between two looks: the template's TickMinutes
 
     def look(self, record: EndpointRecord) -> Capacity:
         """What SageMaker has of the endpoint, by its kind; of shared machines its part."""
@@ -49,9 +50,21 @@ class World:
         return found.get(name, NO_LOAD)
 
 
+class OrderError(ValueError):
+    """An order that cannot be carried out now; says why and what would work."""
+
+
 class UnknownEndpointError(LookupError):
     """No endpoint of that name; says which there are."""
 
     def __init__(self, name: str, known: list[str]) -> None:
         have = ", ".join(sorted(known)) or "none yet"
         super().__init__(f"there is no endpoint {name!r}; endpoints here: {have}")
+
+
+def find(world: World, name: str) -> EndpointRecord:
+    """Returns the endpoint; raises UnknownEndpointError naming those there are."""
+    record = world.store.load(name)
+    if record is None:
+        raise UnknownEndpointError(name, [r.status.name for r in world.store.load_all()])
+    return record

@@ -13,7 +13,7 @@ from ..catalog.models import ModelFacts
 from ..catalog.prices import PriceBook, bundled
 from ..policy.forecast import Spending
 from ..policy.ladder import Try
-from ..policy.types import Bounds, Episode, Hold, Phase, Reach, Recommendation
+from ..policy.types import Bounds, Episode, Hold, Override, Phase, Reach, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
 from .stack_state import StackState
@@ -197,6 +197,7 @@ class EndpointStatus(Stored):
     last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last
     last_awake_at: AwareDatetime | None = None
     hold: Hold | None = None
+    overrides: tuple[Override, ...] = ()  # beside the hold, one of each kind
     discard_requests: bool = False  # its retirement need not wait for the last of its requests
     discard_weights: bool = False  # its staged weights go with it, unless another one has them
     cold_starts: tuple[ColdStart, ...] = ()

@@ -30,7 +30,7 @@ from .states import States, Wanted, serves_directly
 from .tickets import new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
-from .waiting import UNSURE_SECONDS, reason_of, refuse_if_barred, refuse_if_hopeless, sentence
+from .waiting import UNSURE_SECONDS, because, refuse_if_barred, refuse_if_hopeless, sentence
 
 _ANSWERED_BY = "x-autoscaler-answered-by"
 _CACHED = "x-autoscaler-cached"
@@ -153,10 +153,12 @@ class Answering:
             return before
 
     async def _sign(self, question: Question, record: EndpointRecord, out: Out) -> None:
-        expected = expected_ready(record, self._clock.now())
-        progress = {"status": "waiting", **_standing(record, expected)}
+        now = self._clock.now()
+        expected, why = expected_ready(record, now), because(record, now)
+        progress = {"status": "waiting", **_standing(record, expected), **why}
+        said = sentence(record, expected, why.get("because", ""))
         await out.begin_events()
-        await out.alive(sentence(record, expected), progress if question.progress else None)
+        await out.alive(said, progress if question.progress else None)
 
     async def _repeat(self, question: Question, kept: Answer, out: Out) -> None:
         """No model was asked, and no token made."""
@@ -210,15 +212,16 @@ class Answering:
             asked.told(),
         )
         await self._states.blocking(keep)
-        expected = expected_ready(record, self._clock.now())
+        now = self._clock.now()
+        expected, held = expected_ready(record, now), because(record, now)
         where = f"/v1/requests/{ticket}"
         again = retry_after(expected, UNSURE_SECONDS)
         if out.status:  # a stream has begun: no other status can be given
             why = f"{question.name!r} is not awake yet; the request is kept: GET {where}"
+            why += "".join(f"; {text}" for text in held.values())
             more = {"ticket": ticket, "location": where, "retry_after": int(again["retry-after"])}
             raise GatewayError(503, "still_waiting", why, more=more)
-        why_not = reason_of(record, self._clock.now())
-        document = {"id": ticket, "status": "waiting", **_standing(record, expected), **why_not}
+        document = {"id": ticket, "status": "waiting", **_standing(record, expected), **held}
         await out.document(202, document, {"location": where, **again})
 
 

@@ -30,7 +30,7 @@ from .states import States
 from .tickets import endpoint_of, look
 from .traffic import Counted
 from .troubles import UNFORESEEN, logged, told
-from .waiting import UNSURE_SECONDS, reason_of
+from .waiting import UNSURE_SECONDS, because
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
 _RENEW_SECONDS = 300.0
@@ -250,7 +250,8 @@ async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, calle
     if found.result:
         await out.document(200, {"status": found.status, **found.result})
         return
-    expected = expected_ready(record, parts.clock.now())
+    now = parts.clock.now()
+    expected = expected_ready(record, now)
     seconds = None if expected is None else round(expected.total_seconds())
     document = {
         "id": ticket,
@@ -258,7 +259,7 @@ async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, calle
         "endpoint": endpoint,
         "phase": record.status.phase.value,
         "expected_seconds": seconds,
-        **reason_of(record, parts.clock.now()),
+        **because(record, now),
     }
     await out.document(202, document, retry_after(expected, UNSURE_SECONDS))
 

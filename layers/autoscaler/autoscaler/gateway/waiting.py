@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from ..control.patience import held_up
 from ..control.purse import barred
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, ReasonCode
@@ -45,15 +46,16 @@ def refuse_if_barred(record: EndpointRecord, now: datetime) -> None:
     raise GatewayError(429, "budget_spent", why, headers=headers)
 
 
-def reason_of(record: EndpointRecord, now: datetime) -> dict[str, str]:
-    """For a document about a request that waits: what bars its endpoint, if anything does."""
-    halt = barred(record, now)
-    return {"reason": halt.reason.text} if halt else {}
+def because(record: EndpointRecord, now: datetime) -> dict[str, str]:
+    """Why it may take long, if a person or a budget asked for that; for the answers to whoever
+    waits."""
+    why = held_up(record, now)
+    return {"because": why} if why else {}
 
 
-def sentence(record: EndpointRecord, expected: timedelta | None) -> str:
+def sentence(record: EndpointRecord, expected: timedelta | None, why: str = "") -> str:
     """How it stands, for a person who looks at the stream: `waking, ready in about 140 s`."""
-    phase = record.status.phase.lower()
+    phase = record.status.phase.lower() + (f" ({why})" if why else "")
     if expected is None:
         return f"{phase}, nobody can say for how long"
     seconds = int(expected.total_seconds())

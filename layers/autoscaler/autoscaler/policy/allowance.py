@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec
 from .schedule import bounds_at, edges_between, zone_of
-from .types import Reason, ReasonCode
+from .types import Override, Reason, ReasonCode
 from .wording import spanned
 
 _SHORTLY_AFTER = timedelta(minutes=15)  # how long a closed window is still given as a reason
@@ -22,6 +22,8 @@ class Allowance:
     max_copies: int
     keep_alive: timedelta | None  # None: as learned
     held: bool = False  # a person's hold is in force: no sleep
+    paused: bool = False  # no copy is taken away: no sleep
+    sleeper: Override | None = None  # a person put it to sleep
     reasons: tuple[Reason, ...] = ()
 
     def because(self, code: ReasonCode, text: str) -> Allowance:

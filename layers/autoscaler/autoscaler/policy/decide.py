@@ -1,8 +1,9 @@
 """The decision: the order of its stages, and nothing else.
 
 What has to be at zero (by the kill switch, or a budget that ends in sleep) is, whatever is asked
-for. Else schedule → foresight → budget → hold → capacity give what is allowed; demand gives what is
-asked for; the phase says which of keep-alive, stabilization and bounds then have their say.
+for. Else schedule → foresight → overrides → budget → hold → pause → capacity give what is allowed;
+demand gives what is asked for; the phase says which of keep-alive, stabilization and bounds then
+have their say.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .demand import Demand, measure, staffed
 from .economy import Economy, economy, lead_time
 from .foresight import foreseen, pattern_ahead
 from .keep_alive import judge, stays, wakes_run_short
+from .overrides import as_asked, held_back, without_scale_in
 from .schedule import next_edge
 from .stabilization import steady
 from .types import (
@@ -124,9 +126,11 @@ def _allowed(
 ) -> Allowance:
     allowance = scheduled(spec, now)
     awake = observation.phase is Phase.AWAKE
-    allowance = foreseen(allowance, spec, history, now, awake=awake)
+    allowance = foreseen(allowance, spec, history, now, tick=observation.tick, awake=awake)
+    allowance = as_asked(allowance, observation, now)
     allowance = within_budget(allowance, spec, observation)
     allowance = with_hold(allowance, spec, observation, now)
+    allowance = without_scale_in(allowance, spec, observation, now)
     return within_reach(allowance, observation, now) if awake else allowance
 
 
@@ -168,6 +172,8 @@ def _resting(case: _Case) -> Decision:
     ahead = None if wanted else _worth_starting(case)
     if not (wanted or ahead):
         return _rest(case, _resting_reason(case))
+    if waits := held_back(case.allowance, wanted, case.observation):
+        return _rest(case, waits)
     if obstacle := obstacle_to_wake(case.allowance, case.spec, case.observation, case.now):
         return _rest(case, obstacle)
     copies = clamp(wanted, case.allowance)
@@ -179,13 +185,15 @@ def _resting(case: _Case) -> Decision:
 def _worth_starting(case: _Case) -> Reason | None:
     """Why an endpoint that sleeps, and that nobody asks for, shall start all the same."""
     spec, seen, history = case.spec, case.observation, case.history
-    if seen.phase is not Phase.ASLEEP:
+    sleeper = case.allowance.sleeper
+    if seen.phase is not Phase.ASLEEP or (sleeper and sleeper.even_for_requests):
         return None
     if deferred := worth_a_wake(spec, seen, history, case.now):
-        return deferred
+        # Put to sleep it wakes for what is asked for, not for what would only be cheap now.
+        return deferred if not sleeper or deferred.code is ReasonCode.DEFERRED_DUE else None
     # A person who fixed the keep-alive, or holds it as it is, decides; what is scarce is kept for
     # requests.
-    decided = case.allowance.keep_alive is not None or case.allowance.held
+    decided = case.allowance.keep_alive is not None or case.allowance.held or sleeper is not None
     if decided or is_spent(spec, seen) or wakes_run_short(spec, seen):
         return None
     return pattern_ahead(spec, seen, history, case.prices, case.now)

@@ -19,8 +19,8 @@ from .schedule import bounds_at
 from .types import History, Observation, Reason, ReasonCode
 from .wording import at_utc, counted
 
-# Before a deadline, beside the start and the work: a wake that meets no capacity is tried again, and
-# one that comes early costs nothing more.
+# Before a deadline, beside the start and the work: a wake that meets no capacity is tried again,
+# and one that comes early costs nothing more.
 SPARE = timedelta(minutes=15)
 # A start may be a fifth of what the work costs: it bills its lead time and its release.
 WORTH_STARTS = 4.0

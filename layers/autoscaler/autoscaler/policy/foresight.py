@@ -30,6 +30,7 @@ def foreseen(
     history: History,
     now: datetime,
     *,
+    tick: timedelta = TICK,
     awake: bool = False,
 ) -> Allowance:
     """Raises the minimum to that of a window which opens within the lead time and a tick.
@@ -37,7 +38,7 @@ def foreseen(
     An endpoint that is awake keeps one copy for a window twice as far away: going to sleep and
     starting again would take that long, and pay for an instance all the while.
     """
-    lead = lead_time(history) + TICK  # the look that sees it near may come a tick later
+    lead = lead_time(history) + tick  # the look that sees it near may come a tick later
     raised = _raised(allowance, spec, now, lead, most=None)
     if awake and raised is allowance:
         return _raised(allowance, spec, now, 2 * lead, most=1)

@@ -54,15 +54,22 @@ def judge(
     prices: Economy | None,
     now: datetime,
 ) -> Idleness:
-    """Sleep needs a minimum of 0, no hold, and zeros that were seen, for the whole keep-alive."""
-    if allowance.min_copies > 0 or allowance.held or not demand.known:
+    """Sleep needs a minimum of 0, no hold, and zeros that were seen, for the whole keep-alive; who
+    is put to sleep sleeps as soon as nothing runs, or at once if even requests shall wait."""
+    kept = allowance.min_copies > 0 or allowance.held or allowance.paused
+    if kept or not demand.known:
         return Idleness(sleep=False)
+    sleeper = allowance.sleeper
+    if sleeper and sleeper.even_for_requests:
+        return Idleness(sleep=True)
     if observation.backlog or observation.in_flight:
         return _no(ReasonCode.STILL_BUSY, _busy_text(observation))
-    if observation.deferrable and not is_spent(spec, observation):
+    if observation.deferrable and not sleeper and not is_spent(spec, observation):
         these = counted(observation.deferrable, "request")
         return _no(ReasonCode.STILL_BUSY, f"It stays awake for {these} that may wait.")
     since = idle_since(observation)
+    if sleeper and since <= sleeper.since:  # what woke it since then is kept as always
+        return Idleness(sleep=True)
     idle = max(now - since, timedelta(0))
     keep = _fixed_or_learned(spec, allowance, pattern, prices, observation, now)
     if idle < keep.time:

@@ -45,6 +45,10 @@ class ReasonCode(StrEnum):
     DEFERRED_WORTH = "deferred_worth"
     MINIMUM_KEPT = "minimum_kept"
     HELD = "held"
+    PUT_TO_SLEEP = "put_to_sleep"
+    KEPT_WARM = "kept_warm"
+    SCALE_IN_PAUSED = "scale_in_paused"
+    REQUESTS_HELD_BACK = "requests_held_back"
     IDLE = "idle"
     STILL_BUSY = "still_busy"
     KEPT_ALIVE = "kept_alive"
@@ -97,6 +101,26 @@ class Hold:
     author: str
 
 
+class OverrideKind(StrEnum):
+    """What a person may ask for until some time, beside a hold."""
+
+    SLEEP_UNTIL = "sleep_until"  # asleep, whatever the schedule says
+    KEEP_WARM = "keep_warm"  # at least one copy
+    PAUSE_SCALE_IN = "pause_scale_in"  # no copy is taken away, no sleep
+
+
+@dataclass(frozen=True)
+class Override:
+    """A person's wish of one kind, from `since` until it expires."""
+
+    kind: OverrideKind
+    since: datetime
+    until: datetime
+    reason: str
+    author: str
+    even_for_requests: bool = False  # of SLEEP_UNTIL: requests wait too
+
+
 @dataclass(frozen=True)
 class Stop:
     """The kill switch, of everything or of one endpoint: zero until it is taken back."""
@@ -145,6 +169,8 @@ class Observation:
     forecast_over_usd: Decimal | None = None  # of the month, while that is above the budget
     stack_limit: StackLimit | None = None  # None: the stack's budget leaves it alone
     stopped: Stop | None = None
+    overrides: tuple[Override, ...] = ()  # one of each kind
+    tick: timedelta = timedelta(seconds=60)  # until it is looked at again, at the latest
 
 
 @dataclass(frozen=True)

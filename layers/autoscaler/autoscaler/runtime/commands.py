@@ -11,14 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..aws.namesakes import Namesakes
 from ..aws.quotas import ServiceQuotas
-from ..control import orders
+from ..control import orders, overrides
 from ..control.apply import apply
 from ..control.budget_view import stop_view
+from ..control.in_force import Kind, told_of
 from ..control.plan import Setting, plan
 from ..control.purse import BarredError
 from ..control.retry import retry
-from ..control.world import UnknownEndpointError
+from ..control.world import OrderError, UnknownEndpointError, find
 from ..endpoints.status import EndpointStatus
+from ..policy.types import OverrideKind
 from ..ports import ConflictError
 from ..spec import EndpointSpec, SpecError
 from .money_commands import MoneyCommand, carry_out_money
@@ -47,8 +49,14 @@ class Get(_Command):
 
 
 class Order(_Command):
-    command: Literal["wake", "sleep", "release"]
+    command: Literal["wake", "sleep"]
     endpoint: Text
+
+
+class Release(_Command):
+    command: Literal["release"]
+    endpoint: Text
+    kind: Kind | None = None  # None: all that is in force
 
 
 class Retry(_Command):
@@ -56,12 +64,26 @@ class Retry(_Command):
     endpoint: Text
 
 
-class HoldOrder(_Command):
-    command: Literal["hold"]
+class _Override(_Command):
     endpoint: Text
     seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
-    min_copies: Annotated[int, Field(ge=0, le=100)]
     reason: Text
+    replace: bool = False  # take the place of one of its kind
+
+    def asked(self) -> overrides.Asked:
+        lasts = timedelta(seconds=self.seconds)
+        return overrides.Asked(lasts, self.reason, self.author, self.replace)
+
+
+class HoldOrder(_Override):
+    command: Literal["hold"]
+    min_copies: Annotated[int, Field(ge=0, le=100)]
+
+
+class OverrideOrder(_Override):
+    command: Literal["override"]
+    kind: OverrideKind
+    even_for_requests: bool = False
 
 
 class Delete(_Command):
@@ -71,15 +93,15 @@ class Delete(_Command):
     discard_weights: bool = False
 
 
-Command = Apply | Get | Order | Retry | HoldOrder | Delete | MoneyCommand
-_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
-_EXPECTED = (SpecError, orders.OrderError, UnknownEndpointError, ConflictError, BarredError)
+Command = Apply | Get | Order | Release | Retry | HoldOrder | OverrideOrder | Delete | MoneyCommand
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+_EXPECTED = (SpecError, OrderError, UnknownEndpointError, ConflictError, BarredError)
 
 
 def accept(event: Any) -> dict[str, Any]:
     """`{ok: True, result}` or `{ok: False, error, problems}`; the unexpected is raised."""
     try:
-        command = _COMMANDS.validate_python(event)
+        command = COMMANDS.validate_python(event)
     except ValidationError as invalid:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
         return {"ok": False, "error": "CommandError", "problems": problems}
@@ -124,23 +146,27 @@ def _carry_out(command: Command) -> dict[str, Any]:
     if isinstance(command, Retry):
         record, did = retry(world(), command.endpoint, command.author)
         return {**_briefly(record.status), "did": did}
+    return _briefly(_ordered(command))
+
+
+def _ordered(command: Order | Release | HoldOrder | OverrideOrder | Delete) -> EndpointStatus:
+    name = command.endpoint
     if isinstance(command, HoldOrder):
-        status = orders.hold(
+        return overrides.hold(world(), name, command.min_copies, command.asked())
+    if isinstance(command, OverrideOrder):
+        return overrides.override(
             world(),
-            command.endpoint,
-            timedelta(seconds=command.seconds),
-            command.min_copies,
-            command.reason,
-            command.author,
+            name,
+            command.kind,
+            command.asked(),
+            even_for_requests=command.even_for_requests,
         )
-    elif isinstance(command, Delete):
-        status = orders.delete(
-            world(), command.endpoint, command.discard_requests, command.discard_weights
-        )
-    else:
-        order: Callable[..., EndpointStatus] = getattr(orders, command.command)
-        status = order(world(), command.endpoint, command.author)
-    return _briefly(status)
+    if isinstance(command, Release):
+        return overrides.release(world(), name, command.author, command.kind)
+    if isinstance(command, Delete):
+        return orders.delete(world(), name, command.discard_requests, command.discard_weights)
+    order: Callable[..., EndpointStatus] = getattr(orders, command.command)
+    return order(world(), name, command.author)
 
 
 def _apply(command: Apply) -> dict[str, Any]:
@@ -160,6 +186,7 @@ def _apply(command: Apply) -> dict[str, Any]:
         "way": planned.way,
         "warnings": list(planned.warnings),
         "preview": list(planned.preview),
+        "overrides": list(told_of(status, world().clock.now())) if status else [],
         "prices": _prices(planned.spec),
     }
 
@@ -177,9 +204,10 @@ def _prices(spec: EndpointSpec) -> dict[str, Any]:
 
 def _get(command: Get) -> dict[str, Any]:
     if command.endpoint:
-        record = orders.find(world(), command.endpoint)
+        record = find(world(), command.endpoint)
         found = [orders.describe(world(), record, with_history=True)]
-        return {"endpoints": found, "stopped": stop_view(record.stack.stopped)}
+        stopped = stop_view(record.stack.stopped)
+        return {"endpoints": found, "prices": _prices(record.spec), "stopped": stopped}
     records = world().store.load_all()
     found = [orders.describe(world(), r, with_history=False) for r in records]
     state = records[0].stack if records else world().store.stack()

@@ -34,6 +34,7 @@ class Settings(BaseModel):
     alarm_topic_arn: str = Field(default="", alias="ALARM_TOPIC_ARN")
     capacity_seconds: float = Field(default=900, alias="CAPACITY_SECONDS")
     wake_seconds: float = Field(default=0, alias="WAKE_SECONDS")
+    tick_minutes: float = Field(default=1, alias="TICK_MINUTES")
     default_time_zone: str = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
 
     @property

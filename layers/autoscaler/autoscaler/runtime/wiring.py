@@ -45,6 +45,7 @@ def world() -> World:
             env.stack_name, f"{env.stack_name}-dispatch-requests", env.queue_arns
         ),
         wake=timedelta(seconds=env.wake_seconds),
+        tick=timedelta(minutes=env.tick_minutes),
     )
 
 

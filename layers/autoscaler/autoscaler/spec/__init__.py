@@ -2,6 +2,8 @@
 
 from .answers import Answers
 from .budget import Budget, Limits, OnForecast, StackBudget, WhenSpent
+from .calendars import Calendar
+from .days import DateSpan, Day, NthDay
 from .durations import Duration, format_duration, parse_duration
 from .endpoint import (
     EndpointSpec,
@@ -18,23 +20,27 @@ from .errors import SpecError, parse_spec
 from .kinds import Kind
 from .request import ReplyTo, RequestError, RequestOptions, parse_options
 from .requests import OTHERS, Requests, Tenant
-from .schedule import Day, Schedule, Window
+from .schedule import HolidayRule, Schedule, Window
 from .surroundings import Encryption, Network, Vpc
 
 __all__ = [
     "OTHERS",
     "Answers",
     "Budget",
+    "Calendar",
+    "DateSpan",
     "Day",
     "Duration",
     "Encryption",
     "EndpointSpec",
     "Engine",
+    "HolidayRule",
     "Instances",
     "Kind",
     "Limits",
     "Model",
     "Network",
+    "NthDay",
     "OnForecast",
     "ReplyTo",
     "RequestError",

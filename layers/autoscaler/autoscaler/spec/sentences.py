@@ -64,6 +64,16 @@ FORMS: Mapping[tuple[str, ...], str] = {
         "is not the ARN of a key, such as "
         "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     ),
+    ("tenants", "[key]"): (
+        "is not a tenant's name: letters, digits, dots, hyphens and underscores, up to 64, the "
+        'first of them a letter or a digit; or "*" for all others'
+    ),
+    ("schedule", "holidays", "calendar"): (
+        "is not a country: write its ISO 3166 code in capitals, such as DE"
+    ),
+    ("schedule", "holidays", "subdivision"): (
+        "is not a part of a country: write its code, such as BE for Berlin"
+    ),
     ("schedule", "windows", "name"): (
         "is not a window's name: small letters, digits and hyphens, up to 32, the first of them a "
         "letter"
@@ -80,7 +90,8 @@ def sentence(
     """
     if value is None:
         return "is empty: give it a value or leave the key out"
-    words = FORMS.get(place) if kind == "string_pattern_mismatch" else _WORDS.get(kind)
+    form = (*place[:1], *place[-1:]) if place[-1:] == ("[key]",) else place
+    words = FORMS.get(form) if kind == "string_pattern_mismatch" else _WORDS.get(kind)
     if words is None:
         return f"{_shown(value)}: {otherwise[:1].lower()}{otherwise[1:]}"
     said = words.format(**context)

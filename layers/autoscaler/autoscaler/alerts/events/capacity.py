@@ -67,11 +67,12 @@ class CopiesMissing(Event):
 
 
 class WakeDelayed(Event):
-    """A wake is wanted and has to wait: the day's wakes are spent, or the last one failed."""
+    """A wake is wanted and has to wait: the day's wakes are spent, the last one failed, or a person
+    put it to sleep even for requests."""
 
     salient = ("day", "reason")
 
-    reason: Literal[ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF]
+    reason: Literal[ReasonCode.WAKES_SPENT, ReasonCode.BACKING_OFF, ReasonCode.REQUESTS_HELD_BACK]
     waiting: int | None  # requests; None: the signal is missing
     until: AwareDatetime
     wakes_today: int

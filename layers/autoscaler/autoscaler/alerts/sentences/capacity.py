@@ -77,6 +77,8 @@ def _(event: WakeDelayed) -> Sentence:
             f"Its {counted(event.wakes_today, 'wake')} of the day are spent. It wakes again after "
             f"{until}; a hold wakes it now, and budget.wakes_per_day in its file sets the limit."
         )
+    elif event.reason is ReasonCode.REQUESTS_HELD_BACK:
+        body = f"It was put to sleep even for requests until {until}; a release lets them wake it."
     else:
         body = f"Its last wake failed: it is tried again at {until}, and later each time."
     return Sentence(f"{event.endpoint} has to wait before it wakes", body, (("Waiting", waiting),))

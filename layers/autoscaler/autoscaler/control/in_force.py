@@ -1,0 +1,94 @@
+"""Which of a person's overrides are in force, and what they are in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from ..endpoints.status import EndpointStatus
+from ..policy.types import Hold, Override
+from ..policy.wording import at_utc, counted
+
+
+class Kind(StrEnum):
+    """Every kind, as a person names it."""
+
+    HOLD = "hold"
+    SLEEP_UNTIL = "sleep_until"
+    KEEP_WARM = "keep_warm"
+    PAUSE_SCALE_IN = "pause_scale_in"
+
+
+_NAMED = {
+    Kind.HOLD: "held",
+    Kind.SLEEP_UNTIL: "put to sleep",
+    Kind.KEEP_WARM: "kept warm",
+    Kind.PAUSE_SCALE_IN: "kept from scaling in",
+}
+
+
+def in_force(status: EndpointStatus, now: datetime) -> dict[Kind, Hold | Override]:
+    """What a person asked for of an endpoint and is not over."""
+    found: dict[Kind, Hold | Override] = {}
+    if status.hold is not None and status.hold.until > now:
+        found[Kind.HOLD] = status.hold
+    for one in status.overrides:
+        if one.until > now:
+            found[Kind(one.kind.value)] = one
+    return found
+
+
+def sleeper(status: EndpointStatus, now: datetime) -> Override | None:
+    """Who put it to sleep, if that is in force; a hold takes it out of force."""
+    found = in_force(status, now)
+    one = found.get(Kind.SLEEP_UNTIL)
+    return one if isinstance(one, Override) and Kind.HOLD not in found else None
+
+
+def keeps_copies(status: EndpointStatus, moment: datetime) -> bool:
+    """Whether a person keeps at least one copy at a moment."""
+    found = in_force(status, moment)
+    held = found.get(Kind.HOLD)
+    return Kind.KEEP_WARM in found or (isinstance(held, Hold) and held.min_copies > 0)
+
+
+def told_of(status: EndpointStatus, now: datetime) -> tuple[str, ...]:
+    """A sentence for each that is in force."""
+    return tuple(sentence(kind, one) for kind, one in in_force(status, now).items())
+
+
+def shown(status: EndpointStatus, now: datetime) -> list[dict[str, Any]]:
+    """Those beside the hold, for scripts."""
+    return [
+        {
+            "kind": one.kind.value,
+            "since": one.since.isoformat(),
+            "until": one.until.isoformat(),
+            "reason": one.reason,
+            "author": one.author,
+            "even_for_requests": one.even_for_requests,
+        }
+        for one in in_force(status, now).values()
+        if isinstance(one, Override)
+    ]
+
+
+def sentence(kind: Kind, one: Hold | Override) -> str:
+    what = _NAMED[kind]
+    if isinstance(one, Hold):
+        what += f" at {counted(one.min_copies, 'copy')} or more"
+    elif one.even_for_requests:
+        what += ", even for requests,"
+    return f"{what} until {at_utc(one.until)} by {one.author}: {one.reason}"
+
+
+def why_requests_wait(status: EndpointStatus, now: datetime) -> str | None:
+    """Why requests do not wake it, for their senders; None: they may."""
+    one = sleeper(status, now)
+    if one is None or not one.even_for_requests:
+        return None
+    return (
+        f"{status.name} sleeps, even for requests, until {at_utc(one.until)}, as {one.author} "
+        f"asked: {one.reason.rstrip('.')}"
+    )

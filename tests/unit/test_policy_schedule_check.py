@@ -1,0 +1,142 @@
+"""Which schedules are refused with their dates, and what is only odd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoscaler.policy.schedule_check import faults, oddities
+from autoscaler.spec import EndpointSpec
+from tests.unit.policy_cases import NOON, PEAK, WEEKDAYS, a_spec
+
+BERLIN = {"calendar": "DE", "subdivision": "BE"}
+LUNCH = {"name": "lunch", "days": ["wed"], "start": "12:00", "end": "13:00", "min_copies": 2}
+WHOLE = {"name": "day", "start": "00:00", "end": "24:00", "min_copies": 1}
+
+
+def with_windows(*windows: Any, calendar: Any = None) -> EndpointSpec:
+    return a_spec(windows=windows, zone="Europe/Berlin", calendar=calendar)
+
+
+FINE: list[tuple[EndpointSpec, str]] = [
+    (with_windows(), "no window"),
+    (with_windows(PEAK), "one"),
+    (with_windows(LUNCH, PEAK), "a part of another that is listed first"),
+    (with_windows({**LUNCH, "days": ["sat"]}, PEAK), "beside each other"),
+    (with_windows({**WHOLE, "dates": ["02-29"]}), "once in four years"),
+    (with_windows({**WHOLE, "dates": ["2026-05-13"]}), "today"),
+    (with_windows(PEAK, {**LUNCH, "end": "18:30"}), "half hidden"),
+    (with_windows({**PEAK, "min_copies": 0}, {**PEAK, "name": "b", "days": ["sat"]}), "other days"),
+]
+
+
+@pytest.mark.parametrize("spec", [case[0] for case in FINE], ids=[case[1] for case in FINE])
+def test_what_opens_sometimes_is_accepted(spec: EndpointSpec) -> None:
+    assert list(faults(spec, NOON)) == []
+
+
+REFUSED: list[tuple[EndpointSpec, str]] = [
+    (
+        with_windows(PEAK, LUNCH),
+        "schedule.windows.lunch: never wins: 'peak', listed before it, hides it on 2026-05-20 "
+        "12:00-13:00, and it is hidden at all other times until 2031-05-07 too; list it first, or "
+        "take it out",
+    ),
+    (
+        with_windows(PEAK, {**PEAK, "name": "again"}),
+        "schedule.windows.again: means the same as 'peak', which is listed before it and so wins "
+        "whenever it is open (next on 2026-05-13 14:00-18:00); take one of the two out",
+    ),
+    (
+        with_windows(
+            {**WHOLE, "name": "a", "days": ["wed", "thu"], "start": "06:00"},
+            {**WHOLE, "name": "b", "days": ["wed"], "end": "07:00"},
+            {**WHOLE, "name": "c", "days": ["wed"], "min_copies": 0},
+        ),
+        "schedule.windows.c: never wins: 'a', listed before it, hides it on 2026-05-13 "
+        "14:00-24:00, and it is hidden at all other times until 2031-05-07 too; list it first, or "
+        "take it out",
+    ),
+    (
+        with_windows({**WHOLE, "dates": ["2025-12-24..2026-01-02", "2026-05-11"]}),
+        "schedule.windows.day: all of its dates are over, the last on 2026-05-11; give it dates "
+        "to come, write 05-11 for every year, or take it out",
+    ),
+    (
+        with_windows({**WHOLE, "dates": ["12-24"], "holidays": "only"}, calendar=BERLIN),
+        "schedule.windows.day: is not open once from 2026-05-13 to 2031-05-13, with `holidays: "
+        "only`; name other days, or take it out",
+    ),
+    (
+        with_windows({**WHOLE, "holidays": "only"}, calendar={"calendar": "DD"}),
+        "schedule.holidays.calendar: there is no calendar 'DD'; name a country: did you mean",
+    ),
+    (
+        with_windows({**WHOLE, "holidays": "only"}, calendar={**BERLIN, "subdivision": "QQ"}),
+        "schedule.holidays.subdivision: DE has no part 'QQ'; its parts are BB, BE,",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "problem"), REFUSED)
+def test_what_never_matters_is_refused_with_its_dates(spec: EndpointSpec, problem: str) -> None:
+    (found,) = faults(spec, NOON)
+    assert found.startswith(problem)
+
+
+ODD: list[tuple[EndpointSpec, list[str]]] = [
+    (with_windows({**PEAK, "days": ["tue"]}), []),
+    (
+        with_windows({**LUNCH, "days": ["sat"]}, {**PEAK, "days": ["fri", "sat"]}),
+        ["peak: overlaps 'lunch', next on 2026-05-16 12:00-13:00; 'lunch', listed first, wins"],
+    ),
+    (
+        with_windows({**PEAK, "days": ["sun"], "start": "02:30", "end": "05:00"}),
+        [
+            "peak: is 1h longer on 2026-10-25: clocks go from 03:00 to 02:00 on 2026-10-25",
+            "peak: is 30m shorter on 2027-03-28: clocks go from 02:00 to 03:00 on 2027-03-28",
+        ],
+    ),
+    (
+        with_windows({**PEAK, "days": ["sun"], "start": "02:15", "end": "02:45"}),
+        [
+            "peak: is 1h longer on 2026-10-25: clocks go from 03:00 to 02:00 on 2026-10-25",
+            "peak: does not open on 2027-03-28: clocks go from 02:00 to 03:00 on 2027-03-28",
+        ],
+    ),
+    (
+        with_windows({**PEAK, "days": ["sat"], "start": "22:00", "end": "06:00"}),
+        [
+            "peak: is 1h longer on 2026-10-24: clocks go from 03:00 to 02:00 on 2026-10-25",
+            "peak: is 1h shorter on 2027-03-27: clocks go from 02:00 to 03:00 on 2027-03-28",
+        ],
+    ),
+    (
+        with_windows({**PEAK, "days": ["tue"], "dates": ["2026-01-02", "2026-06-01"]}),
+        ["peak: 2026-01-02 is over; take it out"],
+    ),
+    (
+        with_windows({**PEAK, "days": ["tue"], "min_copies": 0, "max_copies": 2}),
+        [
+            "peak: changes nothing: on 2026-05-19 08:00-18:00, and at all other times, the same "
+            "holds without it"
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "expected"), ODD)
+def test_what_is_odd_is_said(spec: EndpointSpec, expected: list[str]) -> None:
+    assert list(oddities(spec, NOON)) == [f"schedule.windows.{text}" for text in expected]
+
+
+def test_a_calendar_that_nobody_asks_is_odd() -> None:
+    (text,) = oddities(with_windows({**PEAK, "days": WEEKDAYS}, calendar=BERLIN), NOON)
+    assert text.startswith("schedule.holidays: no window asks for them")
+
+
+def test_a_window_that_keeps_another_out_has_an_effect() -> None:
+    quiet = {**LUNCH, "name": "quiet", "min_copies": 0}
+    found = list(oddities(with_windows(quiet, PEAK), NOON))
+    assert [text for text in found if "changes nothing" in text] == []
