@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -152,17 +151,6 @@ def _ladder(ladder: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"{escape(ladder['fallback'])} answers for it meanwhile"
 
 
-def report_page(
-    written: Mapping[str, Any], paths: Sequence[Path], *, running: bool = False
-) -> Text:
-    """What a report came to, in which time, and where its files lie."""
-    cost, baseline = _usd(written.get("cost_usd")), _usd(written.get("baseline_usd"))
-    period = written.get("period", "the period")
-    lines = [f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline}"]
-    lines += map(str, paths)
-    return Text("\n".join(lines))
-
-
 def staged_line(staged: Mapping[str, Any]) -> Text:
     """What a staging did."""
     if staged["already_staged"]:
@@ -216,7 +204,3 @@ def _ago(moment: str, now: datetime) -> str:
 
 def _moment(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _usd(amount: Any) -> str:
-    return "unknown" if amount is None else f"${float(amount):.2f}"
