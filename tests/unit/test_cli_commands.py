@@ -234,7 +234,9 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report"
     ran = stack.run("report", "--period", "all", "--out", str(out))
     assert ran.exit_code == 0, ran.output
-    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62, always on $59.65\n")
+    assert ran.stdout.startswith(
+        "week 23 – 29 November: cost $28.62, always on $59.65 (estimated)\n"
+    )
     assert (out / "costs.csv").read_text() == "csv"
     assert stack.sent == [{"function": "report-costs", "period": "all"}]
     shown = json.loads(stack.run("report", "--json", "--out", str(out)).stdout)

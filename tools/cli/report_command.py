@@ -101,6 +101,7 @@ def _with_advice(client: StackClient, paths: Sequence[Path]) -> list[str]:
     from autoscaler.catalog.prices import BUNDLED_REGION, bundled
     from autoscaler.ledger.csv import render_csv
     from autoscaler.ledger.html import render_html
+    from autoscaler.ledger.notes import ADVICE
     from tools.cli.advice import advised
     from tools.cli.simulation import Assumed
 
@@ -109,6 +110,8 @@ def _with_advice(client: StackClient, paths: Sequence[Path]) -> list[str]:
         found, notes = advised(
             _read(paths), client.boto("cloudwatch"), client.stack, assumed, client.now()
         )
+    kept = tuple(note for note in found.notes if not note.startswith(ADVICE))
+    found = found.model_copy(update={"notes": kept})
     rendered = {
         ".html": render_html(found),
         ".csv": render_csv(found),
@@ -151,19 +154,18 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
 def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:
     """An endpoint a row, dearest first; fits into 80 columns."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    headings = ("endpoint", "team", "cost", "saved", "before", "wakes", "requests")
+    headings = ("endpoint", "cost", "saved", "before", "wakes", "requests")
     for number, heading in enumerate(headings):
         table.add_column(
             heading,
-            justify="right" if number > 1 else "left",
-            no_wrap=number > 1,
+            justify="right" if number else "left",
+            no_wrap=number > 0,
             overflow="fold",
         )
     for line in sorted(lines, key=lambda one: (-float(one["cost_usd"]), one["endpoint"])):
         before = line.get("before_usd")
         table.add_row(
             escape(line["endpoint"]),
-            escape(line.get("team", "")),
             _usd(line["cost_usd"]),
             _usd(line["saved_usd"]),
             "–" if before is None else _usd(before),

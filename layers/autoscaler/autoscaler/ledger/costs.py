@@ -27,17 +27,15 @@ from .figures import (
     CostReport,
     Costs,
     EndpointCosts,
-    Gaps,
-    KindCosts,
     Served,
     SlotCosts,
     Span,
     TeamCosts,
-    Unpriced,
     Wakes,
 )
 from .notes import notes
 from .periods import Period
+from .sums import by_kind, gaps, served_of, unpriced
 from .usual import by_day, first_days, spent_before, unusual, with_forecast
 
 _HOURS_PER_MONTH = Decimal("730.5")
@@ -128,7 +126,7 @@ def _accounts(
                 segments=segments,
                 baseline=always_on(record, segments, prices, period.start, until),
                 wakes=_wakes(record, books.history.get(name, ()), period.start, until),
-                served=_served(t for t in counted if t.endpoint == name),
+                served=served_of(t for t in counted if t.endpoint == name),
                 before_usd=before.get(name),
             )
         )
@@ -156,16 +154,6 @@ def _wakes(
     )
 
 
-def _served(counters: Iterable[Traffic | Served]) -> Served:
-    names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds", "kept")
-    kept = list(counters)
-    waits: Counter[int] = Counter()
-    for one in kept:
-        waits.update(one.waits)
-    sums = {n: sum(getattr(c, n) for c in kept) for n in names}
-    return Served.model_validate({**sums, "waits": dict(sorted(waits.items()))})
-
-
 def _figures(
     accounts: Sequence[_Account],
     segments: Sequence[UsageSegment],
@@ -179,28 +167,21 @@ def _figures(
     for account in accounts:
         causes.update(account.wakes.causes)
     return {
-        "cost": _by_kind(segments),
+        "cost": by_kind(segments),
         "awake_hours": float(sum((hours(s.end - s.start) for s in awake), Decimal(0))),
         "instance_hours": float(sum((instance_hours(s) for s in segments), Decimal(0))),
         "serving_hours": float(sum((instance_hours(s) for s in serving), Decimal(0))),
-        "gaps": _gaps(segments),
+        "gaps": gaps(segments),
         "before_usd": _before(accounts),
         "baseline_usd": _baseline(accounts, start, until),
-        "unpriced": _unpriced(segments),
+        "unpriced": unpriced(segments),
         "wakes": Wakes(
             count=sum(a.wakes.count for a in accounts),
             causes=dict(causes.most_common()),
             lead_seconds=tuple(leads),
         ),
-        "served": _served(a.served for a in accounts),
+        "served": served_of(a.served for a in accounts),
     }
-
-
-def _by_kind(segments: Iterable[UsageSegment]) -> KindCosts:
-    sums = dict.fromkeys(UsageKind, Decimal(0))
-    for segment in segments:
-        sums[segment.kind] += usd(segment)
-    return KindCosts.model_validate({kind.value: money for kind, money in sums.items()})
 
 
 def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) -> Decimal | None:
@@ -212,24 +193,6 @@ def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) ->
 def _before(accounts: Sequence[_Account]) -> Decimal | None:
     known = [a.before_usd for a in accounts if a.before_usd is not None]
     return sum(known, Decimal(0)) if known else None
-
-
-def _gaps(segments: Iterable[UsageSegment]) -> Gaps:
-    over = [segment for segment in segments if segment.over_gap]
-    spent = sum((usd(segment) for segment in over), Decimal(0))
-    return Gaps(instance_seconds=sum(s.instance_seconds for s in over), usd=spent)
-
-
-def _unpriced(segments: Iterable[UsageSegment]) -> tuple[Unpriced, ...]:
-    missing: dict[str, Decimal] = {}
-    for segment in segments:
-        if segment.usd_per_hour is None:
-            before = missing.get(segment.instance_type, Decimal(0))
-            missing[segment.instance_type] = before + instance_hours(segment)
-    return tuple(
-        Unpriced(instance_type=instance_type, instance_hours=float(spent))
-        for instance_type, spent in sorted(missing.items())
-    )
 
 
 def _endpoint(
@@ -318,7 +281,7 @@ def _slots(
         slots.append(
             SlotCosts(
                 slot=slot,
-                cost=_by_kind(within),
+                cost=by_kind(within),
                 baseline_usd=_baseline(accounts, slot.start, end),
                 teams=dict(sorted(teams.items())),
             )

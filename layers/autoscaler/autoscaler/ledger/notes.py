@@ -9,6 +9,8 @@ from ..endpoints.status import utc_hour
 from .figures import CostReport
 from .periods import Period
 
+ADVICE = "`autoscaler report --advice` "
+
 
 def notes(report: CostReport) -> tuple[str, ...]:
     """The sentences that apply to this report."""
@@ -51,8 +53,8 @@ def _of_what_is_known(report: CostReport) -> Iterator[str]:
         )
     if not report.advice and report.endpoints:
         yield (
-            "`autoscaler report --advice` replays each endpoint's own requests with changed specs, "
-            "and says which three changes would have saved most."
+            f"{ADVICE}replays each endpoint's own requests with changed specs, and says which "
+            "three changes would have saved most."
         )
 
 

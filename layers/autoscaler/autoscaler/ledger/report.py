@@ -17,6 +17,7 @@ from .costs import Books, summarize
 from .csv import render_csv
 from .figures import CostReport
 from .html import render_html
+from .notes import notes
 from .periods import Period
 from .usual import LOOK_BACK
 
@@ -65,11 +66,10 @@ def write_report(
     now = clock.now()
     books = read_books(store, period, now)
     report = summarize(books, period, now, prices, usage)
-    if isinstance(bill, str):
-        remarks = (*remarks, bill)
+    if isinstance(bill, StackBill):
+        report = _reconciled(report, books, prices, bill)
     elif bill is not None:
-        found = reconciled(bill.bill, bill.stack, _estimates(books, prices, bill.bill, now))
-        report = report.model_copy(update={"bill": found, "basis": "reconciled"})
+        remarks = (*remarks, bill)
     if priced:
         told = f"{priced} What was closed before keeps the price that it was closed with."
         report = report.model_copy(update={"notes": (*report.notes, told)})
@@ -88,6 +88,13 @@ def write_report(
 def folder_of(period: Period) -> str:
     """Where the files of a report lie in its bucket."""
     return f"reports/{period.kind.value}/{period.first_day.isoformat()}"
+
+
+def _reconciled(report: CostReport, books: Books, prices: Prices, of: StackBill) -> CostReport:
+    estimates = _estimates(books, prices, of.bill, report.written_at)
+    found = reconciled(of.bill, of.stack, estimates)
+    beside = report.model_copy(update={"bill": found, "basis": "reconciled"})
+    return beside.model_copy(update={"notes": notes(beside)})
 
 
 def _estimates(books: Books, prices: Prices, bill: Bill, now: datetime) -> Mapping[str, Estimate]:

@@ -22,7 +22,7 @@ h3{font-size:16px;margin:0;font-weight:650;overflow-wrap:anywhere}
 font-size:12.5px;color:var(--soft);background:var(--paper)}
 section,.tiles>div{background:var(--paper);border:1px solid var(--line);border-radius:10px}
 section{padding:20px 22px;margin-top:18px}
-.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:14px;margin-top:22px}
+.tiles{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:14px;margin-top:22px}
 .tiles>div{padding:14px 18px}
 .tiles span{display:block;color:var(--soft);font-size:13px}
 .tiles strong{display:block;font-size:25px;line-height:1.3;font-weight:650;letter-spacing:-.01em}
@@ -92,6 +92,9 @@ tfoot td{border-top:0}
 body{font-size:10pt}main{max-width:none;padding:0}
 section{padding:12px 14px;margin-top:12px}
 section,.tiles>div,.plot,tr,li,dl>div{break-inside:avoid}h2,.head{break-after:avoid}
+.tiles{gap:8px;margin-top:12px}.tiles>div{padding:8px 10px}.tiles strong{font-size:14pt}
+dl{grid-template-columns:repeat(4,minmax(0,1fr));gap:7px 12px;margin-top:8px;font-size:8.5pt}
+dt{font-size:8pt}.head{margin-bottom:6px}td>span{white-space:nowrap}
 table{font-size:8.5pt}th,td{padding:5px 6px}th{font-size:8pt;white-space:normal}
 thead{display:table-header-group}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
