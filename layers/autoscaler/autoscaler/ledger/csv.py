@@ -1,4 +1,4 @@
-"""The report as a table for spreadsheets: one line per endpoint and one for all of it.
+"""The report as a table for spreadsheets: a line for each endpoint and team, and one for all.
 
 Dollars have six decimals; what is not known is an empty cell, never a zero.
 """
@@ -36,6 +36,9 @@ def render_csv(report: CostReport) -> str:
             **_billed(report, e.name),
         }
         for e in report.endpoints
+    ]
+    rows += [
+        {**period, "endpoint": "(team)", "team": _text(t.team), **_figures(t)} for t in report.teams
     ]
     whole = {"reconciled_usd": _plain(report.bill.billed_usd)} if report.bill else {}
     rows.append({**period, "endpoint": "(all)", **_figures(report.total), **whole})

@@ -169,7 +169,14 @@ def _endpoint_table(report: CostReport) -> str:
 
 
 def _team_table(teams: Iterable[TeamCosts]) -> str:
-    return _table("Team", [_row(t.team, ", ".join(t.endpoints), t) for t in teams])
+    rows = [_row(t.team, f"{', '.join(t.endpoints)}: {_split(t)}", t) for t in teams]
+    return _table("Team", rows)
+
+
+def _split(costs: Costs) -> str:
+    """The cost by kind, in words."""
+    kinds = [(title, getattr(costs.cost, kind.value)) for kind, title in KIND_TITLES.items()]
+    return ", ".join(f"{title.lower()} {usd(money)}" for title, money in kinds if money)
 
 
 def _endpoint(endpoint: EndpointCosts, report: CostReport) -> str:

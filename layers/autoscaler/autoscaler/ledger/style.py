@@ -91,12 +91,13 @@ tfoot td{border-top:0}
 --always:#4a5568;--good:#166a4f;--bad:#a33b2e;--track:#eef1f3;--axis:#b6bec7;color-scheme:light}
 body{font-size:10pt}main{max-width:none;padding:0}
 section{padding:12px 14px;margin-top:12px}
-section,.tiles>div,.plot,tr,li,dl>div{break-inside:avoid}h2,.head{break-after:avoid}
+section:has(.plot),.tiles>div,.plot,tr,li,dl>div{break-inside:avoid}h2,.head,.cap{break-after:avoid}
 .tiles{gap:8px;margin-top:12px}.tiles>div{padding:8px 10px}.tiles strong{font-size:14pt}
 dl{grid-template-columns:repeat(4,minmax(0,1fr));gap:7px 12px;margin-top:8px;font-size:8.5pt}
 dt{font-size:8pt}.head{margin-bottom:6px}td>span{white-space:nowrap}
 table{font-size:8.5pt}th,td{padding:5px 6px}th{font-size:8pt;white-space:normal}
-thead{display:table-header-group}
+thead{display:table-header-group;break-inside:avoid;break-after:avoid}
+tfoot{display:table-row-group}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 @page{size:A4;margin:13mm}
 }
