@@ -223,6 +223,10 @@ def test_closed_is_the_last_one_that_a_bill_knows_whole(
     with_bill(monkeypatch)
     reply = reporting.report({"period": "week", "closed": True})
     assert reply["first_day"] == "2026-11-09", "on Tuesday the 24th last week is not known"
+    assert (reply["basis"], reply["billed_usd"]) == ("estimated", None), "nothing is not $0"
+    key = "reports/week/2026-11-09/costs.json"
+    notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
+    assert "knows nothing with the tag autoscaler:stack = stack" in notes[0]
 
 
 def test_nobody_is_asked_unless_the_stack_is_told_to(s3: Any) -> None:

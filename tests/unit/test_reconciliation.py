@@ -173,7 +173,7 @@ def line(endpoint: str, usd: str, hours: str, kind: str = HOST, amortized: str =
 def laid(*lines: BillLine, **changes: Any) -> Reconciliation:
     estimates = changes.pop("estimates", {"llama": Estimate(Decimal("26.05"), Decimal(10))})
     bill = Bill(first=FIRST, after=AFTER, read_at=READ, lines=lines, **changes)
-    return reconciled(bill, "prod", estimates)
+    return reconciled(bill, estimates)
 
 
 def said(found: Reconciliation) -> str:
@@ -188,10 +188,6 @@ def test_figures_that_agree_need_no_explanation() -> None:
     )  # fmt: skip
     assert found.why == ("Taxes, support and credits have no tag, and are in neither figure.",)
     assert (found.first, found.last, found.final) == (FIRST, date(2026, 11, 22), True)
-
-
-def test_without_any_line_the_tag_is_not_activated() -> None:
-    assert "activate autoscaler:stack and autoscaler:endpoint" in said(laid())
 
 
 def test_without_the_endpoints_tag_all_are_one_row_and_it_is_said() -> None:

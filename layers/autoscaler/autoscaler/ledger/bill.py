@@ -97,7 +97,7 @@ class Estimate:
     shared: bool = False
 
 
-def reconciled(bill: Bill, stack: str, estimates: Mapping[str, Estimate]) -> Reconciliation:
+def reconciled(bill: Bill, estimates: Mapping[str, Estimate]) -> Reconciliation:
     """Lays the bill beside the ledger and says what explains the difference."""
     joined = _joined(estimates)
     names = sorted(joined.keys() | {_name(line) for line in bill.lines if line.is_instance})
@@ -114,7 +114,16 @@ def reconciled(bill: Bill, stack: str, estimates: Mapping[str, Estimate]) -> Rec
         other_usd=other,
         why=(),
     )
-    return found.model_copy(update={"why": tuple(_why(found, bill, stack))})
+    return found.model_copy(update={"why": tuple(_why(found, bill))})
+
+
+def nothing_tagged(stack: str) -> str:
+    """Why a bill without any line is none: what AWS does not tell is not zero."""
+    return (
+        f"Not reconciled: Cost Explorer knows nothing with the tag autoscaler:stack = {stack} in "
+        "these days. Activate autoscaler:stack and autoscaler:endpoint as cost allocation tags "
+        "(Billing console, Cost allocation tags); they count from then on, not backwards."
+    )
 
 
 def _joined(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
@@ -146,14 +155,7 @@ def _row(name: str, estimate: Estimate | None, lines: Sequence[BillLine]) -> Bil
     )
 
 
-def _why(found: Reconciliation, bill: Bill, stack: str) -> Iterator[str]:
-    if not bill.lines:
-        yield (
-            f"Cost Explorer knows nothing with the tag autoscaler:stack = {stack} in these days: "
-            "activate autoscaler:stack and autoscaler:endpoint as cost allocation tags (Billing "
-            "console, Cost allocation tags); they count from then on, not backwards."
-        )
-        return
+def _why(found: Reconciliation, bill: Bill) -> Iterator[str]:
     instances = [line for line in bill.lines if line.is_instance]
     if instances and not any(line.endpoint for line in bill.lines):
         yield (

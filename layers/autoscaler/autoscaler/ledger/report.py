@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -25,15 +24,7 @@ from .usual import LOOK_BACK
 _HISTORY_LINES = 10_000
 
 
-@dataclass(frozen=True)
-class StackBill:
-    """A bill and the stack that it is of."""
-
-    bill: Bill
-    stack: str
-
-
-Billed = StackBill | str
+Billed = Bill | str
 """A bill, or the sentence that says why there is none."""
 
 
@@ -66,7 +57,7 @@ def write_report(
     now = clock.now()
     books = read_books(store, period, now)
     report = summarize(books, period, now, prices, usage)
-    if isinstance(bill, StackBill):
+    if isinstance(bill, Bill):
         report = _reconciled(report, books, prices, bill)
     elif bill is not None:
         remarks = (*remarks, bill)
@@ -90,9 +81,8 @@ def folder_of(period: Period) -> str:
     return f"reports/{period.kind.value}/{period.first_day.isoformat()}"
 
 
-def _reconciled(report: CostReport, books: Books, prices: Prices, of: StackBill) -> CostReport:
-    estimates = _estimates(books, prices, of.bill, report.written_at)
-    found = reconciled(of.bill, of.stack, estimates)
+def _reconciled(report: CostReport, books: Books, prices: Prices, bill: Bill) -> CostReport:
+    found = reconciled(bill, _estimates(books, prices, bill, report.written_at))
     beside = report.model_copy(update={"bill": found, "basis": "reconciled"})
     return beside.model_copy(update={"notes": notes(beside)})
 

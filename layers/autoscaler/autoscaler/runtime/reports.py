@@ -22,11 +22,11 @@ from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
 from ..control.sweeping import remark
 from ..endpoints.alarms import alarms_of
+from ..ledger.bill import Bill, nothing_tagged
 from ..ledger.controller import ControllerUsage
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import (
     Billed,
-    StackBill,
     folder_of,
     period_since_first,
     write_report,
@@ -105,7 +105,8 @@ def _bill(env: ReportSettings, kept: S3Reports, period: Period, now: datetime) -
         return None
     explorer = CostExplorer(env.stack_name, env.region)
     found = bill_of(kept, explorer, period, folder_of(period), now)
-    return found if isinstance(found, str) else StackBill(found, env.stack_name)
+    untagged = isinstance(found, Bill) and not found.lines
+    return nothing_tagged(env.stack_name) if untagged else found
 
 
 def report(event: Mapping[str, Any]) -> dict[str, Any]:
