@@ -153,6 +153,22 @@ def test_traffic_adds_up_by_hour(store: EndpointStore) -> None:
     assert store.traffic(day - timedelta(days=40), day - timedelta(days=1)) == []
 
 
+def test_waits_add_up_by_bin(store: EndpointStore) -> None:
+    for waits in ({0: 2, 5: 1}, {5: 3, 17: 1}, {}):
+        counted = Traffic(endpoint="llama", start=NOON, requests=3, waits=waits)
+        store.count_traffic(counted)
+    (hour,) = store.traffic(NOON.date(), NOON.date())
+    assert (hour.requests, hour.waits) == (9, {0: 2, 5: 4, 17: 1})
+
+
+def test_two_segments_that_began_together_are_two(store: EndpointStore) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    both = [segment("llama", 0, 5), segment("llama", 0, 9).model_copy(update={"over_gap": True})]
+    store.save(asleep("llama"), segments=both)
+    found = sorted(store.usage(NOON, NOON + timedelta(minutes=20)), key=lambda s: s.end)
+    assert found == both
+
+
 def test_traffic_that_was_counted_by_day_is_still_read(store: EndpointStore) -> None:
     if not isinstance(store, TableStore):
         pytest.skip("memory has no past")

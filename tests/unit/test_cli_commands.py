@@ -16,8 +16,11 @@ from moto.awslambda.models import LambdaBackend
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
+from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.periods import Period
 from autoscaler.runtime.commands import COMMANDS
 from tests.cli_account import talks_to
+from tests.ledger_books import MONDAY, PRICES, fleet_books
 from tools.cli.app import app
 
 TEMPLATE = {
@@ -315,7 +318,9 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report"
     ran = stack.run("report", "--period", "all", "--out", str(out))
     assert ran.exit_code == 0, ran.output
-    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62, always on $59.65\n")
+    assert ran.stdout.startswith(
+        "week 23 – 29 November: cost $28.62, always on $59.65 (estimated)\n"
+    )
     assert (out / "costs.csv").read_text() == "csv"
     assert stack.sent == [{"function": "report-costs", "period": "all"}]
     shown = json.loads(stack.run("report", "--json", "--out", str(out)).stdout)
@@ -331,6 +336,27 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     assert date.fromisoformat(running["date"]) - datetime.now(UTC).date() <= timedelta(days=1)
     assert running["period"] == "week"
     assert over == {"function": "report-costs", "period": "day"}
+
+
+def test_advice_is_put_into_the_files_or_it_says_why_there_is_none(
+    stack: Stub, tmp_path: Path
+) -> None:
+    found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, PRICES.get)
+    bodies = {"html": "old", "csv": "old", "json": found.model_dump_json()}
+    for kind, body in bodies.items():
+        boto3.client("s3").put_object(Bucket="reports", Key=f"a/costs.{kind}", Body=body.encode())
+    uris = {kind: f"s3://reports/a/costs.{kind}" for kind in bodies}
+    stack.answer = {"cost_usd": "1", "baseline_usd": "2", "uris": uris}
+    ran = stack.run("report", "--advice", "--closed", "--out", str(tmp_path))
+    assert ran.exit_code == 0, ran.output
+    assert "No change of a spec would have saved anything" in ran.stdout
+    assert "deepseek-r1: no requests in it" in ran.stderr
+    page = (tmp_path / "costs.html").read_text()
+    assert page.startswith("<!doctype html>") and "report --advice" not in page
+    assert stack.sent == [{"function": "report-costs", "period": "week", "closed": True}]
+    shown = json.loads(stack.run("report", "--advice", "--json", "--out", str(tmp_path)).stdout)
+    assert shown["advice"] == []
+    assert stack.run("report", "--period", "all", "--closed").exit_code == 2
 
 
 @pytest.mark.parametrize("command", [[], ["get"], ["local"], ["local", "up"]])

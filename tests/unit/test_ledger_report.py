@@ -132,10 +132,13 @@ def test_the_scale_ends_at_a_round_number(highest: float, top: float) -> None:
     assert nice_top(highest) == top
 
 
-def test_the_table_has_a_line_per_endpoint_and_one_for_all() -> None:
+def test_the_table_has_a_line_per_endpoint_and_team_and_one_for_all() -> None:
     report = weekly()
     rows = list(csv.DictReader(io.StringIO(render_csv(report))))
-    assert [row["endpoint"] for row in rows] == [*(e.name for e in report.endpoints), "(all)"]
+    names = [e.name for e in report.endpoints]
+    assert [row["endpoint"] for row in rows] == [*names, "(team)", "(team)", "(all)"]
+    teams = {row["team"]: row["cost_usd"] for row in rows if row["endpoint"] == "(team)"}
+    assert teams == {t.team: f"{millionths(t.cost.total):f}" for t in report.teams}
     assert Decimal(rows[-1]["cost_usd"]) == millionths(report.total.cost.total)
     assert rows[0]["basis"] == "estimated"
 
@@ -144,7 +147,7 @@ def test_all_three_tell_how_many_kept_answers_there_were() -> None:
     counted = Traffic(endpoint="llama", start=MONDAY, requests=40, kept=12)
     plain = Traffic(endpoint="other", start=MONDAY, requests=40)
     report = summarize(Books([], [], [counted, plain]), WEEK, LATER, PRICES.get)
-    first, _, both = csv.DictReader(io.StringIO(render_csv(report)))
+    first, *_, both = csv.DictReader(io.StringIO(render_csv(report)))
     assert (first["kept_answers"], first["kept_share"]) == ("12", "0.3")
     assert (both["kept_answers"], both["kept_share"]) == ("12", "0.15")
     told = json.loads(report.model_dump_json())["endpoints"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from moto import mock_aws
 from pydantic import ValidationError
 
@@ -159,3 +160,78 @@ def test_what_the_sweep_saw_beyond_the_ledger_stands_in_the_notes(s3: Any) -> No
     notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
     assert notes[0].startswith("Not in these figures: instances that belong to no endpoint")
     assert "at $1.50 an hour; the price of 1 is not known" in notes[0]
+
+
+def with_bill(monkeypatch: pytest.MonkeyPatch, *groups: dict[str, Any]) -> None:
+    """Cost Explorer has these lines; moto answers a question with them, once."""
+    monkeypatch.setenv("RECONCILE", "cost-explorer")
+    reporting._settings.cache_clear()
+    day = {"TimePeriod": {"Start": "2026-11-16", "End": "2026-11-17"}, "Groups": list(groups)}
+    answer = {"ResultsByTime": [{**day, "Estimated": False}]}
+    requests.post(
+        "http://motoapi.amazonaws.com/moto-api/static/ce/cost-and-usage-results",
+        json={"results": [answer]},
+        timeout=5,
+    )
+
+
+def billed(endpoint: str, usd: str) -> dict[str, Any]:
+    amount = {"Amount": usd, "Unit": "USD"}
+    names = ("UnblendedCost", "AmortizedCost", "UsageQuantity")
+    return {
+        "Keys": [f"autoscaler:endpoint${endpoint}", "EUC1-Host:ml.g6e.xlarge"],
+        "Metrics": dict.fromkeys(names, amount),
+    }
+
+
+def test_a_week_that_is_known_is_laid_beside_the_bill(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill()
+    monkeypatch.setattr(Evening, "now", lambda _: datetime(2026, 11, 27, 6, 20, tzinfo=UTC))
+    with_bill(monkeypatch, billed("deepseek-r1-distill-llama-8b", "90.25"))
+    reply = reporting.report({"period": "week", "closed": True})
+    assert (reply["basis"], reply["billed_usd"]) == ("reconciled", "90.250000")
+    folder = "reports/week/2026-11-16"
+    body = s3.get_object(Bucket="reports", Key=f"{folder}/costs.json")["Body"].read()
+    rows = {row["name"]: row for row in json.loads(body)["bill"]["endpoints"]}
+    llama = rows["deepseek-r1-distill-llama-8b"]
+    assert llama["billed_usd"] == "90.250000" and float(llama["estimated_usd"]) > 0
+    page = s3.get_object(Bucket="reports", Key=f"{folder}/costs.html")["Body"].read().decode()
+    assert "What AWS billed" in page and "not reconciled" not in page
+    assert s3.get_object(Bucket="reports", Key=f"{folder}/bill.json")
+    again = reporting.report({"period": "week", "closed": True})
+    assert again["billed_usd"] == "90.250000", "moto had one answer: the second one was kept"
+
+
+def test_a_week_that_the_bill_cannot_know_yet_says_so(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill()
+    with_bill(monkeypatch, billed("deepseek-r1-distill-llama-8b", "90.25"))
+    reply = reporting.report({"period": "week"})
+    assert (reply["basis"], reply["billed_usd"]) == ("estimated", None)
+    key = "reports/week/2026-11-16/costs.json"
+    notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
+    assert any(note.startswith("Not reconciled yet") for note in notes)
+
+
+def test_closed_is_the_last_one_that_a_bill_knows_whole(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill()
+    with_bill(monkeypatch)
+    reply = reporting.report({"period": "week", "closed": True})
+    assert reply["first_day"] == "2026-11-09", "on Tuesday the 24th last week is not known"
+    assert (reply["basis"], reply["billed_usd"]) == ("estimated", None), "nothing is not $0"
+    key = "reports/week/2026-11-09/costs.json"
+    notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
+    assert "knows nothing with the tag autoscaler:stack = stack" in notes[0]
+
+
+def test_nobody_is_asked_unless_the_stack_is_told_to(s3: Any) -> None:
+    fill()
+    reply = reporting.report({"period": "week", "closed": True})
+    assert reply["basis"] == "estimated"
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="reports", Key="reports/week/2026-11-09/bill.json")

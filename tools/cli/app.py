@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import urlsplit
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,6 +27,7 @@ from tools.cli.gateway_command import gateway, gateway_key
 from tools.cli.local import local
 from tools.cli.override_commands import register as register_overrides
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
+from tools.cli.report_command import report
 from tools.cli.schedule_command import group as schedules
 from tools.cli.sweep_command import sweep
 from tools.cli.switch_command import start, stop
@@ -109,6 +108,7 @@ app.command()(tells(doctor))
 app.command()(tells(sweep))
 app.add_typer(schedules(tells), name="schedule", help="What the windows of an endpoint come to.")
 app.command()(tells(ask))
+app.command()(tells(report))
 app.command("result")(tells(result_of))
 app.command()(tells(gateway))
 app.command()(tells(gateway_key))
@@ -190,33 +190,6 @@ def delete(
 
 @app.command()
 @tells
-def report(
-    context: typer.Context,
-    period: Annotated[str, typer.Option(help="day, week, month or all.")] = "week",
-    last: Annotated[
-        bool, typer.Option("--last", help="The last one that is over, not the running one.")
-    ] = False,
-    out: Annotated[Path, typer.Option(help="Where to put the files.")] = Path("report"),
-    as_json: AsJson = False,
-) -> None:
-    """Writes the cost report now and fetches it."""
-    if period not in ("day", "week", "month", "all"):
-        raise RefusedError([f"--period: {period!r} is none of day, week, month, all"])
-    if period == "all" and last:
-        raise RefusedError(["--last: `all` is everything until now, there is no other"])
-    order = {"period": period}
-    if running := period != "all" and not last:
-        order["date"] = context.obj.now().date().isoformat()
-    written = context.obj.invoke("ReportFunctionName", order)
-    paths = fetch_report(context.obj, written, out)
-    if as_json:
-        typer.echo(json.dumps({**written, "files": [str(path) for path in paths]}, indent=2))
-    else:
-        output.console.print(output.report_page(written, paths, running=running), soft_wrap=True)
-
-
-@app.command()
-@tells
 def stage(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="Repository on the Hub: owner/name.")],
@@ -293,19 +266,6 @@ def simulate(
         typer.echo(simulation.documents(found, assumed.priced))
     else:
         simulation.show(found, assumed.priced)
-
-
-def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:
-    """Copies a report's files from S3; returns where they lie now."""
-    out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for uri in written["uris"].values():
-        place = urlsplit(uri)
-        path = out / os.path.basename(place.path)  # noqa: PTH119 - of an S3 key, not a file
-        body = client.boto("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-        path.write_bytes(body["Body"].read())
-        paths.append(path)
-    return paths
 
 
 def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from autoscaler.spec import format_duration
 from tools.cli.in_force import in_force_lines
+from tools.cli.money import usd
 
 console = Console()
 errors = Console(stderr=True)
@@ -146,8 +146,8 @@ def _budget(budget: Mapping[str, Any]) -> Iterator[str]:
     ):
         if budget.get(limit) is not None:
             expected = budget["forecast_usd"] if limit == "monthly_usd" else None
-            more = f", about {_usd(expected)} expected" if expected else ""
-            told = f"{_usd(budget[spent])} of {_usd(budget[limit])} are spent {span}{more}"
+            more = f", about {usd(expected)} expected" if expected else ""
+            told = f"{usd(budget[spent])} of {usd(budget[limit])} are spent {span}{more}"
             yield f"{told}; at 100 %: {budget['at_100']}"
 
 
@@ -172,18 +172,6 @@ def _ladder(ladder: Mapping[str, Any] | None) -> Iterator[str]:
         )
     if ladder["fallback"]:
         yield f"{escape(ladder['fallback'])} answers for it meanwhile"
-
-
-def report_page(
-    written: Mapping[str, Any], paths: Sequence[Path], *, running: bool = False
-) -> Text:
-    """What a report came to, in which time, and where its files lie."""
-    cost, baseline = _usd(written.get("cost_usd")), _usd(written.get("baseline_usd"))
-    period = written.get("period", "the period")
-    lines = [f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline}"]
-    lines += written.get("stopped", ())
-    lines += map(str, paths)
-    return Text("\n".join(lines))
 
 
 def staged_line(staged: Mapping[str, Any]) -> Text:
@@ -241,7 +229,3 @@ def _ago(moment: str, now: datetime) -> str:
 
 def _moment(text: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _usd(amount: Any) -> str:
-    return "unknown" if amount is None else f"${float(amount):.2f}"

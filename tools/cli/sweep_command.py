@@ -11,6 +11,7 @@ import typer
 
 from tools.cli import output
 from tools.cli.client import CliError, StackClient
+from tools.cli.money import usd
 
 _FUNCTION = "SweepFunctionName"
 _GOES = "is removed"
@@ -58,7 +59,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{one['kind']} {one['name']}{since}{cost}; {one['verdict']}"
     if found["orphans"]:
         yield (
-            f"{_usd(found['usd_per_hour'])} an hour in all, at most {_usd(found['usd_so_far'])} "
+            f"{usd(found['usd_per_hour'])} an hour in all, at most {usd(found['usd_so_far'])} "
             f"until now"
             + (f"; the price of {found['unpriced']} is unknown" if found["unpriced"] else "")
         )
@@ -82,11 +83,7 @@ def outcome(found: Mapping[str, Any]) -> Iterator[str]:
 def _cost(one: Mapping[str, Any]) -> str:
     if one["usd_per_hour"] is None:
         return "price unknown"
-    return f"{_usd(one['usd_per_hour'])} an hour, at most {_usd(one['usd_so_far'])} until now"
-
-
-def _usd(amount: Any) -> str:
-    return "unknown" if amount is None else f"${float(amount):,.2f}"
+    return f"{usd(one['usd_per_hour'])} an hour, at most {usd(one['usd_so_far'])} until now"
 
 
 def _day(moment: str) -> str:

@@ -182,6 +182,7 @@ class Capacity:
     instances_by_type: Mapping[str, int] = field(default_factory=dict)
     status: str = ""
     failure: str | None = None
+    changed_at: datetime | None = None  # when SageMaker last modified it, by its own clock
 
     @property
     def instances(self) -> int:

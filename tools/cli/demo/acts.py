@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tools.cli import ROOT
-from tools.cli.app import fetch_report
 from tools.cli.demo.display import ZONE, Display
 from tools.cli.demo.replay import Replay, WakeSeen
 from tools.cli.demo.stage import STACK, Seen, Stage
 from tools.cli.demo.trace import Trace
+from tools.cli.report_command import fetch_report
 from tools.hub.real import REAL_MODEL
 
 START = datetime(2026, 11, 24, 7, 0, tzinfo=ZONE)  # a Tuesday, an hour before the peak window

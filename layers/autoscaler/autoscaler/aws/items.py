@@ -10,7 +10,7 @@
 | FLEET            | #STACK                | the kill switch and the stack's budget      |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
-| USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type> | a closed usage segment               |
+| USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type>#<end> | a closed usage segment; older: no end |
 | TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
@@ -40,6 +40,8 @@ FLEET = "FLEET"
 STACK_SK = "#STACK"  # no endpoint's name is empty, so nothing else has such a key
 HISTORY_DAYS = 90
 FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
+
+WAITS = "waits_"  # and the number of the bin
 
 Item = dict[str, dict[str, Any]]
 
@@ -99,7 +101,13 @@ def due_item(name: str, due_at: datetime) -> Item:
 
 def segment_item(segment: UsageSegment) -> Item:
     sk = "#".join(
-        (segment.start.isoformat(), segment.endpoint, segment.kind, segment.instance_type)
+        (
+            segment.start.isoformat(),
+            segment.endpoint,
+            segment.kind,
+            segment.instance_type,
+            segment.end.isoformat(),  # two that were asked for together may come one by one
+        )
     )
     return {
         **item_key(f"USAGE#{segment.start:%Y-%m}", sk),
@@ -129,7 +137,13 @@ def traffic_of(item: Item) -> Traffic:
         span = {"start": f"{item['traffic_day']['S']}T00:00:00Z", "hours": 24}
     else:
         span = {"start": item["traffic_hour"]["S"]}
-    return Traffic.model_validate({"endpoint": item["endpoint"]["S"], **span, **counters})
+    waits = {
+        int(name.removeprefix(WAITS)): int(counters.pop(name))
+        for name in list(counters)
+        if name.startswith(WAITS)
+    }
+    fields = {"endpoint": item["endpoint"]["S"], **span, **counters, "waits": waits}
+    return Traffic.model_validate(fields)
 
 
 def records_of(items: Iterable[Item], prices: PriceBook, stack: StackState) -> list[EndpointRecord]:

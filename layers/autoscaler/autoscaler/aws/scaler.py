@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -53,6 +54,7 @@ class SageMakerScaler:
             instances_by_type=self._instances(endpoint),
             status=component.get("InferenceComponentStatus", endpoint["EndpointStatus"]),
             failure=component.get("FailureReason") or endpoint.get("FailureReason"),
+            changed_at=_modified(endpoint, component),
         )
 
     def set_bounds(self, name: str, bounds: Bounds, kind: Kind = Kind.COMPONENT) -> None:
@@ -82,6 +84,7 @@ class SageMakerScaler:
             instances_by_type=self._instances(endpoint),
             status=status,
             failure=endpoint.get("FailureReason"),
+            changed_at=_modified(endpoint),
         )
 
     def _instances(self, endpoint: Mapping[str, Any]) -> dict[str, int]:
@@ -117,6 +120,12 @@ class SageMakerScaler:
                 return {}
             raise
         return found
+
+
+def _modified(*found: Mapping[str, Any]) -> datetime | None:
+    """The latest of SageMaker's own times of a modification."""
+    times = [one["LastModifiedTime"] for one in found if "LastModifiedTime" in one]
+    return max(times).astimezone(UTC) if times else None
 
 
 def _by_pool(variant: Mapping[str, Any]) -> dict[str, int]:

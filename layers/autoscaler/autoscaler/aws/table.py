@@ -25,6 +25,7 @@ from .clients import client, error_code
 from .items import (
     FLEET,
     STACK_SK,
+    WAITS,
     Item,
     due_item,
     forgotten_item,
@@ -160,7 +161,8 @@ class TableStore:
         return [HistoryEntry.model_validate_json(item["body"]["S"]) for item in reply["Items"]]
 
     def count_traffic(self, traffic: Traffic) -> None:
-        counters = traffic.model_dump(exclude={"endpoint", "start", "hours"})
+        counters = traffic.model_dump(exclude={"endpoint", "start", "hours", "waits"})
+        counters |= {f"{WAITS}{number}": count for number, count in traffic.waits.items()}
         self._db.update_item(
             TableName=self._table,
             Key=traffic_key(traffic),

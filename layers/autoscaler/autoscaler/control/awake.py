@@ -15,6 +15,7 @@ from .metering import metered, seen, settled
 from .observe import history, observe
 from .progress import NotYetError, with_current
 from .telling import tell, telling
+from .unseen import asked_by_the_wish
 from .wishes import entry
 from .world import World
 
@@ -66,6 +67,7 @@ def _awake(
             "shaped": before.shape if created else before.shaped,
             "retry_at": None,
             "failure": None,
+            "asked": asked_by_the_wish(before, capacity.instances),
             "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
         }
     )

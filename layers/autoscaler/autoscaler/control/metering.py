@@ -85,7 +85,7 @@ def metered(
         kept = _is_kept(record, idle_from)
         gap = UsageKind.KEPT_WARM if kept else UsageKind.IDLE_TAIL
         closed = list(split_idle(closed, idle_from, gap))
-    return _spent(status, now, closed, tuple(meters)), tuple(closed)
+    return booked(status, now, closed, tuple(meters)), tuple(closed)
 
 
 def _sharing(record: EndpointRecord, phase: Phase, copies: int) -> Sharing:
@@ -131,9 +131,13 @@ def _is_kept(record: EndpointRecord, moment: datetime) -> bool:
     return not asleep and bounds_at(record.spec, moment).min_copies > 0
 
 
-def _spent(
-    status: EndpointStatus, now: datetime, closed: list[UsageSegment], meters: tuple[Meter, ...]
+def booked(
+    status: EndpointStatus,
+    now: datetime,
+    closed: Sequence[UsageSegment],
+    meters: tuple[Meter, ...],
 ) -> EndpointStatus:
+    """The status with these meters, and what was closed added to the month's dollars."""
     month = f"{now:%Y-%m}"
     before = status.spent_usd if status.spent_in == month else Decimal(0)
     more = sum((usd(s) for s in closed if f"{s.start:%Y-%m}" == month), Decimal(0))

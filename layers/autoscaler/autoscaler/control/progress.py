@@ -24,6 +24,7 @@ from .purse import barred
 from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
 from .stack_watch import note_gone
 from .telling import tell, telling
+from .unseen import closed_gap
 from .wishes import NOT_SEEN, entry
 from .world import World
 
@@ -123,7 +124,9 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
         status = record.status
         if status.phase is Phase.ASLEEP:
             return
+        record, unseen = closed_gap(record, capacity, now)
         counted, segments = metered(record, now, {}, Phase.ASLEEP)
+        segments = (*unseen, *segments)
         text = f"Zero instances seen {(now - status.wished_at).total_seconds():.0f} s after."
         _advance(
             world, record, telling(counted, _slept(world, status, segments, now)), Phase.ASLEEP,

@@ -34,6 +34,7 @@ from .standing import with_standing
 from .stuck import is_stuck
 from .telling import told_again
 from .tend import remove_leftovers, tend_flow
+from .unseen import booked_unseen, meters_of
 from .untaken import as_it_wakes
 from .updating import start_update
 from .world import World
@@ -199,6 +200,8 @@ def observed(
             "last_active_at": active_at(status.last_active_at, load, now),
         }
     )
+    record, unseen = booked_unseen(record, capacity, now)
+    after = after.model_copy(update=meters_of(record.status))
     record = record.having(after)
     known = learned(record, load, capacity, now)
     pattern = StoredPattern.of(known.pattern)
@@ -206,7 +209,7 @@ def observed(
     saved = world.store.save(
         counted.model_copy(update={"episode": known.episode}),
         pattern=pattern if pattern != record.pattern else None,
-        segments=segments,
+        segments=(*unseen, *segments),
     )
     return record.model_copy(update={"status": saved, "pattern": pattern})
 

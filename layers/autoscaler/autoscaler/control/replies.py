@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from ..alerts.events.requests import RequestAnswered, RequestRefused
-from ..endpoints.status import EndpointRecord, Traffic, utc_hour
+from ..endpoints.status import EndpointRecord, Traffic, utc_hour, wait_bin
 from ..ports import Answer
 from .desk import Desk, Fate, Outcome
 from .in_force import why_requests_wait
@@ -185,6 +186,7 @@ def _count(desk: Desk, name: str, outcomes: Sequence[Outcome]) -> None:
             input_tokens=sum(answer.input_tokens for answer in answers),
             output_tokens=sum(answer.output_tokens for answer in answers),
             waited_seconds=sum(outcome.waited_seconds for outcome in answered),
+            waits=Counter(wait_bin(outcome.waited_seconds) for outcome in answered),
             kept=sum(outcome.kept for outcome in answered),
         )
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -82,10 +84,18 @@ class UsageSegment(Stored):
     weight: Annotated[Decimal, Field(ge=0)] = Decimal(0)
     # As its meter had it, for costs that are told at once; `apportioned` works it out.
     share: Decimal = Decimal(1)
+    over_gap: bool = False  # nobody looked meanwhile, and what was there had changed: estimated
 
     @property
     def instance_seconds(self) -> float:
         return float(self.instances * self.share) * (self.end - self.start).total_seconds()
+
+
+class Asked(Stored):
+    """So many instances in all were asked for since then, and were not all seen yet."""
+
+    instances: Annotated[int, Field(ge=1)]
+    since: AwareDatetime
 
 
 class ColdStart(Stored):
@@ -225,6 +235,7 @@ class EndpointStatus(Stored):
     spending: Spending = Spending()  # closed segments of its day, and what such days cost lately
     came: dict[str, int] = {}  # most instances by type that were seen since the wish
     meters: tuple[Meter, ...] = ()  # one for each instance type that runs or was asked for
+    asked: tuple[Asked, ...] = ()  # awake: more than its meters count, fewest first
     # Of machines that it shares, as the tick last looked: its part of the instances, and how many
     # instances' worth the copies of the others take.
     share: Decimal = Decimal(1)
@@ -245,6 +256,15 @@ class HistoryEntry(Stored):
     text: str
 
 
+# Upper edges in seconds of the bins that waits are counted in; what is longer is in one more.
+WAIT_EDGES = (1, 2, 5, 10, 20, 30, 60, 120, 180, 300, 450, 600, 900, 1800, 3600, 7200, 28800, 86400)
+
+
+def wait_bin(seconds: float) -> int:
+    """The bin of a wait: the first whose edge it does not exceed."""
+    return bisect_left(WAIT_EDGES, seconds)
+
+
 class Traffic(Stored):
     """Requests answered for one endpoint in one UTC hour; what is older was counted by UTC day."""
 
@@ -257,6 +277,7 @@ class Traffic(Stored):
     output_tokens: int = 0
     waited_seconds: float = 0.0
     kept: int = 0  # of the requests, those that a kept answer has answered
+    waits: Counter[int] = Counter()  # answered requests by the bin of their wait (`wait_bin`)
 
     @property
     def end(self) -> datetime:

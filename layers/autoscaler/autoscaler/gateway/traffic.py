@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from ..control.world import World
-from ..endpoints.status import Traffic, utc_hour
+from ..endpoints.status import Traffic, utc_hour, wait_bin
 from ..runtime.logs import logger
 from .states import States
 from .troubles import logged
@@ -24,6 +25,7 @@ class Counted:
     def __init__(self, world: World, states: States, *, at_once: bool) -> None:
         self._world, self._states, self._at_once = world, states, at_once
         self._sums: dict[str, dict[str, float]] = {}
+        self._waits: dict[str, Counter[int]] = {}
 
     async def answered(
         self, endpoint: str, usage: Mapping[str, Any], waited: float, *, kept: bool = False
@@ -35,6 +37,7 @@ class Counted:
         sums["output_tokens"] += usage.get("completion_tokens") or 0
         sums["waited_seconds"] += waited
         sums["kept"] += kept
+        self._waits.setdefault(endpoint, Counter())[wait_bin(waited)] += 1
         if self._at_once:
             await self.write()
 
@@ -49,7 +52,7 @@ class Counted:
         caller's answer depends on it."""
         start = utc_hour(self._world.clock.now())
         for endpoint in list(self._sums):
-            values = self._sums.pop(endpoint)
+            values, waits = self._sums.pop(endpoint), self._waits.pop(endpoint, Counter())
             counted = Traffic(
                 endpoint=endpoint,
                 start=start,
@@ -58,12 +61,14 @@ class Counted:
                 output_tokens=int(values["output_tokens"]),
                 waited_seconds=values["waited_seconds"],
                 kept=int(values["kept"]),
+                waits=waits,
             )
             write = partial(self._world.store.count_traffic, counted)
             try:
                 await self._states.blocking(write)
             except Exception as error:  # noqa: BLE001 - logged, and counted the next time
                 self._restore(endpoint, values)
+                self._waits.setdefault(endpoint, Counter()).update(waits)
                 logger.error("requests could not be counted", extra=logged(error))
 
     def _restore(self, endpoint: str, values: Mapping[str, float]) -> None:

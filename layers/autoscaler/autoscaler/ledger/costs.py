@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
@@ -27,18 +27,19 @@ from .figures import (
     CostReport,
     Costs,
     EndpointCosts,
-    KindCosts,
     Served,
     SlotCosts,
     Span,
     TeamCosts,
-    Unpriced,
     Wakes,
 )
 from .notes import notes
 from .periods import Period
+from .sums import by_kind, gaps, served_of, unpriced
+from .usual import by_day, first_days, spent_before, unusual, with_forecast
 
 _HOURS_PER_MONTH = Decimal("730.5")
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class _Account:
     baseline: AlwaysOn | None
     wakes: Wakes
     served: Served
+    before_usd: Decimal | None
 
 
 def summarize(
@@ -78,29 +80,33 @@ def summarize(
     dollars to the team of the time.
     """
     until = max(period.start, min(period.end, now))
-    billed = billed_segments(books.segments, books.records, prices, period.start, until, now)
-    accounts = _accounts(books, billed, period, until, prices)
+    ever = billed_segments(books.segments, books.records, prices, _EVER, now, now)
+    billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
+    accounts = _accounts(books, ever, billed, period, until, prices)
     months = hours(until - period.start) / _HOURS_PER_MONTH
     report = CostReport(
         period=period,
         until=until,
         written_at=now,
         total=Costs(**_figures(accounts, billed, period.start, until)),
-        endpoints=tuple(_endpoint(a, period.start, until, now, prices) for a in accounts),
+        endpoints=tuple(_endpoint(a, ever, period.start, until, now, prices) for a in accounts),
         teams=_teams(accounts, billed, period.start, until),
         slots=_slots(accounts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
+        unusual=unusual(ever, books.traffic, books.records, period, until),
     )
     return report.model_copy(update={"notes": notes(report)})
 
 
 def _accounts(
     books: Books,
+    ever: Sequence[UsageSegment],
     billed: Sequence[UsageSegment],
     period: Period,
     until: datetime,
     prices: Prices,
 ) -> list[_Account]:
+    before = spent_before(ever, period, until, first_days(ever, books.records, period.time_zone))
     records = {r.spec.name: r for r in books.records if r.status.created_at < until}
     counted = [t for t in books.traffic if period.holds(t.start, t.end)]
     names = records.keys() | {s.endpoint for s in billed} | {t.endpoint for t in counted}
@@ -120,7 +126,8 @@ def _accounts(
                 segments=segments,
                 baseline=always_on(record, segments, prices, period.start, until),
                 wakes=_wakes(record, books.history.get(name, ()), period.start, until),
-                served=_served(t for t in counted if t.endpoint == name),
+                served=served_of(t for t in counted if t.endpoint == name),
+                before_usd=before.get(name),
             )
         )
     return accounts
@@ -147,12 +154,6 @@ def _wakes(
     )
 
 
-def _served(counters: Iterable[Traffic | Served]) -> Served:
-    names = ("requests", "refused", "input_tokens", "output_tokens", "waited_seconds", "kept")
-    kept = list(counters)
-    return Served.model_validate({n: sum(getattr(c, n) for c in kept) for n in names})
-
-
 def _figures(
     accounts: Sequence[_Account],
     segments: Sequence[UsageSegment],
@@ -160,30 +161,27 @@ def _figures(
     until: datetime,
 ) -> dict[str, object]:
     awake = (s for s in segments if s.kind is not UsageKind.PROVISIONING)
+    serving = (s for s in segments if s.kind is UsageKind.SERVING)
     leads = sorted(lead for a in accounts for lead in a.wakes.lead_seconds)
     causes: Counter[str] = Counter()
     for account in accounts:
         causes.update(account.wakes.causes)
     return {
-        "cost": _by_kind(segments),
+        "cost": by_kind(segments),
         "awake_hours": float(sum((hours(s.end - s.start) for s in awake), Decimal(0))),
         "instance_hours": float(sum((instance_hours(s) for s in segments), Decimal(0))),
+        "serving_hours": float(sum((instance_hours(s) for s in serving), Decimal(0))),
+        "gaps": gaps(segments),
+        "before_usd": _before(accounts),
         "baseline_usd": _baseline(accounts, start, until),
-        "unpriced": _unpriced(segments),
+        "unpriced": unpriced(segments),
         "wakes": Wakes(
             count=sum(a.wakes.count for a in accounts),
             causes=dict(causes.most_common()),
             lead_seconds=tuple(leads),
         ),
-        "served": _served(a.served for a in accounts),
+        "served": served_of(a.served for a in accounts),
     }
-
-
-def _by_kind(segments: Iterable[UsageSegment]) -> KindCosts:
-    sums = dict.fromkeys(UsageKind, Decimal(0))
-    for segment in segments:
-        sums[segment.kind] += usd(segment)
-    return KindCosts.model_validate({kind.value: money for kind, money in sums.items()})
 
 
 def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) -> Decimal | None:
@@ -192,20 +190,18 @@ def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) ->
     return sum(known, Decimal(0)) if len(known) == len(each) else None
 
 
-def _unpriced(segments: Iterable[UsageSegment]) -> tuple[Unpriced, ...]:
-    missing: dict[str, Decimal] = {}
-    for segment in segments:
-        if segment.usd_per_hour is None:
-            before = missing.get(segment.instance_type, Decimal(0))
-            missing[segment.instance_type] = before + instance_hours(segment)
-    return tuple(
-        Unpriced(instance_type=instance_type, instance_hours=float(spent))
-        for instance_type, spent in sorted(missing.items())
-    )
+def _before(accounts: Sequence[_Account]) -> Decimal | None:
+    known = [a.before_usd for a in accounts if a.before_usd is not None]
+    return sum(known, Decimal(0)) if known else None
 
 
 def _endpoint(
-    account: _Account, start: datetime, until: datetime, now: datetime, prices: Prices
+    account: _Account,
+    ever: Sequence[UsageSegment],
+    start: datetime,
+    until: datetime,
+    now: datetime,
+    prices: Prices,
 ) -> EndpointCosts:
     record, segments = account.record, account.segments
     types = record.spec.instances.types if record else [s.instance_type for s in segments]
@@ -216,7 +212,8 @@ def _endpoint(
         model=record.spec.model.id if record else None,
         instance_type=types[0] if types else "",
         shared=_shared(account),
-        budget=_budget(record, now, prices) if record else None,
+        spec=record.spec.model_dump(mode="json") if record else None,
+        budget=_budget(record, ever, now, prices) if record else None,
         timeline=tuple(_span(s) for s in segments),
     )
 
@@ -233,7 +230,9 @@ def _span(used: UsageSegment) -> Span:
     return Span(**{name: getattr(used, name) for name in fields}, share=float(used.share))
 
 
-def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse | None:
+def _budget(
+    record: EndpointRecord, ever: Sequence[UsageSegment], now: datetime, prices: Prices
+) -> BudgetUse | None:
     """Dollars of the present UTC month, the open meter included: what the tick reckons with. Of
     shared machines that is the part that was known at each time."""
     limit = record.spec.budget.monthly_usd
@@ -244,7 +243,9 @@ def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse 
     clipped = (clip(s, first, now) for s in still_open([record], (), prices, now))
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
     spent = closed + sum((usd(s) for s in clipped if s is not None), Decimal(0))
-    return BudgetUse(month=month, monthly_usd=limit, spent_usd=spent)
+    use = BudgetUse(month=month, monthly_usd=limit, spent_usd=spent)
+    own = by_day(s for s in ever if s.endpoint == record.spec.name)
+    return with_forecast(use, record, own.get(record.spec.name, {}), now)
 
 
 def _teams(
@@ -273,7 +274,16 @@ def _slots(
     for slot in period.slots():
         end = min(slot.end, until)
         clipped = (clip(segment, slot.start, end) for segment in billed)
-        cost = _by_kind(segment for segment in clipped if segment is not None)
-        baseline = _baseline(accounts, slot.start, end)
-        slots.append(SlotCosts(slot=slot, cost=cost, baseline_usd=baseline))
+        within = [segment for segment in clipped if segment is not None]
+        teams: dict[str, Decimal] = {}
+        for segment in within:
+            teams[segment.team] = teams.get(segment.team, Decimal(0)) + usd(segment)
+        slots.append(
+            SlotCosts(
+                slot=slot,
+                cost=by_kind(within),
+                baseline_usd=_baseline(accounts, slot.start, end),
+                teams=dict(sorted(teams.items())),
+            )
+        )
     return tuple(slots)

@@ -1,4 +1,4 @@
-"""The report as a table for spreadsheets: one line per endpoint and one for all of it.
+"""The report as a table for spreadsheets: a line for each endpoint and team, and one for all.
 
 Dollars have six decimals; what is not known is an empty cell, never a zero.
 """
@@ -19,7 +19,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def render_csv(report: CostReport) -> str:
     """Returns the table with a header line."""
     period = {
-        "basis": report.basis,
+        "basis": "estimated",
         "period_start": report.period.start.isoformat(),
         "period_end": report.until.isoformat(),
     }
@@ -32,16 +32,36 @@ def render_csv(report: CostReport) -> str:
             **_figures(e),
             "budget_monthly_usd": _plain(e.budget.monthly_usd) if e.budget else "",
             "budget_spent_usd": _plain(e.budget.spent_usd) if e.budget else "",
+            "budget_forecast_usd": _plain(e.budget.forecast_usd) if e.budget else "",
+            **_billed(report, e.name),
         }
         for e in report.endpoints
     ]
-    rows.append({**period, "endpoint": "(all)", **_figures(report.total)})
+    rows += [
+        {**period, "endpoint": "(team)", "team": _text(t.team), **_figures(t)} for t in report.teams
+    ]
+    whole = {"reconciled_usd": _plain(report.bill.billed_usd)} if report.bill else {}
+    rows.append({**period, "endpoint": "(all)", **_figures(report.total), **whole})
     names = dict.fromkeys(name for row in rows for name in row)
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, names, restval="", lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
+
+
+def _billed(report: CostReport, name: str) -> Mapping[str, str]:
+    """AWS's bill of the endpoint, and the estimate of the same UTC days."""
+    rows = report.bill.endpoints if report.bill else ()
+    return {
+        key: _plain(value)
+        for row in rows
+        if row.name == name
+        for key, value in (
+            ("reconciled_usd", row.billed_usd),
+            ("reconciled_against_usd", row.estimated_usd),
+        )
+    }
 
 
 def _figures(costs: Costs) -> Mapping[str, str]:
@@ -56,6 +76,11 @@ def _figures(costs: Costs) -> Mapping[str, str]:
         "savings_usd": _plain(costs.savings_usd),
         "awake_hours": str(costs.awake_hours),
         "instance_hours": str(costs.instance_hours),
+        "serving_hours": str(costs.serving_hours),
+        "utilisation": _plain(costs.utilisation),
+        "before_usd": _plain(costs.before_usd),
+        "gap_instance_seconds": str(costs.gaps.instance_seconds),
+        "gap_usd": _plain(costs.gaps.usd),
         "wakes": str(costs.wakes.count),
         "lead_p50_seconds": _plain(costs.wakes.lead_p50_seconds),
         "lead_p90_seconds": _plain(costs.wakes.lead_p90_seconds),
@@ -64,6 +89,9 @@ def _figures(costs: Costs) -> Mapping[str, str]:
         "input_tokens": str(costs.served.input_tokens),
         "output_tokens": str(costs.served.output_tokens),
         "mean_wait_seconds": _plain(costs.served.mean_wait_seconds),
+        "wait_p50_seconds": _plain(costs.served.wait_p50_seconds),
+        "wait_p95_seconds": _plain(costs.served.wait_p95_seconds),
+        "wait_most_seconds": _plain(costs.served.wait_most_seconds),
         "kept_answers": str(costs.served.kept),
         "kept_share": _plain(costs.served.kept_share),
         "usd_per_1000_requests": _plain(costs.usd_per_1000_requests),

@@ -6,23 +6,19 @@ None is "not known", never zero: a price that the catalogue lacks, a share of no
 from __future__ import annotations
 
 import math
+from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, computed_field
+from pydantic import AwareDatetime, computed_field
 
 from ..alerts.money import Money
-from ..endpoints.status import UsageKind
+from ..endpoints.status import WAIT_EDGES, UsageKind
+from .bill import Figure, Reconciliation
 from .controller import ControllerCost
 from .periods import Period, Slot
 
 ZERO = Decimal(0)
-
-
-class Figure(BaseModel):
-    """Base of every part of a report."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class KindCosts(Figure):
@@ -39,6 +35,14 @@ class KindCosts(Figure):
         return self.provisioning + self.serving + self.kept_warm + self.idle_tail
 
 
+class Gaps(Figure):
+    """What of the instance-seconds lies between two looks between which something had changed and
+    nobody looked: when it did is SageMaker's word, or the later look's."""
+
+    instance_seconds: float = 0.0
+    usd: Money = ZERO
+
+
 class Unpriced(Figure):
     """Instance-hours that no dollar figure contains, because the price is unknown."""
 
@@ -52,6 +56,8 @@ class BudgetUse(Figure):
     month: str
     monthly_usd: Money
     spent_usd: Money
+    forecast_usd: Money | None = None  # at the month's end; None: too little is known
+    forecast_from: str = ""  # what it was made from, as words
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -100,6 +106,34 @@ class Served(Figure):
     output_tokens: int = 0
     waited_seconds: float = 0.0
     kept: int = 0  # of the requests, those that a kept answer has answered
+    waits: dict[int, int] = {}  # requests by the bin of their wait, as far as they were counted so
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def wait_p50_seconds(self) -> float | None:
+        return self._wait(0.5)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def wait_p95_seconds(self) -> float | None:
+        return self._wait(0.95)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def wait_most_seconds(self) -> float | None:
+        return self._wait(1.0)
+
+    def _wait(self, share: float) -> float | None:
+        """The edge that at least `share` of all waits do not exceed; None: nobody knows, or a wait
+        was longer than the last edge."""
+        left = share * sum(self.waits.values())
+        if not left:
+            return None
+        for number, edge in enumerate(WAIT_EDGES):
+            left -= self.waits.get(number, 0)
+            if left <= 0:
+                return float(edge)
+        return None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -116,14 +150,19 @@ class Costs(Figure):
     """What one endpoint, one team or everything cost and did.
 
     awake_hours: an instance was there and past its provisioning. instance_hours: of shared
-    instances, its part. baseline_usd: one instance, or of shared ones a copy's part of it, always
-    on. savings_usd: baseline minus cost, negative when sleeping cost more than it saved.
+    instances, its part; serving_hours: those of them that served. before_usd: the cost of the
+    period before, None if it was not there when that began. baseline_usd: one instance, or of
+    shared ones a copy's part of it, always on. savings_usd: baseline minus cost, negative when
+    sleeping cost more than it saved.
     """
 
     cost: KindCosts
     awake_hours: float
     instance_hours: float
+    serving_hours: float = 0.0
     baseline_usd: Money | None
+    before_usd: Money | None = None
+    gaps: Gaps = Gaps()
     unpriced: tuple[Unpriced, ...] = ()
     wakes: Wakes = Wakes()
     served: Served = Served()
@@ -134,6 +173,12 @@ class Costs(Figure):
         if self.baseline_usd is None or self.unpriced:
             return None
         return self.baseline_usd - self.cost.total
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def utilisation(self) -> float | None:
+        """Of the instance-hours, the share that served; the rest started, was kept or idle."""
+        return self.serving_hours / self.instance_hours if self.instance_hours else None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -150,6 +195,28 @@ class Costs(Figure):
         return self.cost.total * unit / count if count and not self.unpriced else None
 
 
+class Unusual(Figure):
+    """A day of an endpoint that was unlike the same weekdays before it."""
+
+    endpoint: str
+    day: date
+    what: str  # cost or requests
+    value: float
+    usual: float
+    sentence: str
+
+
+class Advice(Figure):
+    """A change of a spec, and what it would have saved on the endpoint's own history."""
+
+    endpoint: str
+    change: str
+    saved_usd: Money
+    days: float  # of history
+    waiting_usd: Money  # more of waiting, at the spec's own price of it; negative: less
+    sentence: str
+
+
 class EndpointCosts(Costs):
     name: str
     team: str
@@ -157,6 +224,7 @@ class EndpointCosts(Costs):
     instance_type: str
     shared: str = ""  # the machines that it shares with other endpoints; "": they are its own
     budget: BudgetUse | None = None
+    spec: dict[str, Any] | None = None  # its file as it is now, defaults included
     timeline: tuple[Span, ...] = ()
 
 
@@ -171,13 +239,14 @@ class SlotCosts(Figure):
     slot: Slot
     cost: KindCosts
     baseline_usd: Money | None
+    teams: dict[str, Money] = {}
 
 
 class CostReport(Figure):
     """Everything that a report says, as HTML, CSV and JSON show it."""
 
     schema_version: int = 1
-    basis: Literal["estimated"] = "estimated"
+    basis: Literal["estimated", "reconciled"] = "estimated"  # reconciled: the bill is beside it
     period: Period
     until: AwareDatetime  # the figures end here: the period's end, or the moment of writing
     written_at: AwareDatetime
@@ -186,6 +255,9 @@ class CostReport(Figure):
     teams: tuple[TeamCosts, ...]
     slots: tuple[SlotCosts, ...]
     controller: ControllerCost | None = None  # None: not counted
+    unusual: tuple[Unusual, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    bill: Reconciliation | None = None  # None: not reconciled
     notes: tuple[str, ...] = ()
 
     @property
@@ -199,6 +271,14 @@ class CostReport(Figure):
     def net_savings_usd(self) -> Money | None:
         """Savings minus the controller's own cost; None while either is not known in full."""
         if self.total.savings_usd is None or self.controller is None or self.controller.unknown:
+            return None
+        return self.total.savings_usd - self.controller.total_usd
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def net_savings_at_most_usd(self) -> Money | None:
+        """Savings minus what is counted of the controller's own cost, which may be more."""
+        if self.total.savings_usd is None or self.controller is None:
             return None
         return self.total.savings_usd - self.controller.total_usd
 

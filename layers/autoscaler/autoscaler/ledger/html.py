@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from ..alerts.wording import local_time, percent, share_of, spoken, usd
+from . import sections
 from .charts import KIND_TITLES, cost_chart, share_bar, timeline
 from .controller import ControllerCost
 from .figures import CostReport, Costs, EndpointCosts, Served, TeamCosts
@@ -23,11 +24,14 @@ def render_html(report: CostReport) -> str:
         _tiles(report),
         _section("Cost against always on", _against(report) + share_bar(report.total)),
         _section("Cost over time", cost_chart(report.slots)),
+        sections.unusual(report.unusual),
+        sections.advice(report.advice),
         _section("Endpoints", _endpoint_table(report)),
         *(_endpoint(endpoint, report) for endpoint in _dearest_first(report)),
         _section("Teams", _team_table(report.teams)) if len(report.teams) > 1 else "",
         _controller(report.controller, report) if report.controller else "",
-        _section("How these figures were made", _notes(report.notes)),
+        sections.bill(report.bill),
+        _section("How these figures were made", sections.listed(report.notes)),
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -50,8 +54,14 @@ def _header(report: CostReport) -> str:
         f"<header><div><h1>LLM endpoints: cost report</h1>"
         f'<p class="sub">{escape(report.period.title)} · {escape(zone)}</p></div>'
         f'<p class="sub">{state}written {written} '
-        f'<span class="badge">{report.basis}</span></p></header>'
+        f'<span class="badge">estimated</span>{_reconciled(report)}</p></header>'
     )
+
+
+def _reconciled(report: CostReport) -> str:
+    if report.bill is None:
+        return ""
+    return f' <span class="badge">reconciled: {usd(report.bill.billed_usd)} billed</span>'
 
 
 def _tiles(report: CostReport) -> str:
@@ -159,7 +169,14 @@ def _endpoint_table(report: CostReport) -> str:
 
 
 def _team_table(teams: Iterable[TeamCosts]) -> str:
-    return _table("Team", [_row(t.team, ", ".join(t.endpoints), t) for t in teams])
+    rows = [_row(t.team, f"{', '.join(t.endpoints)}: {_split(t)}", t) for t in teams]
+    return _table("Team", rows)
+
+
+def _split(costs: Costs) -> str:
+    """The cost by kind, in words."""
+    kinds = [(title, getattr(costs.cost, kind.value)) for kind, title in KIND_TITLES.items()]
+    return ", ".join(f"{title.lower()} {usd(money)}" for title, money in kinds if money)
 
 
 def _endpoint(endpoint: EndpointCosts, report: CostReport) -> str:
@@ -190,10 +207,13 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
         ("Idle tail", usd(cost.idle_tail)),
         ("Provisioning", usd(cost.provisioning)),
         ("Instance-hours", f"{endpoint.instance_hours:,.2f}"),
+        ("Of them serving", sections.utilisation(endpoint)),
+        ("The period before", sections.against_before(endpoint)),
         ("Lead time, median", _seconds(wakes.lead_p50_seconds)),
         ("Lead time, 90th percentile", _seconds(wakes.lead_p90_seconds)),
         ("Causes of wakes", causes or _NONE),
         ("Mean wait of a request", _seconds(served.mean_wait_seconds)),
+        ("Waits: half / 95 % / all", sections.waits(served)),
         ("Tokens in / out", f"{served.input_tokens:,} / {served.output_tokens:,}"),
         ("Requests refused", f"{served.refused:,}"),
         ("Answered by a kept answer", _kept(served)),
@@ -201,9 +221,10 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
     for item in endpoint.unpriced:
         facts.append(("Price unknown", f"{item.instance_type}, {item.instance_hours:.2f} h"))
     if endpoint.budget:
-        budget = endpoint.budget
-        text = f"{percent(budget.share)} of {usd(budget.monthly_usd)}"
-        facts.append((f"Budget {budget.month}", f"{usd(budget.spent_usd)}, {text}"))
+        facts.append((f"Budget {endpoint.budget.month}", sections.budget(endpoint.budget)))
+    if gap := endpoint.gaps.instance_seconds:
+        unseen = f"{spoken(gap)} of an instance, {usd(endpoint.gaps.usd)}"
+        facts.append(("Closed over gaps", unseen))
     return facts
 
 
@@ -221,11 +242,9 @@ def _controller(cost: ControllerCost, report: CostReport) -> str:
         f"<div><dt>{escape(line.item)}</dt><dd>{usd(line.usd)}</dd></div>" for line in cost.lines
     )
     bound = " at least" if cost.unknown else ""
-    net = report.net_savings_usd
+    net, most = report.net_savings_usd, report.net_savings_at_most_usd
     left = "" if net is None else f" Savings net of it: {usd(net)}."
+    if net is None and most is not None:
+        left = f" Savings net of it: {usd(most)} at most."
     body = f"<p>{usd(cost.total_usd)}{bound} in this period.{left}</p><dl>{lines}</dl>"
     return _section("The controller itself", body)
-
-
-def _notes(sentences: Iterable[str]) -> str:
-    return f'<ul class="notes">{"".join(f"<li>{escape(s)}</li>" for s in sentences)}</ul>'

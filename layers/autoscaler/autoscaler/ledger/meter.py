@@ -99,6 +99,16 @@ def open_segments(
     return segments
 
 
+def cut(
+    meter: Meter, at: datetime, *, endpoint: str, team: str, usd_per_hour: Decimal | None
+) -> tuple[Meter, tuple[UsageSegment, ...]]:
+    """Closes what has run until a moment, although nothing changed; it goes on from there."""
+    if at <= meter.since:
+        return meter, ()
+    closed = open_segments(meter, at, endpoint=endpoint, team=team, usd_per_hour=usd_per_hour)
+    return meter.model_copy(update={"since": at}), closed
+
+
 def _midnight(moment: datetime) -> datetime:
     """The last UTC midnight, the moment itself included."""
     utc = moment.astimezone(UTC)

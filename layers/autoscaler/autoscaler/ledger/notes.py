@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..alerts.wording import usd
 from ..endpoints.status import utc_hour
 from .figures import CostReport
 from .periods import Period
+
+ADVICE = "`autoscaler report --advice` "
 
 
 def notes(report: CostReport) -> tuple[str, ...]:
@@ -34,12 +37,37 @@ def _of_shared(report: CostReport) -> Iterator[str]:
         )
 
 
+def _of_what_is_known(report: CostReport) -> Iterator[str]:
+    total = report.total
+    if total.gaps.instance_seconds:
+        yield (
+            f"Ticks were lost: {total.gaps.instance_seconds:,.0f} instance-seconds "
+            f"({usd(total.gaps.usd)}) lie between two looks between which something had changed. "
+            "They are closed at SageMaker's own time of the change, or at the later look."
+        )
+    if sum(total.served.waits.values()) < total.served.requests:
+        yield (
+            "Waits by share are known of "
+            f"{sum(total.served.waits.values()):,} of {total.served.requests:,} requests: before "
+            "an update of the stack only their sum was counted."
+        )
+    if not report.advice and report.endpoints:
+        yield (
+            f"{ADVICE}replays each endpoint's own requests with changed specs, and says which "
+            "three changes would have saved most."
+        )
+
+
 def _sentences(report: CostReport) -> Iterator[str]:
     total = report.total
+    beside = (
+        "They are not reconciled with the bill."
+        if report.bill is None
+        else ("What AWS billed is beside them, and called reconciled.")
+    )
     yield (
         "All figures are estimated: instance-seconds that the controller saw, from the moment an "
-        "instance was asked for until it was seen gone, at list price. They are not reconciled "
-        "with the bill."
+        f"instance was asked for until it was seen gone, at list price. {beside}"
     )
     yield (
         "Always-on baseline: one instance of each endpoint's first type, running from the "
@@ -52,6 +80,7 @@ def _sentences(report: CostReport) -> Iterator[str]:
             "Kept warm: awake for five minutes or longer without a request, because a window, a "
             "hold or min_copies asks for it. Idle tail: awake without work until it was asleep."
         )
+    yield from _of_what_is_known(report)
     for item in total.unpriced:
         yield (
             f"The price of {item.instance_type} is unknown: its {item.instance_hours:.2f} "

@@ -80,7 +80,7 @@ class Period(BaseModel):
 
     @classmethod
     def _between(cls, kind: PeriodKind, first: date, after: date, time_zone: str) -> Self:
-        start, end = _local_midnight(first, time_zone), _local_midnight(after, time_zone)
+        start, end = local_midnight(first, time_zone), local_midnight(after, time_zone)
         return cls(kind=kind, start=start, end=end, time_zone=time_zone)
 
     @property
@@ -134,12 +134,13 @@ class Period(BaseModel):
         while start < self.end:
             label = f"{day.day} {day:%b}"
             day += timedelta(days=days)
-            end = min(self.end, _local_midnight(day, self.time_zone))
+            end = min(self.end, local_midnight(day, self.time_zone))
             yield Slot(start=start, end=end, label=label)
             start = end
 
 
-def _local_midnight(day: date, time_zone: str) -> datetime:
+def local_midnight(day: date, time_zone: str) -> datetime:
+    """When a local day begins, in UTC."""
     return datetime.combine(day, time(), tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
 
 

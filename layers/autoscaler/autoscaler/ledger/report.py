@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Protocol
 
-from ..alerts.events.costs import ReportLine, ReportWritten
+from ..alerts.events.costs import ReportDay, ReportLine, ReportTeam, ReportWritten
 from ..ports import Announcer, Clock, EndpointStore
-from .billed import Prices
+from .bill import Bill, Estimate, reconciled
+from .billed import Prices, billed_segments, instance_hours, usd
 from .controller import ControllerUsage
 from .costs import Books, summarize
 from .csv import render_csv
 from .figures import CostReport
 from .html import render_html
+from .notes import notes
 from .periods import Period
+from .usual import LOOK_BACK
 
 # Enough for a month of 48 wakes a day with a few lines each.
 _HISTORY_LINES = 10_000
+
+
+Billed = Bill | str
+"""A bill, or the sentence that says why there is none."""
 
 
 class ReportStore(Protocol):
@@ -38,21 +46,27 @@ def write_report(
     priced: str = "",
     usage: ControllerUsage | None = None,
     remarks: Sequence[str] = (),
+    bill: Billed | None = None,
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
-    `priced` says where the prices come from; `remarks` stand among the notes. Writing the same
-    period again overwrites the same files.
+    `priced` says where the prices come from; `remarks` stand among the notes. `bill`: AWS's, to lay
+    beside the estimates, or why there is none. Writing the same period again overwrites the same
+    files.
     """
     now = clock.now()
-    books = read_books(store, period)
+    books = read_books(store, period, now)
     report = summarize(books, period, now, prices, usage)
+    if isinstance(bill, Bill):
+        report = _reconciled(report, books, prices, bill)
+    elif bill is not None:
+        remarks = (*remarks, bill)
     if priced:
         told = f"{priced} What was closed before keeps the price that it was closed with."
         report = report.model_copy(update={"notes": (*report.notes, told)})
     if remarks:
         report = report.model_copy(update={"notes": (*remarks, *report.notes)})
-    folder = f"reports/{period.kind.value}/{period.first_day.isoformat()}"
+    folder = folder_of(period)
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")
     html = render_html(report).encode()
@@ -62,14 +76,43 @@ def write_report(
     return written
 
 
-def read_books(store: EndpointStore, period: Period) -> Books:
-    """Records first: a segment closed in between is then seen twice rather than not at all, and
+def folder_of(period: Period) -> str:
+    """Where the files of a report lie in its bucket."""
+    return f"reports/{period.kind.value}/{period.first_day.isoformat()}"
+
+
+def _reconciled(report: CostReport, books: Books, prices: Prices, bill: Bill) -> CostReport:
+    found = reconciled(bill, _estimates(books, prices, bill, report.written_at))
+    beside = report.model_copy(update={"bill": found, "basis": "reconciled"})
+    return beside.model_copy(update={"notes": notes(beside)})
+
+
+def _estimates(books: Books, prices: Prices, bill: Bill, now: datetime) -> Mapping[str, Estimate]:
+    """What the ledger has of the bill's UTC days."""
+    start = datetime.combine(bill.first, time(), tzinfo=UTC)
+    until = datetime.combine(bill.after, time(), tzinfo=UTC)
+    sums: dict[str, Estimate] = {}
+    for one in billed_segments(books.segments, books.records, prices, start, until, now):
+        known = sums.get(one.endpoint, Estimate(Decimal(0), Decimal(0)))
+        shared = known.shared or bool(one.shared)
+        spent, hours = known.usd + usd(one), known.hours + instance_hours(one)
+        sums[one.endpoint] = Estimate(spent, hours, shared)
+    return sums
+
+
+def read_books(store: EndpointStore, period: Period, now: datetime | None = None) -> Books:
+    """With the weeks before the period, which say what is usual, and up to now, for what a budget
+    has spent.
+
+    Records first: a segment closed in between is then seen twice rather than not at all, and
     `billed_segments` counts it once."""
     records = store.load_all()
-    segments = store.usage(period.start, period.end)
+    until = max(period.end, now or period.end)
+    segments = store.usage(period.start - LOOK_BACK, until)
     day = timedelta(days=1)
-    counters = store.traffic((period.start - day).date(), (period.end + day).date())
-    names = {r.spec.name for r in records} | {s.endpoint for s in segments}
+    counters = store.traffic((period.start - LOOK_BACK).date(), (period.end + day).date())
+    within = (s.endpoint for s in segments if s.end > period.start and s.start < period.end)
+    names = {r.spec.name for r in records} | set(within)
     return Books(
         records=records,
         segments=segments,
@@ -97,11 +140,36 @@ def _written(report: CostReport, uri: str) -> ReportWritten:
         lines=tuple(
             ReportLine(
                 endpoint=e.name,
+                team=e.team,
                 cost_usd=e.cost.total,
                 saved_usd=e.savings_usd,
+                before_usd=e.before_usd,
                 wakes=e.wakes.count,
                 requests=e.served.requests,
             )
             for e in report.endpoints
         ),
+        kind=report.period.kind.value,
+        first_day=report.period.first_day,
+        running=report.until < report.period.end,
+        basis=report.basis,
+        billed_usd=report.bill.billed_usd if report.bill else None,
+        before_usd=total.before_usd,
+        net_saved_at_most_usd=report.net_savings_at_most_usd,
+        teams=tuple(
+            ReportTeam(
+                team=t.team,
+                cost_usd=t.cost.total,
+                saved_usd=t.savings_usd,
+                before_usd=t.before_usd,
+                requests=t.served.requests,
+            )
+            for t in report.teams
+        ),
+        days=tuple(
+            ReportDay(label=s.slot.label, cost_usd=s.cost.total, teams=s.teams)
+            for s in report.slots
+        ),
+        unusual=tuple(one.sentence for one in report.unusual),
+        gap_usd=total.gaps.usd,
     )

@@ -2,8 +2,12 @@
 
 CSS = """
 :root{--ink:#1c2530;--soft:#5c6876;--line:#e3e6ea;--paper:#fff;--ground:#f6f7f8;
---serving:#1f7a6d;--kept_warm:#7fb8ad;--idle_tail:#b9c3c9;--provisioning:#e0a63c;--always:#4a5568;--good:#166a4f;
---bad:#a33b2e}
+--serving:#1f7a6d;--kept_warm:#7fb8ad;--idle_tail:#b9c3c9;--provisioning:#e0a63c;--always:#4a5568;
+--good:#166a4f;--bad:#a33b2e;--track:#eef1f3;--axis:#b6bec7;color-scheme:light dark}
+@media (prefers-color-scheme:dark){:root{--ink:#e4e8ec;--soft:#9aa6b2;--line:#2f3841;
+--paper:#1a2027;
+--ground:#12171c;--serving:#35a08f;--kept_warm:#4f7f77;--idle_tail:#5d6973;--provisioning:#d39a3a;
+--always:#a7b2bf;--good:#5cc3a0;--bad:#e5816f;--track:#232b33;--axis:#4a5560}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);line-height:1.5;
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
@@ -18,7 +22,7 @@ h3{font-size:16px;margin:0;font-weight:650;overflow-wrap:anywhere}
 font-size:12.5px;color:var(--soft);background:var(--paper)}
 section,.tiles>div{background:var(--paper);border:1px solid var(--line);border-radius:10px}
 section{padding:20px 22px;margin-top:18px}
-.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:14px;margin-top:22px}
+.tiles{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:14px;margin-top:22px}
 .tiles>div{padding:14px 18px}
 .tiles span{display:block;color:var(--soft);font-size:13px}
 .tiles strong{display:block;font-size:25px;line-height:1.3;font-weight:650;letter-spacing:-.01em}
@@ -32,7 +36,7 @@ color:var(--soft);font-size:12px;line-height:1;margin:-5px 0}
 .labels span{position:absolute;white-space:nowrap}
 .serving{fill:var(--serving)}.kept_warm{fill:var(--kept_warm)}.idle_tail{fill:var(--idle_tail)}.provisioning{fill:var(--provisioning)}
 path{fill:none;vector-effect:non-scaling-stroke}
-.grid{stroke:var(--line)}.axis{stroke:#b6bec7}
+.grid{stroke:var(--line)}.axis{stroke:var(--axis)}
 .baseline{stroke:var(--always);stroke-width:1.6;stroke-dasharray:5 4}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;list-style:none;margin:10px 0 0;padding:0;
 font-size:13px;color:var(--soft)}
@@ -44,7 +48,7 @@ height:11px;border-radius:2px;margin-right:7px;vertical-align:-1px}
 .legend .provisioning::before,dt.provisioning::before,i.provisioning{background:var(--provisioning)}
 .legend .always::before{height:0;border-top:2px dashed var(--always);border-radius:0;width:18px;
 vertical-align:4px}
-.share{display:flex;height:20px;border-radius:5px;overflow:hidden;background:#eef1f3;
+.share{display:flex;height:20px;border-radius:5px;overflow:hidden;background:var(--track);
 border:1px solid var(--line)}
 .cap{color:var(--soft);font-size:13.5px;margin:0 0 9px}
 table{border-collapse:collapse;width:100%;font-size:14px}
@@ -63,7 +67,7 @@ dt{color:var(--soft);font-size:12.5px}dd{margin:0}
 .notes{color:var(--soft);font-size:13.5px;padding-left:18px;margin:0}
 .notes li{margin-top:5px}
 .empty{color:var(--soft);margin:0}
-@media (max-width:700px){
+@media screen and (max-width:700px){
 main{padding:22px 14px 32px}h1{font-size:22px}section{padding:16px}
 .tiles{grid-template-columns:1fr 1fr;gap:10px}.tiles>div{padding:11px 14px}
 .tiles strong{font-size:21px}
@@ -82,9 +86,19 @@ td small{display:inline;margin-left:6px}td:first-child small{display:block;margi
 tfoot td{border-top:0}
 }
 @media print{
-body{background:#fff;font-size:11pt}main{max-width:none;padding:0}
-section,.tiles>div{border-color:#ccc;break-inside:avoid}
+:root{--ink:#1c2530;--soft:#5c6876;--line:#ccc;--paper:#fff;--ground:#fff;--serving:#1f7a6d;
+--kept_warm:#7fb8ad;--idle_tail:#b9c3c9;--provisioning:#e0a63c;
+--always:#4a5568;--good:#166a4f;--bad:#a33b2e;--track:#eef1f3;--axis:#b6bec7;color-scheme:light}
+body{font-size:10pt}main{max-width:none;padding:0}
+section{padding:12px 14px;margin-top:12px}
+section:has(.plot),.tiles>div,.plot,tr,li,dl>div{break-inside:avoid}h2,.head,.cap{break-after:avoid}
+.tiles{gap:8px;margin-top:12px}.tiles>div{padding:8px 10px}.tiles strong{font-size:14pt}
+dl{grid-template-columns:repeat(4,minmax(0,1fr));gap:7px 12px;margin-top:8px;font-size:8.5pt}
+dt{font-size:8pt}.head{margin-bottom:6px}td>span{white-space:nowrap}
+table{font-size:8.5pt}th,td{padding:5px 6px}th{font-size:8pt;white-space:normal}
+thead{display:table-header-group;break-inside:avoid;break-after:avoid}
+tfoot{display:table-row-group}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
-@page{margin:14mm}
+@page{size:A4;margin:13mm}
 }
 """

@@ -9,11 +9,12 @@ from datetime import date as Date
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
 from ..aws.clock import SystemClock
+from ..aws.cost_explorer import CostExplorer
 from ..aws.events import BusAnnouncer
 from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
@@ -23,11 +24,19 @@ from ..control.budget_view import stop_sentences
 from ..control.sweeping import remark
 from ..control.while_stopped import WhileStopped
 from ..endpoints.alarms import alarms_of
+from ..ledger.bill import Bill, nothing_tagged
 from ..ledger.controller import ControllerUsage
 from ..ledger.periods import Period, PeriodKind
-from ..ledger.report import period_since_first, write_report
+from ..ledger.report import (
+    Billed,
+    folder_of,
+    period_since_first,
+    write_report,
+)
 from ..policy.types import Phase
+from ..ports import Clock
 from ..spec.schedule import TimeZoneName
+from .bills import bill_of, is_closed
 from .logs import logger
 
 
@@ -43,16 +52,20 @@ class ReportSettings(BaseModel):
     function_memory_mb: Json[dict[str, int]] = Field(alias="FUNCTION_MEMORY_MB")
     stack_alarms: int = Field(alias="STACK_ALARMS")
     default_time_zone: TimeZoneName = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
+    reconcile: Literal["none", "cost-explorer"] = Field(default="none", alias="RECONCILE")
+    region: str = Field(default="us-east-1", alias="AWS_REGION")
 
 
 class ReportOrder(BaseModel):
     """`{"period": "day"}`: the last one that is over. With `date`: the one that holds this day,
-    over or not. `{"period": "all"}`: since the first endpoint."""
+    over or not. `{"period": "all"}`: since the first endpoint. With `closed`: the last one that a
+    bill should know whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     period: PeriodKind
     date: Date | None = None
+    closed: bool = False
 
 
 @cache
@@ -77,26 +90,43 @@ def _own_usage(
     )
 
 
+def _period(order: ReportOrder, store: TableStore, clock: Clock, zone: str) -> Period:
+    if order.period is PeriodKind.ALL:
+        return period_since_first(store, clock, zone)
+    if order.date:
+        return Period.holding(order.period, order.date, zone)
+    period = Period.last(order.period, clock.now(), zone)
+    while order.closed and not is_closed(period, clock.now()):
+        period = Period.last(order.period, period.start, zone)
+    return period
+
+
+def _bill(env: ReportSettings, kept: S3Reports, period: Period, now: datetime) -> Billed | None:
+    """What AWS billed; None where nobody wants to know, or where days were not cut at midnight."""
+    if env.reconcile == "none" or period.kind is PeriodKind.ALL:
+        return None
+    explorer = CostExplorer(env.stack_name, env.region)
+    found = bill_of(kept, explorer, period, folder_of(period), now)
+    untagged = isinstance(found, Bill) and not found.lines
+    return nothing_tagged(env.stack_name) if untagged else found
+
+
 def report(event: Mapping[str, Any]) -> dict[str, Any]:
     """Writes the report that is asked for; returns where it lies and its totals."""
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone
-    if order.period is PeriodKind.ALL:
-        period = period_since_first(store, clock, zone)
-    elif order.date:
-        period = Period.holding(order.period, order.date, zone)
-    else:
-        period = Period.last(order.period, clock.now(), zone)
-    stops = stop_sentences(store.stack())
+    period = _period(order, store, clock, zone)
+    reports, stops = S3Reports(env.reports_bucket), stop_sentences(store.stack())
     written = write_report(
         store,
-        S3Reports(env.reports_bucket),
+        reports,
         clock,
         WhileStopped(BusAnnouncer(env.bus_name), store),
         period,
         prices=store.prices().usd_per_hour,
         priced=store.prices().sentence(),
         usage=_own_usage(env, store, period, clock.now()),
+        bill=_bill(env, reports, period, clock.now()),
         remarks=[said for said in (remark(TableMemory(env.table_name).load()), *stops) if said],
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -50,14 +52,44 @@ class ReportLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     endpoint: str
+    team: str = ""
     cost_usd: Money
     saved_usd: Money | None
+    before_usd: Money | None = None  # of the period before; None: not there when that began
     wakes: int
     requests: int
 
+    @property
+    def moved_usd(self) -> Decimal | None:
+        """Against the period before."""
+        return None if self.before_usd is None else self.cost_usd - self.before_usd
+
+
+class ReportTeam(BaseModel):
+    """One team's line. Dollars are of the team of the time, endpoints of the one they have now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    team: str
+    cost_usd: Money
+    saved_usd: Money | None
+    before_usd: Money | None = None
+    requests: int = 0
+
+
+class ReportDay(BaseModel):
+    """One bar of the report's chart, in order: a day of a week or a month, an hour of a day."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    label: str
+    cost_usd: Money
+    teams: Mapping[str, Money] = {}
+
 
 class ReportWritten(Event):
-    """A cost report lies at `uri`; the figures are estimates. None: a price is unknown."""
+    """A cost report lies at `uri`; the figures are estimates, and `basis` says whether the bill is
+    beside them. None: a price is unknown, or there is nothing to compare with."""
 
     salient = ("uri", "at")
 
@@ -69,6 +101,24 @@ class ReportWritten(Event):
     baseline_usd: Money | None
     saved_usd: Money | None
     lines: tuple[ReportLine, ...] = ()
+    kind: str = ""  # day, week, month or all; "": of an older version, as all that follows
+    first_day: date | None = None
+    running: bool = False  # the period is not over
+    basis: str = "estimated"
+    billed_usd: Money | None = None
+    before_usd: Money | None = None  # the period before, of those that were there
+    net_saved_at_most_usd: Money | None = None  # net of what is counted of the controller's cost
+    teams: tuple[ReportTeam, ...] = ()
+    days: tuple[ReportDay, ...] = ()
+    unusual: tuple[str, ...] = ()  # sentences
+    gap_usd: Money = Decimal(0)  # rests on time in which nobody looked
+
+    @property
+    def movers(self) -> tuple[ReportLine, ...]:
+        """Endpoints whose cost differs from the period before, the most first."""
+        moved = [(line.moved_usd, line) for line in self.lines if line.moved_usd]
+        ordered = sorted(moved, key=lambda pair: (-abs(pair[0]), pair[1].endpoint))
+        return tuple(line for _, line in ordered)
 
 
 class PricesStale(Event):

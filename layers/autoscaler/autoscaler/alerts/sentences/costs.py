@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ...policy.budget import period_end
 from ...policy.wording import at_utc, counted
 from ...spec import WhenSpent
@@ -17,6 +19,7 @@ from ..wording import percent, share_of, usd
 from .base import Fact, Sentence, told
 
 _REPORT_LINES = 9
+_UNUSUAL = 3
 
 
 @told.register
@@ -57,9 +60,19 @@ def _(event: ReportWritten) -> Sentence:
         share = share_of(event.saved_usd, event.baseline_usd)
         compared = f"Always on would have cost {usd(event.baseline_usd)}: "
         compared += f"{usd(event.saved_usd)}{f' ({share})' if share else ''} saved."
-    body = f"{compared} All figures are estimated. {event.uri}"
+    body = f"{compared} {_basis(event)} {event.uri}"
     return Sentence(
-        f"Cost of {event.period}: {usd(event.cost_usd)}", body, tuple(_report_facts(event))
+        f"Cost of {event.period}{' so far' if event.running else ''}: {usd(event.cost_usd)}",
+        "\n".join([body, *event.unusual[:_UNUSUAL]]),
+        tuple(_report_facts(event)),
+    )
+
+
+def _basis(event: ReportWritten) -> str:
+    if event.billed_usd is None:
+        return "All figures are estimated."
+    return (
+        f"AWS billed {usd(event.billed_usd)} for its instances (reconciled); these are estimates."
     )
 
 
@@ -73,10 +86,27 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
         )
         for line in dearest[:_REPORT_LINES]
     ]
+    if len(event.teams) > 1:
+        facts = [*_team_facts(event), *facts]
     if len(dearest) > _REPORT_LINES:
         rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), 0 * event.cost_usd)
         facts.append((f"{len(dearest) - _REPORT_LINES} others", usd(rest)))
     return facts
+
+
+def _team_facts(event: ReportWritten) -> list[Fact]:
+    """In one line, dearest first, with what moved most."""
+    dearest = sorted(event.teams, key=lambda team: (-team.cost_usd, team.team))
+    named = ", ".join(f"{team.team} {usd(team.cost_usd)}" for team in dearest[:_REPORT_LINES])
+    facts = [("by team", named)]
+    if event.movers:
+        moved = [f"{one.endpoint} {_moved(one.moved_usd)}" for one in event.movers[:3]]
+        facts.append(("against the period before", ", ".join(moved)))
+    return facts
+
+
+def _moved(money: Decimal | None) -> str:
+    return f"{'+' if money and money > 0 else ''}{usd(money)}"
 
 
 @told.register

@@ -1,0 +1,105 @@
+"""Parts of the page beside the figures of endpoints: the unusual, advice, and AWS's bill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from html import escape
+
+from ..alerts.wording import percent, share_of, spoken, usd
+from .bill import BilledEndpoint, Reconciliation
+from .figures import Advice, BudgetUse, Costs, Served, Unusual
+
+NONE = "–"
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """A list of sentences, as under the figures."""
+    return f'<ul class="notes">{"".join(f"<li>{escape(s)}</li>" for s in sentences)}</ul>'
+
+
+def unusual(found: Sequence[Unusual]) -> str:
+    """Nothing, if nothing was."""
+    if not found:
+        return ""
+    body = listed(one.sentence for one in found)
+    return f"<section><h2>Unlike other weeks</h2>{body}</section>"
+
+
+def advice(found: Sequence[Advice]) -> str:
+    """The changes of a spec that would have saved most."""
+    if not found:
+        return ""
+    body = listed(one.sentence for one in found)
+    return f"<section><h2>What would save most</h2>{body}</section>"
+
+
+def bill(found: Reconciliation | None) -> str:
+    """Reconciled figures beside the estimates of the same days."""
+    if found is None:
+        return ""
+    days = f"{found.first} to {found.last}, whole UTC days; read {found.read_at:%Y-%m-%d}"
+    state = "" if found.final else " · AWS may still change it"
+    heads = ("Endpoint", "Estimated", "Reconciled", "Difference", "Hours estimated / billed")
+    top = "".join(f"<th>{head}</th>" for head in heads)
+    rows = "".join(_billed(row, heads) for row in found.endpoints)
+    both = (usd(found.estimated_usd), usd(found.billed_usd))
+    total = _cells(("All", *both, _apart(found.billed_usd, found.estimated_usd), ""), heads)
+    return (
+        f'<section><h2>What AWS billed <span class="badge">reconciled</span></h2>'
+        f'<p class="cap">{escape(days)}{state}</p><table><thead><tr>{top}</tr></thead>'
+        f"<tbody>{rows}</tbody><tfoot>{total}</tfoot></table>{listed(found.why)}</section>"
+    )
+
+
+def _billed(row: BilledEndpoint, heads: Sequence[str]) -> str:
+    hours = f"{row.estimated_hours:,.2f} / {row.billed_hours:,.2f}"
+    both = (usd(row.estimated_usd), usd(row.billed_usd))
+    return _cells((row.name, *both, _apart(row.billed_usd, row.estimated_usd), hours), heads)
+
+
+def _apart(billed: Decimal, estimated: Decimal) -> str:
+    share = share_of(billed - estimated, estimated)
+    return usd(billed - estimated) + (f" ({share})".replace("-", "−") if share else "")
+
+
+def _cells(values: Sequence[str], heads: Sequence[str]) -> str:
+    first, *others = values
+    cells = "".join(
+        f'<td data-label="{head}"><span>{escape(value)}</span></td>'
+        for head, value in zip(heads[1:], others, strict=True)
+    )
+    return f"<tr><td>{escape(first)}</td>{cells}</tr>"
+
+
+def waits(served: Served) -> str:
+    """`30 s, 2 min, 5 min`: the edges of the bins that they lie in."""
+    if not served.waits:
+        return NONE
+    found = (served.wait_p50_seconds, served.wait_p95_seconds, served.wait_most_seconds)
+    return " / ".join(f"{'≤ ' + spoken(one) if one is not None else '> 1 d'}" for one in found)
+
+
+def utilisation(costs: Costs) -> str:
+    """The share of instance-hours that served."""
+    return NONE if costs.utilisation is None else percent(costs.utilisation)
+
+
+def against_before(costs: Costs) -> str:
+    """The cost against the period before."""
+    if costs.before_usd is None:
+        return NONE
+    moved = costs.cost.total - costs.before_usd
+    share = share_of(moved, costs.before_usd)
+    sign = "+" if moved > 0 else ""
+    told = f" ({sign}{share})".replace("-", "−") if share else ""
+    return f"{usd(costs.before_usd)}, {sign}{usd(moved)}{told}"
+
+
+def budget(use: BudgetUse) -> str:
+    """What is spent, and what it comes to."""
+    text = f"{usd(use.spent_usd)}, {percent(use.share)} of {usd(use.monthly_usd)}"
+    if use.forecast_usd is None:
+        return text
+    over = " – over it" if use.forecast_usd > use.monthly_usd else ""
+    return f"{text}; forecast {usd(use.forecast_usd)}{over}"

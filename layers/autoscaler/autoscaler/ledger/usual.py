@@ -1,0 +1,156 @@
+"""What the weeks before a report were like: days, the period before, and what a budget comes to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from ..alerts.wording import usd as dollars
+from ..endpoints.status import EndpointRecord, Traffic, UsageSegment
+from .anomalies import WEEKS, Anomaly, Series, anomalies
+from .billed import clip, usd
+from .figures import BudgetUse, Unusual
+from .forecast import forecast
+from .periods import Period, PeriodKind, local_midnight
+
+# What has to be read before a period, for all of this.
+LOOK_BACK = timedelta(weeks=WEEKS, days=1)
+_LEAST_USD, _LEAST_REQUESTS = 1.0, 20.0
+
+Days = Mapping[str, Mapping[date, Decimal]]
+
+
+def by_day(segments: Iterable[UsageSegment], time_zone: str = "UTC") -> Days:
+    """Dollars by endpoint and local day; unknown prices count as nothing."""
+    zone = ZoneInfo(time_zone)
+    sums: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for segment in segments:
+        for piece, day in _by_midnight(segment, zone, time_zone):
+            sums[segment.endpoint][day] += usd(piece)
+    return sums
+
+
+def unusual(
+    ever: Sequence[UsageSegment],
+    traffic: Sequence[Traffic],
+    records: Sequence[EndpointRecord],
+    period: Period,
+    until: datetime,
+) -> tuple[Unusual, ...]:
+    """The days of the period that are over and were unlike the same weekdays before them."""
+    if period.kind is PeriodKind.ALL:
+        return ()
+    zone = period.time_zone
+    costs, since = by_day(ever, zone), _since(ever, records, zone)
+    asked: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
+    for one in traffic:
+        middle = one.start + (one.end - one.start) / 2
+        asked[one.endpoint][middle.astimezone(ZoneInfo(zone)).date()] += one.requests
+    series = []
+    for name, first in since.items():
+        spent = {day: float(money) for day, money in costs.get(name, {}).items()}
+        series += [
+            Series(name, "cost", spent, first, _LEAST_USD, _spent),
+            Series(name, "requests", asked.get(name, {}), first, _LEAST_REQUESTS, _asked),
+        ]
+    return tuple(_told(one) for one in anomalies(series, list(_days(period, until))))
+
+
+def before(period: Period, until: datetime) -> tuple[datetime, datetime] | None:
+    """The period before this one; of one that still runs, as much of it as has run of this."""
+    if period.kind is PeriodKind.ALL:
+        return None
+    earlier = Period.holding(period.kind, period.first_day - timedelta(days=1), period.time_zone)
+    end = earlier.end if until >= period.end else earlier.start + (until - period.start)
+    return earlier.start, min(end, earlier.end)
+
+
+def spent_before(
+    ever: Iterable[UsageSegment], period: Period, until: datetime, since: Mapping[str, date]
+) -> Mapping[str, Decimal]:
+    """Dollars by endpoint of the period before; only of those that were there when it began."""
+    span = before(period, until)
+    if span is None:
+        return {}
+    begun = span[0].astimezone(ZoneInfo(period.time_zone)).date()
+    sums = {name: Decimal(0) for name, first in since.items() if first <= begun}
+    for segment in ever:
+        piece = clip(segment, *span)
+        if piece is not None and segment.endpoint in sums:
+            sums[segment.endpoint] += usd(piece)
+    return sums
+
+
+def with_forecast(
+    use: BudgetUse, record: EndpointRecord, utc_days: Mapping[date, Decimal], now: datetime
+) -> BudgetUse:
+    """The budget with what the month will have cost."""
+    since = record.status.created_at.astimezone(UTC).date()
+    since = min([since, *utc_days]) if utc_days else since
+    after = (now.astimezone(UTC).replace(day=1) + timedelta(days=32)).replace(day=1)
+    end = after.replace(hour=0, minute=0, second=0, microsecond=0)
+    found = forecast(use.spent_usd, utc_days, since, now, end)
+    if found is None:
+        return use
+    changes = {"forecast_usd": found.usd, "forecast_from": found.based_on}
+    return use.model_copy(update=changes)
+
+
+def first_days(
+    ever: Iterable[UsageSegment], records: Iterable[EndpointRecord], time_zone: str
+) -> Mapping[str, date]:
+    """The local day on which each endpoint was there first, as far as anybody knows."""
+    return _since(ever, records, time_zone)
+
+
+def _since(
+    ever: Iterable[UsageSegment], records: Iterable[EndpointRecord], time_zone: str
+) -> dict[str, date]:
+    zone = ZoneInfo(time_zone)
+    first: dict[str, datetime] = {r.spec.name: r.status.created_at for r in records}
+    for segment in ever:
+        known = first.get(segment.endpoint, segment.start)
+        first[segment.endpoint] = min(known, segment.start)
+    return {name: moment.astimezone(zone).date() for name, moment in sorted(first.items())}
+
+
+def _by_midnight(
+    segment: UsageSegment, zone: ZoneInfo, time_zone: str
+) -> Iterator[tuple[UsageSegment, date]]:
+    start = segment.start
+    while start < segment.end:
+        day = start.astimezone(zone).date()
+        end = min(segment.end, local_midnight(day + timedelta(days=1), time_zone))
+        piece = clip(segment, start, end)
+        if piece is not None:
+            yield piece, day
+        start = end
+
+
+def _days(period: Period, until: datetime) -> Iterator[date]:
+    day = period.first_day
+    while local_midnight(day + timedelta(days=1), period.time_zone) <= min(until, period.end):
+        yield day
+        day += timedelta(days=1)
+
+
+def _spent(value: float) -> str:
+    return dollars(Decimal(str(value)))
+
+
+def _asked(value: float) -> str:
+    return f"{value:,.0f} request{'' if value == 1 else 's'}"
+
+
+def _told(one: Anomaly) -> Unusual:
+    return Unusual(
+        endpoint=one.endpoint,
+        day=one.day,
+        what=one.what,
+        value=one.value,
+        usual=one.usual,
+        sentence=one.sentence,
+    )

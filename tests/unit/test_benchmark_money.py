@@ -1,0 +1,52 @@
+"""The ledger's benchmark on half a day: what it claims to inject it injects, and it adds up."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from benchmarks.money.replayed import Plan, replay
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """Bursts of an hour at two and at seven o'clock, each more than one copy can take at first."""
+    path = tmp_path / "bursts.csv.gz"
+    rows = [
+        f"{start + second * 0.5:.1f},400,300"
+        for start in (2 * 3600, 7 * 3600)
+        for second in range(7200)
+    ]
+    with gzip.open(path, "wt") as file:
+        file.write("\n".join(["arrival_s,input_tokens,output_tokens", *rows]) + "\n")
+    return path
+
+
+def test_ticks_are_lost_and_doubled_and_the_ledger_is_close(trace: Path) -> None:
+    found = replay(Plan(trace, max_copies=3, days=0.5, lost=0.1, doubled=0.1))
+    assert found.ticks.lost > 20 and found.ticks.doubled > 20
+    assert found.wakes >= 2
+    assert abs(found.error) < 0.02, "half a day has few hours; the benchmark asks for 0.5 %"
+    counted = sum(day.counted for day in found.days)
+    billed = sum(day.billed for day in found.days)
+    assert counted / billed - 1 == pytest.approx(found.error, abs=1e-9), "by two ways"
+
+
+def test_it_is_the_clusters_bill_and_not_the_ledger_that_is_compared_with(trace: Path) -> None:
+    found = replay(Plan(trace, max_copies=1, days=0.5, lost=0.0, doubled=0.0))
+    assert found.billed_usd != found.counted_usd, "looks are 15 s apart: they cannot agree exactly"
+    assert found.ticks.lost == 0 and found.ticks.doubled == 0
+
+
+def test_what_another_hand_does_without_ticks_is_closed_and_marked(trace: Path) -> None:
+    """The trace's third day is that of the dead hours."""
+    long = trace.with_name("third-day.csv.gz")
+    rows = [f"{2.55 * 86400 + second},400,300" for second in range(14400)]
+    with gzip.open(long, "wt") as file:
+        file.write("\n".join(["arrival_s,input_tokens,output_tokens", *rows]) + "\n")
+    found = replay(Plan(long, max_copies=2, days=3, dead_hours=2.0))
+    assert found.unseen == 1
+    assert found.report.total.gaps.instance_seconds > 0
+    assert abs(found.error) < 0.02

@@ -1,0 +1,173 @@
+"""What a report says of other weeks: forecasts, days unlike others, the period before."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from autoscaler.endpoints.status import EndpointRecord, Traffic, UsageKind, UsageSegment
+from autoscaler.ledger.costs import Books, summarize
+from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.forecast import forecast
+from autoscaler.ledger.periods import Period
+from tests.ledger_books import MONDAY, PRICES, segment
+from tests.samples import asleep, spec
+
+PRICE = PRICES["ml.g6e.xlarge"]
+NOVEMBER = date(2026, 11, 1)
+DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def fleet(created: datetime, budget: str | None = None) -> list[EndpointRecord]:
+    wanted = spec("llama", team="search", budget={"monthly_usd": budget} if budget else {})
+    return [EndpointRecord(spec=wanted, status=asleep("llama", created_at=created))]
+
+
+def hours_of(day: datetime, hours: float) -> UsageSegment:
+    return segment(day + timedelta(hours=1), hours * 60)
+
+
+def weeks_of(count: int, hours: float = 4) -> list[UsageSegment]:
+    """So many Mondays before MONDAY, an equal time each."""
+    return [hours_of(MONDAY - timedelta(weeks=n), hours) for n in range(1, count + 1)]
+
+
+def day_report(segments: list[UsageSegment], traffic: list[Traffic] | None = None) -> CostReport:
+    books = Books(fleet(MONDAY - timedelta(weeks=20)), segments, traffic or [])
+    now = MONDAY + timedelta(days=1, hours=6)
+    return summarize(books, Period.day(MONDAY.date()), now, PRICES.get)
+
+
+# --- forecast
+
+
+def test_a_month_goes_on_as_the_weekdays_of_the_last_weeks() -> None:
+    """On 16 November at noon: half a Monday, and 14 days of which ten are weekdays, are left."""
+    now = datetime(2026, 11, 16, 12, tzinfo=UTC)
+    weekdays = {
+        NOVEMBER + timedelta(days=n): Decimal(10)
+        for n in range(-20, 15)
+        if (NOVEMBER + timedelta(days=n)).weekday() < 5
+    }
+    found = forecast(Decimal(100), weekdays, date(2026, 1, 1), now, DECEMBER)
+    assert found is not None
+    assert found.usd == 100 + 5 + 100
+    assert found.based_on == "the last 4 weeks, by weekday"
+
+
+def test_with_less_than_three_days_there_is_no_forecast() -> None:
+    now = datetime(2026, 11, 16, 12, tzinfo=UTC)
+    assert forecast(Decimal(9), {}, now.date() - timedelta(days=3), now, DECEMBER) is None
+
+
+def test_a_weekday_that_was_not_seen_is_taken_as_any_other() -> None:
+    now = datetime(2026, 11, 20, 0, tzinfo=UTC)  # a Friday; Monday to Thursday were seen
+    by_day = {date(2026, 11, 16) + timedelta(days=n): Decimal(8) for n in range(4)}
+    found = forecast(Decimal(32), by_day, date(2026, 11, 15), now, DECEMBER)
+    assert found is not None and found.usd == 32 + 11 * 8
+    assert found.based_on == "4 days"
+
+
+def test_the_budget_of_a_report_has_its_forecast() -> None:
+    segments = [hours_of(MONDAY - timedelta(days=n), 2) for n in range(30)]
+    books = Books(fleet(MONDAY - timedelta(days=60), budget="900"), segments)
+    (line,) = summarize(
+        books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), PRICES.get
+    ).endpoints
+    assert line.budget is not None and line.budget.forecast_usd is not None
+    assert line.budget.forecast_usd == line.budget.spent_usd + 14 * 2 * PRICE
+
+
+# --- unlike other weeks
+
+
+def test_a_day_of_three_times_the_usual_is_said_with_figures() -> None:
+    found = day_report([*weeks_of(6), hours_of(MONDAY, 12)]).unusual
+    assert [one.sentence for one in found] == [
+        "llama: $31.26 on Monday 16 Nov, 3.0 times as much as usual; a usual Monday has $10.42 "
+        "(median of 8 weeks)."
+    ]
+    assert found[0].what == "cost"
+
+
+def test_a_usual_day_is_not_said() -> None:
+    assert day_report([*weeks_of(8), hours_of(MONDAY, 4.5)]).unusual == ()
+
+
+def test_one_odd_week_does_not_make_the_next_one_usual() -> None:
+    odd = [hours_of(MONDAY - timedelta(weeks=1), 20)]
+    found = day_report([*odd, *weeks_of(8)[1:], hours_of(MONDAY, 20)]).unusual
+    assert [one.usual for one in found] == [pytest.approx(float(4 * PRICE))]
+
+
+def test_with_three_weeks_of_history_nothing_is_said() -> None:
+    books = Books(fleet(MONDAY - timedelta(weeks=3, days=3)), [*weeks_of(3), hours_of(MONDAY, 20)])
+    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=2), PRICES.get)
+    assert report.unusual == ()
+
+
+def test_a_day_that_is_not_over_is_not_judged() -> None:
+    books = Books(fleet(MONDAY - timedelta(weeks=20)), weeks_of(8))
+    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(hours=3), PRICES.get)
+    assert report.unusual == (), "at three in the morning nobody has asked yet"
+    over = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), PRICES.get)
+    assert [one.what for one in over.unusual] == ["cost"]
+
+
+def test_requests_are_judged_too() -> None:
+    usual = [
+        Traffic(endpoint="llama", start=MONDAY - timedelta(weeks=n, hours=-9), requests=100 + n)
+        for n in range(1, 9)
+    ]
+    many = Traffic(endpoint="llama", start=MONDAY + timedelta(hours=9), requests=1200)
+    (found,) = day_report([*weeks_of(8), hours_of(MONDAY, 4)], [*usual, many]).unusual
+    assert found.what == "requests" and "1,200 requests on Monday 16 Nov" in found.sentence
+
+
+# --- the period before
+
+
+def test_the_cost_is_held_against_the_day_before() -> None:
+    report = day_report([hours_of(MONDAY - timedelta(days=1), 3), hours_of(MONDAY, 5)])
+    assert report.total.before_usd == 3 * PRICE
+    assert report.endpoints[0].before_usd == 3 * PRICE
+
+
+def test_a_period_that_runs_is_held_against_as_much_of_the_one_before() -> None:
+    yesterday = MONDAY - timedelta(days=1)
+    books = Books(fleet(yesterday - timedelta(days=9)), [segment(yesterday, 20 * 60)])
+    now = MONDAY + timedelta(hours=6)
+    report = summarize(books, Period.day(MONDAY.date()), now, PRICES.get)
+    assert report.total.before_usd == 6 * PRICE
+
+
+def test_who_was_not_there_before_is_not_compared() -> None:
+    books = Books(fleet(MONDAY), [hours_of(MONDAY, 5)])
+    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), PRICES.get)
+    assert report.total.before_usd is None
+
+
+# --- waits and use
+
+
+def test_waits_are_known_by_the_edges_of_their_bins() -> None:
+    counted = Traffic(
+        endpoint="llama", start=MONDAY, requests=100, waits={0: 60, 4: 35, 8: 4, 12: 1}
+    )
+    served = day_report([], [counted]).total.served
+    found = (served.wait_p50_seconds, served.wait_p95_seconds, served.wait_most_seconds)
+    assert found == (1.0, 20.0, 900.0)
+
+
+def test_of_requests_that_were_counted_without_their_waits_nothing_is_said() -> None:
+    report = day_report([], [Traffic(endpoint="llama", start=MONDAY, requests=100)])
+    assert report.total.served.wait_p95_seconds is None
+    assert any("Waits by share are known of 0 of 100" in note for note in report.notes)
+
+
+def test_utilisation_is_the_share_that_served() -> None:
+    idle = segment(MONDAY + timedelta(hours=5), 60, kind=UsageKind.IDLE_TAIL)
+    assert day_report([hours_of(MONDAY, 3), idle]).total.utilisation == 0.75
+    assert day_report([]).total.utilisation is None

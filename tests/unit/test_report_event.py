@@ -1,0 +1,107 @@
+"""The announcement of a report: what Slack has to show it, and what an older one still says."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from autoscaler.alerts.events.costs import ReportWritten
+from autoscaler.alerts.message import message_of
+from autoscaler.alerts.slack import payload
+from autoscaler.ledger.periods import Period
+from autoscaler.ledger.report import write_report
+from tests.ledger_books import MONDAY, PRICES, fleet_books
+from tests.memory import memory_world
+from tools.receiver import validated
+
+AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
+OLD = {
+    "endpoint": "", "generation": 0, "at": AT.isoformat(), "uri": "s3://r/costs.html",
+    "period": "23 November 2026", "cost_usd": "12.345600", "baseline_usd": "60.000000",
+    "saved_usd": "47.654400",
+    "lines": [{"endpoint": "llama", "cost_usd": "12.345600", "saved_usd": "47.654400",
+               "wakes": 1, "requests": 1200}],
+}  # fmt: skip
+
+
+def line(name: str, usd: str, before: str | None) -> dict[str, Any]:
+    fields = {"endpoint": name, "cost_usd": usd, "saved_usd": "1", "wakes": 0, "requests": 0}
+    return {**fields, "before_usd": before}
+
+
+def event(**changes: Any) -> ReportWritten:
+    return ReportWritten.model_validate({**OLD, **changes})
+
+
+def test_an_event_of_before_is_still_read_and_told() -> None:
+    old = event()
+    assert (old.kind, old.basis, old.teams, old.days, old.movers) == ("", "estimated", (), (), ())
+    assert message_of(old).title == "Cost of 23 November 2026: $12.35"
+
+
+def test_what_moved_most_is_first_and_who_was_not_there_is_left_out() -> None:
+    lines = [
+        line("grew", "10", "4"),
+        line("shrank", "1", "21"),
+        line("new", "99", None),
+        line("same", "5", "5"),
+    ]
+    assert [one.endpoint for one in event(lines=lines).movers] == ["shrank", "grew"]
+
+
+def test_teams_and_movers_are_two_lines_of_the_message() -> None:
+    teams = [
+        {"team": "search", "cost_usd": "3", "saved_usd": "1"},
+        {"team": "research", "cost_usd": "9", "saved_usd": "1"},
+    ]
+    lines = [line("a", "10", "4"), line("b", "1", "21")]
+    facts = dict(message_of(event(teams=teams, lines=lines)).facts)
+    assert facts["by team"] == "research $9.00, search $3.00"
+    assert facts["against the period before"] == "b −$20.00, a +$6.00"
+
+
+def test_one_team_needs_no_line_of_its_own() -> None:
+    one = [{"team": "search", "cost_usd": "3", "saved_usd": "1"}]
+    assert "by team" not in dict(message_of(event(teams=one)).facts)
+
+
+def test_unusual_days_are_in_the_body_three_at_most() -> None:
+    body = message_of(event(unusual=[f"llama: ${n} on Monday." for n in range(5)])).body
+    assert body.splitlines()[1:] == [f"llama: ${n} on Monday." for n in range(3)]
+
+
+def test_a_running_period_and_a_reconciled_one_are_called_so() -> None:
+    assert message_of(event(running=True)).title.endswith("2026 so far: $12.35")
+    body = message_of(event(basis="reconciled", billed_usd="11.90")).body
+    assert "AWS billed $11.90 for its instances (reconciled)" in body
+
+
+def test_the_event_of_a_week_has_its_days_by_team_and_slack_takes_it() -> None:
+    world, books = memory_world(), fleet_books(14)
+    for record in books.records:
+        world.store.create(record.spec, record.status)
+    world.store.segments += books.segments
+    world.clock.moment = MONDAY + timedelta(days=15)
+    week = Period.week((MONDAY + timedelta(days=7)).date(), "Europe/Berlin")
+
+    class Nowhere:
+        def put(self, key: str, body: bytes, content_type: str) -> str:
+            return f"s3://r/{key}"
+
+    written = write_report(
+        world.store, Nowhere(), world.clock, world.announcer, week, prices=PRICES.get
+    )
+    assert (written.kind, written.first_day, written.running) == ("week", date(2026, 11, 23), False)
+    assert [day.label for day in written.days][:2] == ["23 Nov", "24 Nov"]
+    assert len(written.days) == 7
+    by_day = sum((day.cost_usd for day in written.days), Decimal(0))
+    by_team = sum((team.cost_usd for team in written.teams), Decimal(0))
+    assert abs(by_day - written.cost_usd) < Decimal("1e-9")
+    assert abs(by_team - written.cost_usd) < Decimal("1e-9")
+    assert {team.team for team in written.teams} == {"search", "research"}
+    assert written.before_usd and written.movers
+    again = ReportWritten.model_validate_json(written.model_dump_json())
+    assert [day.label for day in again.days] == [day.label for day in written.days]
+    assert validated(json.dumps(payload(message_of(again))).encode())

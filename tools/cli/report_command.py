@@ -1,0 +1,177 @@
+"""`autoscaler report`: writes the cost report now, fetches it, and says the figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from tools.cli import output
+from tools.cli.client import CliError, RefusedError, StackClient
+from tools.cli.money import usd
+
+if TYPE_CHECKING:
+    from autoscaler.ledger.figures import CostReport
+
+_PERIODS = ("day", "week", "month", "all")
+
+
+def report(
+    context: typer.Context,
+    period: Annotated[str, typer.Option(help="day, week, month or all.")] = "week",
+    last: Annotated[
+        bool, typer.Option("--last", help="The last one that is over, not the running one.")
+    ] = False,
+    closed: Annotated[
+        bool, typer.Option("--closed", help="The last one that a bill should know whole.")
+    ] = False,
+    advice: Annotated[
+        bool, typer.Option("--advice", help="Which changes would have saved most; a minute or so.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Where to put the files.")] = Path("report"),
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Writes the cost report now and fetches it."""
+    client: StackClient = context.obj
+    order = _order(period, client, last=last, closed=closed)
+    written = client.invoke("ReportFunctionName", order)
+    paths = fetch_report(client, written, out)
+    notes = _with_advice(client, paths) if advice else []
+    if as_json:
+        document = {**written, "files": [str(path) for path in paths]}
+        if advice:
+            document["advice"] = [one.model_dump(mode="json") for one in _read(paths).advice]
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        _show(written, paths, _read(paths) if advice else None, running="date" in order)
+    for note in notes:
+        output.errors.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if show and not webbrowser.open(_page(paths).resolve().as_uri()):
+        raise CliError(f"--open: no browser was found; the page is {_page(paths)}")
+
+
+def _order(period: str, client: StackClient, *, last: bool, closed: bool) -> dict[str, Any]:
+    if period not in _PERIODS:
+        raise RefusedError([f"--period: {period!r} is none of {', '.join(_PERIODS)}"])
+    if period == "all" and (last or closed):
+        which = "--last" if last else "--closed"
+        raise RefusedError([f"{which}: `all` is everything until now, there is no other"])
+    if closed:
+        return {"period": period, "closed": True}
+    if last or period == "all":
+        return {"period": period}
+    return {"period": period, "date": client.now().date().isoformat()}
+
+
+def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:
+    """Copies a report's files from S3; returns where they lie now."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for uri in written["uris"].values():
+        place = urlsplit(uri)
+        path = out / os.path.basename(place.path)  # noqa: PTH119 - of an S3 key, not a file
+        body = client.boto("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
+        path.write_bytes(body["Body"].read())
+        paths.append(path)
+    return paths
+
+
+def _page(paths: Sequence[Path]) -> Path:
+    return next(path for path in paths if path.suffix == ".html")
+
+
+def _read(paths: Sequence[Path]) -> CostReport:
+    from autoscaler.ledger.figures import CostReport
+
+    document = next(path for path in paths if path.suffix == ".json")
+    return CostReport.model_validate_json(document.read_text(encoding="utf-8"))
+
+
+def _with_advice(client: StackClient, paths: Sequence[Path]) -> list[str]:
+    """Puts the advice into the fetched files; returns why an endpoint has none."""
+    from autoscaler.catalog.prices import BUNDLED_REGION, bundled
+    from autoscaler.ledger.csv import render_csv
+    from autoscaler.ledger.html import render_html
+    from autoscaler.ledger.notes import ADVICE
+    from tools.cli.advice import advised
+    from tools.cli.simulation import Assumed
+
+    assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
+    with output.errors.status("replaying each endpoint's requests"):
+        found, notes = advised(
+            _read(paths), client.boto("cloudwatch"), client.stack, assumed, client.now()
+        )
+    kept = tuple(note for note in found.notes if not note.startswith(ADVICE))
+    found = found.model_copy(update={"notes": kept})
+    rendered = {
+        ".html": render_html(found),
+        ".csv": render_csv(found),
+        ".json": found.model_dump_json(indent=2),
+    }
+    for path in paths:
+        path.write_text(rendered[path.suffix], encoding="utf-8", newline="")
+    return notes
+
+
+def _show(
+    written: Mapping[str, Any], paths: Sequence[Path], found: CostReport | None, *, running: bool
+) -> None:
+    for line in report_lines(written, running=running):
+        output.console.print(Text(line), soft_wrap=True)
+    if written.get("lines"):
+        output.print_wide(report_table(written["lines"]))
+    for one in found.advice if found else ():
+        output.console.print(Text(one.sentence), soft_wrap=True)
+    if found is not None and not found.advice:
+        output.console.print("No change of a spec would have saved anything worth its waiting.")
+    for path in paths:
+        output.console.print(Text(str(path)), soft_wrap=True)
+
+
+def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterator[str]:
+    """What a report came to, in which time, and what was odd in it."""
+    cost, baseline = usd(written.get("cost_usd")), usd(written.get("baseline_usd"))
+    period = written.get("period", "the period")
+    yield f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline} (estimated)"
+    if written.get("billed_usd") is not None:
+        yield f"AWS billed {usd(written['billed_usd'])} for its instances (reconciled)"
+    if written.get("before_usd") is not None:
+        yield f"the period before cost {usd(written['before_usd'])}"
+    if float(written.get("gap_usd") or 0):
+        yield f"{usd(written['gap_usd'])} of it rest on time in which nobody looked"
+    yield from written.get("unusual", ())
+    yield from written.get("stopped", ())
+
+
+def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:
+    """An endpoint a row, dearest first; fits into 80 columns."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    headings = ("endpoint", "cost", "saved", "before", "wakes", "requests")
+    for number, heading in enumerate(headings):
+        table.add_column(
+            heading,
+            justify="right" if number else "left",
+            no_wrap=number > 0,
+            overflow="fold",
+        )
+    for line in sorted(lines, key=lambda one: (-float(one["cost_usd"]), one["endpoint"])):
+        before = line.get("before_usd")
+        table.add_row(
+            escape(line["endpoint"]),
+            usd(line["cost_usd"]),
+            usd(line["saved_usd"]),
+            "–" if before is None else usd(before),
+            f"{line['wakes']:,}",
+            f"{line['requests']:,}",
+        )
+    return table
