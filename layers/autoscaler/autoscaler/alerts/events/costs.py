@@ -47,10 +47,20 @@ class ReportLine(BaseModel):
     requests: int
 
 
+class ReportDay(BaseModel):
+    """One bar of the report's picture."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    label: str  # e.g. `Mon 16`
+    usd_by_team: Mapping[str, Money]
+
+
 class ReportWritten(Event):
     """A cost report lies at `uri`; the figures are estimates. None: a price is unknown."""
 
     salient = ("uri", "at")
+    grouped = False
 
     endpoint: str = ""
     generation: int = 0
@@ -60,6 +70,7 @@ class ReportWritten(Event):
     baseline_usd: Money | None
     saved_usd: Money | None
     lines: tuple[ReportLine, ...] = ()
+    days: tuple[ReportDay, ...] = ()  # older senders have none: the picture is by endpoint then
 
 
 class PricesStale(Event):

@@ -12,9 +12,10 @@ from ..events.costs import (
     ReportWritten,
 )
 from ..wording import percent, share_of, usd
-from .base import Fact, Sentence, told
+from .base import Bars, Fact, Sentence, charted, told
 
 _REPORT_LINES = 9
+_BARS = 12
 
 
 @told.register
@@ -55,6 +56,25 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
         rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), 0 * event.cost_usd)
         facts.append((f"{len(dearest) - _REPORT_LINES} others", usd(rest)))
     return facts
+
+
+@charted.register
+def _(event: ReportWritten) -> Bars | None:
+    """By day and team; without days by endpoint, dearest first. One bar says nothing."""
+    if len(event.days) > 1:
+        teams = sorted({team for day in event.days for team in day.usd_by_team})
+        series = tuple(
+            (team, tuple(float(day.usd_by_team.get(team, 0)) for day in event.days))
+            for team in teams
+        )
+        labels = tuple(day.label for day in event.days)
+        return Bars(f"Cost of {event.period} by day and team", labels, series)
+    dearest = sorted(event.lines, key=lambda line: (-line.cost_usd, line.endpoint))[:_BARS]
+    if len(dearest) < 2:
+        return None
+    costs = tuple(float(line.cost_usd) for line in dearest)
+    names = tuple(line.endpoint for line in dearest)
+    return Bars(f"Cost of {event.period} by endpoint", names, (("dollars", costs),))
 
 
 @told.register

@@ -58,6 +58,8 @@ def _(event: EndpointAwoke) -> Sentence:
     lead = spoken(event.lead_seconds)
     waiting = NOT_KNOWN if event.backlog is None else counted(event.backlog, "request")
     body = f"It answered {lead} after it was asked to wake, because {BECAUSE[event.cause]}."
+    if event.backlog:
+        body += f" {waiting} {'was' if event.backlog == 1 else 'were'} waiting for it."
     facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies)), ("Waiting", waiting)]
     if event.stages:
         parts = (f"{name} {spoken(seconds)}" for name, seconds in event.stages.items())
@@ -68,10 +70,15 @@ def _(event: EndpointAwoke) -> Sentence:
 @told.register
 def _(event: EndpointSlept) -> Sentence:
     awake = spoken(event.awake_seconds)
-    body = f"Zero instances were seen. It was awake for {awake}; now {BECAUSE[event.reason]}."
+    body = (
+        f"It was awake for {awake} and went to sleep because {BECAUSE[event.reason]}. Zero "
+        "instances were seen: nothing of it is billed now."
+    )
     facts: list[Fact] = [("Awake", awake)]
     if event.cost_usd is not None:
         facts.append(("Cost", usd(event.cost_usd)))
+    if event.saved_usd is not None:
+        facts.append(("Saved this month", usd(event.saved_usd)))
     return Sentence(f"{event.endpoint} is asleep", body, tuple(facts))
 
 
@@ -90,7 +97,10 @@ def _(event: UpdateFailed) -> Sentence:
 
 @told.register
 def _(event: EndpointFailed) -> Sentence:
-    body = f"{event.failure.rstrip('.')}. Apply its file again when the cause is gone."
+    body = (
+        f"{event.failure.rstrip('.')}. It answers nothing now: its requests wait in their queue, "
+        "and what bills is removed. Mend the cause, then apply its file again."
+    )
     facts = (("Execution", event.execution),) if event.execution else ()
     return Sentence(f"{event.endpoint} failed while {event.failed_in}", body, facts)
 
@@ -107,7 +117,7 @@ def _(event: SleepStuck) -> Sentence:
     since = spoken(event.since_seconds)
     body = (
         f"{still} seen {since} after it was put to sleep: what is there is billed, and nobody "
-        "wants it. It is tried again; look at the endpoint in the SageMaker console."
+        "wants it. It is tried again by itself; if it goes on, delete the endpoint in SageMaker."
     )
     return Sentence(f"{event.endpoint} does not get to zero", body)
 
