@@ -96,9 +96,9 @@ def report(**changes: Any) -> costs.ReportWritten:
         "at": AT,
         "uri": "s3://reports/reports/week/2026-11-16/costs.html",
         "period": "16 to 22 November 2026",
-        "cost_usd": Decimal("107.40"),
+        "cost_usd": Decimal("107.39"),
         "baseline_usd": Decimal("438.20"),
-        "saved_usd": Decimal("330.80"),
+        "saved_usd": Decimal("330.81"),
         "lines": (
             costs.ReportLine(
                 endpoint="llama-3-70b",
@@ -113,6 +113,13 @@ def report(**changes: Any) -> costs.ReportWritten:
                 saved_usd=Decimal("90.10"),
                 wakes=12,
                 requests=90_311,
+            ),
+            costs.ReportLine(
+                endpoint="support-bot",
+                cost_usd=Decimal("6.79"),
+                saved_usd=Decimal("0.31"),
+                wakes=4,
+                requests=212,
             ),
         ),
         "days": tuple(

@@ -10,7 +10,7 @@ import pytest
 
 from autoscaler.alerts.chart import WIDTH, text_bars
 from autoscaler.alerts.console import Console
-from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.events.base import Event, Severity
 from autoscaler.alerts.events.costs import ReportWritten
 from autoscaler.alerts.events.life import EndpointAwoke, EndpointFailed, EndpointSlept
 from autoscaler.alerts.grouping import _PLURALS, digest, grouped
@@ -40,8 +40,24 @@ def test_one_is_told_as_itself() -> None:
 @pytest.mark.parametrize("kind", sorted(_PLURALS))
 def test_slack_takes_a_group_of_each_kind(kind: str) -> None:
     message = grouped(several(kind, 40))
-    assert message.title == f"40 {_PLURALS[kind]}" and "and 20 more" in message.body
+    more = "… and 20 more" if message.severity is not Severity.INFO else "e00"
+    assert message.title == f"40 {_PLURALS[kind]}" and more in message.body
     assert validated(json.dumps(payload(message)).encode())
+
+
+def test_a_group_of_news_is_names_with_their_figure_and_the_cause_that_all_share() -> None:
+    assert grouped(several("EndpointAwoke", 2)).body == (
+        "e00 (4 min 32 s), e01 (4 min 32 s)\nEach because a request arrived."
+    )
+    assert grouped(several("EndpointAwoke", 45)).body.count("e4") == 0
+    assert grouped(several("EndpointAwoke", 45)).body.endswith(
+        "e39 and 5 more\nEach because a request arrived. Lead times 4 min 32 s to 4 min 32 s."
+    )
+    mixed = [
+        BY_NAME["WakeRequested"],
+        BY_NAME["WakeRequested"].model_copy(update={"endpoint": "other", "cause": Cause.WINDOW}),
+    ]
+    assert grouped(mixed).body == "llama (in 5 min), other (in 5 min)"
 
 
 def test_kinds_that_are_grouped_have_a_plural() -> None:
@@ -93,7 +109,7 @@ def failed(**more: object) -> EndpointFailed:
 
 def test_a_failure_links_to_what_ran_and_to_what_the_container_said() -> None:
     (what, ran), (_, logs) = message_of(failed(execution="llama-6"), CONSOLE).links
-    assert what == "Execution"
+    assert what == "Execution llama-6"
     assert ran == (
         "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/"
         "details/arn:aws:states:eu-west-1:123456789012:execution:prod-deploy-endpoint:llama-6"
@@ -131,9 +147,9 @@ BARS = Bars("Cost", ("Mon", "Tue", "Wed"), (("a", (10.0, 5.0, 0.0)), ("b", (10.0
 
 def test_bars_of_text_are_as_long_as_what_they_show() -> None:
     first, second, third = text_bars(BARS).split("\n")
-    assert first == f"Mon {'█' * WIDTH} $20.00"
-    assert second == f"Tue {'█' * (WIDTH // 4)} $5.00"
-    assert third.startswith("Wed ▏ $0.01")  # a little is not nothing
+    assert first == f"Mon  $20.00 {'█' * WIDTH}"
+    assert second == f"Tue   $5.00 {'█' * (WIDTH // 4)}"
+    assert third == "Wed $0.0100 ▏"  # a little is not nothing
 
 
 def test_a_webhook_gets_the_chart_as_text() -> None:
@@ -152,7 +168,11 @@ def test_a_label_cannot_end_the_fence() -> None:
 
 def test_an_older_report_is_drawn_by_endpoint_and_one_bar_is_none() -> None:
     by_endpoint = message_of(report(days=())).bars
-    assert by_endpoint and by_endpoint.labels == ("llama-3-70b", "search-embeddings")
+    assert by_endpoint and by_endpoint.labels == (
+        "llama-3-70b",
+        "search-embeddings",
+        "support-bot",
+    )
     assert message_of(BY_NAME["ReportWritten"]).bars is None
 
 

@@ -63,7 +63,7 @@ SENTENCES = {
     ),
     "UpdateFailed": (
         "llama could not be updated",
-        "its container dies: a file is missing. It goes on as it was; mend its file and apply it "
+        "Its container dies: a file is missing. It goes on as it was; mend its file and apply it "
         "again.",
     ),
     "EndpointFailed": (

@@ -14,14 +14,16 @@ MOST_BARS = 31
 
 
 def text_bars(bars: Bars) -> str:
-    """A line for each label: its name, its bar, its dollars."""
+    """A line for each label: its name, its dollars, its bar."""
     totals = bars.totals[:MOST_BARS]
     highest = max(totals, default=0.0)
     shown = bars.labels[:MOST_BARS]
     wide = min(_LABEL, max((len(label) for label in shown), default=0))
+    money = [usd(Decimal(str(round(total, 4)))) for total in totals]
+    column = max(map(len, money), default=0)
     return "\n".join(
-        f"{_cut(label, wide):<{wide}} {_bar(total, highest)} {usd(Decimal(str(round(total, 4))))}"
-        for label, total in zip(shown, totals, strict=False)
+        f"{_cut(label, wide):<{wide}} {dollars:>{column}} {_bar(total, highest)}".rstrip()
+        for label, dollars, total in zip(shown, money, totals, strict=False)
     )
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import singledispatch
 
+from ..endpoints.status import Cause
 from ..policy.wording import at_utc
 from .console import Console
 from .events.base import Event, Severity
+from .events.capacity import CopiesChanged
+from .events.life import EndpointAwoke, EndpointSlept, WakeRequested
 from .message import Message, message_of
 from .routing import at_least
+from .sentences.life import BECAUSE
+from .wording import spoken, usd
 
+_FEW = 6  # names with a figure each
+_MANY = 40  # names
 _LINES = 20  # of a group; a section of Slack's holds 3,000 characters
 _NAMES = 12  # in a line of a digest
 
@@ -38,19 +46,16 @@ _PLURALS = {
 
 
 def grouped(events: Sequence[Event], console: Console | None = None) -> Message:
-    """One event as itself; several of one kind as a list with their sentences, oldest first."""
+    """One event as itself; several of one kind as one message, oldest first: of news the names
+    with their one figure, of what is worse each one's sentences."""
     if len(events) == 1:
         return message_of(events[0], console)
     ordered = sorted(events, key=lambda event: (event.at, event.endpoint))
-    messages = [message_of(event, console) for event in ordered]
-    lines = [f"• *{one.title}*: {one.body}" for one in messages[:_LINES]]
-    if len(messages) > _LINES:
-        lines.append(f"… and {len(messages) - _LINES} more, each in the stack's history.")
     first, last = ordered[0], ordered[-1]
     return Message(
         severity=worst(events),
         title=_counted(ordered),
-        body="\n".join(lines),
+        body=_named(ordered) if worst(events) is Severity.INFO else _listed(ordered, console),
         facts=(),
         context=f"{worst(events)} · {first.detail_type} · {_span(first.at, last.at)}",
         kind=first.detail_type,
@@ -81,6 +86,62 @@ def worst(events: Sequence[Event]) -> Severity:
     )
 
 
+def _named(events: Sequence[Event]) -> str:
+    """A few: `a (4 min 40 s), b (4 min 47 s)`. Many: names, and from where to where their lead
+    times go. Below it why, if it is the same for all."""
+    few = len(events) <= _FEW
+    known = [(event.endpoint, brief(event) if few else "") for event in events]
+    shown = [f"{name} ({figure})" if figure else name for name, figure in known[:_MANY]]
+    more = f" and {len(known) - _MANY} more" if len(known) > _MANY else ""
+    below = [_each_because(events), "" if few else _lead_times(events)]
+    return "\n".join([", ".join(shown) + more, " ".join(filter(None, below))]).rstrip()
+
+
+def _each_because(events: Sequence[Event]) -> str:
+    causes = {getattr(event, "cause", getattr(event, "reason", None)) for event in events}
+    cause = causes.pop() if len(causes) == 1 else None
+    return f"Each because {BECAUSE[cause]}." if isinstance(cause, Cause) else ""
+
+
+def _lead_times(events: Sequence[Event]) -> str:
+    leads = [event.lead_seconds for event in events if isinstance(event, EndpointAwoke)]
+    return f"Lead times {spoken(min(leads))} to {spoken(max(leads))}." if leads else ""
+
+
+def _listed(events: Sequence[Event], console: Console | None) -> str:
+    messages = [message_of(event, console) for event in events]
+    lines = [f"• *{one.title}*: {one.body}" for one in messages[:_LINES]]
+    if len(messages) > _LINES:
+        lines.append(f"… and {len(messages) - _LINES} more, each in the stack's history.")
+    return "\n".join(lines)
+
+
+@singledispatch
+def brief(event: Event) -> str:
+    """The one figure of an event that is worth its place in a list."""
+    return ""
+
+
+@brief.register
+def _(event: EndpointAwoke) -> str:
+    return spoken(event.lead_seconds)
+
+
+@brief.register
+def _(event: WakeRequested) -> str:
+    return f"in {spoken(event.expected_seconds)}"
+
+
+@brief.register
+def _(event: EndpointSlept) -> str:
+    return usd(event.cost_usd) if event.cost_usd is not None else ""
+
+
+@brief.register
+def _(event: CopiesChanged) -> str:
+    return f"{event.before} to {event.after}"
+
+
 def _line(events: Sequence[Event]) -> str:
     if len(events) == 1:
         return f"• {message_of(events[0]).title}, at {at_utc(events[0].at)}"
@@ -99,4 +160,5 @@ def _counted(events: Sequence[Event]) -> str:
 
 
 def _span(first: datetime, last: datetime) -> str:
-    return at_utc(first) if first == last else f"{at_utc(first)} to {at_utc(last)}"
+    begun, ended = at_utc(first), at_utc(last)
+    return begun if begun == ended else f"{begun} to {ended}"

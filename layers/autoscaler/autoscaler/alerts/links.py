@@ -73,7 +73,7 @@ def _execution(event: Event, console: Console, generation: int) -> str:
 
 def _looked_at(phase: Phase, execution: str, console: Console) -> Links:
     machine = _MACHINES.get(phase)
-    return (("Execution", console.execution(machine, execution)),) if machine else ()
+    return ((f"Execution {execution}", console.execution(machine, execution)),) if machine else ()
 
 
 def _logs(event: Event, console: Console) -> Links:

@@ -39,6 +39,11 @@ BECAUSE = {
 }
 
 
+def _begun(failure: str) -> str:
+    """As the beginning of a text: failures are said in the middle of one elsewhere."""
+    return f"{failure[:1].upper()}{failure[1:].rstrip('.')}"
+
+
 @told.register
 def _(event: EndpointCreated) -> Sentence:
     after = "" if event.seconds is None else f" {spoken(event.seconds)} after it was applied"
@@ -60,10 +65,12 @@ def _(event: EndpointAwoke) -> Sentence:
     body = f"It answered {lead} after it was asked to wake, because {BECAUSE[event.cause]}."
     if event.backlog:
         body += f" {waiting} {'was' if event.backlog == 1 else 'were'} waiting for it."
-    facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies)), ("Waiting", waiting)]
+    facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies))]
+    if event.backlog is None:
+        facts.append(("Waiting", waiting))
     if event.stages:
         parts = (f"{name} {spoken(seconds)}" for name, seconds in event.stages.items())
-        facts.append(("Of it", ", ".join(parts)))
+        facts.append(("Stages", ", ".join(parts)))
     return Sentence(f"{event.endpoint} is awake", body, tuple(facts))
 
 
@@ -91,18 +98,17 @@ def _(event: EndpointUpdated) -> Sentence:
 
 @told.register
 def _(event: UpdateFailed) -> Sentence:
-    body = f"{event.failure.rstrip('.')}. It goes on as it was; mend its file and apply it again."
+    body = f"{_begun(event.failure)}. It goes on as it was; mend its file and apply it again."
     return Sentence(f"{event.endpoint} could not be updated", body)
 
 
 @told.register
 def _(event: EndpointFailed) -> Sentence:
     body = (
-        f"{event.failure.rstrip('.')}. It answers nothing now: its requests wait in their queue, "
+        f"{_begun(event.failure)}. It answers nothing now: its requests wait in their queue, "
         "and what bills is removed. Mend the cause, then apply its file again."
     )
-    facts = (("Execution", event.execution),) if event.execution else ()
-    return Sentence(f"{event.endpoint} failed while {event.failed_in}", body, facts)
+    return Sentence(f"{event.endpoint} failed while {event.failed_in}", body)
 
 
 @told.register
