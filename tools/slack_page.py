@@ -46,7 +46,8 @@ code { background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px; color: #
        font: 12px "DejaVu Sans Mono", monospace; padding: 1px 3px; }
 pre { background: #f8f8f8; border: 1px solid #ddd; border-radius: 4px; margin: 4px 0;
       padding: 8px; font: 12px/1.5 "DejaVu Sans Mono", monospace; }
-img { max-width: 480px; border: 1px solid #ddd; border-radius: 8px; display: block; margin-top: 6px; }
+img { max-width: 480px; border: 1px solid #ddd; border-radius: 8px; display: block;
+      margin-top: 6px; }
 """
 
 

@@ -168,6 +168,8 @@ def test_a_topic_that_nobody_reads_takes_nothing_as_a_last_resort(sns: Any) -> N
     arn = sns.create_topic(Name="alarms")["TopicArn"]
     with pytest.raises(SinkRejectedError, match="nobody has confirmed"):
         TopicSink(arn, only_if_read=True, sns=sns).send(FAILED)
+    sns.subscribe(TopicArn=arn, Protocol="email", Endpoint="a@b.example")
+    TopicSink(arn, only_if_read=True, sns=sns).send(FAILED)
 
 
 def test_a_topic_that_is_not_there_is_named(sns: Any) -> None:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from autoscaler.alerts.events.base import Event, Severity
 from autoscaler.alerts.message import message_of
+from autoscaler.alerts.office import Held
 from autoscaler.alerts.pace import Pace
 from autoscaler.alerts.routing import Target, default_target
 from autoscaler.alerts.secret import AlertConfig
@@ -25,7 +26,7 @@ from autoscaler.aws.slack import SlackRejectedError
 from autoscaler.runtime import notify as notifying
 from autoscaler.runtime.metrics import Measures
 from tests.alerts_events import ONE_OF_EACH
-from tests.alerts_office import MemoryOffice, MemorySink
+from tests.alerts_office import DiedError, MemoryOffice, MemorySink
 from tools.receiver import SlackReceiver
 
 AWOKE = next(event for event in ONE_OF_EACH if event.detail_type == "EndpointAwoke")
@@ -282,13 +283,33 @@ def test_a_revoked_webhook_leaves_the_news_in_the_queue_and_mails_what_matters(
     assert function.wired.memory.refusals == 2
 
 
-def test_a_second_flush_of_the_same_minute_does_nothing(function: Function) -> None:
+def test_two_flushes_at_once_do_not_tell_twice(function: Function) -> None:
+    """One that took long is still at it when the next minute's begins."""
+    memory = function.wired.memory
     notifying.handle(batch([AWOKE]))
-    function.wired.memory.forward(seconds=61)
+    memory.forward(seconds=61)
+    drop, meanwhile = memory.held.drop, []
+
+    def slow_drop(told: Sequence[Held]) -> None:
+        meanwhile.append(notifying.handle({"flush": "held"}, "two"))
+        drop(told)
+
+    memory.held.drop = slow_drop
     assert notifying.handle({"flush": "held"}, "one")["messages"] == 1
-    notifying.handle(batch([AWOKE.model_copy(update={"generation": 8})]))
+    assert meanwhile == [{"messages": 0, "waiting": 0}] and len(function.slack.messages) == 1
+
+
+def test_after_a_flush_that_died_the_held_are_told_within_minutes(function: Function) -> None:
+    memory = function.wired.memory
+    notifying.handle(batch([AWOKE]))
+    memory.forward(seconds=61)
+    memory.held.dies_at = memory.seen.dies_at = "drop"
+    with pytest.raises(DiedError):
+        notifying.handle({"flush": "held"}, "one")
+    memory.held.dies_at = memory.seen.dies_at = ""
     assert notifying.handle({"flush": "held"}, "two")["messages"] == 0
-    assert len(function.wired.memory.held.items) == 1
+    memory.forward(minutes=5)
+    assert notifying.handle({"flush": "held"}, "three")["messages"] == 1
 
 
 @dataclass
