@@ -280,11 +280,19 @@ class MemoryReaders:
 
     given: list[tuple[str, int]] = field(default_factory=list)
     unmapped: set[str] = field(default_factory=set)
+    later: list[tuple[str, bool]] = field(default_factory=list)
+    busy: bool = False
 
     def set(self, name: str, most: int) -> bool:
         if name in self.unmapped:
             return False
         self.given.append((name, most))
+        return True
+
+    def read_later(self, name: str, wanted: bool) -> bool:
+        if self.busy:
+            return False
+        self.later.append((name, wanted))
         return True
 
 

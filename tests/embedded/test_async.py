@@ -97,7 +97,7 @@ def test_what_the_model_refuses_is_refused_with_its_reason_and_may_be_sent_anew(
 
 def test_asleep_it_is_there_without_instances(stack) -> None:
     stack.until(NAME, "ASLEEP")
-    assert (stack.instances(), wanted(stack), targets(stack)) == (0, 0, [(VARIANT, 0, 0)])
+    assert (stack.instances(), wanted(stack), targets(stack)) == (0, 0, [])
     looked_at_asleep(stack)
 
 

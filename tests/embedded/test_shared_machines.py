@@ -136,4 +136,4 @@ def test_the_parts_of_both_add_up_to_what_was_billed(stack: Stack) -> None:
     slack = len(billed) * stack.longest_tick + ENDPOINT_SECONDS
     assert seconds <= both <= seconds + slack
     alone = sum(segment.instance_seconds for segment in stored)
-    assert alone > seconds + slack, "counted twice, it would not add up"
+    assert alone > both, "counted twice, it would not add up"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from autoscaler.aws.readers import MappedReaders
-from autoscaler.control.back_pressure import wanted_readers
+from autoscaler.control.back_pressure import wanted_readers, with_later_read
 from autoscaler.control.reconcile import reconcile
 from autoscaler.endpoints.queues import readers
 from autoscaler.endpoints.status import EndpointRecord
-from autoscaler.policy.types import Phase
-from autoscaler.ports import Capacity
+from autoscaler.policy.types import Bounds, Phase
+from autoscaler.ports import Capacity, Load
 from tests.memory import memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -70,6 +71,53 @@ def test_before_there_is_a_reader_nothing_is_noted_as_told() -> None:
     assert world.store.records[NAME].status.readers == world.readers.given[-1][1]
 
 
+@pytest.mark.parametrize("phase", [Phase.AWAKE, Phase.ASLEEP])
+def test_the_queue_of_what_may_wait_is_read_while_there_is_something_in_it(phase: Phase) -> None:
+    world = memory_world()
+    put(world, asleep(NAME, phase=phase, bounds=Bounds(0, 2)))
+    reconcile(world)
+    reconcile(world)
+    assert world.readers.later == [(NAME, False)], "empty: told once"
+    world.load.loads[NAME] = Load(backlog=0, concurrency_per_copy=0.0, deferrable=2)
+    reconcile(world)
+    reconcile(world)
+    assert world.readers.later == [(NAME, False), (NAME, True)]
+    assert world.store.records[NAME].status.reads_later
+
+
+def test_what_lambda_cannot_change_now_is_tried_again() -> None:
+    world = memory_world()
+    put(world, asleep(NAME))
+    world.readers.busy = True
+    reconcile(world)
+    assert world.store.records[NAME].status.reads_later
+    world.readers.busy = False
+    reconcile(world)
+    assert not world.store.records[NAME].status.reads_later
+
+
+@pytest.mark.parametrize(
+    ("phase", "load", "told"),
+    [
+        (Phase.CREATING, Load(0, 0.0), []),  # it is mapped in a moment
+        (Phase.RETIRING, Load(0, 0.0), []),  # it goes
+        (Phase.ASLEEP, Load(None, 0.0, trouble="no answer"), []),  # nobody knows
+    ],
+)
+def test_it_is_not_closed_unless_it_is_surely_empty_and_stays(phase, load, told) -> None:
+    world = memory_world()
+    record = put(world, asleep(NAME, phase=phase))
+    with_later_read(world, record, load)
+    assert world.readers.later == told
+
+
+def test_whoever_is_removed_reads_what_is_left_there() -> None:
+    world = memory_world()
+    record = put(world, asleep(NAME, phase=Phase.RETIRING, reads_later=False))
+    with_later_read(world, record, Load(0, 0.0, deferrable=1))
+    assert world.readers.later == [(NAME, True)]
+
+
 class Functions:
     """Lambda's calls on mappings, as far as they are used here; notes what was changed."""
 
@@ -77,14 +125,22 @@ class Functions:
         scaling = {} if most is None else {"ScalingConfig": {"MaximumConcurrency": most}}
         self.found = [{"UUID": "u-1", **scaling}]
         self.asked: list[dict[str, str]] = []
-        self.changed: list[tuple[str, int]] = []
+        self.changed: list[tuple[str, int | bool | None]] = []
+        self.busy = False
 
     def list_event_source_mappings(self, **asked: str) -> dict[str, list]:
         self.asked.append(asked)
         return {"EventSourceMappings": self.found}
 
-    def update_event_source_mapping(self, UUID: str, ScalingConfig: dict[str, int]) -> None:
-        self.changed.append((UUID, ScalingConfig["MaximumConcurrency"]))
+    def update_event_source_mapping(
+        self, UUID: str, ScalingConfig: dict[str, int] | None = None, Enabled: bool | None = None
+    ) -> None:
+        if self.busy:
+            raise ClientError(
+                {"Error": {"Code": "ResourceInUseException", "Message": "Enabling"}}, "Update"
+            )
+        changed = Enabled if ScalingConfig is None else ScalingConfig["MaximumConcurrency"]
+        self.changed.append((UUID, changed))
 
 
 @pytest.mark.parametrize(("before", "changed"), [(None, [("u-1", 5)]), (2, [("u-1", 5)]), (5, [])])
@@ -96,3 +152,16 @@ def test_the_mapping_of_the_endpoints_own_queue_is_changed(before, changed) -> N
     assert functions.changed == changed
     functions.found = []
     assert not mapped.set(NAME, 5)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_mapping_of_what_may_wait_is_enabled_or_not(wanted: bool) -> None:
+    functions = Functions(2)
+    mapped = MappedReaders("autoscaler", "dispatcher", "arn:aws:sqs:eu-west-1:1:", functions)
+    assert mapped.read_later(NAME, wanted)
+    assert functions.asked[0]["EventSourceArn"] == "arn:aws:sqs:eu-west-1:1:autoscaler-llama-later"
+    assert functions.changed == [("u-1", wanted)]
+    functions.busy = True
+    assert not mapped.read_later(NAME, wanted)
+    functions.found = []
+    assert mapped.read_later(NAME, wanted), "nothing to change"

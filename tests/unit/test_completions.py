@@ -82,6 +82,29 @@ def test_choices_and_tool_calls_are_kept_apart() -> None:
     }
 
 
+def test_what_an_engine_says_besides_is_kept() -> None:
+    first, second = chunk(content="a"), chunk(content="b", refusal=None, reasoning="so")
+    first["choices"][0]["logprobs"] = {"content": [{"token": "a"}], "refusal": None}
+    second["choices"][0]["logprobs"] = {"content": [{"token": "b"}], "refusal": None}
+    end = chunk(finish="stop")
+    end["choices"][0] |= {"stop_reason": 128009, "logprobs": None}
+    (choice,) = assemble([sse(first, second, end)]).body["choices"]
+    assert choice["message"] == {"role": "assistant", "content": "ab", "reasoning": "so"}
+    assert choice["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}], "refusal": None}
+    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", 128009)
+
+
+def test_the_logprobs_of_a_completion_are_joined_list_by_list() -> None:
+    events = [
+        {"choices": [{"text": t, "logprobs": {"tokens": [t], "text_offset": [n]}}]}
+        for n, t in enumerate("ab")
+    ]
+    events[-1]["choices"][0]["finish_reason"] = "length"
+    (choice,) = assemble([sse(*events)]).body["choices"]
+    assert choice["text"] == "ab"
+    assert choice["logprobs"] == {"tokens": ["a", "b"], "text_offset": [0, 1]}
+
+
 def test_a_completion_is_assembled_from_its_texts() -> None:
     events = [
         {"object": "text_completion", "choices": [{"index": 0, "text": text}]}

@@ -106,9 +106,9 @@ def test_others_are_not_held_up_by_them(desk) -> None:
     assert desk.results.stored.keys() == {f"{NAME}/r-2"}
 
 
-@pytest.mark.parametrize(("left", "wakes"), [("10m", False), ("6m", True)])
+@pytest.mark.parametrize(("left", "wakes"), [("21m", False), ("19m", True)])
 def test_when_it_is_due_it_counts_like_any_other(desk, left, wakes) -> None:
-    """A start takes five minutes, and two ticks are for noticing."""
+    """A start takes five minutes, and a quarter of an hour is to spare."""
     put(desk.world, asleep(NAME))
     dispatch(desk, NAME, [deferrable(ttl=left)])
     assert desk.world.flows.started == ([(Flow.WAKE, NAME, 2)] if wakes else [])
@@ -131,8 +131,8 @@ def test_it_comes_back_in_time_for_its_start(desk) -> None:
     put(desk.world, asleep(NAME))
     dispatch(desk, NAME, [deferrable(ttl="3h", waited=7200)])
     assert desk.requests.postponed == [timedelta(minutes=5)], "a 24th part of its age"
-    dispatch(desk, NAME, [deferrable(ttl="24h", waited=86_400 - 600)])
-    assert desk.requests.postponed[1] == timedelta(minutes=3), "10 min less a start and two ticks"
+    dispatch(desk, NAME, [deferrable(ttl="24h", waited=86_400 - 1380)])
+    assert desk.requests.postponed[1] == timedelta(minutes=3), "23 min less a start and what is to spare"
 
 
 def test_the_first_that_is_due_is_known_and_forgotten_when_it_is_done(desk) -> None:

@@ -6,8 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from autoscaler.control.start import Look, Patience, Verdict, look_at_start
-from autoscaler.endpoints.status import Cause
+from autoscaler.control.start import (
+    OFTEN,
+    SELDOM,
+    USUAL,
+    Look,
+    Patience,
+    Verdict,
+    look_at_start,
+)
+from autoscaler.endpoints.status import Cause, ColdStart
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
 from tests.memory import NOON, MemoryLogs, MemoryWorld, memory_world
@@ -140,3 +148,38 @@ def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
     ]
     assert seconds == [0, 105, 165, 255]
     assert status.cause is Cause.APPLY, "nothing else was touched"
+
+
+@pytest.mark.parametrize(
+    ("phase", "took_seconds", "seconds", "pace"),
+    [
+        (Phase.WAKING, (300, 400), 10, SELDOM),
+        (Phase.WAKING, (300, 400), 224, SELDOM),
+        (Phase.WAKING, (300, 400), 226, OFTEN),
+        (Phase.WAKING, (300, 400), 519, OFTEN),  # two minutes after the longest
+        (Phase.WAKING, (300, 400), 521, USUAL),
+        (Phase.WAKING, (), 10, USUAL),  # nothing is known of it
+        (Phase.CREATING, (300, 400), 10, USUAL),
+    ],
+)
+def test_a_wake_is_looked_at_often_when_it_should_be_ready(
+    phase: Phase, took_seconds: tuple[int, ...], seconds: int, pace: float
+) -> None:
+    world = memory_world()
+    starts = tuple(
+        ColdStart(
+            requested_at=NOON,
+            ready_at=NOON + timedelta(seconds=took),
+            cause=Cause.MESSAGE,
+            copies=1,
+        )
+        for took in took_seconds
+    )
+    status = asleep(
+        NAME, phase=phase, generation=3, phase_since=NOON, wished_at=NOON, cold_starts=starts
+    )
+    put(world, status)
+    there(world, desired_copies=1)
+    world.clock.forward(seconds=seconds)
+    found = look(world)
+    assert (found.verdict, found.pace) == (Verdict.WAIT, pace)

@@ -19,7 +19,7 @@ from autoscaler.endpoints.tags import STACK, labels
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Flow, FlowReport, FlowState
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import asleep, put, spec
+from tests.samples import asleep, awake, put, spec
 
 LONG_AGO = NOON - timedelta(hours=10)
 
@@ -255,7 +255,7 @@ def test_a_scalable_target_goes_with_its_component() -> None:
 
 
 def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
-    record = EndpointRecord(spec=spec(), status=asleep("llama"))
+    record = EndpointRecord(spec=spec(), status=awake("llama", phase_since=LONG_AGO))
     base = {"created_at": LONG_AGO}
     everything = [
         Resource(Kind.ENDPOINT, "prod-llama", **base),
@@ -271,6 +271,8 @@ def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
         found = [one for one in everything if one is not missing]
         lacks = [gap.lacks for gap in gaps([record], found, "prod", NOON)]
         assert missing.kind in lacks
+    rests = record.having(asleep("llama", phase_since=LONG_AGO))
+    assert gaps([rests], everything[:-1], "prod", NOON) == (), "asleep nothing scales it"
     young = record.having(record.status.model_copy(update={"phase_since": NOON}))
     assert gaps([young], [], "prod", NOON) == ()
 

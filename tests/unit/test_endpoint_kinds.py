@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -205,11 +206,12 @@ def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> No
         check("cloudwatch", "PutMetricAlarm", one)
 
 
-def test_what_sleeps_deleted_keeps_the_alarm_of_its_queue() -> None:
-    counted = alarms_of(Kind.REALTIME, asleep=True)
-    assert (counted.usual, counted.fine) == (1, 0)
-    for kind in (Kind.COMPONENT, Kind.ASYNC):
-        assert alarms_of(kind, asleep=True) == alarms_of(kind, asleep=False)
+@pytest.mark.parametrize(
+    ("kind", "usual"), [(Kind.REALTIME, 1), (Kind.COMPONENT, 2), (Kind.ASYNC, 2)]
+)
+def test_what_sleeps_keeps_the_alarms_of_its_queue_and_its_capacity(kind: Kind, usual: int) -> None:
+    counted = alarms_of(kind, asleep=True)
+    assert (counted.usual, counted.fine) == (usual, 0)
 
 
 @pytest.mark.parametrize(
@@ -351,8 +353,15 @@ class Asked:
 
     def of(self, metric: str) -> list[dict[str, str]]:
         found = [one["MetricStat"]["Metric"] for one in self.queries]
-        (dimensions,) = [one["Dimensions"] for one in found if one["MetricName"] == metric]
-        return list(dimensions)
+        first, *others = [one["Dimensions"] for one in found if one["MetricName"] == metric]
+        assert all(dimensions == first for dimensions in others)
+        return list(first)
+
+    @property
+    def billed(self) -> int:
+        """Metrics; up to five statistics of one are billed as one."""
+        found = [one["MetricStat"]["Metric"] for one in self.queries]
+        return len({json.dumps(metric, sort_keys=True) for metric in found})
 
 
 class NoQueues:
@@ -383,3 +392,4 @@ def test_the_tick_and_the_command_line_ask_cloudwatch_by_the_kind(
     assert tick.of(metric) == expected
     latency = BY_COMPONENT if kind is Kind.COMPONENT else BY_VARIANT
     assert tick.of("ModelLatency") == line.of("ModelLatency") == latency
+    assert tick.billed == 2

@@ -197,10 +197,14 @@ class Scaler(Protocol):
 
 
 class QueueReaders(Protocol):
-    """How many dispatchers at a time an endpoint's queue may call."""
+    """How many dispatchers at a time an endpoint's queue may call, and whether its other one, of
+    requests that may wait, is read at all."""
 
     def set(self, name: str, most: int) -> bool:
         """False: nothing reads its queue (yet, or any more)."""
+
+    def read_later(self, name: str, wanted: bool) -> bool:
+        """False: that cannot be changed now; the next look tries again."""
 
 
 class ContainerLogs(Protocol):

@@ -26,8 +26,9 @@ _PERIOD = timedelta(minutes=1)
 _THREADS = 16
 _METRICS = (
     # (key, metric, statistic); ModelLatency is in microseconds. None: it has a name of each kind.
+    # Statistics of one metric are billed as one, up to five (CloudWatch's prices of GetMetricData).
     ("concurrency", None, "Maximum"),
-    ("invocations", "Invocations", "Sum"),
+    ("invocations", "ModelLatency", "SampleCount"),
     ("latency", "ModelLatency", "Average"),
 )
 # endpoint, kind, key, metric, statistic

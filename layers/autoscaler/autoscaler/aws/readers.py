@@ -1,11 +1,16 @@
-"""How many dispatchers at a time a queue may call: MaximumConcurrency of its mapping."""
+"""How a queue is read: MaximumConcurrency of its mapping, and whether that is enabled."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ..endpoints.names import ResourceNames
-from .clients import client
+from .clients import client, error_code
+
+# While Lambda still enables or disables it.
+_BUSY = "ResourceInUseException"
 
 
 class MappedReaders:
@@ -20,13 +25,27 @@ class MappedReaders:
         self._lambda = functions or client("lambda")
 
     def set(self, name: str, most: int) -> bool:
-        found = self._lambda.list_event_source_mappings(
-            EventSourceArn=self._arns + ResourceNames(self._prefix, name).queue,
-            FunctionName=self._dispatcher,
-        )["EventSourceMappings"]
+        found = self._mappings(ResourceNames(self._prefix, name).queue)
         for mapping in found:
             if mapping.get("ScalingConfig", {}).get("MaximumConcurrency") != most:
                 self._lambda.update_event_source_mapping(
                     UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most}
                 )
         return bool(found)
+
+    def read_later(self, name: str, wanted: bool) -> bool:
+        """An endpoint without such a queue has nothing to change."""
+        try:
+            for mapping in self._mappings(ResourceNames(self._prefix, name).later_queue):
+                self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=wanted)
+        except ClientError as error:
+            if error_code(error) == _BUSY:
+                return False
+            raise
+        return True
+
+    def _mappings(self, queue: str) -> list[Any]:
+        found = self._lambda.list_event_source_mappings(
+            EventSourceArn=self._arns + queue, FunctionName=self._dispatcher
+        )
+        return list(found["EventSourceMappings"])

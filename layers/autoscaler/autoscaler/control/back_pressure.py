@@ -9,11 +9,12 @@ from __future__ import annotations
 from ..endpoints.queues import readers
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
-from ..ports import Capacity
+from ..ports import Capacity, Load
 from .world import World
 
 _WITH_WISH = {Phase.WAKING, Phase.CREATING}
 _SERVING = {Phase.AWAKE, Phase.UPDATING}
+_SETTLED = {Phase.AWAKE, Phase.ASLEEP}  # its queues and what reads them are there
 
 
 def wanted_readers(record: EndpointRecord, capacity: Capacity) -> int:
@@ -36,3 +37,19 @@ def with_readers(world: World, record: EndpointRecord, capacity: Capacity) -> En
     if wanted == record.status.readers or not world.readers.set(record.status.name, wanted):
         return record
     return record.having(record.status.model_copy(update={"readers": wanted}))
+
+
+def with_later_read(world: World, record: EndpointRecord, load: Load) -> EndpointRecord:
+    """The record, stored, when the queue of requests that may wait began or ceased to be read.
+
+    Lambda asks a queue some 650,000 times a month whether there is anything in it, and is paid for
+    each; what may wait can also wait for the tick to see it there.
+    """
+    status, wanted = record.status, load.deferrable > 0
+    if load.trouble or wanted == status.reads_later:
+        return record
+    if not wanted and status.phase not in _SETTLED:
+        return record
+    if not world.readers.read_later(status.name, wanted):
+        return record
+    return record.having(world.store.save(status.model_copy(update={"reads_later": wanted})))

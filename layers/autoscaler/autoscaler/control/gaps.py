@@ -56,6 +56,6 @@ def _of(record: EndpointRecord, found: Sequence[Resource], prefix: str) -> Itera
             status.name, Kind.MAPPING, f"nobody reads its queue, and no request wakes it: {_ANEW}"
         )
     scaled = {(kind, called[kind]) for kind in _needed(record)}
-    if scaled and scaled <= there and names.base not in bounded:
+    if status.phase is Phase.AWAKE and scaled <= there and names.base not in bounded:
         what = f"its copies stay as they are under load; the next wake sets its bounds, or {_ANEW}"
         yield Gap(status.name, Kind.TARGET, what)

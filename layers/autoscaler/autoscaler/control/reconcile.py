@@ -20,7 +20,7 @@ from ..endpoints.status import EndpointRecord
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
-from .back_pressure import with_readers
+from .back_pressure import with_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .metering import ASKING, asked, metered, running, seen, spent_this_month
@@ -138,6 +138,8 @@ def reconcile_endpoint(
     status = record.status
     load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
     record = give_notice(world, record, load, now)
+    if status.name in loads:
+        record = with_later_read(world, record, load)
     if status.phase in IN_TRANSITION:
         capacity = world.look(record)
         record = with_readers(world, record, capacity)

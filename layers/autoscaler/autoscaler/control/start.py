@@ -13,8 +13,10 @@ from enum import StrEnum
 
 from ..endpoints.container_log import Crash, LogLine, crash_in, started_at
 from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..policy.economy import lead_time
 from ..policy.types import Phase
 from ..ports import Capacity
+from .observe import history
 from .progress import with_current
 from .world import World
 
@@ -22,6 +24,11 @@ from .world import World
 # start tell nothing that was not read before.
 _LOG_SPAN = timedelta(minutes=10)
 _STARTING = {Phase.WAKING, Phase.CREATING}
+# Times the usual time between two looks. A container that dies is seen a look later, and what it
+# serves waits for the last one.
+SELDOM, USUAL, OFTEN = 3.0, 1.0, 1 / 3
+_MOST_OF_IT = 0.75  # of the shortest wake: before that none was ever ready
+_OVERDUE = timedelta(minutes=2)
 
 
 class Verdict(StrEnum):
@@ -37,11 +44,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """A verdict; `error` and `cause` say why it failed, as Step Functions has them."""
+    """A verdict; `error` and `cause` say why it failed, as Step Functions has them. `pace`: times
+    the usual time until the next look."""
 
     verdict: Verdict
     error: str = ""
     cause: str = ""
+    pace: float = USUAL
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ def look_at_start(
         if reached != status:
             world.store.save(reached)
         look = judge(reached, capacity, crash_in(lines), copies, patience, now)
-        looks.append(look if look.verdict is not Verdict.WAIT else _waiting(record, capacity))
+        looks.append(look if look.verdict is not Verdict.WAIT else _waiting(record, capacity, now))
         return True
 
     current = with_current(world, name, generation, step)
@@ -91,11 +100,25 @@ def _starting(record: EndpointRecord, capacity: Capacity) -> Capacity:
     return capacity
 
 
-def _waiting(record: EndpointRecord, capacity: Capacity) -> Look:
+def _waiting(record: EndpointRecord, capacity: Capacity, now: datetime) -> Look:
     """What a wake waits for may have to be made first."""
     made = capacity.exists or not record.spec.kind.sleeps_deleted
     wakes = record.status.phase is Phase.WAKING
-    return Look(Verdict.WAIT if made or not wakes else Verdict.CREATE)
+    if not made and wakes:
+        return Look(Verdict.CREATE)
+    return Look(Verdict.WAIT, pace=pace(record, now))
+
+
+def pace(record: EndpointRecord, now: datetime) -> float:
+    """How soon a wake is worth another look, by what the endpoint's wakes took before. One that
+    fails where it used to come, and a creation, are looked at as usual."""
+    status, took = record.status, record.status.lead_times()
+    if status.phase is not Phase.WAKING or not took:
+        return USUAL
+    passed = now - status.wished_at
+    if passed < _MOST_OF_IT * min(took):
+        return SELDOM
+    return OFTEN if passed < lead_time(history(record)) + _OVERDUE else USUAL
 
 
 def judge(

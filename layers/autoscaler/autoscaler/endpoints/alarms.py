@@ -22,10 +22,11 @@ def alarms_of(kind: Kind, *, asleep: bool) -> AlarmCount:
     """Those that the stack makes for it, and those that target tracking makes by its policy: fine
     ones where SageMaker publishes the metric every 10 s, usual ones where it is once a minute.
 
-    What sleeps deleted has only its queue's: the others go with what they watch.
+    What sleeps has only those of its queue and its capacity: its target is removed with the others,
+    and the wake makes it again.
     """
     watched = 1 if kinds.manner(kind).uncovered is None else 2
-    if asleep and kind.sleeps_deleted:
+    if asleep:
         return AlarmCount(watched, 0)
     burst = 1 if has_burst_alarm(kind) else 0
     if kinds.manner(kind).tracked is None:

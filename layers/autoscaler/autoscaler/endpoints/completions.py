@@ -138,17 +138,36 @@ def _is_whole(event: Mapping[str, Any]) -> bool:
     return "message" in choices[0] or ("text" in choices[0] and "usage" in event)
 
 
+_OF_CHOICE = ("index", "delta", "text", "logprobs")
+_OF_DELTA = ("role", "tool_calls")
+
+
 def _merge(choice: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    """What comes in pieces is joined; what an engine says besides (`stop_reason`) stays as it said
+    it last."""
     if "delta" in delta:
         message = choice.setdefault("message", {"role": "assistant", "content": ""})
-        for field in ("content", "reasoning_content"):
-            if delta["delta"].get(field):
-                message[field] = message.get(field, "") + delta["delta"][field]
-        _merge_tool_calls(message, delta["delta"].get("tool_calls") or ())
+        for field, piece in (delta["delta"] or {}).items():
+            if field not in _OF_DELTA and piece is not None:
+                message[field] = _joined(message.get(field), piece)
+        _merge_tool_calls(message, (delta["delta"] or {}).get("tool_calls") or ())
     elif "text" in delta:
         choice["text"] = choice.get("text", "") + delta["text"]
-    if delta.get("finish_reason"):
-        choice["finish_reason"] = delta["finish_reason"]
+    for field, said in (delta.get("logprobs") or {}).items():
+        known = choice.setdefault("logprobs", {})
+        known[field] = said if known.get(field) is None else _joined(known[field], said)
+    for field, said in delta.items():
+        if field not in _OF_CHOICE and said is not None:
+            choice[field] = said
+
+
+def _joined(before: Any, piece: Any) -> Any:
+    """Of texts and lists the whole; of anything else the last."""
+    if isinstance(before, str) and isinstance(piece, str):
+        return before + piece
+    if isinstance(before, list) and isinstance(piece, list):
+        return before + piece
+    return piece if piece is not None else before
 
 
 def _merge_tool_calls(message: dict[str, Any], deltas: Iterable[Mapping[str, Any]]) -> None:

@@ -195,6 +195,7 @@ class EndpointStatus(Stored):
     # Requests that waited or ran at the last look; None: nobody could say.
     busy: float | None = None
     readers: int | None = None  # dispatchers at a time that its queue was last given
+    reads_later: bool = True  # its queue of requests that may wait is read
     last_active_at: AwareDatetime | None = None
     last_wake_at: AwareDatetime | None = None  # when a wake from zero was wished last
     last_awake_at: AwareDatetime | None = None

@@ -3,7 +3,7 @@
 Awake, they fill what is idle, and nobody asks for a copy because of them; an endpoint that has them
 stays awake until they are done, since another start would cost more. Asleep, they wake it only
 
-* when the earliest deadline leaves just the time for a start and their work,
+* when the earliest deadline leaves the time for a start and their work, and little more,
 * in a window that is kept for them (`deferrable: true`), or
 * when their work is so long that the start is a small part of its price.
 """
@@ -14,11 +14,14 @@ from datetime import datetime, timedelta
 
 from ..spec import EndpointSpec, format_duration
 from .demand import DEFAULT_SECONDS_PER_REQUEST
-from .economy import TICK, lead_time
+from .economy import lead_time
 from .schedule import bounds_at
 from .types import History, Observation, Reason, ReasonCode
 from .wording import at_utc, counted
 
+# Before a deadline, beside the start and the work: a wake that meets no capacity is tried again, and
+# one that comes early costs nothing more.
+SPARE = timedelta(minutes=15)
 # A start may be a fifth of what the work costs: it bills its lead time and its release.
 WORTH_STARTS = 4.0
 
@@ -32,7 +35,7 @@ def worth_a_wake(
     work, lead = work_of(spec, observation), lead_time(history)
     these = f"{counted(observation.deferrable, 'request')} that may wait"
     due_at = observation.deferrable_due_at
-    if due_at is not None and due_at - now <= lead + work + 2 * TICK:
+    if due_at is not None and due_at - now <= lead + work + SPARE:
         text = (
             f"The first of {these} is due at {at_utc(due_at)}; a start and their work take "
             f"{format_duration(lead + work)}: it wakes now."

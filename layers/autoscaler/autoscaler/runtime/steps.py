@@ -129,14 +129,19 @@ def answer_sleep(event: Any) -> dict[str, Any]:
 
 @by_class
 def answer_start(event: Any) -> dict[str, Any]:
-    """`{verdict, Error, Cause}` for whoever waits for a copy; verdict as in control.start."""
+    """`{verdict, pace, Error, Cause}` for whoever waits for a copy; as in control.start."""
     step, env = Start.model_validate(event), settings()
     patience = Patience(
         capacity=timedelta(seconds=step.times * env.capacity_seconds),
         wake=timedelta(seconds=step.times * env.wake_seconds),
     )
     look = look_at_start(world(), step.endpoint, step.generation, step.copies, patience)
-    return {"verdict": look.verdict, "Error": look.error, "Cause": look.cause}
+    return {
+        "verdict": look.verdict,
+        "pace": look.pace,
+        "Error": look.error,
+        "Cause": look.cause,
+    }
 
 
 @by_class

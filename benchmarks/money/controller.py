@@ -1,0 +1,192 @@
+"""What the controller itself costs in a month with ten endpoints.
+
+The embedded account runs the real stack with ten endpoints through minutes asleep, a wake, minutes
+awake and a sleep; what AWS would bill of it is counted. How often that happens in a month is what
+the policy does in the simulator on recorded traffic. Requests come straight to the endpoints, as
+chats do: what the dispatcher does for queued ones is their sender's, and in docs/costs.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
+from benchmarks.money.counted import Counts, alarms
+from benchmarks.policy.runs import DEFAULT, the_spec, the_world
+from benchmarks.policy.sources import Source, prepared
+from benchmarks.staging.figures import Figure, at_most
+from tests.embedded.stack import Stack, deployed
+from tools.simulator.engine import simulate
+from tools.simulator.policies import OURS, Setting, make
+from tools.simulator.results import Outcome
+
+ENDPOINTS = 10
+ASKED_USD = 15.0
+MONTH_SECONDS = 30.44 * 86400
+TICK_SECONDS = 60.0
+_MEASURED_SECONDS = 1800.0  # simulated, asleep and awake
+_PATIENCE_SECONDS = 400.0
+_THINNED = "thinned to 40 %"
+TRACES = Path("../shared/data/traces")
+# Ten endpoints: each recorded fortnight and day of chats, and three of the fortnights thinned out.
+TRAFFIC: tuple[tuple[str, str], ...] = (
+    ("chat-2w-busy", ""),
+    ("chat-2w-nights-off", ""),
+    ("chat-2w-trickle", ""),
+    ("chat-2w-weekday", ""),
+    ("r1-bursty", ""),
+    ("r1-office-hours", ""),
+    ("r1-sparse", ""),
+    ("chat-2w-nights-off", _THINNED),
+    ("chat-2w-trickle", _THINNED),
+    ("chat-2w-weekday", _THINNED),
+)
+# Lambda polls a queue with five long polls of 20 s at a time while it is empty (Lambda developer
+# guide, "How Lambda polls SQS"); only the queue of requests is read all the time.
+POLLS_PER_SECOND = 5 / 20
+SECRETS = 2
+
+
+@dataclass(frozen=True)
+class Month:
+    """What ten endpoints do in one, all together."""
+
+    wakes: float
+    awake_seconds: float
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Counts: of a tick with all asleep, of a minute of one that is awake, of a wake with its
+    sleep; and the alarms of all, asleep and awake."""
+
+    tick: Mapping[str, float]
+    awake_minute: Mapping[str, float]
+    cycle: Mapping[str, float]
+    asleep_alarms: Mapping[str, float]
+    awake_alarms: Mapping[str, float]
+
+
+def figures() -> list[Figure]:
+    month, unit = simulated(TRAFFIC), measured()
+    cost = controller_cost(used(month, unit), Decimal(1))
+    return [
+        Figure("month of ten endpoints: wakes", f"{month.wakes:,.0f}"),
+        Figure("  hours awake, of each", f"{month.awake_seconds / 3600 / ENDPOINTS:,.0f}"),
+        Figure("  transitions of a wake and its sleep", f"{unit.cycle['state_transitions']:.0f}"),
+        *_lines(cost),
+        at_most("controller, ten endpoints, a month", float(cost.total_usd), ASKED_USD, "${:.2f}"),
+        Figure("  not counted", ", ".join(cost.unknown) or "nothing"),
+    ]
+
+
+def _lines(cost: ControllerCost) -> Iterable[Figure]:
+    for line in cost.lines:
+        if line.usd is not None and line.count is not None:
+            yield Figure(f"  {line.item}", f"{line.count:,.0f}: ${line.usd:.2f}")
+
+
+def simulated(traffic: Sequence[tuple[str, str]]) -> Month:
+    """The month in which each goes on as it was recorded."""
+    wakes = awake = 0.0
+    for name, change in traffic:
+        trace, fleet = prepared(Source(TRACES / f"{name}.csv.gz", change))
+        setting = Setting(the_spec(fleet, DEFAULT), fleet)
+        outcome = simulate(trace, the_world(fleet, DEFAULT), make(OURS, setting))
+        times = MONTH_SECONDS / outcome.end_seconds
+        wakes += outcome.wakes * times
+        awake += awake_seconds(outcome) * times
+    return Month(wakes, awake)
+
+
+def awake_seconds(outcome: Outcome) -> float:
+    """Seconds in which a copy was asked for or served."""
+    ends = [point.at for point in outcome.points[1:]] + [outcome.end_seconds]
+    return sum(
+        end - point.at
+        for point, end in zip(outcome.points, ends, strict=True)
+        if point.desired or point.serving
+    )
+
+
+def used(month: Month, unit: Unit) -> ControllerUsage:
+    """The counts of the month."""
+    minutes, ticks = month.awake_seconds / 60, MONTH_SECONDS / TICK_SECONDS
+    sums: Counter[str] = Counter()
+    for part, times in (
+        (unit.tick, ticks),
+        (unit.awake_minute, minutes),
+        (unit.cycle, month.wakes),
+    ):
+        sums.update({name: count * times for name, count in part.items()})
+    sums["queue_requests"] += ENDPOINTS * POLLS_PER_SECOND * MONTH_SECONDS
+    share = month.awake_seconds / (ENDPOINTS * MONTH_SECONDS)
+    for name in ("alarms", "high_resolution_alarms"):
+        asleep, awake = unit.asleep_alarms[name], unit.awake_alarms[name]
+        sums[name] = asleep + share * (awake - asleep)
+    sums["secrets"] = SECRETS
+    return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})
+
+
+def measured() -> Unit:
+    """Runs the stack."""
+    names = [f"money-{number}" for number in range(ENDPOINTS)]
+    with TemporaryDirectory() as folder, deployed(Path(folder), GatewayAccess="none") as stack:
+        counts = Counts(stack)
+        for name in names:
+            assert stack.apply(name, scaling={"max_copies": 2, "keep_alive": "12h"})["ok"]
+        _all(stack, names, "AWAKE")
+        _order(stack, "sleep", names)
+        _all(stack, names, "ASLEEP")
+        asleep_alarms = alarms(stack)
+        tick = _rate(stack, counts)
+        with counts.of() as wake:
+            began = stack.account.clock.time()
+            _order(stack, "wake", names)
+            _all(stack, names, "AWAKE")
+            waking = stack.account.clock.time() - began
+        awake_alarms = alarms(stack)
+        awake = _rate(stack, counts)
+        with counts.of() as sleep:
+            began = stack.account.clock.time()
+            _order(stack, "sleep", names)
+            _all(stack, names, "ASLEEP")
+            sleeping = stack.account.clock.time() - began
+    ticks = (waking + sleeping) / TICK_SECONDS
+    cycle = {
+        name: max(0.0, wake[name] + sleep[name] - tick[name] * ticks) / ENDPOINTS
+        for name in {*wake, *sleep}
+    }
+    minute = {name: max(0.0, awake[name] - tick[name]) / ENDPOINTS for name in awake}
+    return Unit(tick, minute, cycle, asleep_alarms, awake_alarms)
+
+
+def _rate(stack: Stack, counts: Counts) -> Counter[str]:
+    """Counts of a simulated minute."""
+    began = stack.account.clock.time()
+    with counts.of() as found:
+        while stack.account.clock.time() - began < _MEASURED_SECONDS:
+            time.sleep(0.2)
+    minutes = (stack.account.clock.time() - began) / 60
+    return Counter({name: count / minutes for name, count in found.items()})
+
+
+def _order(stack: Stack, command: str, names: Iterable[str]) -> None:
+    for name in names:
+        answer = stack.command(command, endpoint=name)
+        assert answer["ok"], answer
+
+
+def _all(stack: Stack, names: Iterable[str], phase: str) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    left = set(names)
+    while left:
+        assert time.monotonic() < end, f"{left} did not get {phase}"
+        left -= {name for name in left if stack.get(name)["phase"] == phase}
+        time.sleep(0.5)

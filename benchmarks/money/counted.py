@@ -1,0 +1,104 @@
+"""What AWS would bill of the controller's work, counted while the embedded account does it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import ceil
+from typing import Any
+
+from tests.embedded.stack import Stack
+from tools.embedded.kernel.traffic import Call
+
+_KIB = 1024
+_WRITES = {"PutItem": 1, "UpdateItem": 1, "DeleteItem": 1, "TransactWriteItems": 2}
+_READS = {"GetItem": 1, "Query": 1, "Scan": 1}
+# Of the free ones (control planes of SageMaker, Lambda, Step Functions, scaling) nothing is kept.
+
+
+class Counts:
+    """Sums by the fields of `ledger.controller.ControllerUsage`, from when it was made."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self._lock = stack, threading.Lock()
+        self._memory_gb = _memory(stack)
+        self._item_kib = 0.0
+        self.sums: Counter[str] = Counter()
+        stack.account.front.traffic.on_call.append(self._called)
+        stack.account.runtime.on_invocation.append(self._invoked)
+
+    @contextmanager
+    def of(self) -> Iterator[Counter[str]]:
+        """What is counted while it is open."""
+        found: Counter[str] = Counter()
+        transitions = self._transitions()
+        with self._lock:
+            before = Counter(self.sums)
+        yield found
+        with self._lock:
+            found.update({name: n - before[name] for name, n in self.sums.items()})
+        found["state_transitions"] = self._transitions() - transitions
+
+    def _invoked(self, function: str, milliseconds: float, _failed: bool) -> None:
+        with self._lock:
+            self.sums["lambda_requests"] += 1
+            self.sums["lambda_gb_seconds"] += self._memory_gb[function] * milliseconds / 1000
+
+    def _called(self, call: Call) -> None:
+        if not call.by_role:
+            return
+        service, _, operation = call.operation.partition(":")
+        found: dict[str, float] = {}
+        if service == "dynamodb" and operation in _WRITES:
+            found["table_writes"] = _WRITES[operation] * ceil(len(call.body) / _KIB)
+        elif service == "dynamodb" and operation in _READS:
+            found["table_reads"] = _READS[operation]
+        elif service == "sqs":
+            found["queue_requests"] = 1
+        elif service in ("monitoring", "cloudwatch") and operation == "GetMetricData":
+            found["metrics_read"] = _metrics(call.body)
+        elif service == "events" and operation == "PutEvents":
+            found["bus_events"] = len(json.loads(call.body)["Entries"])
+        with self._lock:
+            self.sums.update(found)
+
+    def _transitions(self) -> int:
+        """States that were entered, and tries of tasks after the first: AWS counts both."""
+        machines = self._stack.account.boto("stepfunctions")
+        found = 0
+        for machine in machines.list_state_machines()["stateMachines"]:
+            arn = machine["stateMachineArn"]
+            pages = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
+            for execution in (one for page in pages for one in page["executions"]):
+                found += _entered(machines, execution["executionArn"])
+        return found
+
+
+def _entered(machines: Any, execution: str) -> int:
+    pages = machines.get_paginator("get_execution_history").paginate(executionArn=execution)
+    kinds = Counter(event["type"] for page in pages for event in page["events"])
+    entered = sum(n for kind, n in kinds.items() if kind.endswith("StateEntered"))
+    return entered + max(0, kinds["TaskScheduled"] - kinds["TaskStateEntered"])
+
+
+def _metrics(body: bytes) -> int:
+    """Metrics that were asked for: up to five statistics of one are billed as one."""
+    queries = json.loads(body)["MetricDataQueries"]
+    asked = [one["MetricStat"]["Metric"] for one in queries if "MetricStat" in one]
+    return len({json.dumps(metric, sort_keys=True) for metric in asked})
+
+
+def _memory(stack: Stack) -> Mapping[str, float]:
+    functions = stack.account.boto("lambda").list_functions()["Functions"]
+    return {one["FunctionName"]: one["MemorySize"] / 1024 for one in functions}
+
+
+def alarms(stack: Stack) -> Counter[str]:
+    """Alarms that are there, by the field under which they are paid for."""
+    pages = stack.account.boto("cloudwatch").get_paginator("describe_alarms").paginate()
+    periods = [alarm.get("Period", 60) for page in pages for alarm in page["MetricAlarms"]]
+    fine = sum(period < 60 for period in periods)
+    return Counter(high_resolution_alarms=fine, alarms=len(periods) - fine)
