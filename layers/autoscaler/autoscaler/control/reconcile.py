@@ -57,7 +57,7 @@ class Outcome:
     conflicts: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
-    copies: dict[str, int] = field(default_factory=dict)  # as the tick before has seen them
+    copies: dict[str, int] = field(default_factory=dict)  # of whoever does not rest at zero
     spent_usd: Decimal = Decimal(0)  # of the whole fleet in this UTC month
 
 
@@ -104,7 +104,11 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
 
 def _begun(records: Sequence[EndpointRecord], stuck: list[str], now: datetime) -> Outcome:
     spent = (spent_this_month(record, now) for record in records)
-    copies = {r.status.name: r.status.observed_copies for r in records}
+    copies = {
+        r.status.name: r.status.observed_copies
+        for r in records
+        if r.status.phase not in _RESTING or r.status.observed_instances
+    }
     return Outcome(len(records), stuck=stuck, copies=copies, spent_usd=sum(spent, Decimal(0)))
 
 
