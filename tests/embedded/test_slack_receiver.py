@@ -291,6 +291,7 @@ def test_two_flushes_at_once_do_not_tell_twice(function: Function) -> None:
     drop, meanwhile = memory.held.drop, []
 
     def slow_drop(told: Sequence[Held]) -> None:
+        memory.forward(seconds=61)
         meanwhile.append(notifying.handle({"flush": "held"}, "two"))
         drop(told)
 

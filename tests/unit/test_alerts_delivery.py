@@ -11,7 +11,7 @@ from autoscaler.alerts.events.base import Event
 from autoscaler.alerts.notify import SinkRejectedError, Told, flush, notify
 from autoscaler.alerts.secret import AlertConfig, Place, read_config
 from tests.alerts_events import ONE_OF_EACH
-from tests.alerts_office import GPU, MemoryOffice
+from tests.alerts_office import GPU, MemoryOffice, MemorySink
 
 BY_NAME = {event.detail_type: event for event in ONE_OF_EACH}
 FAILED, AWOKE = BY_NAME["EndpointFailed"], BY_NAME["EndpointAwoke"]
@@ -127,3 +127,23 @@ def test_a_wrong_route_costs_one_line_below_the_message_and_no_alert() -> None:
     (message,) = world.sink("#gpu").sent
     (note,) = message.notes
     assert "routes.0.min_severity" in note and "loud" not in note
+
+
+def test_without_a_default_whoever_is_told_hears_of_what_is_wrong() -> None:
+    config = {
+        "token": "xoxb-1",
+        "routes": [{"channel": "#all"}],
+        "quiet_hours": {"time_zone": "Mars/One", "from": "22:00", "to": "07:00"},
+    }
+    world = MemoryOffice(read_config(json.dumps(config)))
+    notify(FAILED, world.office, "m1")
+    assert "quiet_hours.time_zone" in world.sink("#all").sent[0].notes[0]
+
+
+def test_a_secret_that_cannot_be_understood_at_all_is_said_by_mail_with_the_alert() -> None:
+    world = MemoryOffice(read_config('{"token": '))
+    world.sinks["the default of the alerts' secret"] = MemorySink(down=GONE)
+    assert notify(FAILED, world.office, "m1") is Told.SENT
+    trouble, alert = world.last.sent
+    assert trouble.title == "Alerts do not reach the default of the alerts' secret"
+    assert any("is no JSON (line 1" in note for note in alert.notes)

@@ -40,7 +40,8 @@ def deliver(office: Office, target: Target, message: Message) -> None:
 
 
 def _send(office: Office, config: AlertConfig, target: Target, message: Message) -> None:
-    if target.name == DEFAULT:
+    # To the default, since it has what a wrong route lost; without one, to whoever is told.
+    if target.name == DEFAULT or config.default is None:
         message = message.noting(*complaints(config))
     office.sink_of(target, config).send(message)
 

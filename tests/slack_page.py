@@ -1,6 +1,6 @@
 """The alerts as a page that looks like Slack, for a look at them without a workspace.
 
-    PYTHONPATH=layers/autoscaler:. python -m tools.slack_page FOLDER
+    PYTHONPATH=layers/autoscaler:. python -m tests.slack_page FOLDER
 
 Writes one page for each picture of docs/alerts.md; headless Chromium makes the pictures:
 `chromium --headless --screenshot=OUT.png --window-size=760,H --hide-scrollbars PAGE.html`, with the
