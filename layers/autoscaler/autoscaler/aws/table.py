@@ -199,11 +199,24 @@ class TableStore:
         if len(actions) > _TRANSACTION_LIMIT:
             raise ValueError(f"{len(actions)} items do not fit into one DynamoDB transaction")
         try:
-            self._db.transact_write_items(TransactItems=actions)
+            if len(actions) == 1 and "Put" in actions[0]:
+                self._put_alone(actions[0]["Put"])
+            else:
+                self._db.transact_write_items(TransactItems=actions)
         except ClientError as refused:
             if _is_conflict(refused):
                 raise ConflictError("the endpoint was changed by somebody else") from refused
             raise
+
+    def _put_alone(self, put: dict[str, Any]) -> None:
+        """Half the price of a transaction, and the tick writes one item of each endpoint that is
+        awake. What a transaction's token does: a write whose answer was lost, and that is sent
+        again, finds itself."""
+        try:
+            self._db.put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except ClientError as refused:
+            if refused.response.get("Item") != put["Item"]:
+                raise
 
     def _query(
         self,

@@ -1,0 +1,94 @@
+"""A status is written by whoever saw it last, once, however often the call is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectionClosedError
+from moto import mock_aws
+
+from autoscaler.aws.table import TableStore
+from autoscaler.ports import ConflictError
+from tests.samples import asleep, spec
+
+NAME = "llama"
+KEYS = [("pk", "HASH"), ("sk", "RANGE")]
+
+
+class LosingAnswers:
+    """DynamoDB's client; while `losing`, PutItem is done and its answer lost, and the SDK sends it
+    once more."""
+
+    def __init__(self, dynamodb: Any) -> None:
+        self._dynamodb, self.losing, self.lost = dynamodb, False, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dynamodb, name)
+
+    def put_item(self, **given: Any) -> Any:
+        if self.losing:
+            self._dynamodb.put_item(**given)
+            self.lost += 1
+        return self._dynamodb.put_item(**given)
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    with mock_aws():
+        found = boto3.client("dynamodb", region_name="us-east-1")
+        found.create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in KEYS],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name, _ in KEYS
+            ],
+        )
+        yield LosingAnswers(found)
+
+
+@pytest.fixture
+def store(dynamodb: Any) -> TableStore:
+    store = TableStore("table", dynamodb)
+    store.create(spec(NAME), asleep(NAME))
+    return store
+
+
+def test_of_two_who_read_the_same_the_second_is_told(store: TableStore) -> None:
+    record = store.load(NAME)
+    assert record is not None
+    saved = store.save(record.status.model_copy(update={"wakes_today": 1}))
+    with pytest.raises(ConflictError):
+        store.save(record.status.model_copy(update={"wakes_today": 2}))
+    found = store.load(NAME)
+    assert found is not None
+    assert found.status == saved
+
+
+def test_a_write_whose_answer_was_lost_is_no_conflict_with_itself(
+    store: TableStore, dynamodb: Any
+) -> None:
+    record = store.load(NAME)
+    assert record is not None
+    dynamodb.losing = True
+    saved = store.save(record.status.model_copy(update={"wakes_today": 1}))
+    dynamodb.losing = False
+    assert dynamodb.lost == 1
+    found = store.load(NAME)
+    assert found is not None
+    assert found.status == saved
+    assert store.save(saved).version == saved.version + 1
+
+
+def test_what_is_no_conflict_is_told_as_it_is(store: TableStore, dynamodb: Any) -> None:
+    def broken(**_given: Any) -> Any:
+        raise ConnectionClosedError(endpoint_url="http://table")
+
+    record = store.load(NAME)
+    assert record is not None
+    dynamodb.put_item = broken
+    with pytest.raises(ConnectionClosedError):
+        store.save(record.status)
