@@ -125,7 +125,8 @@ def report(**changes: Any) -> costs.ReportWritten:
         "days": tuple(
             costs.ReportDay(
                 label=label,
-                usd_by_team={
+                cost_usd=Decimal(str(research)) + Decimal(str(search)) + Decimal("0.97"),
+                teams={
                     "research": Decimal(str(research)),
                     "search": Decimal(str(search)),
                     "support-bots": Decimal("0.97"),

@@ -57,7 +57,7 @@ def test_the_weekly_report_comes_with_its_picture(slack: SlackReceiver) -> None:
     (channel,) = slack.bot.channels
     assert len(channel.messages) == 1 and "```" not in json.dumps(channel.messages)
     (file,) = channel.files
-    assert file["title"] == "Cost of 16 to 22 November 2026 by day and team"
+    assert file["title"] == "Cost of 16 to 22 November 2026 by team"
     assert file["body"].startswith(b"\x89PNG")
     upload = ["files.getUploadURLExternal", "upload", "files.completeUploadExternal"]
     assert slack.bot.calls == ["chat.postMessage", *upload]

@@ -60,12 +60,9 @@ def test_a_group_of_news_is_names_with_their_figure_and_the_cause_that_all_share
     assert grouped(mixed).body == "llama (in 5 min), other (in 5 min)"
 
 
-def test_kinds_that_are_grouped_have_a_plural() -> None:
-    alone = {"PhaseStuck", "SleepStuck", "EndpointFailed", "OrphansFound", "OrphanRemoved"}
-    single = {"PricesStale", "RequestAnswered", "RequestWaited"}
-    ungrouped = {name for name, event in BY_NAME.items() if not event.grouped}
-    known = {e.detail_type for e in ONE_OF_EACH if e.detail_type in _PLURALS}
-    assert known >= set(BY_NAME) - alone - single - ungrouped
+def test_a_kind_without_a_plural_is_counted_by_its_name() -> None:
+    assert "PhaseStuck" not in _PLURALS
+    assert grouped(several("PhaseStuck", 3)).title == "3 endpoints: phase stuck"
 
 
 def test_the_same_endpoint_several_times_is_said_so() -> None:
@@ -155,7 +152,7 @@ def test_bars_of_text_are_as_long_as_what_they_show() -> None:
 def test_a_webhook_gets_the_chart_as_text() -> None:
     blocks = payload(message_of(report()))["attachments"][0]["blocks"]
     (chart,) = [block for block in blocks if block.get("block_id") == "chart"]
-    assert "*Cost of 16 to 22 November 2026 by day and team*\n```\nMon 16" in chart["text"]["text"]
+    assert "*Cost of 16 to 22 November 2026 by team*\n```\nMon 16" in chart["text"]["text"]
 
 
 def test_a_label_cannot_end_the_fence() -> None:
@@ -174,6 +171,13 @@ def test_an_older_report_is_drawn_by_endpoint_and_one_bar_is_none() -> None:
         "support-bot",
     )
     assert message_of(BY_NAME["ReportWritten"]).bars is None
+
+
+def test_days_without_teams_are_drawn_as_they_are() -> None:
+    days = tuple(day.model_copy(update={"teams": {}}) for day in report().days)
+    bars = message_of(report(days=days)).bars
+    assert bars and bars.title == "Cost of 16 to 22 November 2026"
+    assert bars.totals == pytest.approx(message_of(report()).bars.totals)
 
 
 def pixels(png: bytes) -> list[bytes]:

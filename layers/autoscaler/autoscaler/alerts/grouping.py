@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +24,7 @@ _MANY = 40  # names
 _LINES = 20  # of a group; a section of Slack's holds 3,000 characters
 _NAMES = 12  # in a line of a digest
 
-# "30 endpoints are awake": what is told in numbers. Anything else is "30 times: <its first title>".
+# "30 endpoints are awake". A kind that is not here is "30 endpoints: <its name in words>".
 _PLURALS = {
     "EndpointCreated": "endpoints are ready",
     "WakeRequested": "endpoints are waking",
@@ -153,10 +154,12 @@ def _line(events: Sequence[Event]) -> str:
 
 def _counted(events: Sequence[Event]) -> str:
     kind, names = events[0].detail_type, {event.endpoint for event in events}
-    if kind not in _PLURALS or len(names) == 1:
+    if len(names) == 1:
         return f"{len(events)} times: {message_of(events[0]).title}"
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", kind).lower()
+    said = _PLURALS.get(kind)
     again = f" ({len(events)} times)" if len(events) > len(names) else ""
-    return f"{len(names)} {_PLURALS[kind]}{again}"
+    return f"{len(names)} {said}{again}" if said else f"{len(names)} endpoints: {words}{again}"
 
 
 def _span(first: datetime, last: datetime) -> str:

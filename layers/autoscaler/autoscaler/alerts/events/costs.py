@@ -48,12 +48,13 @@ class ReportLine(BaseModel):
 
 
 class ReportDay(BaseModel):
-    """One bar of the report's picture."""
+    """One bar of the report's chart, in order: a day of a week or a month, an hour of a day."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    label: str  # e.g. `Mon 16`
-    usd_by_team: Mapping[str, Money]
+    label: str
+    cost_usd: Money
+    teams: Mapping[str, Money] = {}
 
 
 class ReportWritten(Event):

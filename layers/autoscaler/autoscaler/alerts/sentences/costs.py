@@ -60,15 +60,17 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
 
 @charted.register
 def _(event: ReportWritten) -> Bars | None:
-    """By day and team; without days by endpoint, dearest first. One bar says nothing."""
+    """By its days and teams; without days by endpoint, dearest first. One bar says nothing."""
     if len(event.days) > 1:
-        teams = sorted({team for day in event.days for team in day.usd_by_team})
-        series = tuple(
-            (team, tuple(float(day.usd_by_team.get(team, 0)) for day in event.days))
-            for team in teams
-        )
         labels = tuple(day.label for day in event.days)
-        return Bars(f"Cost of {event.period} by day and team", labels, series)
+        teams = sorted({team for day in event.days for team in day.teams})
+        if not teams:
+            costs = tuple(float(day.cost_usd) for day in event.days)
+            return Bars(f"Cost of {event.period}", labels, (("dollars", costs),))
+        series = tuple(
+            (team, tuple(float(day.teams.get(team, 0)) for day in event.days)) for team in teams
+        )
+        return Bars(f"Cost of {event.period} by team", labels, series)
     dearest = sorted(event.lines, key=lambda line: (-line.cost_usd, line.endpoint))[:_BARS]
     if len(dearest) < 2:
         return None
