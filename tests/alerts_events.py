@@ -108,3 +108,53 @@ ONE_OF_EACH: tuple[Event, ...] = (
         ),
     ),
 )
+
+
+def report(**changes: Any) -> costs.ReportWritten:
+    """A week of three teams, as it comes with its picture."""
+    week = (12.1, 14.2, 9.9, 17.0, 15.5, 2.0, 1.1), (4.1, 4.2, 5.9, 4.0, 4.5, 3.0, 3.1)
+    days = ("Mon 16", "Tue 17", "Wed 18", "Thu 19", "Fri 20", "Sat 21", "Sun 22")
+    fields: dict[str, Any] = {
+        "at": AT,
+        "uri": "s3://reports/reports/week/2026-11-16/costs.html",
+        "period": "16 to 22 November 2026",
+        "cost_usd": Decimal("107.39"),
+        "baseline_usd": Decimal("438.20"),
+        "saved_usd": Decimal("330.81"),
+        "lines": (
+            costs.ReportLine(
+                endpoint="llama-3-70b",
+                cost_usd=Decimal("71.80"),
+                saved_usd=Decimal("240.40"),
+                wakes=31,
+                requests=18_204,
+            ),
+            costs.ReportLine(
+                endpoint="search-embeddings",
+                cost_usd=Decimal("28.80"),
+                saved_usd=Decimal("90.10"),
+                wakes=12,
+                requests=90_311,
+            ),
+            costs.ReportLine(
+                endpoint="support-bot",
+                cost_usd=Decimal("6.79"),
+                saved_usd=Decimal("0.31"),
+                wakes=4,
+                requests=212,
+            ),
+        ),
+        "days": tuple(
+            costs.ReportDay(
+                label=label,
+                cost_usd=Decimal(str(research)) + Decimal(str(search)) + Decimal("0.97"),
+                teams={
+                    "research": Decimal(str(research)),
+                    "search": Decimal(str(search)),
+                    "support-bots": Decimal("0.97"),
+                },
+            )
+            for label, research, search in zip(days, *week, strict=True)
+        ),
+    }
+    return costs.ReportWritten(**{**fields, **changes})

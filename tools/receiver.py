@@ -1,7 +1,8 @@
-"""A Slack incoming webhook on loopback: keeps what is posted, and is as strict as Slack is.
+"""Slack on loopback: an incoming webhook, and a bot's Web API. Keeps what is posted, and is as
+strict as Slack is.
 
     with SlackReceiver() as slack:
-        ... post to slack.url ...
+        ... post to slack.url, or with slack.bot.token to slack.api ...
         slack.titles()
 
 Limits and error names are those of Slack's documentation of Block Kit and incoming webhooks.
@@ -13,11 +14,13 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+
+from tools.receiver_api import API, UPLOAD, BotApi
 
 PATH = "/services/T00000000/B00000000/receiver"
 MOST_BLOCKS = 50
@@ -53,15 +56,20 @@ class SlackReceiver:
         self.rejected: list[str] = []
         self.posts = 0
         self._answers: deque[_Answer] = deque()
-        self._revoked = False
+        self._revoked: _Answer | None = None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.bot = BotApi(f"http://127.0.0.1:{self._server.server_port}", validated)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}{PATH}"
+
+    @property
+    def api(self) -> str:
+        return f"{self.bot.address}{API}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -86,23 +94,26 @@ class SlackReceiver:
         """The next posts are answered with an error of Slack's own."""
         self._answers.extend([_Answer(status, "server_error")] * times)
 
-    def revoke(self) -> None:
+    def revoke(self, status: int = 404, said: str = "no_service") -> None:
         """From now on the webhook is gone, as after the app was removed."""
-        self._revoked = True
+        self._revoked = _Answer(status, said)
 
     def titles(self) -> list[str]:
         """The headers of what was posted, as people read them."""
         blocks = (block for message in self.messages for block in _blocks(message))
         return [unescape(b["text"]["text"]) for b in blocks if b["type"] == "header"]
 
-    def answer(self, path: str, body: bytes) -> _Answer:
+    def answer(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> _Answer:
         """What Slack would say to a post; stores what it would take."""
         with self._lock:
             self.posts += 1
             if self._answers:
-                return self._answers.popleft()
+                return self._limited(path, self._answers.popleft())
+            if path.startswith((API, UPLOAD)):
+                reply = self.bot.answer(path, headers or {}, body)
+                return _Answer(200, "OK" if reply is None else json.dumps(reply))
             if self._revoked or path != PATH:
-                return _Answer(404, "no_service")
+                return self._revoked or _Answer(404, "no_service")
             try:
                 self.messages.append(validated(body))
             except InvalidPayloadError as invalid:
@@ -110,13 +121,20 @@ class SlackReceiver:
                 return _Answer(400, str(invalid).partition(":")[0])
             return _Answer(200, "ok")
 
+    @staticmethod
+    def _limited(path: str, answer: _Answer) -> _Answer:
+        """The Web API says it in JSON, and spells it otherwise."""
+        if answer.status == 429 and path.startswith(API):
+            return replace(answer, body='{"ok": false, "error": "ratelimited"}')
+        return answer
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                answer = receiver.answer(self.path, body)
+                answer = receiver.answer(self.path, body, dict(self.headers))
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""Says in Slack what happened."""
+"""Says in Slack, and wherever else people want to hear it, what happened."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from autoscaler.runtime.logs import logger, tracer
-from autoscaler.runtime.notify import tell
+from autoscaler.runtime.notify import handle
 
 
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return tell(event)
+    return handle(event, context.aws_request_id)

@@ -129,6 +129,11 @@ def wait_for(look: Callable[[], Any], reached: Callable[[Any], bool], what: Any)
     return seen
 
 
+def at_once(slack: SlackReceiver) -> str:
+    """The alerts' secret for a receiver that is told of everything when it happens."""
+    return json.dumps({"url": slack.url, "group_seconds": 0})
+
+
 @contextmanager
 def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
     """A stack in an account of its own."""
@@ -146,6 +151,6 @@ def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
             ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
         )
         account.boto("secretsmanager").put_secret_value(
-            SecretId=outputs["SlackSecretName"], SecretString=slack.url
+            SecretId=outputs["SlackSecretName"], SecretString=at_once(slack)
         )
         yield Stack(account, hub, slack, outputs, before)

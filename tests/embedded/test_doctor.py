@@ -54,12 +54,26 @@ def test_a_sound_account_has_no_problem(stack: Stack, tmp_path: Path) -> None:
     assert levels == {
         "region": "ok", "zero instances": "warning", "stack": "ok", f"quota of {TYPE}": "ok",
         "image of vllm": "warning", "endpoint role": "ok", "weights bucket": "ok",
-        "results bucket": "ok", "reports bucket": "ok", "Slack's webhook": "ok",
+        "results bucket": "ok", "reports bucket": "ok", "the alerts' secret": "ok",
         "the Hub's token": "warning", f"model {document()['model']['id']}": "ok",
         f"fit of {NAME}": "ok", f"names of {NAME}": "ok",
     }  # fmt: skip
     assert "put-secret-value" in found["the Hub's token"]["way_out"]
     assert "a copy needs" in found[f"fit of {NAME}"]["text"]
+
+
+def test_a_mistake_in_the_alerts_secret_is_named_by_its_field(stack: Stack, tmp_path: Path) -> None:
+    secrets, name = stack.account.boto("secretsmanager"), stack.outputs["SlackSecretName"]
+    before = secrets.get_secret_value(SecretId=name)["SecretString"]
+    wrong = json.dumps({"url": stack.slack.url, "routes": [{"team": "a"}]})
+    secrets.put_secret_value(SecretId=name, SecretString=wrong)
+    try:
+        found, status = examined(tmp_path)
+    finally:
+        secrets.put_secret_value(SecretId=name, SecretString=before)
+    finding = found["the alerts' secret"]
+    assert (status, finding["level"]) == (0, "warning")
+    assert "routes.0" in finding["text"] and stack.slack.url not in str(finding)
 
 
 def test_people_read_a_line_for_each_check(stack: Stack) -> None:

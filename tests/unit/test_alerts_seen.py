@@ -1,4 +1,4 @@
-"""What was told is remembered in the table, with nothing but PutItem."""
+"""What was told and what is held is remembered in the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.office import Held
+from autoscaler.aws.held import TableHeld
 from autoscaler.aws.seen import TableSeen
+from autoscaler.aws.teams import TableTeams
+from tests.alerts_events import AT, ONE_OF_EACH
 from tests.memory import StandingClock
 
 HOUR = timedelta(hours=1)
@@ -54,6 +59,16 @@ def test_the_same_message_may_come_again(dynamodb: Any) -> None:
     assert seen.first_time("k", HOUR, "m1") and seen.first_time("k", HOUR, "m1")
 
 
+def test_what_is_kept_as_told_is_not_even_told_by_the_same_message(dynamodb: Any) -> None:
+    clock = StandingClock()
+    seen = TableSeen("table", dynamodb, clock)
+    seen.first_time("k", HOUR / 4, "m1")
+    seen.keep("k", HOUR)
+    assert not seen.first_time("k", HOUR, "m1")
+    clock.forward(minutes=60)
+    assert seen.first_time("k", HOUR, "m1")
+
+
 def test_what_was_forgotten_is_the_first_again(dynamodb: Any) -> None:
     seen = TableSeen("table", dynamodb, StandingClock())
     seen.first_time("k", HOUR, "m1")
@@ -72,3 +87,41 @@ def test_the_item_is_where_the_role_allows_and_the_ttl_looks(dynamodb: Any) -> N
 def test_an_error_of_dynamodb_is_not_taken_for_seen(dynamodb: Any) -> None:
     with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
         TableSeen("absent", dynamodb, StandingClock()).first_time("k", HOUR, "m1")
+
+
+def held(key: str, event: Event, quiet: bool = False) -> Held:
+    return Held("default", AT, quiet, event, key)
+
+
+def test_what_is_held_comes_back_as_it_was_each_once(dynamodb: Any) -> None:
+    store = TableHeld("table", dynamodb)
+    for event in ONE_OF_EACH:
+        store.hold(held(event.detail_type, event))
+        store.hold(held(event.detail_type, event, quiet=True))
+    found = {one.key: one for one in store.all()}
+    assert found == {e.detail_type: held(e.detail_type, e, quiet=True) for e in ONE_OF_EACH}
+    store.drop(store.all()[1:])
+    assert len(store.all()) == 1
+
+
+def test_a_night_full_of_them_is_read_to_the_end(dynamodb: Any) -> None:
+    store, event = TableHeld("table", dynamodb), ONE_OF_EACH[0]
+    for number in range(300):  # 300 items of 5 KB: more than the 1 MB of a page
+        store.hold(held(f"{number}#{'k' * 5000}", event))
+    assert len(store.all()) == 300
+
+
+def test_held_items_are_where_the_role_allows_and_expire_after_14_days(dynamodb: Any) -> None:
+    TableHeld("table", dynamodb).hold(held("k", ONE_OF_EACH[0]))
+    (item,) = dynamodb.scan(TableName="table")["Items"]
+    assert item["pk"]["S"] == "HELD"
+    assert int(item["expires_at"]["N"]) == AT.timestamp() + 14 * 86_400
+
+
+def test_whose_an_endpoint_is_stands_in_its_file(dynamodb: Any) -> None:
+    spec = {"pk": {"S": "FLEET"}, "sk": {"S": "llama#SPEC"}, "body": {"S": '{"team": "research"}'}}
+    dynamodb.put_item(TableName="table", Item=spec)
+    teams = TableTeams("table", dynamodb)
+    assert (teams.of("llama"), teams.of("nobody")) == ("research", "")
+    dynamodb.delete_item(TableName="table", Key={"pk": spec["pk"], "sk": spec["sk"]})
+    assert teams.of("llama") == "research"  # of one that has just left, what was known

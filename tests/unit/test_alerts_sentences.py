@@ -30,11 +30,13 @@ SENTENCES = {
     ),
     "EndpointAwoke": (
         "llama is awake",
-        "It answered 4 min 32 s after it was asked to wake, because a request arrived.",
+        "It answered 4 min 32 s after it was asked to wake, because a request arrived. 12 requests "
+        "were waiting for it.",
     ),
     "EndpointSlept": (
         "llama is asleep",
-        "Zero instances were seen. It was awake for 35 min; now nobody used it.",
+        "It was awake for 35 min and went to sleep because nobody used it. Zero instances were "
+        "seen: nothing of it is billed now.",
     ),
     "CopiesChanged": ("llama grows from 1 to 2 copies", "40 requests wait."),
     "BoundsChanged": (
@@ -62,12 +64,13 @@ SENTENCES = {
     ),
     "UpdateFailed": (
         "llama could not be updated",
-        "its container dies: a file is missing. It goes on as it was; mend its file and apply it "
+        "Its container dies: a file is missing. It goes on as it was; mend its file and apply it "
         "again.",
     ),
     "EndpointFailed": (
         "llama failed while CREATING",
-        "The container died. Apply its file again when the cause is gone.",
+        "The container died. It answers nothing now: its requests wait in their queue, and what "
+        "bills is removed. Mend the cause, then apply its file again.",
     ),
     "EndpointRetired": (
         "llama is retired",
@@ -76,7 +79,7 @@ SENTENCES = {
     "SleepStuck": (
         "llama does not get to zero",
         "2 instances seen 24 min after it was put to sleep: what is there is billed, and nobody "
-        "wants it. It is tried again; look at the endpoint in the SageMaker console.",
+        "wants it. It is tried again by itself; if it goes on, delete the endpoint in SageMaker.",
     ),
     "WakeDelayed": (
         "llama has to wait before it wakes",
@@ -97,8 +100,8 @@ SENTENCES = {
     ),
     "SignalMissing": (
         "llama is missing a signal",
-        "ConcurrentRequestsPerCopy does not arrive. It is not taken for zero: what needs it "
-        "stays put.",
+        "ConcurrentRequestsPerCopy does not arrive. It is never taken for zero: what needs it "
+        "stays as it is, and may bill for longer than it is used.",
     ),
     "BudgetReached": (
         "llama has spent 80 % of its budget",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -93,3 +95,13 @@ def test_the_receiver_knows_the_limits() -> None:
     wide = {"type": "mrkdwn", "text": "x" * (TEXT_LIMIT + 1)}
     with pytest.raises(InvalidPayloadError, match="3001"):
         validated(json.dumps({"blocks": [{"type": "section", "text": wide}]}).encode())
+
+
+def test_the_pictures_of_the_docs_can_be_drawn_again() -> None:
+    from tests.slack_page import pages
+
+    drawn = pages()
+    assert "30 endpoints are awake" in drawn["slack-grouped"]
+    assert "data:image/png" in drawn["slack-report"] and "<pre>" in drawn["slack-report-webhook"]
+    shown = re.findall(r"\]\(images/(slack-[a-z-]+)\.png\)", Path("docs/alerts.md").read_text())
+    assert set(shown) == set(drawn) - {"all"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 import time
@@ -11,14 +12,21 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from autoscaler.alerts.message import message_of
+from autoscaler.alerts.pace import Pace
+from autoscaler.alerts.plain import document
+from autoscaler.alerts.sinks import RetryLater, SinkRejectedError
 from autoscaler.aws.callbacks import Callbacks, is_public
+from autoscaler.aws.posts import PostSink
 from autoscaler.ports import ReplyError
+from tests.alerts_events import ONE_OF_EACH
 
 HOST = "hooks.example.com"
 
@@ -227,3 +235,64 @@ def test_an_unknown_name_has_no_address() -> None:
 
     with pytest.raises(ReplyError, match="has no address"):
         Callbacks([HOST], resolve=unknown).post(f"https://{HOST}/", b"{}")
+
+
+# The same way out, for alerts: a plain webhook.
+FAILED = message_of(next(one for one in ONE_OF_EACH if one.detail_type == "EndpointFailed"))
+
+
+def pace() -> Pace:
+    return Pace(lambda: datetime(2026, 11, 24, tzinfo=UTC), burst=1000)
+
+
+def hook(receiver: Receiver, **more: Any) -> PostSink:
+    """To the TLS server on loopback, whose address alone is allowed here."""
+
+    def callbacks(host: str) -> Callbacks:
+        allowed = {"is_allowed": lambda _: True, **more}
+        return Callbacks([host], resolve=lambda *_: ["127.0.0.1"], tls=receiver.tls, **allowed)
+
+    return PostSink(f"https://{HOST}:{receiver.port}/x/secret", pace(), callbacks)
+
+
+def test_a_plain_webhook_gets_json(receiver: Receiver) -> None:
+    hook(receiver).send(FAILED)
+    ((path, _, body),) = receiver.got
+    assert path == "/x/secret" and json.loads(body) == document(FAILED)
+    assert json.loads(body)["severity"] == "critical"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_webhook_that_is_busy_is_tried_later(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+    with pytest.raises(RetryLater):
+        hook(receiver).send(FAILED)
+
+
+@pytest.mark.parametrize(
+    ("status", "lasting"), [(404, True), (403, True), (410, True), (302, True), (400, False)]
+)
+def test_a_webhook_that_refuses_is_named_by_its_host(
+    receiver: Receiver, status: int, lasting: bool
+) -> None:
+    receiver.status = status
+    with pytest.raises(SinkRejectedError, match=f"{HOST} answered {status}") as rejected:
+        hook(receiver).send(FAILED)
+    assert rejected.value.lasting is lasting and "/x/" not in str(rejected.value)
+
+
+def test_a_webhook_inside_a_network_is_refused_for_good(receiver: Receiver) -> None:
+    with pytest.raises(SinkRejectedError, match="inside a network") as rejected:
+        hook(receiver, is_allowed=is_public).send(FAILED)
+    assert rejected.value.lasting and receiver.got == []
+
+
+def test_a_webhook_out_of_reach_is_tried_later(receiver: Receiver) -> None:
+    with pytest.raises(RetryLater):
+        PostSink(
+            f"https://{HOST}:1/x",
+            pace(),
+            lambda host: Callbacks(
+                [host], resolve=lambda *_: ["127.0.0.1"], is_allowed=lambda _: True
+            ),
+        ).send(FAILED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -255,3 +256,15 @@ def test_endpoints_are_looked_at_several_at_a_time(world) -> None:
     look = world.scaler.look
     world.scaler.look = lambda name, *kind: (together.wait(), look(name))[1]
     assert reconcile(world).endpoints == 2
+
+
+def test_the_tick_says_what_the_dashboard_shows(world) -> None:
+    """Copies of whoever is not at rest, and the month's dollars of all: open meters too."""
+    put(world, awake(NAME))
+    put(world, asleep("resting", spent_usd=Decimal(7), spent_in="2026-11"))
+    put(world, asleep("stale", spent_usd=Decimal(9), spent_in="2026-10"))
+    put(world, asleep("left-over", observed_instances=1))
+    world.scaler.settle(NAME, 1)
+    outcome = reconcile(world)
+    assert outcome.copies == {NAME: 1, "left-over": 0}
+    assert outcome.spent_usd == Decimal(7) + Decimal("2.61")  # an hour awake

@@ -28,14 +28,16 @@ from autoscaler.endpoints.status import Cause, EndpointStatus, Shape
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity, Flow
 from tests.alerts_events import ONE_OF_EACH
+from tests.alerts_office import MemoryOffice
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
-from tests.unit.test_alerts_notify import MemorySeen, ScriptedSink
 
 NAME = "llama"
 SETTING = Setting("autoscaler", "UTC", "us-east-1", lambda _model, _revision: "c" * 40)
 SHAPE = Shape(model_build=2)
 Step = Callable[[MemoryWorld], object]
+
+TOLD = (Told.SENT, Told.HELD)  # at once, or with others of its kind
 
 
 @pytest.fixture
@@ -49,9 +51,9 @@ def stored(world: MemoryWorld) -> EndpointStatus:
 
 def heard(world: MemoryWorld) -> list[str]:
     """What people get to read of all that came over the bus."""
-    seen, sink = MemorySeen(), ScriptedSink()
+    office = MemoryOffice().office
     events = enumerate(world.announcer.events)
-    return [e.detail_type for n, e in events if notify(e, seen, sink, f"m{n}") is Told.SENT]
+    return [e.detail_type for n, e in events if notify(e, office, f"m{n}") in TOLD]
 
 
 def begin(world: MemoryWorld, status: EndpointStatus, copies: int) -> None:

@@ -9,13 +9,15 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
+from autoscaler.alerts.secret import read_config
 from tools.cli.client import CliError
 from tools.cli.doctor import Finding, Patient, error_code, ok, problem, warning
 
 _NEEDED = ("CommandFunctionName", "WeightsBucketName", "ResultsBucketName", "ReportsBucketName")
 _BUCKETS = ("WeightsBucketName", "ResultsBucketName", "ReportsBucketName")
+_ALERTS = "the alerts' secret"
 _SECRETS = {
-    "SlackSecretName": ("Slack's webhook", "alerts are only logged until you put its URL there"),
+    "SlackSecretName": (_ALERTS, "alerts are only logged until you say there where they go"),
     "HubTokenSecretName": ("the Hub's token", "gated models cannot be staged until it is there"),
 }
 _UNSET = frozenset({"", "unset"})
@@ -120,4 +122,6 @@ def _secret(patient: Patient, what: str, without: str, name: str) -> Finding:
     if value.get("SecretString", "").strip() in _UNSET:
         put = f"aws secretsmanager put-secret-value --secret-id {name} --secret-string ..."
         return warning(what, f"{name} is not set: {without}", put)
+    if what == _ALERTS and (wrong := read_config(value["SecretString"]).problems):
+        return warning(what, f"{name} is wrong: {wrong[0]}", "docs/alerts.md says what it may hold")
     return ok(what, f"{name} is set")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,8 +82,10 @@ class Acts:
                 "HubEndpoint": self.stage.hub.endpoint,
             },
         )
+        # Nothing is held to be grouped: who watches wants to see it now.
+        secret = {"url": self.stage.slack.url, "group_seconds": 0}
         account.boto("secretsmanager").put_secret_value(
-            SecretId=outputs["SlackSecretName"], SecretString=self.stage.slack.url
+            SecretId=outputs["SlackSecretName"], SecretString=json.dumps(secret)
         )
         self._display.done(f"{len(account.engine.stacks[STACK].order)} resources")
 

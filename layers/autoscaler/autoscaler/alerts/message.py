@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from ..policy.wording import at_utc
+from .console import Console
 from .events.base import Event, Severity
+from .links import links_of
 from .sentences import (  # noqa: F401 - each registers with `told`
     budgets,
     capacity,
@@ -14,34 +18,66 @@ from .sentences import (  # noqa: F401 - each registers with `told`
     overrides,
     requests,
 )
-from .sentences.base import Fact, told
+from .sentences.base import Bars, Fact, charted, told
+
+Link = tuple[str, str]
+STACK = ""  # the endpoint of what concerns the whole stack
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a sink sends."""
+    """What a sink sends. `notes`: what has to be said besides, of the sending itself."""
 
     severity: Severity
     title: str
     body: str
     facts: tuple[Fact, ...]
     context: str
+    kind: str = ""  # the event's name
+    endpoint: str = STACK
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+    bars: Bars | None = None
 
     @property
     def fallback(self) -> str:
         """One line, for notifications and for logs."""
-        return f"{self.title}. {self.body}"
+        return f"{self.title}. {self.body}".replace("*", "")
+
+    def noting(self, *notes: str) -> Message:
+        """The same with lines that say what went wrong on the way."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
 
 
-def message_of(event: Event) -> Message:
-    """The event as people read it."""
+def message_of(event: Event, console: Console | None = None) -> Message:
+    """The event as people read it, with links into the console that is given."""
     sentence = told(event)
-    about = f" · generation {event.generation}" if event.generation else ""
-    about += f" · {event.stopped}" if event.stopped else ""
+    whose = (event.team,) if event.team else ()
+    generation = f"generation {event.generation}" if event.generation else ""
+    about = tuple(text for text in (generation, event.stopped) if text)
+    parts = (event.severity.value, event.detail_type, *whose, at_utc(event.at), *about)
     return Message(
         severity=event.severity,
         title=sentence.title,
         body=sentence.body,
         facts=sentence.facts,
-        context=f"{event.severity} · {event.detail_type} · {at_utc(event.at)}{about}",
+        context=" · ".join(parts),
+        kind=event.detail_type,
+        endpoint=event.endpoint,
+        links=links_of(event, console) if console else (),
+        bars=charted(event),
+    )
+
+
+def own_message(
+    severity: Severity, title: str, body: str, now: datetime, lines: Sequence[Fact] = ()
+) -> Message:
+    """What the alerts say of themselves."""
+    return Message(
+        severity=severity,
+        title=title,
+        body=body,
+        facts=tuple(lines),
+        context=f"{severity} · Alerts · {at_utc(now)}",
+        kind="Alerts",
     )

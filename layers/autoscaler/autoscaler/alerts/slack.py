@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from .chart import text_bars
 from .events.base import Severity
-from .message import Message
+from .message import Link, Message
+from .sentences.base import Bars
 
 HEADER_LIMIT = 150
 TEXT_LIMIT = 3000
 FIELD_LIMIT = 2000
 MOST_FIELDS = 10
+LINK_LIMIT = 2000
 
 _COLOURS = {
     Severity.INFO: "#1f7a6d",
@@ -56,8 +60,31 @@ def _details(message: Message) -> list[dict[str, Any]]:
     if message.facts:
         fields = [_fact(label, value) for label, value in message.facts[:MOST_FIELDS]]
         blocks.append({"type": "section", "fields": fields})
+    if message.bars:
+        blocks.append({"type": "section", "block_id": "chart", "text": _chart(message.bars)})
+    if message.links:
+        blocks.append({"type": "section", "text": _links(message.links)})
+    blocks += [{"type": "context", "elements": [_text(f"⚠️ {note}")]} for note in message.notes]
     blocks.append({"type": "context", "elements": [_text(message.context)]})
     return blocks
+
+
+def _chart(bars: Bars) -> dict[str, Any]:
+    """Monospaced: a fence of backticks, which no label can end."""
+    drawn = text_bars(bars).replace("`", "'")
+    head = f"*{escaped(bars.title, HEADER_LIMIT)}*\n"
+    inner = escaped(drawn, TEXT_LIMIT - len(head) - 2 * len("```") - 2)
+    return {"type": "mrkdwn", "text": f"{head}```\n{inner}\n```", "verbatim": True}
+
+
+def _links(links: Sequence[Link]) -> dict[str, Any]:
+    # A link that does not fit is left out whole: cut, it would lead elsewhere.
+    text = ""
+    for label, url in links:
+        one = f"<{escaped(url, LINK_LIMIT)}|{escaped(label, HEADER_LIMIT)}>"
+        if len(url) < LINK_LIMIT // 2 and len(text) + len(one) + 3 <= TEXT_LIMIT:
+            text += f"{' · ' if text else ''}{one}"
+    return {"type": "mrkdwn", "text": text or " ", "verbatim": True}
 
 
 def _plain(text: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -46,6 +47,18 @@ def addresses_of(host: str, port: int) -> list[str]:
     return [str(one[4][0]) for one in found]
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What came back: the body is nobody's business."""
+
+    status: int
+    retry_after: str | None = None
+
+
+class ForbiddenPlaceError(ReplyError):
+    """Nothing is ever sent there; trying again helps nobody."""
+
+
 class Callbacks:
     """POSTs documents to hosts of an allow-list. `is_allowed` judges addresses."""
 
@@ -78,8 +91,16 @@ class Callbacks:
 
     def post(self, url: str, document: bytes) -> None:
         """Raises ReplyError unless it was taken (2xx) within the time."""
+        status = self.exchange(url, document).status
+        if not 200 <= status < 300:
+            host = _plain(urlsplit(url).hostname or "")
+            raise ReplyError(f"the callback at {host!r} answered {status}")
+
+    def exchange(self, url: str, document: bytes) -> Reply:
+        """What it answered; raises ForbiddenPlaceError when nothing may be sent there, ReplyError
+        when nothing came."""
         if problem := self.problem(url):
-            raise ReplyError(problem)
+            raise ForbiddenPlaceError(problem)
         place = urlsplit(url)
         host, port = _plain(place.hostname or ""), place.port or _PORT
         connection = _Pinned(host, port, self._address(host, port), self._tls, self._seconds)
@@ -94,15 +115,14 @@ class Callbacks:
                 body=document,
                 headers={"Content-Type": "application/json", "User-Agent": "autoscaler"},
             )
-            status = connection.getresponse().status
+            reply = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             kind = type(error).__name__
             raise ReplyError(f"the callback at {host!r} was not reached: {kind}") from None
         finally:
             alarm.cancel()
             connection.close()
-        if not 200 <= status < 300:
-            raise ReplyError(f"the callback at {host!r} answered {status}")
+        return Reply(reply.status, reply.getheader("Retry-After"))
 
     def _address(self, host: str, port: int) -> str:
         """One that may be connected to; none if any may not: who mixes them means no good."""
@@ -112,7 +132,7 @@ class Callbacks:
             raise ReplyError(f"the callback's host {host!r} has no address") from None
         judged = [self._is_allowed(ip_address(one.partition("%")[0])) for one in found]
         if not found or not all(judged):
-            raise ReplyError(
+            raise ForbiddenPlaceError(
                 f"the callback's host {host!r} means an address inside a network, to which "
                 "nothing is sent"
             )

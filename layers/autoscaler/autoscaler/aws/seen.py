@@ -42,6 +42,10 @@ class TableSeen:
             raise
         return True
 
+    def keep(self, key: str, ttl: timedelta) -> None:
+        expires = int((self._clock.now() + ttl).timestamp())
+        self._db.put_item(TableName=self._table, Item=_item(key, expires, "told"))
+
     def forget(self, key: str) -> None:
         expired = int(self._clock.now().timestamp())
         self._db.put_item(TableName=self._table, Item=_item(key, expired, "nobody"))

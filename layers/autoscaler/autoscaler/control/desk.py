@@ -81,3 +81,4 @@ class Dispatched:
     stay: list[str] = field(default_factory=list)
     troubles: list[Exception] = field(default_factory=list)
     all_troubled: bool = False
+    waited_seconds: list[float] = field(default_factory=list)  # of those that were answered

@@ -170,7 +170,8 @@ def _closed(work: _Work, outcomes: Sequence[Outcome]) -> Dispatched:
     kept = (Fate.POSTPONED, Fate.TROUBLED)
     stay = [outcome.message.message_id for outcome in outcomes if outcome.fate in kept]
     fates = {outcome.fate for outcome in outcomes}
-    return Dispatched(stay, troubles, fates == {Fate.TROUBLED})
+    waited = [one.waited_seconds for one in outcomes if one.fate is Fate.ANSWERED]
+    return Dispatched(stay, troubles, fates == {Fate.TROUBLED}, waited)
 
 
 def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:

@@ -21,6 +21,7 @@ from ..ports import ConflictError
 from .causes import sentence_of
 from .metering import asked_for_copies, cost, metered, settled
 from .purse import barred
+from .savings import month_of, saved_this_month
 from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
 from .stack_watch import note_gone
 from .telling import tell, telling
@@ -129,7 +130,7 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
         segments = (*unseen, *segments)
         text = f"Zero instances seen {(now - status.wished_at).total_seconds():.0f} s after."
         _advance(
-            world, record, telling(counted, _slept(world, status, segments, now)), Phase.ASLEEP,
+            world, record, telling(counted, _slept(world, record, segments, now)), Phase.ASLEEP,
             now, text, segments, observed_copies=0, observed_instances=0, desired_copies=0,
             attempts=0, retry_at=next_wake(record, now), recommendations=(),
         )  # fmt: skip
@@ -138,11 +139,13 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
 
 
 def _slept(
-    world: World, status: EndpointStatus, closing: Sequence[UsageSegment], now: datetime
+    world: World, record: EndpointRecord, closing: Sequence[UsageSegment], now: datetime
 ) -> EndpointSlept:
     """`closing`: the segments that end with this sleep, and are not stored yet."""
+    status = record.status
     woken = status.last_wake_at or status.created_at
-    used = [s for s in world.store.usage(woken, now) if s.endpoint == status.name]
+    stored = world.store.usage(min(woken, month_of(now)), now)
+    used = [s for s in stored if s.endpoint == status.name]
     awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
     return EndpointSlept(
         endpoint=status.name,
@@ -151,6 +154,8 @@ def _slept(
         awake_seconds=max(0.0, awake.total_seconds()),
         reason=status.cause,
         cost_usd=cost([s for s in (*used, *closing) if s.start >= woken]),
+        saved_usd=saved_this_month(record, (*stored, *closing), now),
+        team=record.spec.team,
     )
 
 
@@ -163,7 +168,8 @@ def record_retired(world: World, name: str, generation: int) -> bool:
         if capacity.exists or capacity.instances or capacity.status:
             raise NotYetError(f"{name} still exists: {capacity}")
         counted, segments = metered(record, now, {}, Phase.RETIRED)
-        told = EndpointRetired(endpoint=name, generation=generation, at=now)
+        team = record.spec.team  # its file is gone when people are told
+        told = EndpointRetired(endpoint=name, generation=generation, at=now, team=team)
         saved = _advance(
             world, record, telling(counted, told), Phase.RETIRED, now,
             "Everything of it was removed.", segments,
@@ -201,7 +207,7 @@ def _failed_creation(world: World, record: EndpointRecord, failure: str, now: da
     counted, segments = metered(settled(record), now, {}, Phase.FAILED)
     changes = {"failed_in": record.status.phase, "failure": failure, "observed_at": None}
     counted = counted.model_copy(update=changes)
-    told = failure_of(counted, now)
+    told = failure_of(counted, now, counted.generation)
     _advance(world, record, telling(counted, told), Phase.FAILED, now, failure, segments)
 
 

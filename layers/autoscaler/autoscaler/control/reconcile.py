@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
@@ -23,7 +24,7 @@ from .back_pressure import with_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
-from .metering import ASKING, asked, metered, running, seen
+from .metering import ASKING, asked, metered, running, seen, spent_this_month
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .purse import barred
@@ -62,6 +63,8 @@ class Outcome:
     conflicts: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
+    copies: dict[str, int] = field(default_factory=dict)  # of whoever does not rest at zero
+    spent_usd: Decimal = Decimal(0)  # of the whole fleet in this UTC month
 
 
 class LeftError(RuntimeError):
@@ -80,7 +83,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     until, now = time.monotonic() + patience_seconds, world.clock.now()
     records = sorted(world.store.load_all(), key=_urgency)
     stuck = [r.status.name for r in records if is_stuck(r.status, now, world.wake)]
-    outcome, standings = Outcome(endpoints=len(records), stuck=stuck), shares_now(records)
+    outcome, standings = _begun(records, stuck, now), shares_now(records)
     records = _watched(world, records, now, outcome)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
@@ -117,6 +120,16 @@ def _watched(
     except Exception as error:  # noqa: BLE001 - told at the end, like that of an endpoint
         outcome.failures[THE_STACK] = f"{type(error).__name__}: {error}"
     return records
+
+
+def _begun(records: Sequence[EndpointRecord], stuck: list[str], now: datetime) -> Outcome:
+    spent = (spent_this_month(record, now) for record in records)
+    copies = {
+        r.status.name: r.status.observed_copies
+        for r in records
+        if r.status.phase not in _RESTING or r.status.observed_instances
+    }
+    return Outcome(len(records), stuck=stuck, copies=copies, spent_usd=sum(spent, Decimal(0)))
 
 
 def _urgency(record: EndpointRecord) -> tuple[bool, datetime]:

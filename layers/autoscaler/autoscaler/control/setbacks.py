@@ -143,19 +143,22 @@ def fail(
     )
     lines = [entry(failed, now, failure)]
     saved = world.store.save(
-        telling(failed, failure_of(failed, now)), segments=segments, entries=lines
+        telling(failed, failure_of(failed, now, before.generation)),
+        segments=segments,
+        entries=lines,
     )
     if before.phase in FLOWS:
         world.flows.stop(FLOWS[before.phase], before.name, before.generation, failure)
     return tell(world, saved)
 
 
-def failure_of(failed: EndpointStatus, now: datetime) -> EndpointFailed:
-    """The announcement of a failure that waits for a person."""
+def failure_of(failed: EndpointStatus, now: datetime, ran: int) -> EndpointFailed:
+    """The announcement of a failure that waits for a person. `ran`: whose execution failed."""
     return EndpointFailed(
         endpoint=failed.name,
         generation=failed.generation,
         at=now,
         failed_in=failed.failed_in or failed.phase,
         failure=failed.failure or "",
+        execution=f"{failed.name}-{ran}",
     )

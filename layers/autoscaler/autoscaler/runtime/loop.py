@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
-
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from ..control.dispatch import dispatch
 from ..control.messages import endpoint_of, is_later, messages_of
-from ..control.reconcile import Outcome, reconcile
+from ..control.reconcile import reconcile
 from ..control.shift import Shift
 from .logs import logger
+from .metrics import Measures
 from .settings import settings
 from .wiring import desk, world
 
@@ -24,7 +24,7 @@ TICK_SECONDS = 60.0
 def tick() -> dict[str, Any]:
     """Reconciles every endpoint; raises ReconcileError when some could not be."""
     outcome = reconcile(world(), TICK_SECONDS)
-    _measure(outcome)
+    _measures().tick(outcome.copies, len(outcome.stuck), outcome.spent_usd)
     logger.info(
         "reconciled",
         endpoints=outcome.endpoints,
@@ -34,16 +34,9 @@ def tick() -> dict[str, Any]:
     return {"endpoints": outcome.endpoints, "conflicts": outcome.conflicts}
 
 
-def _measure(outcome: Outcome) -> None:
-    """For the alarm of the template. Without a dimension besides the stack: each one costs."""
-    with single_metric(
-        name="StuckEndpoints",
-        unit=MetricUnit.Count,
-        value=len(outcome.stuck),
-        namespace="Autoscaler",
-        default_dimensions={"Stack": settings().stack_name},
-    ):
-        pass
+@cache
+def _measures() -> Measures:
+    return Measures(settings().stack_name)
 
 
 def work_off(event: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
@@ -65,6 +58,7 @@ def work_off(event: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
         if done.all_troubled:
             raise done.troubles[0]  # so that the alarm on this function's errors sees it
         stay += done.stay
+        _measures().waited(name, done.waited_seconds)
         logger.info(
             "dispatched",
             received=len(records),

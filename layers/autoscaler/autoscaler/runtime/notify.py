@@ -1,21 +1,38 @@
-"""The notify function: events from its queue, to Slack or, without a webhook, to the log."""
+"""The notify function: events from its queue to people, and every minute what was held back."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..alerts.console import Console
 from ..alerts.events.registry import parse_event
 from ..alerts.message import Message
-from ..alerts.notify import RetryLater, Sink, notify
+from ..alerts.notify import Told, flush, notify
+from ..alerts.office import Office
+from ..alerts.pace import Pace
+from ..alerts.sinks import RetryLater
+from ..aws.alert_queue import AlertQueue
+from ..aws.alert_secret import AlertSecret
+from ..aws.clock import SystemClock
+from ..aws.held import TableHeld
 from ..aws.seen import TableSeen
-from ..aws.slack import SlackSink
+from ..aws.sinks import Sinks
+from ..aws.teams import TableTeams
+from ..aws.topics import NoTopic, TopicSink
 from .logs import logger
+from .metrics import Measures
+
+# Two flushes at once would tell twice. Longer than one can take (the function's 60 s): who died in
+# it keeps the others away for so long, and nothing is lost.
+_FLUSH, _FLUSH_CLAIM = "FLUSH", timedelta(minutes=5)
+_LONGEST_WAIT = 3600.0  # seconds
 
 
 class NotifySettings(BaseModel):
@@ -23,9 +40,13 @@ class NotifySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    stack_name: str = Field(default="", alias="STACK_NAME")
+    flow_arn_prefix: str = Field(default="", alias="FLOW_ARN_PREFIX")
     table_name: str = Field(alias="TABLE_NAME")
     slack_secret: str = Field(default="", alias="SLACK_SECRET")
     alert_channel: Literal["slack", "none"] = Field(default="slack", alias="ALERT_CHANNEL")
+    alarm_topic_arn: str = Field(default="", alias="ALARM_TOPIC_ARN")
+    queue_url: str = Field(default="", alias="NOTIFY_QUEUE_URL")
 
 
 class LogSink:
@@ -47,39 +68,59 @@ def _settings() -> NotifySettings:
 
 
 @cache
-def _seen() -> TableSeen:
-    return TableSeen(_settings().table_name)
+def _measures() -> Measures:
+    return Measures(_settings().stack_name)
 
 
 @cache
-def _sink() -> Sink:
-    env = _settings()
-    if env.alert_channel == "none" or not env.slack_secret:
-        return LogSink("the alert channel is none, or no Slack secret is named")
-    return SlackSink(
-        env.slack_secret, LogSink(f"no webhook URL has been put into secret {env.slack_secret!r}")
+def _queue() -> AlertQueue:
+    return AlertQueue(_settings().queue_url)
+
+
+@cache
+def _office() -> Office:
+    env, clock = _settings(), SystemClock()
+    secret = env.slack_secret if env.alert_channel == "slack" else ""
+    why = (
+        f"nothing has been put into secret {secret!r}"
+        if secret
+        else "the alert channel is none, or no secret is named"
     )
+    sinks = Sinks(secret, env.alarm_topic_arn, LogSink(why), Pace(clock.now))
+    return Office(
+        configs=AlertSecret(secret),
+        seen=TableSeen(env.table_name),
+        held=TableHeld(env.table_name),
+        sink_of=sinks.of,
+        last_resort=TopicSink(env.alarm_topic_arn, only_if_read=True)
+        if env.alarm_topic_arn
+        else NoTopic(),
+        team_of=TableTeams(env.table_name).of,
+        now=clock.now,
+        refused=_measures().alert_refused,
+        console=Console.of(env.flow_arn_prefix, env.stack_name) if env.flow_arn_prefix else None,
+    )
+
+
+def handle(event: Mapping[str, Any], invocation: str = "") -> dict[str, Any]:
+    """A batch of the queue, or the minute's look at what is held back."""
+    return tell(event) if "Records" in event else tell_held(invocation)
 
 
 def tell(event: Mapping[str, Any]) -> dict[str, Any]:
     """Tells a batch; names the messages that stay in the queue.
 
-    When Slack asks to wait, the rest of the batch is not tried: all of it comes back after the
-    queue's visibility timeout, which is longer than what Slack usually asks for.
+    What a place cannot take now comes back when it asked for it; the other places' alerts are
+    told meanwhile.
     """
     stay: list[str] = []
-    wait = False
     for record in event["Records"]:
         message_id = record["messageId"]
-        if wait:
-            stay.append(message_id)
-            continue
         try:
             _tell_one(record)
         except RetryLater as later:
-            logger.warning("Slack asks to wait", seconds=later.seconds)
             stay.append(message_id)
-            wait = True
+            _put_off(record, later.seconds, len(stay))
         except Exception:  # noqa: BLE001 - one alert must not hold its neighbours back
             logger.exception("alert not delivered", message_id=message_id)
             stay.append(message_id)
@@ -89,5 +130,39 @@ def tell(event: Mapping[str, Any]) -> dict[str, Any]:
 def _tell_one(record: Mapping[str, Any]) -> None:
     envelope = json.loads(record["body"])
     event = parse_event(envelope["detail-type"], envelope["detail"])
-    told = notify(event, _seen(), _sink(), record["messageId"])
+    told = notify(event, _office(), record["messageId"])
+    if told in (Told.SENT, Told.HELD):
+        _measures().event(event)
     logger.info("alert", detail_type=event.detail_type, endpoint=event.endpoint, told=told)
+
+
+def _put_off(record: Mapping[str, Any], seconds: float, place_in_line: int) -> None:
+    """As long as was asked for, twice as long each time it comes again in vain, and one second
+    after the one before it: a receive counts, and eight would be soon used up."""
+    times = int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
+    wait = min(_LONGEST_WAIT, max(seconds, 2.0 ** (times - 1)) + place_in_line - 1)
+    logger.warning("told to wait", seconds=seconds, waits=wait, message_id=record["messageId"])
+    try:
+        _queue().put_off(record["receiptHandle"], wait)
+    except Exception:  # noqa: BLE001 - it comes back all the same, after the queue's own timeout
+        logger.exception("could not say when it shall come back")
+
+
+def tell_held(invocation: str) -> dict[str, Any]:
+    """Tells what has been held long enough. Raises when some of it could not be told; it stays."""
+    office = _office()
+    if not office.held.all():
+        return {"messages": 0, "waiting": 0}
+    if not office.seen.first_time(_FLUSH, _FLUSH_CLAIM, invocation):
+        return {"messages": 0, "waiting": 0}
+    try:
+        done = flush(office)
+    finally:
+        office.seen.forget(_FLUSH)
+    for trouble in done.troubles:
+        logger.error("held alerts not delivered", exc_info=trouble)
+    logger.info("held alerts", messages=done.messages, events=done.events, waiting=done.waiting)
+    busy = all(isinstance(trouble, RetryLater) for trouble in done.troubles)
+    if done.troubles and not busy:
+        raise done.troubles[0]
+    return {"messages": done.messages, "waiting": done.waiting}

@@ -1,7 +1,7 @@
 """What every event has in common.
 
 `severity` decides the colour, `told` whether people hear of it, `salient` with `repeat_seconds`
-when a second one says nothing new.
+when a second one says nothing new, `grouped` whether many of them may be one message.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     told: ClassVar[bool] = True
+    grouped: ClassVar[bool] = True  # with others of its kind, when many come at once
     salient: ClassVar[tuple[str, ...]] = ("generation",)
     repeat_seconds: ClassVar[int] = DAY
 
     endpoint: str
     generation: int
     at: AwareDatetime
+    team: str = ""  # whose endpoint; empty: `notify` looks it up
     stopped: str = ""  # the kill switch while it is on: since when, by whom and why
 
     @property

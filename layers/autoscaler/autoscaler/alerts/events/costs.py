@@ -92,6 +92,7 @@ class ReportWritten(Event):
     beside them. None: a price is unknown, or there is nothing to compare with."""
 
     salient = ("uri", "at")
+    grouped = False
 
     endpoint: str = ""
     generation: int = 0

@@ -36,6 +36,8 @@ class EndpointSlept(Event):
     awake_seconds: Seconds
     reason: Cause
     cost_usd: Money | None = None  # from its wake to that zero; None: a price is unknown
+    # Of the UTC month so far, against always on; None: a price is unknown, or an older sender.
+    saved_usd: Money | None = None
 
 
 class EndpointUpdated(Event):
@@ -67,6 +69,8 @@ class EndpointFailed(Event):
 
 class EndpointRetired(Event):
     """Everything of the endpoint was seen gone."""
+
+    grouped = False  # told at once: the stack may be on its way out, and what is held with it
 
 
 class SleepStuck(Event):

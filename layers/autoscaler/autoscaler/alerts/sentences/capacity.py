@@ -86,5 +86,8 @@ def _(event: WakeDelayed) -> Sentence:
 
 @told.register
 def _(event: SignalMissing) -> Sentence:
-    body = f"{event.signal} does not arrive. It is not taken for zero: what needs it stays put."
+    body = (
+        f"{event.signal} does not arrive. It is never taken for zero: what needs it stays as it "
+        "is, and may bill for longer than it is used."
+    )
     return Sentence(f"{event.endpoint} is missing a signal", body)

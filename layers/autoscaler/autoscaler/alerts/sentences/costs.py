@@ -16,10 +16,11 @@ from ..events.costs import (
     ReportWritten,
 )
 from ..wording import percent, share_of, usd
-from .base import Fact, Sentence, told
+from .base import Bars, Fact, Sentence, charted, told
 
 _REPORT_LINES = 9
 _UNUSUAL = 3
+_BARS = 12
 
 
 @told.register
@@ -107,6 +108,27 @@ def _team_facts(event: ReportWritten) -> list[Fact]:
 
 def _moved(money: Decimal | None) -> str:
     return f"{'+' if money and money > 0 else ''}{usd(money)}"
+
+
+@charted.register
+def _(event: ReportWritten) -> Bars | None:
+    """By its days and teams; without days by endpoint, dearest first. One bar says nothing."""
+    if len(event.days) > 1:
+        labels = tuple(day.label for day in event.days)
+        teams = sorted({team for day in event.days for team in day.teams})
+        if not teams:
+            costs = tuple(float(day.cost_usd) for day in event.days)
+            return Bars(f"Cost of {event.period}", labels, (("dollars", costs),))
+        series = tuple(
+            (team, tuple(float(day.teams.get(team, 0)) for day in event.days)) for team in teams
+        )
+        return Bars(f"Cost of {event.period} by team", labels, series)
+    dearest = sorted(event.lines, key=lambda line: (-line.cost_usd, line.endpoint))[:_BARS]
+    if len(dearest) < 2:
+        return None
+    costs = tuple(float(line.cost_usd) for line in dearest)
+    names = tuple(line.endpoint for line in dearest)
+    return Bars(f"Cost of {event.period} by endpoint", names, (("dollars", costs),))
 
 
 @told.register

@@ -40,6 +40,11 @@ BECAUSE = {
 }
 
 
+def _begun(failure: str) -> str:
+    """As the beginning of a text: failures are said in the middle of one elsewhere."""
+    return f"{failure[:1].upper()}{failure[1:].rstrip('.')}"
+
+
 @told.register
 def _(event: EndpointCreated) -> Sentence:
     after = "" if event.seconds is None else f" {spoken(event.seconds)} after it was applied"
@@ -59,20 +64,29 @@ def _(event: EndpointAwoke) -> Sentence:
     lead = spoken(event.lead_seconds)
     waiting = NOT_KNOWN if event.backlog is None else counted(event.backlog, "request")
     body = f"It answered {lead} after it was asked to wake, because {BECAUSE[event.cause]}."
-    facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies)), ("Waiting", waiting)]
+    if event.backlog:
+        body += f" {waiting} {'was' if event.backlog == 1 else 'were'} waiting for it."
+    facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies))]
+    if event.backlog is None:
+        facts.append(("Waiting", waiting))
     if event.stages:
         parts = (f"{name} {spoken(seconds)}" for name, seconds in event.stages.items())
-        facts.append(("Of it", ", ".join(parts)))
+        facts.append(("Stages", ", ".join(parts)))
     return Sentence(f"{event.endpoint} is awake", body, tuple(facts))
 
 
 @told.register
 def _(event: EndpointSlept) -> Sentence:
     awake = spoken(event.awake_seconds)
-    body = f"Zero instances were seen. It was awake for {awake}; now {BECAUSE[event.reason]}."
+    body = (
+        f"It was awake for {awake} and went to sleep because {BECAUSE[event.reason]}. Zero "
+        "instances were seen: nothing of it is billed now."
+    )
     facts: list[Fact] = [("Awake", awake)]
     if event.cost_usd is not None:
         facts.append(("Cost", usd(event.cost_usd)))
+    if event.saved_usd is not None:
+        facts.append(("Saved this month", usd(event.saved_usd)))
     return Sentence(f"{event.endpoint} is asleep", body, tuple(facts))
 
 
@@ -85,15 +99,17 @@ def _(event: EndpointUpdated) -> Sentence:
 
 @told.register
 def _(event: UpdateFailed) -> Sentence:
-    body = f"{event.failure.rstrip('.')}. It goes on as it was; mend its file and apply it again."
+    body = f"{_begun(event.failure)}. It goes on as it was; mend its file and apply it again."
     return Sentence(f"{event.endpoint} could not be updated", body)
 
 
 @told.register
 def _(event: EndpointFailed) -> Sentence:
-    body = f"{event.failure.rstrip('.')}. Apply its file again when the cause is gone."
-    facts = (("Execution", event.execution),) if event.execution else ()
-    return Sentence(f"{event.endpoint} failed while {event.failed_in}", body, facts)
+    body = (
+        f"{_begun(event.failure)}. It answers nothing now: its requests wait in their queue, "
+        "and what bills is removed. Mend the cause, then apply its file again."
+    )
+    return Sentence(f"{event.endpoint} failed while {event.failed_in}", body)
 
 
 @told.register
@@ -108,7 +124,7 @@ def _(event: SleepStuck) -> Sentence:
     since = spoken(event.since_seconds)
     body = (
         f"{still} seen {since} after it was put to sleep: what is there is billed, and nobody "
-        "wants it. It is tried again; look at the endpoint in the SageMaker console."
+        "wants it. It is tried again by itself; if it goes on, delete the endpoint in SageMaker."
     )
     return Sentence(f"{event.endpoint} does not get to zero", body)
 

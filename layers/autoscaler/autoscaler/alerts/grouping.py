@@ -1,0 +1,167 @@
+"""Many events of a kind as one message, and what was held back at night as one digest. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from functools import singledispatch
+
+from ..endpoints.status import Cause
+from ..policy.wording import at_utc
+from .console import Console
+from .events.base import Event, Severity
+from .events.capacity import CopiesChanged
+from .events.life import EndpointAwoke, EndpointSlept, WakeRequested
+from .message import Message, message_of
+from .routing import at_least
+from .sentences.life import BECAUSE
+from .wording import spoken, usd
+
+_FEW = 6  # names with a figure each
+_MANY = 40  # names
+_LINES = 20  # of a group; a section of Slack's holds 3,000 characters
+_NAMES = 12  # in a line of a digest
+
+# "30 endpoints are awake". A kind that is not here is "30 endpoints: <its name in words>".
+_PLURALS = {
+    "EndpointCreated": "endpoints are ready",
+    "WakeRequested": "endpoints are waking",
+    "EndpointAwoke": "endpoints are awake",
+    "EndpointSlept": "endpoints are asleep",
+    "EndpointUpdated": "endpoints are updated",
+    "UpdateFailed": "endpoints could not be updated",
+    "EndpointRetired": "endpoints are retired",
+    "CopiesChanged": "endpoints changed their copies",
+    "BoundsChanged": "endpoints have new bounds",
+    "CapacityMissing": "endpoints could not be woken",
+    "CopiesMissing": "endpoints serve with fewer copies than they need",
+    "WakeDelayed": "endpoints have to wait before they wake",
+    "SignalMissing": "endpoints are missing a signal",
+    "BudgetReached": "endpoints have passed a step of their budget",
+    "RequestRefused": "endpoints cannot answer requests",
+    "HoldSet": "endpoints are held",
+    "HoldEnded": "endpoints are held no longer",
+}
+
+
+def grouped(events: Sequence[Event], console: Console | None = None) -> Message:
+    """One event as itself; several of one kind as one message, oldest first: of news the names
+    with their one figure, of what is worse each one's sentences."""
+    if len(events) == 1:
+        return message_of(events[0], console)
+    ordered = sorted(events, key=lambda event: (event.at, event.endpoint))
+    first, last = ordered[0], ordered[-1]
+    return Message(
+        severity=worst(events),
+        title=_counted(ordered),
+        body=_named(ordered) if worst(events) is Severity.INFO else _listed(ordered, console),
+        facts=(),
+        context=f"{worst(events)} · {first.detail_type} · {_span(first.at, last.at)}",
+        kind=first.detail_type,
+    )
+
+
+def digest(events: Sequence[Event]) -> Message:
+    """What happened while it was quiet: a line for each kind, with whom."""
+    ordered = sorted(events, key=lambda event: (event.at, event.endpoint))
+    kinds = list(dict.fromkeys(event.detail_type for event in ordered))
+    lines = [_line([e for e in ordered if e.detail_type == kind]) for kind in kinds]
+    return Message(
+        severity=worst(events),
+        title=f"While it was quiet: {len(ordered)} messages",
+        body="\n".join(lines),
+        facts=(),
+        context=f"{worst(events)} · held back · {_span(ordered[0].at, ordered[-1].at)}",
+        kind="Digest",
+    )
+
+
+def worst(events: Sequence[Event]) -> Severity:
+    severities = [event.severity for event in events]
+    return next(
+        one
+        for one in (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+        if any(at_least(severity, one) for severity in severities)
+    )
+
+
+def _named(events: Sequence[Event]) -> str:
+    """A few: `a (4 min 40 s), b (4 min 47 s)`. Many: names, and from where to where their lead
+    times go. Below it why, if it is the same for all."""
+    few = len(events) <= _FEW
+    known = [(event.endpoint, brief(event) if few else "") for event in events]
+    shown = [f"{name} ({figure})" if figure else name for name, figure in known[:_MANY]]
+    more = f" and {len(known) - _MANY} more" if len(known) > _MANY else ""
+    below = [_each_because(events), "" if few else _lead_times(events)]
+    return "\n".join([", ".join(shown) + more, " ".join(filter(None, below))]).rstrip()
+
+
+def _each_because(events: Sequence[Event]) -> str:
+    causes = {getattr(event, "cause", getattr(event, "reason", None)) for event in events}
+    cause = causes.pop() if len(causes) == 1 else None
+    return f"Each because {BECAUSE[cause]}." if isinstance(cause, Cause) else ""
+
+
+def _lead_times(events: Sequence[Event]) -> str:
+    leads = [event.lead_seconds for event in events if isinstance(event, EndpointAwoke)]
+    return f"Lead times {spoken(min(leads))} to {spoken(max(leads))}." if leads else ""
+
+
+def _listed(events: Sequence[Event], console: Console | None) -> str:
+    messages = [message_of(event, console) for event in events]
+    lines = [f"• *{one.title}*: {one.body}" for one in messages[:_LINES]]
+    if len(messages) > _LINES:
+        lines.append(f"… and {len(messages) - _LINES} more, each in the stack's history.")
+    return "\n".join(lines)
+
+
+@singledispatch
+def brief(event: Event) -> str:
+    """The one figure of an event that is worth its place in a list."""
+    return ""
+
+
+@brief.register
+def _(event: EndpointAwoke) -> str:
+    return spoken(event.lead_seconds)
+
+
+@brief.register
+def _(event: WakeRequested) -> str:
+    return f"in {spoken(event.expected_seconds)}"
+
+
+@brief.register
+def _(event: EndpointSlept) -> str:
+    return usd(event.cost_usd) if event.cost_usd is not None else ""
+
+
+@brief.register
+def _(event: CopiesChanged) -> str:
+    return f"{event.before} to {event.after}"
+
+
+def _line(events: Sequence[Event]) -> str:
+    if len(events) == 1:
+        return f"• {message_of(events[0]).title}, at {at_utc(events[0].at)}"
+    names = Counter(event.endpoint for event in events if event.endpoint)
+    shown = [f"{n} ({times}×)" if times > 1 else n for n, times in names.most_common(_NAMES)]
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"• *{_counted(events)}*: {', '.join(shown)}{more}"
+
+
+def _counted(events: Sequence[Event]) -> str:
+    kind, names = events[0].detail_type, {event.endpoint for event in events}
+    if len(names) == 1:
+        return f"{len(events)} times: {message_of(events[0]).title}"
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", kind).lower()
+    said = _PLURALS.get(kind)
+    again = f" ({len(events)} times)" if len(events) > len(names) else ""
+    return f"{len(names)} {said}{again}" if said else f"{len(names)} endpoints: {words}{again}"
+
+
+def _span(first: datetime, last: datetime) -> str:
+    begun, ended = at_utc(first), at_utc(last)
+    return begun if begun == ended else f"{begun} to {ended}"

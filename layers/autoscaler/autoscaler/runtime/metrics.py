@@ -1,0 +1,115 @@
+"""Every metric of our own, as EMF lines: the only place that names them.
+
+CloudWatch bills a custom metric by the hour in which it has a value, $0.30 for a whole month
+(docs/costs.md). So there are two for an endpoint and a few for the stack, no dimension besides
+these two, and nothing that AWS measures itself: backlog and its age are SQS's, concurrency is
+SageMaker's, failed executions are Step Functions'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from ..alerts.events.base import Event
+from ..alerts.events.capacity import CapacityMissing, CopiesMissing
+from ..alerts.events.life import (
+    EndpointFailed,
+    PhaseStuck,
+    SleepStuck,
+    UpdateFailed,
+    WakeRequested,
+)
+from ..alerts.events.requests import RequestRefused
+from ..endpoints.status import Cause
+
+NAMESPACE = "Autoscaler"
+STACK, ENDPOINT = "Stack", "Endpoint"
+_MOST_VALUES = 100  # of one metric in an EMF line
+
+
+class Metric(StrEnum):
+    """Names on the dashboard and in alarms. Those of an endpoint come first."""
+
+    COPIES = "Copies"
+    WAIT_SECONDS = "WaitSeconds"
+    STUCK_ENDPOINTS = "StuckEndpoints"
+    SPENT_USD = "SpentUsd"  # of the UTC month so far
+    WAKES_BY_REQUEST = "WakesByRequest"
+    WAKES_BY_SCHEDULE = "WakesBySchedule"
+    WAKES_BY_PERSON = "WakesByPerson"
+    WAKES_AGAIN = "WakesAgain"  # after a failure or a change
+    FAILURES = "Failures"
+    REFUSED_REQUESTS = "RefusedRequests"
+    ALERTS_REFUSED = "AlertsRefused"  # by Slack, a topic or a webhook
+
+
+OF_ENDPOINT = frozenset({Metric.COPIES, Metric.WAIT_SECONDS})
+_UNITS = {Metric.WAIT_SECONDS: MetricUnit.Seconds, Metric.SPENT_USD: MetricUnit.NoUnit}
+_WAKES = {
+    Cause.MESSAGE: Metric.WAKES_BY_REQUEST,
+    Cause.BACKLOG: Metric.WAKES_BY_REQUEST,
+    Cause.WINDOW: Metric.WAKES_BY_SCHEDULE,
+    Cause.PATTERN: Metric.WAKES_BY_SCHEDULE,
+    Cause.HOLD: Metric.WAKES_BY_PERSON,
+    Cause.PERSON: Metric.WAKES_BY_PERSON,
+    Cause.APPLY: Metric.WAKES_BY_PERSON,
+}
+_FAILURES = (
+    EndpointFailed, UpdateFailed, CapacityMissing, CopiesMissing, PhaseStuck, SleepStuck,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Writes them for one stack, to standard output, from where Lambda's log has them."""
+
+    stack: str
+
+    def emit(
+        self, values: Mapping[Metric, float | Iterable[float]], endpoint: str | None = None
+    ) -> None:
+        """One line: of an endpoint, or without one of the stack."""
+        # Without a service: it would be one more dimension.
+        line = EphemeralMetrics(namespace=NAMESPACE, service="")
+        line.add_dimension(name=STACK, value=self.stack)
+        if endpoint is not None:
+            line.add_dimension(name=ENDPOINT, value=endpoint)
+        for metric, value in values.items():
+            each = [value] if isinstance(value, int | float) else list(value)[:_MOST_VALUES]
+            for one in each:
+                unit = _UNITS.get(metric, MetricUnit.Count)
+                line.add_metric(name=metric.value, unit=unit, value=one)
+        line.flush_metrics()
+
+    def tick(self, copies: Mapping[str, int], stuck: int, spent_usd: Decimal) -> None:
+        """What a tick has seen of the whole stack."""
+        self.emit({Metric.STUCK_ENDPOINTS: stuck, Metric.SPENT_USD: float(round(spent_usd, 6))})
+        for endpoint, count in copies.items():
+            self.emit({Metric.COPIES: count}, endpoint)
+
+    def waited(self, endpoint: str, seconds: Iterable[float]) -> None:
+        """How long the requests waited that a batch has answered."""
+        if rounded := [round(one, 3) for one in seconds]:
+            self.emit({Metric.WAIT_SECONDS: rounded}, endpoint)
+
+    def event(self, event: Event) -> None:
+        """Wakes by their cause, and what went wrong; each event is counted when it is new."""
+        if (metric := metric_of(event)) is not None:
+            self.emit({metric: 1})
+
+    def alert_refused(self) -> None:
+        self.emit({Metric.ALERTS_REFUSED: 1})
+
+
+def metric_of(event: Event) -> Metric | None:
+    """The metric that counts such an event."""
+    if isinstance(event, WakeRequested):
+        return _WAKES.get(event.cause, Metric.WAKES_AGAIN)
+    if isinstance(event, RequestRefused):
+        return Metric.REFUSED_REQUESTS
+    return Metric.FAILURES if isinstance(event, _FAILURES) else None

@@ -1,0 +1,122 @@
+"""Alerts through the deployed stack: bus, queue, function, table, schedule, Slack, topic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.events.life import EndpointFailed, WakeRequested
+from autoscaler.aws.held import HELD
+from autoscaler.endpoints.status import Cause
+from autoscaler.policy.types import Phase
+from tests.embedded.stack import Stack, deployed, wait_for
+
+MANY = 30
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with deployed(tmp_path_factory.mktemp("account")) as found:
+        secret = {"url": found.slack.url, "group_seconds": 900}  # ten seconds of the wall
+        found.account.boto("secretsmanager").put_secret_value(
+            SecretId=found.outputs["SlackSecretName"], SecretString=json.dumps(secret)
+        )
+        yield found
+
+
+def announce(stack: Stack, *events: Event) -> None:
+    entries = [
+        {
+            "Source": "autoscaler",
+            "DetailType": event.detail_type,
+            "Detail": event.model_dump_json(),
+            "EventBusName": stack.outputs["BusName"],
+        }
+        for event in events
+    ]
+    for first in range(0, len(entries), 10):
+        stack.account.boto("events").put_events(Entries=entries[first : first + 10])
+
+
+def who(stack: Stack, name: str) -> dict[str, Any]:
+    at = datetime.fromtimestamp(stack.account.clock.time(), tz=UTC)
+    return {"endpoint": name, "generation": 1, "at": at}
+
+
+def failed(stack: Stack, name: str) -> Event:
+    return EndpointFailed(**who(stack, name), failed_in=Phase.CREATING, failure="It died.")
+
+
+def held(stack: Stack) -> int:
+    reply = stack.account.boto("dynamodb").query(
+        TableName=stack.outputs["TableName"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": HELD}},
+        Select="COUNT",
+    )
+    return int(reply["Count"])
+
+
+def test_thirty_that_wake_are_one_message_and_a_failure_does_not_wait_for_it(stack: Stack) -> None:
+    wakes = [
+        WakeRequested(
+            **who(stack, f"e{number:02}"), cause=Cause.WINDOW, copies=1, expected_seconds=300
+        )
+        for number in range(MANY)
+    ]
+    announce(stack, *wakes, failed(stack, "broken"))
+    wait_for(stack.slack.titles, lambda told: "🚨 broken failed while CREATING" in told, "failure")
+    grouped = f"{MANY} endpoints are waking"
+    wait_for(stack.slack.titles, lambda told: grouped in told, grouped)
+    wait_for(lambda: held(stack), lambda count: count == 0, "an empty table")
+    assert [title for title in stack.slack.titles() if "waking" in title] == [grouped]
+    assert stack.slack.rejected == []
+
+
+def test_wakes_are_counted_by_their_cause(stack: Stack) -> None:
+    cloudwatch = stack.account.boto("cloudwatch")
+    now = stack.account.clock.time()
+
+    def counted() -> float:
+        reply = cloudwatch.get_metric_statistics(
+            Namespace="Autoscaler",
+            MetricName="WakesBySchedule",
+            Dimensions=[{"Name": "Stack", "Value": "autoscaler"}],
+            StartTime=now - 7200,
+            EndTime=now + 7200,
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in reply["Datapoints"])
+
+    assert wait_for(counted, lambda count: count >= MANY, "metrics") == MANY
+
+
+def test_a_revoked_webhook_is_said_by_the_topic_and_by_an_alarm(stack: Stack) -> None:
+    sns, sqs = stack.account.boto("sns"), stack.account.boto("sqs")
+    (topic,) = [one["TopicArn"] for one in sns.list_topics()["Topics"]]
+    url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    stack.slack.revoke()
+    announce(stack, failed(stack, "another"))
+    read: list[str] = []
+
+    def mail() -> list[str]:
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for body in (json.loads(one["Body"]) for one in found):
+            read.append(body.get("Subject") or json.loads(body["Message"])["AlarmName"])
+            assert stack.slack.url not in body["Message"]
+        return read
+
+    wanted = {
+        "[critical] Alerts do not reach a Slack webhook",
+        "[critical] another failed while CREATING",
+        "autoscaler-controller-alerts-refused",
+    }
+    wait_for(mail, lambda subjects: wanted <= set(subjects), "the alert, why, and the alarm")

@@ -1,0 +1,81 @@
+"""What a sleep says was saved so far this month is what the month's report says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from autoscaler.alerts.events.life import EndpointSlept
+from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.control.progress import record_asleep
+from autoscaler.control.wishes import request_sleep
+from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
+from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.periods import Period, PeriodKind
+from autoscaler.ledger.report import read_books
+from tests.memory import NOON, MemoryWorld, memory_world
+from tests.samples import awake, put
+
+NAME, TYPE = "llama", "ml.g6e.xlarge"
+PRICE = Decimal("2.61")
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return memory_world()
+
+
+def used(
+    start: datetime, hours: float, price: Decimal | None = PRICE, name: str = NAME
+) -> UsageSegment:
+    return UsageSegment(
+        endpoint=name,
+        team="unassigned",
+        instance_type=TYPE,
+        instances=1,
+        kind=UsageKind.SERVING,
+        start=start,
+        end=start + timedelta(hours=hours),
+        usd_per_hour=price,
+    )
+
+
+def slept(world: MemoryWorld, created_before: timedelta) -> EndpointSlept:
+    """Goes to sleep at noon on the 24th, after an hour awake."""
+    record = put(world, awake(NAME, created_at=NOON - created_before, last_wake_at=NOON - HOUR))
+    request_sleep(world, record, Cause.IDLE, "idle")
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, 2)
+    (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
+    return event
+
+
+@pytest.mark.parametrize("days", [2, 60], ids=["made this month", "made before it"])
+def test_it_is_what_the_report_says(world: MemoryWorld, days: int) -> None:
+    month_begins = datetime(2026, 11, 1, tzinfo=NOON.tzinfo)
+    world.store.segments += [
+        used(NOON - timedelta(days=1, hours=3), 2),
+        used(NOON - timedelta(days=1), 5, name="another"),
+    ]
+    if days == 60:
+        world.store.segments.append(used(month_begins - timedelta(hours=1), 2))  # half of it counts
+    event = slept(world, timedelta(days=days))
+    month = Period.holding(PeriodKind.MONTH, NOON.date())
+    report = summarize(read_books(world.store, month), month, world.clock.now(), usd_per_hour)
+    (line,) = [one for one in report.endpoints if one.name == NAME]
+    assert event.saved_usd == line.savings_usd and line.savings_usd
+    assert event.cost_usd == PRICE  # the hour of this wake alone
+
+
+def test_by_hand(world: MemoryWorld) -> None:
+    event = slept(world, timedelta(days=60))
+    hours = Decimal(23 * 24 + 12)  # from the first of the month to noon on the 24th
+    assert event.saved_usd == (hours - 1) * PRICE and event.team == "unassigned"
+
+
+def test_with_a_price_that_is_not_known_nothing_is_said(world: MemoryWorld) -> None:
+    world.store.segments.append(used(NOON - timedelta(days=1), 2, price=None))
+    assert slept(world, timedelta(days=2)).saved_usd is None
