@@ -28,7 +28,9 @@ WHOLE = {**MACHINES, "accelerators_per_copy": 4}  # a copy fills the machine
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account"), WakeSeconds="600") as found:
+    with deployed(
+        tmp_path_factory.mktemp("account"), WakeSeconds="600", CapacitySeconds="300"
+    ) as found:
         yield found
 
 

@@ -19,7 +19,7 @@ from autoscaler.endpoints.status import Cause, ColdStart
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
 from tests.memory import NOON, MemoryLogs, MemoryWorld, memory_world
-from tests.samples import asleep, put
+from tests.samples import asleep, put, spec
 
 NAME = "llama"
 PATIENCE = Patience(capacity=timedelta(minutes=15), wake=timedelta(minutes=60))
@@ -95,6 +95,23 @@ def test_a_container_that_dies_ends_the_start_with_its_own_words(world, logs) ->
     assert (found.verdict, found.error) == (Verdict.FAILED, "ContainerCrash")
     assert "CUDA out of memory" in found.cause
     assert "serving.context_tokens" in found.cause, "and what would help"
+
+
+@pytest.mark.parametrize(("spoke", "verdict"), [(False, Verdict.FAILED), (True, Verdict.WAIT)])
+def test_on_shared_machines_instances_of_others_are_no_room(spoke: bool, verdict: Verdict) -> None:
+    world = memory_world()
+    machines = {"types": ["ml.g6e.12xlarge"], "shared": "pair", "max_instances": 1}
+    shared = spec(NAME, instances={**machines, "accelerators_per_copy": 1})
+    status = asleep(NAME, phase=Phase.WAKING, generation=3, phase_since=NOON, wished_at=NOON)
+    put(world, status, shared)
+    there(world, instances_by_type={"ml.g6e.12xlarge": 1})
+    assert look(world).verdict is Verdict.WAIT
+    world.clock.forward(minutes=15)
+    if spoke:
+        world.logs.say(world.clock.now() - timedelta(minutes=1), "Loading weights")
+    found = look(world)
+    assert found.verdict is verdict
+    assert found.error == ("" if spoke else "NoCapacity")
 
 
 def test_what_was_said_before_this_start_is_not_held_against_it(world, logs) -> None:

@@ -84,7 +84,8 @@ def look_at_start(
         reached = _reached(status, capacity, lines, now)
         if reached != status:
             world.store.save(reached)
-        look = judge(reached, capacity, crash_in(lines), copies, patience, now)
+        own = _own(record, reached, capacity)
+        look = judge(reached, own, crash_in(lines), copies, patience, now)
         looks.append(look if look.verdict is not Verdict.WAIT else _waiting(record, capacity, now))
         return True
 
@@ -98,6 +99,14 @@ def _starting(record: EndpointRecord, capacity: Capacity) -> Capacity:
     if record.spec.kind.is_whole_instance and capacity.status != "InService":
         return replace(capacity, current_copies=0)
     return capacity
+
+
+def _own(record: EndpointRecord, reached: EndpointStatus, capacity: Capacity) -> Capacity:
+    """On shared machines instances say nothing of a copy before its container spoke: they may be
+    full of others'."""
+    if record.spec.instances.shared is None or reached.container_seen_at is not None:
+        return capacity
+    return replace(capacity, instances_by_type={})
 
 
 def _waiting(record: EndpointRecord, capacity: Capacity, now: datetime) -> Look:
@@ -146,7 +155,9 @@ def judge(
     waited = now - (status.asked_at or now)
     if not capacity.instances and waited >= patience.capacity:
         minutes = waited.total_seconds() / 60
-        return Look(Verdict.FAILED, "NoCapacity", f"no instance was seen within {minutes:.0f} min")
+        return Look(
+            Verdict.FAILED, "NoCapacity", f"no instance was seen for it in {minutes:.0f} min"
+        )
     if waited >= patience.wake:
         return Look(Verdict.FAILED, "TooSlow", "no copy came into service in time")
     return Look(Verdict.WAIT)
