@@ -19,7 +19,7 @@ from tests.samples import asleep, put, spec
 
 DAY = Period.day(MONDAY.date())
 EVENING = MONDAY + timedelta(days=1, hours=6)
-NO_FORECAST = {"forecast_usd": None, "forecast_from": ""}
+NO_FORECAST = {"forecast_usd": None}
 PRICE = PRICES["ml.g6e.xlarge"]
 
 

@@ -7,16 +7,16 @@ from decimal import Decimal
 
 import pytest
 
+from autoscaler.control.purse import forecast
 from autoscaler.endpoints.status import EndpointRecord, Traffic, UsageKind, UsageSegment
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.figures import CostReport
-from autoscaler.ledger.forecast import forecast
 from autoscaler.ledger.periods import Period
+from autoscaler.policy.forecast import Spending
 from tests.ledger_books import MONDAY, PRICES, segment
 from tests.samples import asleep, spec
 
 PRICE = PRICES["ml.g6e.xlarge"]
-NOVEMBER = date(2026, 11, 1)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
 
 
@@ -43,41 +43,17 @@ def day_report(segments: list[UsageSegment], traffic: list[Traffic] | None = Non
 # --- forecast
 
 
-def test_a_month_goes_on_as_the_weekdays_of_the_last_weeks() -> None:
-    """On 16 November at noon: half a Monday, and 14 days of which ten are weekdays, are left."""
-    now = datetime(2026, 11, 16, 12, tzinfo=UTC)
-    weekdays = {
-        NOVEMBER + timedelta(days=n): Decimal(10)
-        for n in range(-20, 15)
-        if (NOVEMBER + timedelta(days=n)).weekday() < 5
-    }
-    found = forecast(Decimal(100), weekdays, date(2026, 1, 1), now, DECEMBER)
-    assert found is not None
-    assert found.usd == 100 + 5 + 100
-    assert found.based_on == "the last 4 weeks, by weekday"
-
-
-def test_with_less_than_three_days_there_is_no_forecast() -> None:
-    now = datetime(2026, 11, 16, 12, tzinfo=UTC)
-    assert forecast(Decimal(9), {}, now.date() - timedelta(days=3), now, DECEMBER) is None
-
-
-def test_a_weekday_that_was_not_seen_is_taken_as_any_other() -> None:
-    now = datetime(2026, 11, 20, 0, tzinfo=UTC)  # a Friday; Monday to Thursday were seen
-    by_day = {date(2026, 11, 16) + timedelta(days=n): Decimal(8) for n in range(4)}
-    found = forecast(Decimal(32), by_day, date(2026, 11, 15), now, DECEMBER)
-    assert found is not None and found.usd == 32 + 11 * 8
-    assert found.based_on == "4 days"
-
-
-def test_the_budget_of_a_report_has_its_forecast() -> None:
-    segments = [hours_of(MONDAY - timedelta(days=n), 2) for n in range(30)]
-    books = Books(fleet(MONDAY - timedelta(days=60), budget="900"), segments)
-    (line,) = summarize(
-        books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), PRICES.get
-    ).endpoints
-    assert line.budget is not None and line.budget.forecast_usd is not None
-    assert line.budget.forecast_usd == line.budget.spent_usd + 14 * 2 * PRICE
+def test_the_budget_of_a_report_foretells_what_the_tick_does() -> None:
+    now = MONDAY + timedelta(days=1)
+    seen = Spending(now.date(), Decimal(0), (Decimal(5),) * 7)
+    (record,) = fleet(MONDAY - timedelta(days=60), budget="900")
+    record = record.having(record.status.model_copy(update={"spending": seen}))
+    books = Books([record], [hours_of(MONDAY, 2)])
+    (line,) = summarize(books, Period.day(MONDAY.date()), now, PRICES.get).endpoints
+    assert line.budget is not None
+    left = (DECEMBER - now) // timedelta(days=1)
+    assert line.budget.forecast_usd == line.budget.spent_usd + left * 5
+    assert line.budget.forecast_usd == forecast(record, now)
 
 
 # --- unlike other weeks

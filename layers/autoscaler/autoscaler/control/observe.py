@@ -8,7 +8,7 @@ from ..endpoints.status import EndpointRecord
 from ..policy.learning import learn
 from ..policy.types import Episode, History, Observation
 from ..ports import Capacity, Load
-from .purse import purse, usd_per_copy_hour
+from .purse import purse
 
 # A growth over a longer time says little about now.
 _RECENT_SECONDS = 180.0
@@ -39,7 +39,7 @@ def observe(
         retry_at=status.retry_at,
         reach=status.reach,
         arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
-        usd_per_copy_hour=None if (usd := usd_per_copy_hour(record)) is None else float(usd),
+        usd_per_copy_hour=None if (usd := record.usd_per_copy_hour) is None else float(usd),
         deferrable=load.deferrable,
         deferrable_due_at=record.deferrable_due_at,
         overrides=tuple(one for one in status.overrides if one.until > now),

@@ -43,16 +43,8 @@ def purse(record: EndpointRecord, now: datetime) -> Purse:
 def forecast(record: EndpointRecord, now: datetime) -> Decimal | None:
     """What its month will probably cost; None: too little was seen, or no price is known."""
     status = record.status
-    spent, price = spent_this_month(record, now), usd_per_copy_hour(record)
+    spent, price = spent_this_month(record, now), record.usd_per_copy_hour
     return foretold(record.spec, status.spending, spent, price, now, status.hold)
-
-
-def usd_per_copy_hour(record: EndpointRecord) -> Decimal | None:
-    """Of the machines that it has, else of the first that it would get."""
-    status = record.status
-    first = record.spec.on_rung(status.shape.rung).instances.types[0]
-    price = record.prices.usd_per_hour(status.instance_type or first)
-    return None if price is None else price / status.copies_per_instance
 
 
 def barred(record: EndpointRecord, now: datetime) -> Halt | None:

@@ -295,6 +295,14 @@ class EndpointRecord(Stored):
     prices: PriceBook = Field(default_factory=bundled, exclude=True, repr=False)
     stack: StackState = Field(default_factory=StackState, exclude=True, repr=False)
 
+    @property
+    def usd_per_copy_hour(self) -> Decimal | None:
+        """Of the machines that it has, else of the first that it would get; None: not known."""
+        status = self.status
+        first = self.spec.on_rung(status.shape.rung).instances.types[0]
+        price = self.prices.usd_per_hour(status.instance_type or first)
+        return None if price is None else price / status.copies_per_instance
+
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""
         return self.model_copy(update={"status": status})

@@ -36,7 +36,7 @@ from .figures import (
 from .notes import notes
 from .periods import Period
 from .sums import by_kind, gaps, served_of, unpriced
-from .usual import by_day, first_days, spent_before, unusual, with_forecast
+from .usual import first_days, spent_before, unusual, with_forecast
 
 _HOURS_PER_MONTH = Decimal("730.5")
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -89,7 +89,7 @@ def summarize(
         until=until,
         written_at=now,
         total=Costs(**_figures(accounts, billed, period.start, until)),
-        endpoints=tuple(_endpoint(a, ever, period.start, until, now, prices) for a in accounts),
+        endpoints=tuple(_endpoint(a, period.start, until, now, prices) for a in accounts),
         teams=_teams(accounts, billed, period.start, until),
         slots=_slots(accounts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
@@ -197,7 +197,6 @@ def _before(accounts: Sequence[_Account]) -> Decimal | None:
 
 def _endpoint(
     account: _Account,
-    ever: Sequence[UsageSegment],
     start: datetime,
     until: datetime,
     now: datetime,
@@ -213,7 +212,7 @@ def _endpoint(
         instance_type=types[0] if types else "",
         shared=_shared(account),
         spec=record.spec.model_dump(mode="json") if record else None,
-        budget=_budget(record, ever, now, prices) if record else None,
+        budget=_budget(record, now, prices) if record else None,
         timeline=tuple(_span(s) for s in segments),
     )
 
@@ -230,9 +229,7 @@ def _span(used: UsageSegment) -> Span:
     return Span(**{name: getattr(used, name) for name in fields}, share=float(used.share))
 
 
-def _budget(
-    record: EndpointRecord, ever: Sequence[UsageSegment], now: datetime, prices: Prices
-) -> BudgetUse | None:
+def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse | None:
     """Dollars of the present UTC month, the open meter included: what the tick reckons with. Of
     shared machines that is the part that was known at each time."""
     limit = record.spec.budget.monthly_usd
@@ -244,8 +241,7 @@ def _budget(
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
     spent = closed + sum((usd(s) for s in clipped if s is not None), Decimal(0))
     use = BudgetUse(month=month, monthly_usd=limit, spent_usd=spent)
-    own = by_day(s for s in ever if s.endpoint == record.spec.name)
-    return with_forecast(use, record, own.get(record.spec.name, {}), now)
+    return with_forecast(use, record, now)
 
 
 def _teams(

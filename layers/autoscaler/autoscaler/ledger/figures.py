@@ -57,7 +57,6 @@ class BudgetUse(Figure):
     monthly_usd: Money
     spent_usd: Money
     forecast_usd: Money | None = None  # at the month's end; None: too little is known
-    forecast_from: str = ""  # what it was made from, as words
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ..alerts.wording import usd as dollars
 from ..endpoints.status import EndpointRecord, Traffic, UsageSegment
+from ..policy.forecast import foretold
 from .anomalies import WEEKS, Anomaly, Series, anomalies
 from .billed import clip, usd
 from .figures import BudgetUse, Unusual
-from .forecast import forecast
 from .periods import Period, PeriodKind, local_midnight
 
 # What has to be read before a period, for all of this.
@@ -84,19 +84,11 @@ def spent_before(
     return sums
 
 
-def with_forecast(
-    use: BudgetUse, record: EndpointRecord, utc_days: Mapping[date, Decimal], now: datetime
-) -> BudgetUse:
-    """The budget with what the month will have cost."""
-    since = record.status.created_at.astimezone(UTC).date()
-    since = min([since, *utc_days]) if utc_days else since
-    after = (now.astimezone(UTC).replace(day=1) + timedelta(days=32)).replace(day=1)
-    end = after.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = forecast(use.spent_usd, utc_days, since, now, end)
-    if found is None:
-        return use
-    changes = {"forecast_usd": found.usd, "forecast_from": found.based_on}
-    return use.model_copy(update=changes)
+def with_forecast(use: BudgetUse, record: EndpointRecord, now: datetime) -> BudgetUse:
+    """The budget with what the month will have cost, as the tick foretells it."""
+    status, price = record.status, record.usd_per_copy_hour
+    usd = foretold(record.spec, status.spending, use.spent_usd, price, now, status.hold)
+    return use.model_copy(update={"forecast_usd": usd})
 
 
 def first_days(
