@@ -52,6 +52,8 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
 # guide, "How Lambda polls SQS"); only the queue of requests is read all the time.
 POLLS_PER_SECOND = 5 / 20
 SECRETS = 2
+# `runtime/metrics.py`: of the stack all the time, of an endpoint in hours in which it is awake.
+STACK_METRICS, ENDPOINT_METRICS = 2, 2
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
     for name in ("alarms", "high_resolution_alarms"):
         asleep, awake = unit.asleep_alarms[name], unit.awake_alarms[name]
         sums[name] = asleep + share * (awake - asleep)
+    sums["custom_metrics"] = STACK_METRICS + ENDPOINTS * ENDPOINT_METRICS * share
     sums["secrets"] = SECRETS
     del sums[TICKS]
     return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})
