@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.alerts.events.base import Severity
-from autoscaler.alerts.routing import DEFAULT, targets
+from autoscaler.alerts.routing import DEFAULT, target_named, targets
 from autoscaler.alerts.secret import Place, read_config
 
 HOOK = "https://hooks.slack.com/services/T1/B2/verysecret"
@@ -188,3 +188,11 @@ def test_a_credential_in_the_place_of_a_name_is_not_shown_either() -> None:
     assert len(found.problems) == 3
     assert "verysecret" not in " ".join(found.problems)
     assert "T1" not in " ".join(found.problems)
+
+
+def test_two_places_of_one_team_and_kind_are_both_told_and_both_found_again() -> None:
+    routes = [{"team": "a", "webhook": HOOK + more} for more in "12"]
+    found = config(url=HOOK, routes=routes)
+    told = targets(found, "a", Severity.INFO)
+    assert [t.place.webhook for t in told if t.place] == [HOOK + "1", HOOK + "2"]
+    assert [target_named(found, target.name) for target in told] == list(told)
