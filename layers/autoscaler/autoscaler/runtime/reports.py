@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
@@ -58,13 +59,14 @@ class ReportSettings(BaseModel):
 
 class ReportOrder(BaseModel):
     """`{"period": "day"}`: the last one that is over. With `date`: the one that holds this day,
-    over or not. `{"period": "all"}`: since the first endpoint. With `closed`: the last one that a
-    bill should know whole."""
+    over or not. With `running`: the one that is not over in the stack's time zone. `{"period":
+    "all"}`: since the first endpoint. With `closed`: the last one that a bill should know whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     period: PeriodKind
     date: Date | None = None
+    running: bool = False
     closed: bool = False
 
 
@@ -95,6 +97,8 @@ def _period(order: ReportOrder, store: TableStore, clock: Clock, zone: str) -> P
         return period_since_first(store, clock, zone)
     if order.date:
         return Period.holding(order.period, order.date, zone)
+    if order.running:
+        return Period.holding(order.period, clock.now().astimezone(ZoneInfo(zone)).date(), zone)
     period = Period.last(order.period, clock.now(), zone)
     while order.closed and not is_closed(period, clock.now()):
         period = Period.last(order.period, period.start, zone)
