@@ -243,3 +243,10 @@ def test_times_in_a_group_span_from_the_first_to_the_last() -> None:
     late = early.model_copy(update={"endpoint": "other", "at": LATER})
     assert grouped([late, early]).context.endswith("24 Nov 12:00 UTC to 24 Nov 12:04 UTC")
     assert AT < LATER
+
+
+def test_of_many_bars_of_text_the_newest_are_shown_and_the_others_summed() -> None:
+    labels = tuple(f"day {number}" for number in range(1, 63))
+    first, *shown = text_bars(Bars("Cost", labels, (("dollars", (1.0,) * 62),))).split("\n")
+    assert first == "31 earlier: $31.00"
+    assert len(shown) == 31 and shown[-1].startswith("day 62")
