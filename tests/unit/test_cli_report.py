@@ -149,3 +149,8 @@ def test_a_report_has_the_files_that_advice_needs() -> None:
         e.name for e in found.endpoints
     ]
     assert again.total.cost.total == pytest.approx(found.total.cost.total, abs=Decimal("1e-5"))
+
+
+def test_a_period_that_runs_is_not_held_against_a_whole_one_in_words() -> None:
+    written = {"period": "November 2026", "cost_usd": "8", "baseline_usd": "9", "before_usd": "7"}
+    assert "as much of the period before cost $7.00" in report_lines(written, running=True)

@@ -151,7 +151,8 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
     if written.get("billed_usd") is not None:
         yield f"AWS billed {usd(written['billed_usd'])} for its instances (reconciled)"
     if written.get("before_usd") is not None:
-        yield f"the period before cost {usd(written['before_usd'])}"
+        much = "as much of the period before" if running else "the period before"
+        yield f"{much} cost {usd(written['before_usd'])}"
     if float(written.get("gap_usd") or 0):
         yield f"{usd(written['gap_usd'])} of it rest on time in which nobody looked"
     yield from written.get("unusual", ())

@@ -198,7 +198,8 @@ def _of_hours(found: Reconciliation) -> Iterator[str]:
         if row.unpriced_hours:
             yield (
                 f"{row.name}: the price of {row.unpriced_hours:,.2f} of its "
-                f"{row.estimated_hours:,.2f} hours is unknown; the estimate is without them, the bill is not."
+                f"{row.estimated_hours:,.2f} hours is unknown; the estimate is without them, the "
+                "bill is not."
             )
         if abs(row.difference_usd) < _NOTHING:
             continue

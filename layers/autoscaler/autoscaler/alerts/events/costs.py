@@ -107,7 +107,7 @@ class ReportWritten(Event):
     running: bool = False  # the period is not over
     basis: str = "estimated"
     billed_usd: Money | None = None
-    before_usd: Money | None = None  # the period before, of those that were there
+    before_usd: Money | None = None  # the period before; None: nobody was there when it began
     net_saved_at_most_usd: Money | None = None  # net of what is counted of the controller's cost
     teams: tuple[ReportTeam, ...] = ()
     days: tuple[ReportDay, ...] = ()

@@ -102,7 +102,8 @@ def _team_facts(event: ReportWritten) -> list[Fact]:
     facts = [("by team", named)]
     if event.movers:
         moved = [f"{one.endpoint} {_moved(one.moved_usd)}" for one in event.movers[:3]]
-        facts.append(("against the period before", ", ".join(moved)))
+        much = "as much of the period before" if event.running else "the period before"
+        facts.append((f"against {much}", ", ".join(moved)))
     return facts
 
 
