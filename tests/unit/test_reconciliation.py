@@ -263,6 +263,8 @@ class Shelf:
     """Keeps the report that was written last."""
 
     def put(self, key: str, body: bytes, content_type: str) -> str:
+        if key.endswith(".csv"):
+            self.last = body.decode().splitlines()
         if key.endswith(".json"):
             self.report = CostReport.model_validate_json(body)
         return key
@@ -276,8 +278,11 @@ def test_an_endpoint_that_moved_to_shared_machines_is_in_both_rows() -> None:
     here.store.segments += [own, moved]
     lines = (line("llama", "2.6054", "1"), line("", "2.6054", "1"))
     bill = Bill(first=FIRST, after=AFTER, read_at=READ, lines=lines)
-    write_report(here.store, shelf, here.clock, here.announcer, Period.week(FIRST),
-                 prices=PRICES.get, bill=bill)  # fmt: skip
+    written = write_report(here.store, shelf, here.clock, here.announcer, Period.week(FIRST),
+                           prices=PRICES.get, bill=bill)  # fmt: skip
     assert shelf.report.bill is not None
     rows = {row.name: (row.estimated_usd, row.billed_usd) for row in shelf.report.bill.endpoints}
     assert rows == {"llama": (Decimal("2.6054"),) * 2, SHARED: (Decimal("2.6054"),) * 2}
+    assert (written.billed_first, written.billed_last) == (FIRST, date(2026, 11, 22))
+    assert written.billed_against_usd == written.billed_usd == 2 * Decimal("2.6054")
+    assert shelf.last[-1].endswith(",5.210800,5.210800")

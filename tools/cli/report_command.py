@@ -149,7 +149,7 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
     period = written.get("period", "the period")
     yield f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline} (estimated)"
     if written.get("billed_usd") is not None:
-        yield f"AWS billed {usd(written['billed_usd'])} for its instances (reconciled)"
+        yield _billed(written)
     if written.get("before_usd") is not None:
         much = "as much of the period before" if running else "the period before"
         yield f"{much} cost {usd(written['before_usd'])}"
@@ -157,6 +157,16 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
         yield f"{usd(written['gap_usd'])} of it rest on time in which nobody looked"
     yield from written.get("unusual", ())
     yield from written.get("stopped", ())
+
+
+def _billed(written: Mapping[str, Any]) -> str:
+    """AWS's bill with its days, which may be more than the period's, and their estimate."""
+    days = against = ""
+    if written.get("billed_first"):
+        days = f" in the UTC days {written['billed_first']} to {written['billed_last']}"
+    if written.get("billed_against_usd") is not None:
+        against = f", estimated at {usd(written['billed_against_usd'])}"
+    return f"AWS billed {usd(written['billed_usd'])} for its instances{days} (reconciled){against}"
 
 
 def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:

@@ -160,6 +160,9 @@ def _written(report: CostReport, uri: str) -> ReportWritten:
         running=report.until < report.period.end,
         basis=report.basis,
         billed_usd=report.bill.billed_usd if report.bill else None,
+        billed_first=report.bill.first if report.bill else None,
+        billed_last=report.bill.last if report.bill else None,
+        billed_against_usd=report.bill.estimated_usd if report.bill else None,
         before_usd=total.before_usd,
         net_saved_at_most_usd=report.net_savings_at_most_usd,
         teams=tuple(

@@ -106,7 +106,10 @@ class ReportWritten(Event):
     first_day: date | None = None
     running: bool = False  # the period is not over
     basis: str = "estimated"
-    billed_usd: Money | None = None
+    billed_usd: Money | None = None  # of whole UTC days, which may be more than the period
+    billed_first: date | None = None
+    billed_last: date | None = None
+    billed_against_usd: Money | None = None  # what the same days were estimated at
     before_usd: Money | None = None  # the period before; None: nobody was there when it began
     net_saved_at_most_usd: Money | None = None  # net of what is counted of the controller's cost
     teams: tuple[ReportTeam, ...] = ()

@@ -72,8 +72,14 @@ def _(event: ReportWritten) -> Sentence:
 def _basis(event: ReportWritten) -> str:
     if event.billed_usd is None:
         return "All figures are estimated."
+    days = against = ""
+    if event.billed_first is not None:  # a local week lies in eight UTC days
+        days = f" in the UTC days {event.billed_first} to {event.billed_last}"
+    if event.billed_against_usd is not None:
+        against = f", which were estimated at {usd(event.billed_against_usd)}"
     return (
-        f"AWS billed {usd(event.billed_usd)} for its instances (reconciled); these are estimates."
+        f"AWS billed {usd(event.billed_usd)} for its instances{days} (reconciled){against}; "
+        "all else here is estimated."
     )
 
 
