@@ -277,3 +277,13 @@ def test_a_night_of_every_kind_has_a_line_for_each() -> None:
     shown = details["blocks"][0]["text"]["text"]
     assert shown.count("\n") + 1 == len({event.detail_type for event in events})
     assert not shown.endswith("…")
+
+
+def test_who_cannot_rest_on_shared_machines_is_no_reason_to_delete_them() -> None:
+    stuck = BY_NAME["SleepStuck"].model_copy(update={"endpoint": "chat", "shared": "small"})
+    message = message_of(stuck, CONSOLE)
+    assert "delete its inference component, not the endpoint small that others" in message.body
+    assert message.links[0][1].endswith("#/endpoints/prod--small")
+    own = message_of(stuck.model_copy(update={"shared": ""}), CONSOLE)
+    assert own.body.endswith("delete the endpoint in SageMaker.")
+    assert own.links[0][1].endswith("#/endpoints/prod-chat")

@@ -18,7 +18,7 @@ class BudgetReached(Event):
     """`share` of the dollars is spent, of the month's or the day's (`per`): 0.8 is 80 %. An empty
     endpoint: the stack's budget."""
 
-    salient = ("month", "day", "step", "monthly_usd")  # one that was raised is a new one
+    salient = ("month", "day", "step", "monthly_usd", "when_spent")  # changed, it is a new one
     repeat_seconds = 31 * DAY
 
     spent_usd: Money
