@@ -26,7 +26,9 @@ from ..control.sweeping import remark
 from ..control.while_stopped import WhileStopped
 from ..endpoints.alarms import alarms_of
 from ..ledger.bill import Bill, nothing_tagged
+from ..ledger.billed import billed_segments
 from ..ledger.controller import ControllerUsage
+from ..ledger.metric_hours import metric_hours
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import (
     Billed,
@@ -81,12 +83,14 @@ def _own_usage(
     """What is counted by AWS, and the alarms as they stand."""
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
-    made = [
-        alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP)
-        for one in store.load_all()
-    ]
+    fleet = store.load_all()
+    made = [alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
+    closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
+    ran = billed_segments(closed, fleet, prices, period.start, until, now)
+    counted = store.traffic(period.start.date(), until.date())
     return ControllerUsage(
         **asdict(metrics.read(period.start, until)),
+        metric_hours=metric_hours(ran, counted, period.start, until),
         alarms=Decimal(env.stack_alarms + sum(one.usual for one in made)),
         high_resolution_alarms=Decimal(sum(one.fine for one in made)),
     )
