@@ -86,3 +86,15 @@ def test_a_budget_is_told_once_per_step_and_month() -> None:
     spent = {"spent_usd": 1, "monthly_usd": 1}
     assert key("BudgetReached", **spent, share=0.81) == key("BudgetReached", **spent, share=0.99)
     assert key("BudgetReached", **spent, share=0.99) != key("BudgetReached", **spent, share=1)
+
+
+def test_a_budget_that_was_raised_and_is_spent_again_is_told_again() -> None:
+    spent = {"spent_usd": 200, "share": 1.0}
+    first = key("BudgetReached", **spent, monthly_usd=100)
+    assert first != key("BudgetReached", **spent, monthly_usd=200)
+
+
+def test_what_follows_a_spent_budget_is_told_again_when_it_was_changed() -> None:
+    spent = {"spent_usd": 200, "share": 1.0, "monthly_usd": 100}
+    first = key("BudgetReached", **spent)
+    assert first != key("BudgetReached", **spent, when_spent="sleep")

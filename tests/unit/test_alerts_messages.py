@@ -40,8 +40,9 @@ def test_one_is_told_as_itself() -> None:
 @pytest.mark.parametrize("kind", sorted(_PLURALS))
 def test_slack_takes_a_group_of_each_kind(kind: str) -> None:
     message = grouped(several(kind, 40))
-    more = "… and 20 more" if message.severity is not Severity.INFO else "e00"
-    assert message.title == f"40 {_PLURALS[kind]}" and more in message.body
+    assert message.title == f"40 {_PLURALS[kind]}"
+    assert ("… and 2" in message.body) is (message.severity is not Severity.INFO)
+    assert all(f"e{n:02}" in payload(message)["text"] for n in range(40)), "none is cut off"
     assert validated(json.dumps(payload(message)).encode())
 
 
@@ -243,3 +244,46 @@ def test_times_in_a_group_span_from_the_first_to_the_last() -> None:
     late = early.model_copy(update={"endpoint": "other", "at": LATER})
     assert grouped([late, early]).context.endswith("24 Nov 12:00 UTC to 24 Nov 12:04 UTC")
     assert AT < LATER
+
+
+def test_of_many_bars_of_text_the_newest_are_shown_and_the_others_summed() -> None:
+    labels = tuple(f"day {number}" for number in range(1, 63))
+    first, *shown = text_bars(Bars("Cost", labels, (("dollars", (1.0,) * 62),))).split("\n")
+    assert first == "31 earlier: $31.00"
+    assert len(shown) == 31 and shown[-1].startswith("day 62")
+
+
+def test_of_a_large_group_slack_shows_as_many_as_it_says() -> None:
+    many = [
+        BY_NAME["ForecastExceeded"].model_copy(
+            update={"endpoint": f"a-long-name-of-{n:03}-{'x' * 40}"}
+        )
+        for n in range(40)
+    ]
+    (details,) = payload(grouped(many))["attachments"]
+    shown = details["blocks"][0]["text"]["text"]
+    told = {n for n in range(40) if f"-of-{n:03}-" in shown}
+    assert not shown.endswith("…")
+    assert shown.endswith(f" and {40 - len(told)} others")
+
+
+def test_a_night_of_every_kind_has_a_line_for_each() -> None:
+    events = [
+        event.model_copy(update={"endpoint": f"a-rather-long-name-{n:02}"})
+        for event in ONE_OF_EACH
+        for n in range(12)
+    ]
+    (details,) = payload(digest(events))["attachments"]
+    shown = details["blocks"][0]["text"]["text"]
+    assert shown.count("\n") + 1 == len({event.detail_type for event in events})
+    assert not shown.endswith("…")
+
+
+def test_who_cannot_rest_on_shared_machines_is_no_reason_to_delete_them() -> None:
+    stuck = BY_NAME["SleepStuck"].model_copy(update={"endpoint": "chat", "shared": "small"})
+    message = message_of(stuck, CONSOLE)
+    assert "delete its inference component, not the endpoint small that others" in message.body
+    assert message.links[0][1].endswith("#/endpoints/prod--small")
+    own = message_of(stuck.model_copy(update={"shared": ""}), CONSOLE)
+    assert own.body.endswith("delete the endpoint in SageMaker.")
+    assert own.links[0][1].endswith("#/endpoints/prod-chat")

@@ -240,3 +240,12 @@ def test_a_message_that_slack_finds_malformed_is_no_reason_to_go_elsewhere() -> 
     with pytest.raises(SinkRejectedError):
         notify(STUCK, world.office, "m1")
     assert world.last.sent == [] and world.configs.rereads == 0
+
+
+def test_a_place_that_fails_in_a_way_nobody_foresaw_keeps_no_other_from_being_told() -> None:
+    routes = [{"channel": "#oncall", "min_severity": "critical"}, {"channel": "#all"}]
+    world = MemoryOffice(read_config(json.dumps({"token": "xoxb-1", "routes": routes})))
+    world.sink("#oncall").down = OSError("the endpoint of SNS was not reached")
+    with pytest.raises(OSError, match="not reached"):
+        notify(FAILED, world.office, "m1")
+    assert len(world.sink("#all").sent) == 1

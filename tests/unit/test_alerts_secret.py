@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.alerts.events.base import Severity
-from autoscaler.alerts.routing import DEFAULT, targets
+from autoscaler.alerts.routing import DEFAULT, target_named, targets
 from autoscaler.alerts.secret import Place, read_config
 
 HOOK = "https://hooks.slack.com/services/T1/B2/verysecret"
@@ -163,3 +163,36 @@ def test_without_a_default_what_no_route_takes_still_has_a_target() -> None:
 def test_the_name_of_a_route_outlives_a_rotated_credential() -> None:
     old, new = (config(routes=[{"team": "a", "webhook": HOOK + more}]).routes[0] for more in "12")
     assert old != new and old.name == new.name and "verysecret" not in old.name
+
+
+UNSENDABLE = [
+    {"token": "xoxb-very\nsecret", "channel": "#gpu"},  # http.client shows such a header
+    {"token": "xoxb-verysecret\u201c", "channel": "#gpu"},
+    {"url": "https://hooks.slack.com/services/very secret"},
+    {"url": "https://hooks.slack.com/services/verysecret\u00fc"},
+    {"url": "https://hooks.slack.com:verysecret/x"},
+    {"post": "https://a.example:99999/verysecret"},
+    {"post": "https://a..example/verysecret"},
+]
+
+
+@pytest.mark.parametrize("document", UNSENDABLE, ids=str)
+def test_what_could_never_be_sent_is_a_mistake_of_the_secret(document: dict[str, Any]) -> None:
+    found = config(**document)
+    assert found.default is None and found.problems
+    assert "secret" not in " ".join(found.problems).replace("#gpu", "")
+
+
+def test_a_credential_in_the_place_of_a_name_is_not_shown_either() -> None:
+    found = config(**{"xoxb-verysecret": "#gpu", "routes": [{HOOK: "#a"}, {"verysecret9": 1}]})
+    assert len(found.problems) == 3
+    assert "verysecret" not in " ".join(found.problems)
+    assert "T1" not in " ".join(found.problems)
+
+
+def test_two_places_of_one_team_and_kind_are_both_told_and_both_found_again() -> None:
+    routes = [{"team": "a", "webhook": HOOK + more} for more in "12"]
+    found = config(url=HOOK, routes=routes)
+    told = targets(found, "a", Severity.INFO)
+    assert [t.place.webhook for t in told if t.place] == [HOOK + "1", HOOK + "2"]
+    assert [target_named(found, target.name) for target in told] == list(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -125,3 +126,23 @@ def test_whose_an_endpoint_is_stands_in_its_file(dynamodb: Any) -> None:
     assert (teams.of("llama"), teams.of("nobody")) == ("research", "")
     dynamodb.delete_item(TableName="table", Key={"pk": spec["pk"], "sk": spec["sk"]})
     assert teams.of("llama") == "research"  # of one that has just left, what was known
+
+
+def test_long_keys_that_differ_at_their_end_are_two(dynamodb: Any) -> None:
+    seen, key = TableSeen("table", dynamodb, StandingClock()), "\u00e4" * 2000
+    assert seen.first_time(key, HOUR, "m1")
+    assert seen.first_time(f"{key}@research/info/#a", HOUR, "m2")
+    assert not seen.first_time(f"{key}@research/info/#a", HOUR, "m3")
+
+
+def test_one_that_another_release_held_keeps_no_other_from_being_told(dynamodb: Any) -> None:
+    store, event = TableHeld("table", dynamodb), ONE_OF_EACH[0]
+    store.hold(held("ours", event))
+    for key, detail_type in (("newer", "NotInventedYet"), ("other", "EndpointAwoke")):
+        body = {"target": "default", "at": AT.isoformat(), "quiet": False, "key": key}
+        body |= {"detail-type": detail_type, "detail": "{}"}
+        item = {"pk": {"S": "HELD"}, "sk": {"S": key}, "body": {"S": json.dumps(body)}}
+        dynamodb.put_item(TableName="table", Item=item)
+    assert [one.key for one in store.all()] == ["ours"]
+    store.drop(store.all())
+    assert dynamodb.scan(TableName="table")["Count"] == 2  # for the release that knows them

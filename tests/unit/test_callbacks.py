@@ -23,7 +23,7 @@ from autoscaler.alerts.message import message_of
 from autoscaler.alerts.pace import Pace
 from autoscaler.alerts.plain import document
 from autoscaler.alerts.sinks import RetryLater, SinkRejectedError
-from autoscaler.aws.callbacks import Callbacks, is_public
+from autoscaler.aws.callbacks import Callbacks, ForbiddenPlaceError, is_public
 from autoscaler.aws.posts import PostSink
 from autoscaler.ports import ReplyError
 from tests.alerts_events import ONE_OF_EACH
@@ -296,3 +296,25 @@ def test_a_webhook_out_of_reach_is_tried_later(receiver: Receiver) -> None:
                 [host], resolve=lambda *_: ["127.0.0.1"], is_allowed=lambda _: True
             ),
         ).send(FAILED)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://{HOST}:99999/x",
+        f"https://{HOST}:port/x",
+        f"https://{HOST}/\u00fcber",
+        "https://[::",
+    ],
+)
+def test_a_url_that_is_none_is_refused_in_words_and_not_by_a_crash(url: str) -> None:
+    callbacks = Callbacks([HOST], resolve=lambda host, port: ["93.184.216.34"])
+    assert callbacks.problem(url)
+    with pytest.raises(ForbiddenPlaceError, match="callback's URL"):
+        callbacks.exchange(url, b"{}")
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'x' * 70}.com"])
+def test_a_host_that_is_no_name_has_no_address(host: str) -> None:
+    with pytest.raises(ReplyError, match="has no address"):
+        Callbacks([host]).exchange(f"https://{host}/", b"{}")

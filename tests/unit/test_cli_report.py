@@ -149,3 +149,17 @@ def test_a_report_has_the_files_that_advice_needs() -> None:
         e.name for e in found.endpoints
     ]
     assert again.total.cost.total == pytest.approx(found.total.cost.total, abs=Decimal("1e-5"))
+
+
+def test_a_period_that_runs_is_not_held_against_a_whole_one_in_words() -> None:
+    written = {"period": "November 2026", "cost_usd": "8", "baseline_usd": "9", "before_usd": "7"}
+    assert "as much of the period before cost $7.00" in report_lines(written, running=True)
+
+
+def test_a_bill_says_which_days_it_is_of() -> None:
+    days = {"billed_first": "2026-11-15", "billed_last": "2026-11-22", "billed_against_usd": "12"}
+    written = {"cost_usd": "1", "baseline_usd": "1", "billed_usd": "11.90", **days}
+    assert (
+        "AWS billed $11.90 for its instances in the UTC days 2026-11-15 to 2026-11-22 "
+        "(reconciled), estimated at $12.00"
+    ) in report_lines(written)

@@ -10,13 +10,14 @@ import pytest
 from autoscaler.alerts.events.life import EndpointSlept
 from autoscaler.catalog.prices import usd_per_hour
 from autoscaler.control.progress import record_asleep
+from autoscaler.control.savings import saved_this_month
 from autoscaler.control.wishes import request_sleep
-from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
-from autoscaler.ledger.costs import summarize
+from autoscaler.endpoints.status import Cause, Meter, UsageKind, UsageSegment
+from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.periods import Period, PeriodKind
 from autoscaler.ledger.report import read_books
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import awake, put
+from tests.samples import awake, put, spec
 
 NAME, TYPE = "llama", "ml.g6e.xlarge"
 PRICE = Decimal("2.61")
@@ -79,3 +80,29 @@ def test_by_hand(world: MemoryWorld) -> None:
 def test_with_a_price_that_is_not_known_nothing_is_said(world: MemoryWorld) -> None:
     world.store.segments.append(used(NOON - timedelta(days=1), 2, price=None))
     assert slept(world, timedelta(days=2)).saved_usd is None
+
+
+def test_on_shared_machines_the_open_meters_of_the_others_have_their_part(
+    world: MemoryWorld,
+) -> None:
+    half = {"shared": "small", "weight": Decimal("0.5")}
+    machines = {"types": [TYPE], "shared": "small", "max_instances": 2}
+    meter = Meter(instances=1, instance_type=TYPE, kind=UsageKind.SERVING, since=NOON - HOUR)
+    record, other = (
+        put(
+            world,
+            awake(
+                name, created_at=NOON - timedelta(days=60), meters=(meter.model_copy(update=half),)
+            ),
+            spec(name, instances=machines),
+        )
+        for name in (NAME, "other")
+    )
+    closed = used(NOON - HOUR, 1).model_copy(update=half)
+    saved = saved_this_month(record, [closed], NOON, [record, other])
+    put_down = record.having(record.status.model_copy(update={"meters": ()}))
+    month = Period.holding(PeriodKind.MONTH, NOON.date())
+    report = summarize(Books([put_down, other], [closed]), month, NOON, usd_per_hour)
+    (line,) = [one for one in report.endpoints if one.name == NAME]
+    assert line.cost.total == PRICE / 2
+    assert saved == line.savings_usd

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from autoscaler.endpoints.status import Traffic
 from autoscaler.ledger.controller import ControllerUsage, controller_cost
 from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.metric_hours import metric_hours
 from autoscaler.ledger.periods import Period
-from tests.ledger_books import MONDAY, PRICES, fleet_books
+from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
 
 USAGE = ControllerUsage(
     lambda_requests=1_000_000,
@@ -22,6 +24,7 @@ USAGE = ControllerUsage(
     table_reads=1_000_000,
     queue_requests=1_000_000,
     metrics_read=100_000,
+    metric_hours=7_305,
     bus_events=100_000,
     log_gb=1,
     stored_gb=100,
@@ -36,6 +39,7 @@ def test_a_month_by_hand() -> None:
     assert by_item["CloudWatch alarms"] == 1
     assert by_item["Custom metrics"] == Decimal("1.2")
     assert by_item["Secrets"] == Decimal("0.8")
+    assert round(by_item["Custom metrics, hours"] or 0, 2) == 3
     assert by_item["S3 storage, GB"] == Decimal("2.3")
     assert cost.total_usd == sum(usd for usd in by_item.values() if usd is not None)
     assert cost.unknown == ()
@@ -64,3 +68,15 @@ def test_net_savings_need_a_controller_that_was_counted_in_full() -> None:
     assert part.net_savings_usd is None and none.net_savings_usd is None
     assert any("lower bound; not counted: Lambda requests" in note for note in part.notes)
     assert any("usage was not counted" in note for note in none.notes)
+
+
+def test_a_metric_is_paid_for_in_the_hours_in_which_it_has_a_value() -> None:
+    half_past = MONDAY + timedelta(minutes=30)
+    ran = [segment(half_past, 60), segment(half_past + timedelta(hours=1), 10)]  # two hours touched
+    asked = [
+        Traffic(endpoint="llama", start=MONDAY, requests=3),
+        Traffic(endpoint="llama", start=MONDAY + timedelta(hours=1)),
+        Traffic(endpoint="llama", start=MONDAY - timedelta(hours=1), requests=3),  # before it
+    ]
+    found = metric_hours(ran, asked, MONDAY, MONDAY + timedelta(days=1))
+    assert found == 2 * 24 + 2 + 1

@@ -95,6 +95,21 @@ def test_each_period_has_its_folder(s3: Any, order: dict[str, str], folder: str)
         assert s3.get_object(Bucket="reports", Key=f"{folder}/costs.{kind}")["Body"].read()
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"),  # it is 05:05 UTC on the 24th
+    [("America/Los_Angeles", "2026-11-23"), ("Europe/Berlin", "2026-11-24"),
+     ("Pacific/Kiritimati", "2026-11-24")],
+)  # fmt: skip
+def test_the_running_day_is_that_of_the_stacks_time_zone(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, zone: str, day: str
+) -> None:
+    monkeypatch.setenv("DEFAULT_TIME_ZONE", zone)
+    fill()
+    reply = reporting.report({"period": "day", "running": True})
+    assert reply["uris"]["html"] == f"s3://reports/reports/day/{day}/costs.html"
+    assert reply["running"] is True
+
+
 def test_the_reply_has_the_totals(s3: Any) -> None:
     fill()
     reply = reporting.report({"period": "week"})

@@ -147,3 +147,26 @@ def test_utilisation_is_the_share_that_served() -> None:
     idle = segment(MONDAY + timedelta(hours=5), 60, kind=UsageKind.IDLE_TAIL)
     assert day_report([hours_of(MONDAY, 3), idle]).total.utilisation == 0.75
     assert day_report([]).total.utilisation is None
+
+
+def test_what_has_gone_or_came_meanwhile_was_paid_for_before_all_the_same() -> None:
+    before = MONDAY - timedelta(days=1)
+    used = [
+        hours_of(before, 3),
+        segment(before, 120, endpoint="gone"),
+        segment(before + timedelta(hours=2), 60, endpoint="other", team="research"),
+        hours_of(MONDAY, 5),
+    ]
+    there = [segment(before - timedelta(days=3), 60, endpoint="gone")]
+    report = day_report([*there, *used])
+    assert report.total.before_usd == 6 * PRICE
+    assert [(e.name, e.before_usd) for e in report.endpoints] == [("llama", 3 * PRICE)]
+    assert [(t.team, t.before_usd) for t in report.teams] == [("search", 5 * PRICE)]
+
+
+def test_a_price_that_was_unknown_is_no_zero_in_the_period_before() -> None:
+    before = MONDAY - timedelta(days=1)
+    used = [hours_of(before, 3), segment(before, 60, endpoint="new", usd_per_hour=None)]
+    report = day_report([*used, hours_of(MONDAY, 5)])
+    assert report.total.before_usd is None
+    assert report.endpoints[0].before_usd == 3 * PRICE

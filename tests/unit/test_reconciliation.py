@@ -13,9 +13,13 @@ from botocore.stub import Stubber
 
 from autoscaler.aws.cost_explorer import CostExplorer, NoBillError
 from autoscaler.ledger.bill import SHARED, Bill, BillLine, Estimate, Reconciliation, reconciled
+from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
+from autoscaler.ledger.report import write_report
 from autoscaler.runtime.bills import bill_of, days_of, is_closed
 from tests.api_shapes import check
+from tests.ledger_books import PRICES, segment
+from tests.memory import memory_world
 
 FIRST, AFTER = date(2026, 11, 16), date(2026, 11, 23)
 READ = datetime(2026, 11, 27, 6, tzinfo=UTC)
@@ -236,3 +240,49 @@ def test_an_endpoint_that_the_ledger_does_not_know_is_shown() -> None:
 def test_what_may_still_come_is_said() -> None:
     found = laid(line("llama", "26.05", "10"), final=False)
     assert not found.final and "usage may arrive late" in said(found)
+
+
+def test_hours_without_a_price_are_no_discount_and_no_zero() -> None:
+    known = Estimate(Decimal(0), Decimal(10), unpriced_hours=Decimal(10))
+    found = laid(line("llama", "26.05", "10"), estimates={"llama": known})
+    assert "llama: the price of 10.00 of its 10.00 hours is unknown" in said(found)
+    assert "list price" not in said(found)
+
+
+def test_a_kept_bill_of_other_days_is_not_this_periods(ce: Explorer) -> None:
+    kept = MemoryKept()
+    ce.gives(answer(group("llama", HOST, "26.05", "10")))
+    ce.gives(answer(group("llama", HOST, "27.05", "10.4")))
+    bill_of(kept, ce.explorer, WEEK, "r", READ)
+    moved = Period.week(FIRST, "UTC")  # the stack's time zone was changed, its folder was not
+    later = bill_of(kept, ce.explorer, moved, "r", READ)
+    assert isinstance(later, Bill) and later.lines[0].unblended_usd == Decimal("27.05")
+
+
+class Shelf:
+    """Keeps the report that was written last."""
+
+    def put(self, key: str, body: bytes, content_type: str) -> str:
+        if key.endswith(".csv"):
+            self.last = body.decode().splitlines()
+        if key.endswith(".json"):
+            self.report = CostReport.model_validate_json(body)
+        return key
+
+
+def test_an_endpoint_that_moved_to_shared_machines_is_in_both_rows() -> None:
+    here, shelf, start = memory_world(), Shelf(), datetime(2026, 11, 17, tzinfo=UTC)
+    here.clock.moment = READ
+    own = segment(start, 60)
+    moved = segment(start + timedelta(hours=2), 60, shared="small", weight=Decimal(1))
+    here.store.segments += [own, moved]
+    lines = (line("llama", "2.6054", "1"), line("", "2.6054", "1"))
+    bill = Bill(first=FIRST, after=AFTER, read_at=READ, lines=lines)
+    written = write_report(here.store, shelf, here.clock, here.announcer, Period.week(FIRST),
+                           prices=PRICES.get, bill=bill)  # fmt: skip
+    assert shelf.report.bill is not None
+    rows = {row.name: (row.estimated_usd, row.billed_usd) for row in shelf.report.bill.endpoints}
+    assert rows == {"llama": (Decimal("2.6054"),) * 2, SHARED: (Decimal("2.6054"),) * 2}
+    assert (written.billed_first, written.billed_last) == (FIRST, date(2026, 11, 22))
+    assert written.billed_against_usd == written.billed_usd == 2 * Decimal("2.6054")
+    assert shelf.last[-1].endswith(",5.210800,5.210800")

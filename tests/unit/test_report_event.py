@@ -105,3 +105,12 @@ def test_the_event_of_a_week_has_its_days_by_team_and_slack_takes_it() -> None:
     again = ReportWritten.model_validate_json(written.model_dump_json())
     assert [day.label for day in again.days] == [day.label for day in written.days]
     assert validated(json.dumps(payload(message_of(again))).encode())
+
+
+def test_a_bill_says_which_days_it_is_of_and_what_they_were_estimated_at() -> None:
+    days = {"billed_first": "2026-11-15", "billed_last": "2026-11-22", "billed_against_usd": "12"}
+    body = message_of(event(basis="reconciled", billed_usd="11.90", **days)).body
+    assert (
+        "AWS billed $11.90 for its instances in the UTC days 2026-11-15 to 2026-11-22 "
+        "(reconciled), which were estimated at $12.00; all else here is estimated."
+    ) in body

@@ -43,7 +43,7 @@ def report(
 ) -> None:
     """Writes the cost report now and fetches it."""
     client: StackClient = context.obj
-    order = _order(period, client, last=last, closed=closed)
+    order = _order(period, last=last, closed=closed)
     written = client.invoke("ReportFunctionName", order)
     paths = fetch_report(client, written, out)
     notes = _with_advice(client, paths) if advice else []
@@ -53,14 +53,19 @@ def report(
             document["advice"] = [one.model_dump(mode="json") for one in _read(paths).advice]
         typer.echo(json.dumps(document, indent=2))
     else:
-        _show(written, paths, _read(paths) if advice else None, running="date" in order)
+        _show(
+            written,
+            paths,
+            _read(paths) if advice else None,
+            running=bool(written.get("running", order.get("running"))),
+        )
     for note in notes:
         output.errors.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if show and not webbrowser.open(_page(paths).resolve().as_uri()):
         raise CliError(f"--open: no browser was found; the page is {_page(paths)}")
 
 
-def _order(period: str, client: StackClient, *, last: bool, closed: bool) -> dict[str, Any]:
+def _order(period: str, *, last: bool, closed: bool) -> dict[str, Any]:
     if period not in _PERIODS:
         raise RefusedError([f"--period: {period!r} is none of {', '.join(_PERIODS)}"])
     if period == "all" and (last or closed):
@@ -70,7 +75,7 @@ def _order(period: str, client: StackClient, *, last: bool, closed: bool) -> dic
         return {"period": period, "closed": True}
     if last or period == "all":
         return {"period": period}
-    return {"period": period, "date": client.now().date().isoformat()}
+    return {"period": period, "running": True}  # which one that is, the stack's time zone says
 
 
 def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:
@@ -144,13 +149,24 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
     period = written.get("period", "the period")
     yield f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline} (estimated)"
     if written.get("billed_usd") is not None:
-        yield f"AWS billed {usd(written['billed_usd'])} for its instances (reconciled)"
+        yield _billed(written)
     if written.get("before_usd") is not None:
-        yield f"the period before cost {usd(written['before_usd'])}"
+        much = "as much of the period before" if running else "the period before"
+        yield f"{much} cost {usd(written['before_usd'])}"
     if float(written.get("gap_usd") or 0):
         yield f"{usd(written['gap_usd'])} of it rest on time in which nobody looked"
     yield from written.get("unusual", ())
     yield from written.get("stopped", ())
+
+
+def _billed(written: Mapping[str, Any]) -> str:
+    """AWS's bill with its days, which may be more than the period's, and their estimate."""
+    days = against = ""
+    if written.get("billed_first"):
+        days = f" in the UTC days {written['billed_first']} to {written['billed_last']}"
+    if written.get("billed_against_usd") is not None:
+        against = f", estimated at {usd(written['billed_against_usd'])}"
+    return f"AWS billed {usd(written['billed_usd'])} for its instances{days} (reconciled){against}"
 
 
 def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:

@@ -14,17 +14,24 @@ MOST_BARS = 31
 
 
 def text_bars(bars: Bars) -> str:
-    """A line for each label: its name, its dollars, its bar."""
-    totals = bars.totals[:MOST_BARS]
+    """A line for each label: its name, its dollars, its bar; the last ones if they are many."""
+    totals, shown = bars.totals[-MOST_BARS:], bars.labels[-MOST_BARS:]
+    before = bars.totals[:-MOST_BARS]
     highest = max(totals, default=0.0)
-    shown = bars.labels[:MOST_BARS]
     wide = min(_LABEL, max((len(label) for label in shown), default=0))
-    money = [usd(Decimal(str(round(total, 4)))) for total in totals]
+    money = [_usd(total) for total in totals]
     column = max(map(len, money), default=0)
-    return "\n".join(
+    lines = [
         f"{_cut(label, wide):<{wide}} {dollars:>{column}} {_bar(total, highest)}".rstrip()
         for label, dollars, total in zip(shown, money, totals, strict=False)
-    )
+    ]
+    if before:  # the newest are shown; what is left out is said
+        lines.insert(0, f"{len(before)} earlier: {_usd(sum(before))}")
+    return "\n".join(lines)
+
+
+def _usd(total: float) -> str:
+    return usd(Decimal(str(round(total, 4))))
 
 
 def _bar(value: float, highest: float) -> str:

@@ -21,7 +21,9 @@ from .wording import spoken, usd
 
 _FEW = 6  # names with a figure each
 _MANY = 40  # names
-_LINES = 20  # of a group; a section of Slack's holds 3,000 characters
+_LINES = 20  # of a group
+_ROOM, _ROOM_FOR_NAMES = 2900, 800  # a section of Slack's holds 3,000 characters
+_LONGEST = 600  # characters of one line
 _NAMES = 12  # in a line of a digest
 
 # "30 endpoints are awake". A kind that is not here is "30 endpoints: <its name in words>".
@@ -67,7 +69,11 @@ def digest(events: Sequence[Event]) -> Message:
     """What happened while it was quiet: a line for each kind, with whom."""
     ordered = sorted(events, key=lambda event: (event.at, event.endpoint))
     kinds = list(dict.fromkeys(event.detail_type for event in ordered))
-    lines = [_line([e for e in ordered if e.detail_type == kind]) for kind in kinds]
+    groups = [[e for e in ordered if e.detail_type == kind] for kind in kinds]
+    for names in (_NAMES, _NAMES // 4, 0):  # fewer of them until all kinds are there
+        lines = [_line(group, names) for group in groups]
+        if sum(map(_size, lines)) <= _ROOM:
+            break
     return Message(
         severity=worst(events),
         title=f"While it was quiet: {len(ordered)} messages",
@@ -111,10 +117,34 @@ def _lead_times(events: Sequence[Event]) -> str:
 
 def _listed(events: Sequence[Event], console: Console | None) -> str:
     messages = [message_of(event, console) for event in events]
-    lines = [f"• *{one.title}*: {one.body}" for one in messages[:_LINES]]
-    if len(messages) > _LINES:
-        lines.append(f"… and {len(messages) - _LINES} more, each in the stack's history.")
+    lines = [_cut(f"• *{one.title}*: {one.body}") for one in messages[:_LINES]]
+    left = _ROOM if len(lines) == len(messages) else _ROOM - _ROOM_FOR_NAMES
+    if sum(map(_size, lines)) > left:
+        left = _ROOM - _ROOM_FOR_NAMES
+        shown = [left := left - _size(line) for line in lines]
+        lines = lines[: sum(1 for rest in shown if rest >= 0)]
+    if rest := events[len(lines) :]:
+        lines.append(f"… and {len(rest)} more: {_names(rest)}")
     return "\n".join(lines)
+
+
+def _names(events: Sequence[Event]) -> str:
+    """As many as there is room for: who is in trouble is not cut off unsaid."""
+    names = list(dict.fromkeys(event.endpoint or "the stack" for event in events))
+    shown = names
+    while sum(map(_size, shown)) + len(shown) > _ROOM_FOR_NAMES - 60:
+        shown = shown[:-1]
+    more = f" and {len(names) - len(shown)} others" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _size(line: str) -> int:
+    """Characters in Slack, with its escapes and the line's end."""
+    return len(line) + 1 + 4 * sum(map(line.count, "&<>"))
 
 
 @singledispatch
@@ -143,12 +173,14 @@ def _(event: CopiesChanged) -> str:
     return f"{event.before} to {event.after}"
 
 
-def _line(events: Sequence[Event]) -> str:
+def _line(events: Sequence[Event], most: int) -> str:
     if len(events) == 1:
         return f"• {message_of(events[0]).title}, at {at_utc(events[0].at)}"
     names = Counter(event.endpoint for event in events if event.endpoint)
-    shown = [f"{n} ({times}×)" if times > 1 else n for n, times in names.most_common(_NAMES)]
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    shown = [f"{n} ({times}×)" if times > 1 else n for n, times in names.most_common(most)]
+    if not shown:
+        return f"• *{_counted(events)}*"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"• *{_counted(events)}*: {', '.join(shown)}{more}"
 
 

@@ -44,7 +44,8 @@ def _(event: PhaseStuck, console: Console) -> Links:
 
 @links_of.register
 def _(event: SleepStuck, console: Console) -> Links:
-    return (("Endpoint", console.endpoint(ResourceNames(console.stack, event.endpoint).endpoint)),)
+    names = ResourceNames(console.stack, event.endpoint, shared=event.shared)
+    return (("Endpoint", console.endpoint(names.endpoint)),)
 
 
 @links_of.register

@@ -48,12 +48,13 @@ def notify(event: Event, office: Office, holder: str) -> Told:
     if not event.told:
         return Told.NOT_FOR_PEOPLE
     event = _with_team(event, office)
-    config, ends, failed = office.configs.current(), [Told.REPEATED], None
+    config, ends = office.configs.current(), [Told.REPEATED]
+    failed: Exception | None = None
     for target in targets(config, event.team, event.severity):
         try:
             ends.append(_notify_one(event, office, config, target, holder))
-        except (RetryLater, SinkRejectedError) as error:
-            failed = failed or error  # the other places are told all the same
+        except Exception as error:  # noqa: BLE001 - raised below; the others are told all the same
+            failed = failed or error
     if failed:
         raise failed
     return next(end for end in (Told.SENT, Told.HELD, Told.REPEATED) if end in ends)

@@ -19,6 +19,7 @@ value may be a credential: one bad route must not silence the others.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
@@ -65,6 +66,8 @@ def _post(url: str) -> str:
 def _token(token: str) -> str:
     if not token.startswith("xox"):
         raise ValueError("is no Slack token: a bot's begins with xoxb-")
+    if not _is_plain(token):  # http.client would show it in its complaint
+        raise ValueError("is no Slack token: it has a space, a line break or a letter beyond ASCII")
     return token
 
 
@@ -181,7 +184,7 @@ class _Reading:
     def config(self) -> AlertConfig:
         document = self._document
         for key in sorted(document.keys() - _KEYS):
-            self._problems.append(f"{key}: is no field; known: {', '.join(sorted(_KEYS))}")
+            self._problems.append(f"{_shown(key)}: is no field; known: {', '.join(sorted(_KEYS))}")
         found = self._read(_Token, {"token": document["token"]}) if "token" in document else None
         token = found.token if found else None
         default = self._usable(self._default(), "default", token)
@@ -233,7 +236,7 @@ class _Reading:
             return model.model_validate(value)
         except ValidationError as invalid:
             for error in invalid.errors(include_url=False, include_input=False):
-                path = ".".join(str(part) for part in (where, *error["loc"]) if part != "")
+                path = ".".join(filter(None, (where, *map(_shown, error["loc"]))))
                 said = error["msg"].removeprefix("Value error, ")
                 self._problems.append(f"{path or 'it'}: {said}")
             return None
@@ -245,6 +248,17 @@ class _Token(BaseModel):
 
 class _Grouping(BaseModel):
     group_seconds: Annotated[int, Field(ge=0, le=MOST_GROUP_SECONDS)] = GROUP_SECONDS
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it goes over the wire as it is: printable ASCII without a space."""
+    return all("!" <= letter <= "~" for letter in text)
+
+
+def _shown(field: Any) -> str:
+    """A field's name, unless it looks like a value that was put in its place."""
+    plain = re.fullmatch(r"[A-Za-z_]{1,32}|[0-9]{1,4}", str(field))
+    return str(field) if plain else "(a name that is no field's)"
 
 
 def _https(url: str) -> bool:
@@ -263,6 +277,8 @@ def _loopback(url: str) -> bool:
 def _parts(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
-        return parts.scheme, parts.hostname or ""
+        usable = _is_plain(url) and parts.port != 0  # raises for one that is none
+        (parts.hostname or "").encode("idna")
+        return (parts.scheme, parts.hostname or "") if usable else ("", "")
     except ValueError:
         return "", ""

@@ -77,8 +77,13 @@ class Callbacks:
 
     def problem(self, url: str) -> str | None:
         """Why nothing is sent there; never with more of the URL than its host."""
-        place = urlsplit(url)
-        host, port = _plain(place.hostname or ""), place.port or _PORT
+        try:
+            place = urlsplit(url)
+            host, port = _plain(place.hostname or ""), place.port or _PORT
+        except ValueError:
+            return "a callback's URL has a host and a port from 1 to 65535"
+        if not url.isascii():
+            return "a callback's URL is of ASCII: encode what is not by per cent"
         named = host if port == _PORT else f"{host}:{port}"
         if place.scheme != "https":
             return "a callback goes by https only"
@@ -128,7 +133,7 @@ class Callbacks:
         """One that may be connected to; none if any may not: who mixes them means no good."""
         try:
             found = list(dict.fromkeys(self._resolve(host, port)))
-        except OSError:
+        except (OSError, UnicodeError):  # no name: a label is empty or too long
             raise ReplyError(f"the callback's host {host!r} has no address") from None
         judged = [self._is_allowed(ip_address(one.partition("%")[0])) for one in found]
         if not found or not all(judged):

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..alerts.events.registry import parse_event
+from ..alerts.events.registry import EventError, parse_event
 from ..alerts.office import Held
 from .clients import client
 
 HELD = "HELD"
 _KEPT = timedelta(days=14)
+_log = logging.getLogger(__name__)
 
 
 class TableHeld:
@@ -48,7 +50,8 @@ class TableHeld:
             ExpressionAttributeValues={":pk": {"S": HELD}},
             ConsistentRead=True,
         )
-        return [_held(json.loads(item["body"]["S"])) for page in pages for item in page["Items"]]
+        items = [json.loads(item["body"]["S"]) for page in pages for item in page["Items"]]
+        return [held for body in items if (held := _readable(body)) is not None]
 
     def drop(self, held: Sequence[Held]) -> None:
         for one in held:
@@ -57,6 +60,16 @@ class TableHeld:
 
 def _key(key: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": HELD}, "sk": {"S": hashlib.sha256(key.encode()).hexdigest()}}
+
+
+def _readable(body: dict[str, Any]) -> Held | None:
+    """One that another release held and this one does not understand stays where it is, for the
+    release that does: it must not keep the others from being told."""
+    try:
+        return _held(body)
+    except (EventError, KeyError, ValueError) as error:
+        _log.error("a held alert cannot be read and stays: %s", error)
+        return None
 
 
 def _held(body: dict[str, Any]) -> Held:

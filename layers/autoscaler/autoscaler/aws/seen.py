@@ -6,6 +6,7 @@ looks at `expires_at` itself.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -52,10 +53,18 @@ class TableSeen:
 
 
 def _item(key: str, expires_at: int, holder: str) -> dict[str, dict[str, str]]:
-    short = key.encode()[:_KEY_LIMIT].decode(errors="ignore")
     return {
-        "pk": {"S": f"SEEN#{short}"},
+        "pk": {"S": f"SEEN#{_short(key)}"},
         "sk": {"S": "SEEN"},
         "expires_at": {"N": str(expires_at)},
         "holder": {"S": holder},
     }
+
+
+def _short(key: str) -> str:
+    """Of a long one its beginning and its digest: what differs may stand at its end."""
+    whole = key.encode()
+    if len(whole) <= _KEY_LIMIT:
+        return key
+    digest = hashlib.sha256(whole).hexdigest()
+    return f"{whole[: _KEY_LIMIT - len(digest) - 1].decode(errors='ignore')}#{digest}"

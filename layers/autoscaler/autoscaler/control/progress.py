@@ -146,6 +146,7 @@ def _slept(
     woken = status.last_wake_at or status.created_at
     stored = world.store.usage(min(woken, month_of(now)), now)
     used = [s for s in stored if s.endpoint == status.name]
+    fleet = world.store.load_all() if record.spec.instances.shared else ()
     awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
     return EndpointSlept(
         endpoint=status.name,
@@ -154,7 +155,7 @@ def _slept(
         awake_seconds=max(0.0, awake.total_seconds()),
         reason=status.cause,
         cost_usd=cost([s for s in (*used, *closing) if s.start >= woken]),
-        saved_usd=saved_this_month(record, (*stored, *closing), now),
+        saved_usd=saved_this_month(record, (*stored, *closing), now, fleet),
         team=record.spec.team,
     )
 

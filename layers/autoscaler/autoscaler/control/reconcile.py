@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
+from ..endpoints.stack_state import life_of
 from ..endpoints.status import EndpointRecord
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
@@ -64,7 +65,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
     copies: dict[str, int] = field(default_factory=dict)  # of whoever does not rest at zero
-    spent_usd: Decimal = Decimal(0)  # of the whole fleet in this UTC month
+    spent_usd: Decimal = Decimal(0)  # in this UTC month, of what was removed too
 
 
 class LeftError(RuntimeError):
@@ -83,7 +84,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     until, now = time.monotonic() + patience_seconds, world.clock.now()
     records = sorted(world.store.load_all(), key=_urgency)
     stuck = [r.status.name for r in records if is_stuck(r.status, now, world.wake)]
-    outcome, standings = _begun(records, stuck, now), shares_now(records)
+    outcome, standings = _begun(world, records, stuck, now), shares_now(records)
     records = _watched(world, records, now, outcome)
     loads = world.load.read(
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
@@ -122,14 +123,19 @@ def _watched(
     return records
 
 
-def _begun(records: Sequence[EndpointRecord], stuck: list[str], now: datetime) -> Outcome:
+def _begun(
+    world: World, records: Sequence[EndpointRecord], stuck: list[str], now: datetime
+) -> Outcome:
+    # What was removed this month has been spent too: the sum must not fall when an endpoint goes.
+    state = records[0].stack if records else world.store.stack()
+    gone, _ = state.gone_usd(now, {life_of(r.status.name, r.status.created_at) for r in records})
     spent = (spent_this_month(record, now) for record in records)
     copies = {
         r.status.name: r.status.observed_copies
         for r in records
         if r.status.phase not in _RESTING or r.status.observed_instances
     }
-    return Outcome(len(records), stuck=stuck, copies=copies, spent_usd=sum(spent, Decimal(0)))
+    return Outcome(len(records), stuck=stuck, copies=copies, spent_usd=sum(spent, gone))
 
 
 def _urgency(record: EndpointRecord) -> tuple[bool, datetime]:

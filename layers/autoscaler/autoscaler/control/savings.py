@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,16 +16,21 @@ def month_of(now: datetime) -> datetime:
 
 
 def saved_this_month(
-    record: EndpointRecord, segments: Sequence[UsageSegment], now: datetime
+    record: EndpointRecord,
+    segments: Sequence[UsageSegment],
+    now: datetime,
+    fleet: Iterable[EndpointRecord] = (),
 ) -> Decimal | None:
     """Always on minus what was spent, as the report reckons it; None: a price is unknown.
 
-    `segments`: everything of the fleet that was closed this month, the last one too.
+    `segments`: everything of the fleet that was closed this month, the last one too. `fleet`: of
+    one that shares machines, whose open meters have their part of them.
     """
     start, prices = month_of(now), record.prices.usd_per_hour
+    others = [one for one in fleet if one.spec.name != record.spec.name]
     ours = [
         one
-        for one in billed_segments(segments, (), prices, start, now, now)
+        for one in billed_segments(segments, others, prices, start, now, now)
         if one.endpoint == record.spec.name
     ]
     baseline = always_on(record, ours, prices, start, now)

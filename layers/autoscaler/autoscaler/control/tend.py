@@ -74,6 +74,7 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         at=now,
         instances=status.observed_instances,
         since_seconds=(now - status.phase_since).total_seconds(),
+        shared=record.spec.instances.shared or "",
     )
     told = [stuck] if status.phase is Phase.SLEEPING else []
     carry_out(world, record, again, [], f"Trying again (attempt {failures + 1}): {why}", *told)

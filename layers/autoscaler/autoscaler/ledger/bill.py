@@ -66,6 +66,7 @@ class BilledEndpoint(Figure):
     billed_usd: Money  # instances, amortized: a Savings Plan's part included
     billed_hours: float
     other_usd: Money  # other usage types with its tag
+    unpriced_hours: float = 0.0  # of the estimated ones, in no dollars: their price is unknown
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -90,11 +91,13 @@ class Reconciliation(Figure):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the ledger has of an endpoint in the bill's days."""
+    """What the ledger has of an endpoint in the bill's days. Hours whose price it does not know
+    are in no dollars."""
 
     usd: Decimal
     hours: Decimal
     shared: bool = False
+    unpriced_hours: Decimal = Decimal(0)
 
 
 def reconciled(bill: Bill, estimates: Mapping[str, Estimate]) -> Reconciliation:
@@ -132,7 +135,9 @@ def _joined(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
     sharing = [one for one in estimates.values() if one.shared]
     if sharing:
         usd = sum((one.usd for one in sharing), Decimal(0))
-        own[SHARED] = Estimate(usd, sum((one.hours for one in sharing), Decimal(0)), shared=True)
+        counted = sum((one.hours for one in sharing), Decimal(0))
+        unpriced = sum((one.unpriced_hours for one in sharing), Decimal(0))
+        own[SHARED] = Estimate(usd, counted, shared=True, unpriced_hours=unpriced)
     return own
 
 
@@ -152,6 +157,7 @@ def _row(name: str, estimate: Estimate | None, lines: Sequence[BillLine]) -> Bil
         billed_usd=sum((line.amortized_usd for line in instances), Decimal(0)),
         billed_hours=float(sum((line.quantity for line in instances), Decimal(0))),
         other_usd=sum((line.amortized_usd for line in others), Decimal(0)),
+        unpriced_hours=float(known.unpriced_hours),
     )
 
 
@@ -189,6 +195,12 @@ def _of_discounts(instances: Sequence[BillLine]) -> Iterator[str]:
 def _of_hours(found: Reconciliation) -> Iterator[str]:
     """Whether it is the hours or their price that differs."""
     for row in found.endpoints:
+        if row.unpriced_hours:
+            yield (
+                f"{row.name}: the price of {row.unpriced_hours:,.2f} of its "
+                f"{row.estimated_hours:,.2f} hours is unknown; the estimate is without them, the "
+                "bill is not."
+            )
         if abs(row.difference_usd) < _NOTHING:
             continue
         hours, counted = Decimal(str(row.billed_hours)), Decimal(str(row.estimated_hours))
@@ -199,7 +211,7 @@ def _of_hours(found: Reconciliation) -> Iterator[str]:
                 f"{counted:,.2f}; starts that are not billed, usage that arrives late, or a day "
                 "before the tag was activated."
             )
-        elif abs(row.difference_usd) > _CLOSE * row.estimated_usd:
+        elif not row.unpriced_hours and abs(row.difference_usd) > _CLOSE * row.estimated_usd:
             price = row.billed_usd / hours if hours else Decimal(0)
             yield (
                 f"{row.name}: the hours agree; AWS billed ${price:,.4f} an hour on average, which "

@@ -31,6 +31,7 @@ class ControllerUsage(BaseModel):
     table_reads: Count = None
     queue_requests: Count = None
     metrics_read: Count = None
+    metric_hours: Count = None  # custom metrics, by the hours in which each has a value
     bus_events: Count = None
     log_gb: Count = None
     stored_gb: Count = None  # weights, results and reports in S3
@@ -58,6 +59,8 @@ _PRICES = {
     "table_reads": _Price(title="DynamoDB read units", usd=Decimal("0.000000125")),
     "queue_requests": _Price(title="SQS requests", usd=Decimal("0.0000004")),
     "metrics_read": _Price(title="Metrics read", usd=Decimal("0.00001")),
+    # $0.30 a month of 730.5 hours
+    "metric_hours": _Price(title="Custom metrics, hours", usd=Decimal("0.00041068")),
     "bus_events": _Price(title="EventBridge events", usd=Decimal("0.000001")),
     "log_gb": _Price(title="Logs, GB", usd=Decimal("0.50")),
     "stored_gb": _Price(title="S3 storage, GB", usd=Decimal("0.023"), per_month=True),

@@ -36,7 +36,7 @@ from .figures import (
 from .notes import notes
 from .periods import Period
 from .sums import by_kind, gaps, served_of, unpriced
-from .usual import first_days, spent_before, unusual, with_forecast
+from .usual import Earlier, earlier, first_days, unusual, with_forecast
 
 _HOURS_PER_MONTH = Decimal("730.5")
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -82,15 +82,16 @@ def summarize(
     until = max(period.start, min(period.end, now))
     ever = billed_segments(books.segments, books.records, prices, _EVER, now, now)
     billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
-    accounts = _accounts(books, ever, billed, period, until, prices)
+    before = earlier(ever, period, until, first_days(ever, books.records, period.time_zone))
+    accounts = _accounts(books, before, billed, period, until, prices)
     months = hours(until - period.start) / _HOURS_PER_MONTH
     report = CostReport(
         period=period,
         until=until,
         written_at=now,
-        total=Costs(**_figures(accounts, billed, period.start, until)),
+        total=Costs(**_figures(accounts, billed, period.start, until, before.of_all())),
         endpoints=tuple(_endpoint(a, period.start, until, now, prices) for a in accounts),
-        teams=_teams(accounts, billed, period.start, until),
+        teams=_teams(accounts, billed, before, period.start, until),
         slots=_slots(accounts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
         unusual=unusual(ever, books.traffic, books.records, period, until),
@@ -100,13 +101,12 @@ def summarize(
 
 def _accounts(
     books: Books,
-    ever: Sequence[UsageSegment],
+    before: Earlier,
     billed: Sequence[UsageSegment],
     period: Period,
     until: datetime,
     prices: Prices,
 ) -> list[_Account]:
-    before = spent_before(ever, period, until, first_days(ever, books.records, period.time_zone))
     records = {r.spec.name: r for r in books.records if r.status.created_at < until}
     counted = [t for t in books.traffic if period.holds(t.start, t.end)]
     names = records.keys() | {s.endpoint for s in billed} | {t.endpoint for t in counted}
@@ -127,7 +127,7 @@ def _accounts(
                 baseline=always_on(record, segments, prices, period.start, until),
                 wakes=_wakes(record, books.history.get(name, ()), period.start, until),
                 served=served_of(t for t in counted if t.endpoint == name),
-                before_usd=before.get(name),
+                before_usd=before.of(name),
             )
         )
     return accounts
@@ -159,6 +159,7 @@ def _figures(
     segments: Sequence[UsageSegment],
     start: datetime,
     until: datetime,
+    before_usd: Decimal | None,
 ) -> dict[str, object]:
     awake = (s for s in segments if s.kind is not UsageKind.PROVISIONING)
     serving = (s for s in segments if s.kind is UsageKind.SERVING)
@@ -172,7 +173,7 @@ def _figures(
         "instance_hours": float(sum((instance_hours(s) for s in segments), Decimal(0))),
         "serving_hours": float(sum((instance_hours(s) for s in serving), Decimal(0))),
         "gaps": gaps(segments),
-        "before_usd": _before(accounts),
+        "before_usd": before_usd,
         "baseline_usd": _baseline(accounts, start, until),
         "unpriced": unpriced(segments),
         "wakes": Wakes(
@@ -190,11 +191,6 @@ def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) ->
     return sum(known, Decimal(0)) if len(known) == len(each) else None
 
 
-def _before(accounts: Sequence[_Account]) -> Decimal | None:
-    known = [a.before_usd for a in accounts if a.before_usd is not None]
-    return sum(known, Decimal(0)) if known else None
-
-
 def _endpoint(
     account: _Account,
     start: datetime,
@@ -205,7 +201,7 @@ def _endpoint(
     record, segments = account.record, account.segments
     types = record.spec.instances.types if record else [s.instance_type for s in segments]
     return EndpointCosts(
-        **_figures([account], segments, start, until),
+        **_figures([account], segments, start, until, account.before_usd),
         name=account.name,
         team=account.team,
         model=record.spec.model.id if record else None,
@@ -247,6 +243,7 @@ def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse 
 def _teams(
     accounts: Sequence[_Account],
     billed: Sequence[UsageSegment],
+    before: Earlier,
     start: datetime,
     until: datetime,
 ) -> tuple[TeamCosts, ...]:
@@ -254,8 +251,8 @@ def _teams(
     for team in sorted({a.team for a in accounts} | {s.team for s in billed}):
         theirs = [a for a in accounts if a.team == team]
         segments = [s for s in billed if s.team == team]
-        figures = _figures(theirs, segments, start, until)
         names = tuple(a.name for a in theirs)
+        figures = _figures(theirs, segments, start, until, before.of_team(team, names))
         teams.append(TeamCosts(**figures, team=team, endpoints=names))
     return tuple(teams)
 

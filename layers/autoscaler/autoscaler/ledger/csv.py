@@ -40,7 +40,7 @@ def render_csv(report: CostReport) -> str:
     rows += [
         {**period, "endpoint": "(team)", "team": _text(t.team), **_figures(t)} for t in report.teams
     ]
-    whole = {"reconciled_usd": _plain(report.bill.billed_usd)} if report.bill else {}
+    whole = _both(report.bill.billed_usd, report.bill.estimated_usd) if report.bill else {}
     rows.append({**period, "endpoint": "(all)", **_figures(report.total), **whole})
     names = dict.fromkeys(name for row in rows for name in row)
     out = io.StringIO(newline="")
@@ -53,15 +53,12 @@ def render_csv(report: CostReport) -> str:
 def _billed(report: CostReport, name: str) -> Mapping[str, str]:
     """AWS's bill of the endpoint, and the estimate of the same UTC days."""
     rows = report.bill.endpoints if report.bill else ()
-    return {
-        key: _plain(value)
-        for row in rows
-        if row.name == name
-        for key, value in (
-            ("reconciled_usd", row.billed_usd),
-            ("reconciled_against_usd", row.estimated_usd),
-        )
-    }
+    found = (_both(row.billed_usd, row.estimated_usd) for row in rows if row.name == name)
+    return next(found, {})
+
+
+def _both(billed: Decimal, estimated: Decimal) -> Mapping[str, str]:
+    return {"reconciled_usd": _plain(billed), "reconciled_against_usd": _plain(estimated)}
 
 
 def _figures(costs: Costs) -> Mapping[str, str]:

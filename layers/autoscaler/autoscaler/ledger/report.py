@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..alerts.events.costs import ReportDay, ReportLine, ReportTeam, ReportWritten
 from ..ports import Announcer, Clock, EndpointStore
-from .bill import Bill, Estimate, reconciled
+from .bill import SHARED, Bill, Estimate, reconciled
 from .billed import Prices, billed_segments, instance_hours, usd
 from .controller import ControllerUsage
 from .costs import Books, summarize
@@ -93,10 +93,16 @@ def _estimates(books: Books, prices: Prices, bill: Bill, now: datetime) -> Mappi
     until = datetime.combine(bill.after, time(), tzinfo=UTC)
     sums: dict[str, Estimate] = {}
     for one in billed_segments(books.segments, books.records, prices, start, until, now):
-        known = sums.get(one.endpoint, Estimate(Decimal(0), Decimal(0)))
-        shared = known.shared or bool(one.shared)
-        spent, hours = known.usd + usd(one), known.hours + instance_hours(one)
-        sums[one.endpoint] = Estimate(spent, hours, shared)
+        # By whose machines they were then: an endpoint may have moved from its own to shared ones.
+        name = SHARED if one.shared else one.endpoint
+        known = sums.get(name, Estimate(Decimal(0), Decimal(0)))
+        hours = instance_hours(one)
+        sums[name] = Estimate(
+            known.usd + usd(one),
+            known.hours + hours,
+            bool(one.shared),
+            known.unpriced_hours + (hours if one.usd_per_hour is None else 0),
+        )
     return sums
 
 
@@ -154,6 +160,9 @@ def _written(report: CostReport, uri: str) -> ReportWritten:
         running=report.until < report.period.end,
         basis=report.basis,
         billed_usd=report.bill.billed_usd if report.bill else None,
+        billed_first=report.bill.first if report.bill else None,
+        billed_last=report.bill.last if report.bill else None,
+        billed_against_usd=report.bill.estimated_usd if report.bill else None,
         before_usd=total.before_usd,
         net_saved_at_most_usd=report.net_savings_at_most_usd,
         teams=tuple(

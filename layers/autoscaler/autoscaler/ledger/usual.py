@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -68,20 +69,44 @@ def before(period: Period, until: datetime) -> tuple[datetime, datetime] | None:
     return earlier.start, min(end, earlier.end)
 
 
-def spent_before(
+@dataclass(frozen=True)
+class Earlier:
+    """What was used in the period before, and who was `there` when that began. Sums are None where
+    nobody was, or where a price is unknown."""
+
+    pieces: tuple[UsageSegment, ...] = ()
+    there: frozenset[str] = frozenset()
+
+    def of(self, endpoint: str) -> Decimal | None:
+        """One endpoint's."""
+        return self._sum({endpoint}, [s for s in self.pieces if s.endpoint == endpoint])
+
+    def of_team(self, team: str, endpoints: Iterable[str]) -> Decimal | None:
+        """What the team paid for then, of endpoints that have gone or are another's now too."""
+        theirs = [s for s in self.pieces if s.team == team]
+        return self._sum({*endpoints, *(s.endpoint for s in theirs)}, theirs)
+
+    def of_all(self) -> Decimal | None:
+        """Everybody's, also of those who came or went meanwhile."""
+        return self._sum(self.there, self.pieces)
+
+    def _sum(self, names: Collection[str], pieces: Sequence[UsageSegment]) -> Decimal | None:
+        if self.there.isdisjoint(names) or any(one.usd_per_hour is None for one in pieces):
+            return None
+        return sum(map(usd, pieces), Decimal(0))
+
+
+def earlier(
     ever: Iterable[UsageSegment], period: Period, until: datetime, since: Mapping[str, date]
-) -> Mapping[str, Decimal]:
-    """Dollars by endpoint of the period before; only of those that were there when it began."""
+) -> Earlier:
+    """The period before this one; nothing for one that has none."""
     span = before(period, until)
     if span is None:
-        return {}
+        return Earlier()
     begun = span[0].astimezone(ZoneInfo(period.time_zone)).date()
-    sums = {name: Decimal(0) for name, first in since.items() if first <= begun}
-    for segment in ever:
-        piece = clip(segment, *span)
-        if piece is not None and segment.endpoint in sums:
-            sums[segment.endpoint] += usd(piece)
-    return sums
+    pieces = (clip(segment, *span) for segment in ever)
+    there = frozenset(name for name, first in since.items() if first <= begun)
+    return Earlier(tuple(one for one in pieces if one is not None), there)
 
 
 def with_forecast(use: BudgetUse, record: EndpointRecord, now: datetime) -> BudgetUse:

@@ -43,10 +43,12 @@ def bill_of(
             "of the period."
         )
     key = f"{folder}/bill.json"
-    if known := _read(kept, key):
+    days = days_of(period)
+    known = _read(kept, key)
+    if known is not None and (known.first, known.after) == days:  # else of another time zone
         return known
     try:
-        bill = explorer.read(*days_of(period), now)
+        bill = explorer.read(*days, now)
     except NoBillError as missing:
         return f"Not reconciled: {missing}."
     if bill.final and bill.lines:  # else there is more to come

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
@@ -25,7 +26,9 @@ from ..control.sweeping import remark
 from ..control.while_stopped import WhileStopped
 from ..endpoints.alarms import alarms_of
 from ..ledger.bill import Bill, nothing_tagged
+from ..ledger.billed import billed_segments
 from ..ledger.controller import ControllerUsage
+from ..ledger.metric_hours import metric_hours
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import (
     Billed,
@@ -58,13 +61,14 @@ class ReportSettings(BaseModel):
 
 class ReportOrder(BaseModel):
     """`{"period": "day"}`: the last one that is over. With `date`: the one that holds this day,
-    over or not. `{"period": "all"}`: since the first endpoint. With `closed`: the last one that a
-    bill should know whole."""
+    over or not. With `running`: the one that is not over in the stack's time zone. `{"period":
+    "all"}`: since the first endpoint. With `closed`: the last one that a bill should know whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     period: PeriodKind
     date: Date | None = None
+    running: bool = False
     closed: bool = False
 
 
@@ -79,12 +83,14 @@ def _own_usage(
     """What is counted by AWS, and the alarms as they stand."""
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
-    made = [
-        alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP)
-        for one in store.load_all()
-    ]
+    fleet = store.load_all()
+    made = [alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
+    closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
+    ran = billed_segments(closed, fleet, prices, period.start, until, now)
+    counted = store.traffic(period.start.date(), until.date())
     return ControllerUsage(
         **asdict(metrics.read(period.start, until)),
+        metric_hours=metric_hours(ran, counted, period.start, until),
         alarms=Decimal(env.stack_alarms + sum(one.usual for one in made)),
         high_resolution_alarms=Decimal(sum(one.fine for one in made)),
     )
@@ -95,6 +101,8 @@ def _period(order: ReportOrder, store: TableStore, clock: Clock, zone: str) -> P
         return period_since_first(store, clock, zone)
     if order.date:
         return Period.holding(order.period, order.date, zone)
+    if order.running:
+        return Period.holding(order.period, clock.now().astimezone(ZoneInfo(zone)).date(), zone)
     period = Period.last(order.period, clock.now(), zone)
     while order.closed and not is_closed(period, clock.now()):
         period = Period.last(order.period, period.start, zone)

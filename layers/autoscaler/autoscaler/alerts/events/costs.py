@@ -18,7 +18,7 @@ class BudgetReached(Event):
     """`share` of the dollars is spent, of the month's or the day's (`per`): 0.8 is 80 %. An empty
     endpoint: the stack's budget."""
 
-    salient = ("month", "day", "step")
+    salient = ("month", "day", "step", "monthly_usd", "when_spent")  # changed, it is a new one
     repeat_seconds = 31 * DAY
 
     spent_usd: Money
@@ -106,8 +106,11 @@ class ReportWritten(Event):
     first_day: date | None = None
     running: bool = False  # the period is not over
     basis: str = "estimated"
-    billed_usd: Money | None = None
-    before_usd: Money | None = None  # the period before, of those that were there
+    billed_usd: Money | None = None  # of whole UTC days, which may be more than the period
+    billed_first: date | None = None
+    billed_last: date | None = None
+    billed_against_usd: Money | None = None  # what the same days were estimated at
+    before_usd: Money | None = None  # the period before; None: nobody was there when it began
     net_saved_at_most_usd: Money | None = None  # net of what is counted of the controller's cost
     teams: tuple[ReportTeam, ...] = ()
     days: tuple[ReportDay, ...] = ()

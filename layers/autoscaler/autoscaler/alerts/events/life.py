@@ -81,6 +81,7 @@ class SleepStuck(Event):
 
     instances: int
     since_seconds: Seconds
+    shared: str = ""  # the machines that it shares with others; "": they are its own
 
     @property
     def severity(self) -> Severity:

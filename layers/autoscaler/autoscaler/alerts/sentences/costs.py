@@ -72,8 +72,14 @@ def _(event: ReportWritten) -> Sentence:
 def _basis(event: ReportWritten) -> str:
     if event.billed_usd is None:
         return "All figures are estimated."
+    days = against = ""
+    if event.billed_first is not None:  # a local week lies in eight UTC days
+        days = f" in the UTC days {event.billed_first} to {event.billed_last}"
+    if event.billed_against_usd is not None:
+        against = f", which were estimated at {usd(event.billed_against_usd)}"
     return (
-        f"AWS billed {usd(event.billed_usd)} for its instances (reconciled); these are estimates."
+        f"AWS billed {usd(event.billed_usd)} for its instances{days} (reconciled){against}; "
+        "all else here is estimated."
     )
 
 
@@ -102,7 +108,8 @@ def _team_facts(event: ReportWritten) -> list[Fact]:
     facts = [("by team", named)]
     if event.movers:
         moved = [f"{one.endpoint} {_moved(one.moved_usd)}" for one in event.movers[:3]]
-        facts.append(("against the period before", ", ".join(moved)))
+        much = "as much of the period before" if event.running else "the period before"
+        facts.append((f"against {much}", ", ".join(moved)))
     return facts
 
 

@@ -122,9 +122,12 @@ def _(event: EndpointRetired) -> Sentence:
 def _(event: SleepStuck) -> Sentence:
     still = counted(event.instances, "instance")
     since = spoken(event.since_seconds)
+    what = "the endpoint"
+    if event.shared:  # the endpoint is the others' too
+        what = f"its inference component, not the endpoint {event.shared} that others share,"
     body = (
         f"{still} seen {since} after it was put to sleep: what is there is billed, and nobody "
-        "wants it. It is tried again by itself; if it goes on, delete the endpoint in SageMaker."
+        f"wants it. It is tried again by itself; if it goes on, delete {what} in SageMaker."
     )
     return Sentence(f"{event.endpoint} does not get to zero", body)
 
