@@ -133,7 +133,8 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
     for name in ("alarms", "high_resolution_alarms"):
         asleep, awake = unit.asleep_alarms[name], unit.awake_alarms[name]
         sums[name] = asleep + share * (awake - asleep)
-    sums["custom_metrics"] = STACK_METRICS + ENDPOINTS * ENDPOINT_METRICS * share
+    hours = MONTH_SECONDS / 3600
+    sums["metric_hours"] = hours * (STACK_METRICS + ENDPOINTS * ENDPOINT_METRICS * share)
     sums["secrets"] = SECRETS
     del sums[TICKS]
     return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})

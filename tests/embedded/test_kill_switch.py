@@ -70,7 +70,7 @@ def test_while_it_is_on_nothing_wakes_and_everybody_is_told_why(stack) -> None:
         assert "by ada: a leaked key" in refused_there.json()["error"]["message"]
         ticket = said(address, CHAT, json=body, headers={"prefer": "respond-async"})
         assert ticket.status_code == 202
-        assert "by ada: a leaked key" in ticket.json()["reason"]
+        assert "by ada: a leaked key" in ticket.json()["because"]
     TICKETS.append(ticket.json()["id"])
     assert stack.get(NAME)["phase"] == "ASLEEP"
     wait_for(stack.slack.titles, lambda t: "Everything is stopped" in "\n".join(t), "the alert")

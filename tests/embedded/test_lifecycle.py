@@ -96,7 +96,7 @@ def test_a_hold_keeps_it_awake_and_a_release_lets_it_sleep(stack) -> None:
     time.sleep(1.5)
     assert stack.get(NAME)["phase"] == "AWAKE"
     refused = stack.command("sleep", endpoint=NAME)
-    assert "is held by ada" in refused["problems"][0]
+    assert "llama is held at 1 copy or more until" in refused["problems"][0]
     assert stack.command("release", endpoint=NAME)["ok"]
     stack.until(NAME, "ASLEEP")
 

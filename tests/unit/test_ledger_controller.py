@@ -18,7 +18,6 @@ USAGE = ControllerUsage(
     state_transitions=40_000,
     alarms=10,
     high_resolution_alarms=0,
-    custom_metrics=4,
     secrets=2,
     table_writes=1_000_000,
     table_reads=1_000_000,
@@ -37,7 +36,6 @@ def test_a_month_by_hand() -> None:
     assert by_item["Lambda requests"] == Decimal("0.2")
     assert by_item["Step Functions transitions"] == 1
     assert by_item["CloudWatch alarms"] == 1
-    assert by_item["Custom metrics"] == Decimal("1.2")
     assert by_item["Secrets"] == Decimal("0.8")
     assert round(by_item["Custom metrics, hours"] or 0, 2) == 3
     assert by_item["S3 storage, GB"] == Decimal("2.3")

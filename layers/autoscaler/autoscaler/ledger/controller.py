@@ -25,7 +25,6 @@ class ControllerUsage(BaseModel):
     state_transitions: Count = None
     alarms: Count = None
     high_resolution_alarms: Count = None
-    custom_metrics: Count = None  # each in the hours in which it has a value, of a month's
     secrets: Count = None
     table_writes: Count = None
     table_reads: Count = None
@@ -53,7 +52,6 @@ _PRICES = {
     "high_resolution_alarms": _Price(
         title="High-resolution alarms", usd=Decimal("0.30"), per_month=True
     ),
-    "custom_metrics": _Price(title="Custom metrics", usd=Decimal("0.30"), per_month=True),
     "secrets": _Price(title="Secrets", usd=Decimal("0.40"), per_month=True),
     "table_writes": _Price(title="DynamoDB write units", usd=Decimal("0.000000625")),
     "table_reads": _Price(title="DynamoDB read units", usd=Decimal("0.000000125")),
