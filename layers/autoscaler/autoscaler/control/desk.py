@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..alerts.notify import SeenStore
 from ..ports import (
     Answer,
     KeptAnswers,
@@ -20,6 +19,9 @@ from ..ports import (
 )
 from .messages import Message
 from .world import World
+
+if TYPE_CHECKING:  # a dispatcher's first message waits for what is imported
+    from ..alerts.notify import SeenStore
 
 
 @dataclass(frozen=True)
