@@ -12,7 +12,7 @@ from .in_force import Kind, in_force, keeps_copies
 from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
-from .purse import barred
+from .purse import barred, capped
 from .wishes import UNCONDITIONAL, may_not_wake, request_wake
 from .world import World
 
@@ -81,7 +81,7 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         now = world.clock.now()
         if status.cause in UNCONDITIONAL or barred(record, now):
             return True
-        if keeps_copies(status, now):
+        if keeps_copies(status, now) and _may_turn_round(record, now):
             held = (
                 status.hold.min_copies if Kind.HOLD in in_force(status, now) and status.hold else 1
             )
@@ -95,3 +95,11 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         return not backlog
 
     return with_current(world, name, generation, step)
+
+
+def _may_turn_round(record: EndpointRecord, now: datetime) -> bool:
+    """A hold always may. Warmth yields to a budget that is spent, which put it to sleep, and to
+    what keeps requests from waking it: the next look would put it to sleep again, and so on."""
+    if Kind.HOLD in in_force(record.status, now):
+        return True
+    return not capped(record, now) and not may_not_wake(record, now)
