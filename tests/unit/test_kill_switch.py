@@ -9,24 +9,28 @@ from typing import Any
 import pytest
 
 from autoscaler.control import kill_switch, orders, overrides
+from autoscaler.control.apply import apply
 from autoscaler.control.breaker import runaway
 from autoscaler.control.dispatch import wake_for
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.overrides import Asked
+from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_asleep, record_staged
 from autoscaler.control.purse import BarredError
 from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
 from autoscaler.control.size import may_sleep, plan_wake
+from autoscaler.control.updating import record_updated
 from autoscaler.control.while_stopped import WhileStopped
 from autoscaler.control.world import OrderError, UnknownEndpointError
-from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Update, UpdateWay
+from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Shape, Update, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Hold, Phase
 from autoscaler.ports import Capacity, ConflictError, Flow, FlowState, Load
 from tests.memory import NOON, MemoryAnnouncer, MemoryWorld, memory_world
-from tests.samples import asleep, awake, put, spec
+from tests.samples import asleep, awake, document, put, spec
 
 NAME = "llama"
+SETTING = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
 WAITING = Load(backlog=7, concurrency_per_copy=2.0, invocations=3.0)
 
 
@@ -296,6 +300,57 @@ class TestTheBreaker:
     def test_an_instance_more_while_one_is_replaced_is_no_runaway(self, world) -> None:
         put(world, awake(NAME, instances=3))
         assert runaway(world.store.load(NAME), NOON) is None
+
+    def many(self, world: MemoryWorld) -> None:
+        many = {"scaling": {"max_copies": 8}}
+        put(world, awake(NAME, instances=8, observed_copies=8, desired_copies=8), spec(NAME, **many))
+        world.scaler.settle(NAME, 8)
+        world.load.loads[NAME] = WAITING
+
+    def test_a_file_that_allows_less_gives_back_in_good_order(self, world) -> None:
+        self.many(world)
+        apply(world, SETTING, document(NAME, scaling={"max_copies": 1}))
+        reconcile(world)
+        assert told(world, "RunawayStopped") == []
+        assert world.scaler.look(NAME).desired_copies == 1
+        world.scaler.capacities[NAME] = Capacity(True, 1, 1, {"ml.g6e.xlarge": 8}, "InService")
+        world.clock.forward(minutes=59)
+        assert runaway(world.store.load(NAME), world.clock.now()) is None
+        world.clock.forward(minutes=2)
+        assert "$20.88 an hour" in str(runaway(world.store.load(NAME), world.clock.now()))
+
+    def test_more_than_even_the_earlier_file_allowed_is_a_runaway_all_the_same(self, world) -> None:
+        self.many(world)
+        apply(world, SETTING, document(NAME, scaling={"max_copies": 1}))
+        world.scaler.capacities[NAME] = Capacity(True, 8, 8, {"ml.g6e.xlarge": 19}, "InService")
+        reconcile(world)
+        reconcile(world)
+        assert [event.endpoint for event in told(world, "RunawayStopped")] == [NAME]
+
+    def test_an_update_that_puts_more_copies_on_a_machine_is_no_runaway(self, world) -> None:
+        self.many(world)
+        after = spec(NAME, scaling={"max_copies": 8}, serving={"concurrency_per_copy": 4})
+        rolling = status_of(world).model_copy(
+            update={"phase": Phase.UPDATING, "update": Update(spec=after, way=UpdateWay.ROLL)}
+        )
+        world.store.save(rolling)
+        assert record_updated(world, NAME, 1, rolling.shape, 8)
+        assert status_of(world).phase is Phase.AWAKE
+        assert runaway(world.store.load(NAME), NOON) is None
+
+    def test_a_machine_that_the_file_names_no_more_serves_on(self, world) -> None:
+        dear = {"types": ["ml.g6e.xlarge"], "alternatives": [{"types": ["ml.p4d.24xlarge"]}]}
+        shape = Shape(rung=1)
+        meter = Meter(instances=1, instance_type="ml.p4d.24xlarge", since=NOON)
+        put(
+            world,
+            awake(NAME, shape=shape, shaped=shape, meters=(meter,)),
+            spec(NAME, instances=dear),
+        )
+        assert runaway(world.store.load(NAME), NOON) is None
+        apply(world, SETTING, document(NAME, instances={"types": ["ml.g6e.xlarge"]}))
+        later = NOON + timedelta(hours=9)
+        assert runaway(world.store.load(NAME), later) is None
 
     def tries(self, count: int, outcome: TryOutcome = TryOutcome.SERVED) -> tuple[Try, ...]:
         return tuple(Try(NOON - timedelta(minutes=4 * n), 0, outcome) for n in range(count, 0, -1))
