@@ -18,6 +18,7 @@ from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_asleep, record_staged
 from autoscaler.control.purse import BarredError
 from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
+from autoscaler.control.retry import retry
 from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.updating import record_updated
 from autoscaler.control.while_stopped import WhileStopped
@@ -208,6 +209,33 @@ class TestACreation:
         status = status_of(world)
         assert (status.phase, status.parked, status.failure) == (Phase.STAGING, False, None)
         assert world.flows.started[-1] == (Flow.DEPLOY, NAME, status.generation)
+
+    def test_begins_anew_with_the_file_that_waits(self, world) -> None:
+        after = spec(NAME, instances={"types": ["ml.g6e.2xlarge"]})
+        in_phase(world, Phase.CREATING, update=Update(spec=after, way=UpdateWay.REPLACE))
+        stop(world, "ada", "a leaked key")
+        world.scaler.capacities[NAME] = Capacity(exists=False)
+        world.flows.end(Flow.REMOVE, NAME, 2, FlowState.SUCCEEDED)
+        start(world, "ada")
+        reconcile(world)
+        begun = world.store.load(NAME)
+        assert (begun.status.phase, begun.status.update) == (Phase.STAGING, None)
+        assert begun.spec.instances.types == ("ml.g6e.2xlarge",)
+
+    def test_whoever_tries_it_again_hears_what_it_waits_for(self, world) -> None:
+        in_phase(world, Phase.CREATING)
+        stop(world, "ada", "a leaked key")
+        with pytest.raises(OrderError, match=r"cannot be tried now: .* `autoscaler start`"):
+            retry(world, NAME, "bob")
+        start(world, "ada")
+        with pytest.raises(OrderError, match="begins anew by itself"):
+            retry(world, NAME, "bob")
+
+    def test_a_wake_that_is_asked_for_again_hears_of_the_switch(self, world) -> None:
+        in_phase(world, Phase.ASLEEP)
+        stop(world, "ada", "a leaked key")
+        with pytest.raises(OrderError, match=r"cannot be tried now: .* `autoscaler start`"):
+            retry(world, NAME, "bob")
 
     def test_staging_goes_on_and_asks_for_no_instance(self, world) -> None:
         in_phase(world, Phase.STAGING)

@@ -21,7 +21,7 @@ from ..ports import ConflictError, Flow, FlowState
 from .metering import metered, running, settled
 from .purse import barred, cause_of
 from .stack_telling import save_and_tell
-from .updating import anew
+from .updating import anew, created_with_update
 from .wishes import FLOWS, carry_out, entry, request_sleep, wished
 from .world import OrderError, World, find
 
@@ -178,6 +178,8 @@ def go_on(world: World, record: EndpointRecord, now: datetime) -> bool:
     left = status.observed_instances or report.state is FlowState.RUNNING
     if left or barred(record, now):
         return False
+    record = created_with_update(world, record)  # a file that waits is the one to begin with
+    status = record.status
     again = wished(
         status, Phase.STAGING, Cause.RETRY, now, wish_copies=1, failed_in=None, failure=None,
         created_at=now, retry_at=None, shape=anew(status), instance_type="",
