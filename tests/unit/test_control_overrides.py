@@ -328,3 +328,23 @@ def test_keeping_warm_wakes_at_once_what_its_budget_lets_wake(world, when_spent)
     )
     status = overrides.override(world, NAME, WARM, asked())
     assert status.phase is (Phase.WAKING if when_spent == "alert" else Phase.ASLEEP)
+
+
+def test_asleep_for_longer_than_its_budget_is_spent_the_longer_is_said(world) -> None:
+    put(
+        world,
+        asleep(NAME, spending=Spending(on=NOON.date(), usd=Decimal(9))),
+        spec(NAME, budget={"daily_usd": 9, "when_spent": "sleep"}),
+    )
+    overrides.override(world, NAME, SLEEP, asked(72), even_for_requests=True)
+    left = expected_ready(world.store.load(NAME), NOON)
+    assert left is not None
+    assert left >= timedelta(hours=72)
+
+
+def test_copies_that_somebody_takes_from_whom_even_requests_shall_not_wake_stay_away(world) -> None:
+    put(world, awake(NAME))
+    overrides.override(world, NAME, SLEEP, asked(), even_for_requests=True)
+    world.scaler.settle(NAME, 0)
+    reconcile(world)
+    assert (status_of(world).phase, status_of(world).cause) == (Phase.SLEEPING, Cause.PERSON)
