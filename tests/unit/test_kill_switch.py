@@ -15,7 +15,7 @@ from autoscaler.control.dispatch import wake_for
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.overrides import Asked
 from autoscaler.control.plan import Setting
-from autoscaler.control.progress import record_asleep, record_staged
+from autoscaler.control.progress import record_asleep, record_retired, record_staged
 from autoscaler.control.purse import BarredError
 from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
 from autoscaler.control.retry import retry
@@ -439,3 +439,14 @@ def test_the_price_of_what_runs_away_is_in_dollars_an_hour(world) -> None:
     put(world, awake(NAME, instances=9))
     assert "$23.49" in str(runaway(world.store.load(NAME), NOON))
     assert Decimal("23.49") == 9 * Decimal("2.61")
+
+
+def test_the_stop_of_one_that_was_removed_goes_with_it(world) -> None:
+    put(world, asleep(NAME, phase=Phase.RETIRING))
+    stop(world, "ada", "it loops", NAME)
+    world.scaler.capacities[NAME] = Capacity(exists=False)
+    assert record_retired(world, NAME, 1)
+    assert world.store.stack().stopped_endpoints == {}, "no tick has looked since"
+    apply(world, SETTING, document(NAME))
+    assert status_of(world).phase is Phase.STAGING
+    assert world.store.load(NAME).stack.stop_of(NAME) is None
