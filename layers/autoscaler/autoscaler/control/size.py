@@ -45,7 +45,7 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         load = world.load_of(record, now)
         if load.trouble:  # a size that was guessed would be paid for
             raise SignalError(f"{name}: {load.trouble}")
-        seen = observe(record, load, world.look(record), now)
+        seen = observe(record, load, world.look(record), now, world.tick)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)
         reshape = needs_shape(status, shared=record.spec.instances.shared is not None)
