@@ -331,7 +331,9 @@ class TestTheBreaker:
 
     def many(self, world: MemoryWorld) -> None:
         many = {"scaling": {"max_copies": 8}}
-        put(world, awake(NAME, instances=8, observed_copies=8, desired_copies=8), spec(NAME, **many))
+        put(
+            world, awake(NAME, instances=8, observed_copies=8, desired_copies=8), spec(NAME, **many)
+        )
         world.scaler.settle(NAME, 8)
         world.load.loads[NAME] = WAITING
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
