@@ -26,7 +26,7 @@ from autoscaler.control.world import OrderError, UnknownEndpointError
 from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Shape, Update, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Hold, Phase
-from autoscaler.ports import Capacity, ConflictError, Flow, FlowState, Load
+from autoscaler.ports import Capacity, ConflictError, Flow, FlowReport, FlowState, Load
 from tests.memory import NOON, MemoryAnnouncer, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
 
@@ -209,6 +209,23 @@ class TestACreation:
         status = status_of(world)
         assert (status.phase, status.parked, status.failure) == (Phase.STAGING, False, None)
         assert world.flows.started[-1] == (Flow.DEPLOY, NAME, status.generation)
+
+    def test_what_was_parked_by_somebody_who_died_is_ended_and_removed_by_the_tick(
+        self, world
+    ) -> None:
+        in_phase(world, Phase.CREATING)
+        world.scaler.capacities[NAME] = Capacity(exists=False)
+        world.flows.start(Flow.DEPLOY, NAME, 1)
+        stop(world, "ada", "a leaked key")
+        world.flows.states = {(Flow.DEPLOY, NAME, 1): FlowReport(FlowState.RUNNING)}
+        world.flows.stopped.clear()
+        world.flows.started.clear()
+        reconcile(world)
+        assert world.flows.stopped == [(Flow.DEPLOY, NAME, 1)]
+        assert world.flows.started == [(Flow.REMOVE, NAME, 2)]
+        start(world, "ada")
+        reconcile(world)
+        assert status_of(world).parked, "what it made is still being removed"
 
     def test_begins_anew_with_the_file_that_waits(self, world) -> None:
         after = spec(NAME, instances={"types": ["ml.g6e.2xlarge"]})

@@ -175,6 +175,11 @@ def go_on(world: World, record: EndpointRecord, now: datetime) -> bool:
     False: not yet."""
     status = record.status
     report = world.flows.look(Flow.REMOVE, status.name, status.generation)
+    if report.state is FlowState.ABSENT:  # whoever parked it died after it was stored
+        if making := FLOWS.get(status.failed_in or status.phase):
+            world.flows.stop(making, status.name, status.generation - 1, status.failure or "")
+        world.flows.start(Flow.REMOVE, status.name, status.generation)
+        return False
     left = status.observed_instances or report.state is FlowState.RUNNING
     if left or barred(record, now):
         return False
