@@ -11,9 +11,7 @@ from botocore.exceptions import ConnectionClosedError
 from moto import mock_aws
 
 from autoscaler.aws.table import TableStore
-from autoscaler.policy.types import Stop
 from autoscaler.ports import ConflictError
-from tests.memory import NOON
 from tests.samples import asleep, spec
 
 NAME = "llama"
@@ -68,19 +66,6 @@ def test_of_two_who_read_the_same_the_second_is_told(store: TableStore) -> None:
     found = store.load(NAME)
     assert found is not None
     assert found.status == saved
-
-
-def test_a_switch_whose_answer_was_lost_is_set_once_and_its_order_goes_on(
-    store: TableStore, dynamodb: Any
-) -> None:
-    dynamodb.losing = True
-    stopped = store.stack().model_copy(update={"stopped": Stop(NOON, "ada", "a leaked key")})
-    saved = store.save_stack(stopped)
-    dynamodb.losing = False
-    assert dynamodb.lost == 1
-    assert store.stack() == saved
-    with pytest.raises(ConflictError):
-        store.save_stack(stopped.model_copy(update={"stopped": None}))
 
 
 def test_a_write_whose_answer_was_lost_is_no_conflict_with_itself(
