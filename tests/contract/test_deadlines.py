@@ -106,3 +106,9 @@ def test_a_queue_is_waited_for_longer_than_a_message_stays_out_of_sight() -> Non
     longest = paced(timedelta(days=1), NOON, NOON).total_seconds()
     assert longest == 1800
     assert int(retire["DefinitionSubstitutions"]["DrainSeconds"]) >= longest + 60
+
+
+@pytest.mark.parametrize("function", ["Reconcile", "PlanWake", "RecordPhase"])
+def test_whoever_decides_knows_how_long_a_tick_is(function: str) -> None:
+    made = template()["Resources"][f"{function}Function"]["Properties"]
+    assert made["Environment"]["Variables"]["TICK_MINUTES"] == "TickMinutes"

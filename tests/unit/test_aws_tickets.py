@@ -48,6 +48,22 @@ def account() -> Iterator[Account]:
             "autoscaler-llama-later",
         ),
         (["autoscaler-llama"], {"deferrable": True}, "autoscaler-llama"),
+        # Nobody reads the other queue before a tick has seen it, and it would be late by then.
+        (
+            ["autoscaler-llama", "autoscaler-llama-later"],
+            {"deferrable": True, "ttl": "10m"},
+            "autoscaler-llama",
+        ),
+        (
+            ["autoscaler-llama", "autoscaler-llama-later"],
+            {"deferrable": True, "deadline": "2020-01-01T00:00:00Z"},
+            "autoscaler-llama",
+        ),
+        (
+            ["autoscaler-llama", "autoscaler-llama-later"],
+            {"deferrable": True, "ttl": "3h"},
+            "autoscaler-llama-later",
+        ),
     ],
 )
 def test_what_may_wait_goes_straight_where_it_waits(

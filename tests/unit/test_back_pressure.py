@@ -7,12 +7,12 @@ from botocore.exceptions import ClientError
 
 from autoscaler.aws.readers import MappedReaders
 from autoscaler.control.back_pressure import wanted_readers, with_later_read
-from autoscaler.control.reconcile import reconcile
+from autoscaler.control.reconcile import ReconcileError, reconcile
 from autoscaler.endpoints.queues import readers
 from autoscaler.endpoints.status import EndpointRecord
-from autoscaler.policy.types import Bounds, Phase
+from autoscaler.policy.types import Bounds, Phase, Stop
 from autoscaler.ports import Capacity, Load
-from tests.memory import memory_world
+from tests.memory import NOON, memory_world
 from tests.samples import asleep, awake, put, spec
 
 NAME = "llama"
@@ -94,6 +94,18 @@ def test_what_lambda_cannot_change_now_is_tried_again() -> None:
     world.readers.busy = False
     reconcile(world)
     assert not world.store.records[NAME].status.reads_later
+
+
+def test_what_lambda_refuses_is_loud_and_does_not_keep_a_stopped_endpoint_up() -> None:
+    world = memory_world()
+    world.load.loads[NAME] = Load(backlog=0, concurrency_per_copy=0.0, deferrable=2)
+    put(world, asleep(NAME, phase=Phase.WAKING, reads_later=False))
+    state = world.store.stack()
+    world.store.save_stack(state.model_copy(update={"stopped": Stop(NOON, "ada", "a leak")}))
+    world.readers.broken = True
+    with pytest.raises(ReconcileError, match="Lambda does not answer"):
+        reconcile(world)
+    assert world.store.records[NAME].status.phase is Phase.SLEEPING
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,16 @@ def test_what_may_wait_goes_straight_where_it_waits(stack: Stub, later: None) ->
     assert "autoscaler" not in urgent
 
 
+def test_what_may_wait_and_is_due_soon_goes_where_it_is_read_at_once(
+    stack: Stub, later: None
+) -> None:
+    soon = ["--deferrable", "--deadline", "20m"]
+    assert stack.run("ask", "llama", "why?", "--no-wait", *soon).exit_code == 0
+    assert sent(LATER) == []
+    (message,) = sent()
+    assert message["autoscaler"]["deferrable"]
+
+
 def test_an_endpoint_without_a_queue_for_what_may_wait_gets_it_in_its_own(stack: Stub) -> None:
     assert stack.run("ask", "llama", "why?", "--no-wait", "--deferrable").exit_code == 0
     (message,) = sent()

@@ -17,7 +17,8 @@ from autoscaler.control.size import may_sleep
 from autoscaler.control.wishes import may_not_wake
 from autoscaler.control.world import OrderError
 from autoscaler.endpoints.status import Cause, EndpointStatus, UsageKind
-from autoscaler.policy.types import Hold, OverrideKind, Phase
+from autoscaler.policy.forecast import Spending
+from autoscaler.policy.types import Hold, Override, OverrideKind, Phase
 from autoscaler.ports import Load
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
@@ -277,3 +278,73 @@ def test_what_is_stored_of_them_is_read_back(world) -> None:
     order(world, PAUSE)
     status = status_of(world)
     assert EndpointStatus.model_validate_json(status.model_dump_json()) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "budget"),
+    [
+        ({"spent_in": "2026-11", "spent_usd": Decimal(50)}, {"monthly_usd": 50}),
+        ({"spending": Spending(on=NOON.date(), usd=Decimal(9))}, {"daily_usd": 9}),
+    ],
+)
+def test_what_a_spent_budget_puts_to_sleep_is_not_turned_round_to_be_kept_warm(
+    world, status, budget
+) -> None:
+    warm = Override(WARM, NOON, NOON + 2 * HOUR, "a demo", "ada")
+    long_idle = NOON - timedelta(hours=6)
+    put(
+        world,
+        awake(NAME, overrides=(warm,), last_active_at=long_idle, **status),
+        spec(NAME, budget=budget),
+    )
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = IDLE
+    reconcile(world)
+    asleep_soon = status_of(world)
+    assert (asleep_soon.phase, asleep_soon.cause) == (Phase.SLEEPING, Cause.BUDGET)
+    assert may_sleep(world, NAME, asleep_soon.generation)
+    assert status_of(world).phase is Phase.SLEEPING
+
+
+def test_warmth_that_is_asked_for_while_it_falls_asleep_is_none_of_more_wakes_than_the_day_has(
+    world,
+) -> None:
+    warm = Override(WARM, NOON, NOON + 2 * HOUR, "a demo", "ada")
+    spent = {"wakes_on": NOON.date(), "wakes_today": 3}
+    put(
+        world,
+        asleep(NAME, phase=Phase.SLEEPING, cause=Cause.IDLE, overrides=(warm,), **spent),
+        spec(NAME, budget={"wakes_per_day": 3}),
+    )
+    assert may_sleep(world, NAME, 1)
+
+
+@pytest.mark.parametrize("when_spent", ["cap", "alert"])
+def test_keeping_warm_wakes_at_once_what_its_budget_lets_wake(world, when_spent) -> None:
+    put(
+        world,
+        asleep(NAME, spending=Spending(on=NOON.date(), usd=Decimal(9))),
+        spec(NAME, budget={"daily_usd": 9, "when_spent": when_spent}),
+    )
+    status = overrides.override(world, NAME, WARM, asked())
+    assert status.phase is (Phase.WAKING if when_spent == "alert" else Phase.ASLEEP)
+
+
+def test_asleep_for_longer_than_its_budget_is_spent_the_longer_is_said(world) -> None:
+    put(
+        world,
+        asleep(NAME, spending=Spending(on=NOON.date(), usd=Decimal(9))),
+        spec(NAME, budget={"daily_usd": 9, "when_spent": "sleep"}),
+    )
+    overrides.override(world, NAME, SLEEP, asked(72), even_for_requests=True)
+    left = expected_ready(world.store.load(NAME), NOON)
+    assert left is not None
+    assert left >= timedelta(hours=72)
+
+
+def test_copies_that_somebody_takes_from_whom_even_requests_shall_not_wake_stay_away(world) -> None:
+    put(world, awake(NAME))
+    overrides.override(world, NAME, SLEEP, asked(), even_for_requests=True)
+    world.scaler.settle(NAME, 0)
+    reconcile(world)
+    assert (status_of(world).phase, status_of(world).cause) == (Phase.SLEEPING, Cause.PERSON)

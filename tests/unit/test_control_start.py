@@ -14,8 +14,9 @@ from autoscaler.control.start import (
     Patience,
     Verdict,
     look_at_start,
+    pace,
 )
-from autoscaler.endpoints.status import Cause, ColdStart
+from autoscaler.endpoints.status import Cause, ColdStart, EndpointRecord
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
 from tests.memory import NOON, MemoryLogs, MemoryWorld, memory_world
@@ -171,7 +172,9 @@ def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
     ("phase", "took_seconds", "seconds", "pace"),
     [
         (Phase.WAKING, (300, 400), 10, SELDOM),
-        (Phase.WAKING, (300, 400), 254, SELDOM),
+        (Phase.WAKING, (300, 400), 210, SELDOM),
+        (Phase.WAKING, (300, 400), 225, 2 * USUAL),  # not beyond the 255 s, when it may be ready
+        (Phase.WAKING, (300, 400), 254, OFTEN),
         (Phase.WAKING, (300, 400), 256, OFTEN),
         (Phase.WAKING, (300, 400), 519, OFTEN),  # two minutes after the longest
         (Phase.WAKING, (300, 400), 521, USUAL),
@@ -200,3 +203,20 @@ def test_a_wake_is_looked_at_often_when_it_should_be_ready(
     world.clock.forward(seconds=seconds)
     found = look(world)
     assert (found.verdict, found.pace) == (Verdict.WAIT, pace)
+
+
+@pytest.mark.parametrize("poll", [5, 15])
+@pytest.mark.parametrize("lead", [54, 107, 160, 300, 1800])
+def test_a_wake_that_takes_as_long_as_the_last_is_seen_within_a_usual_look(lead, poll) -> None:
+    start = ColdStart(
+        requested_at=NOON,
+        ready_at=NOON + timedelta(seconds=lead),
+        cause=Cause.MESSAGE,
+        copies=1,
+    )
+    status = asleep(NAME, phase=Phase.WAKING, wished_at=NOON, cold_starts=(start,))
+    record, seconds = EndpointRecord(spec=spec(NAME), status=status), 0.0
+    while seconds < lead:
+        often = pace(record, NOON + timedelta(seconds=seconds))
+        seconds += max(5, round(poll * often))  # as wake_endpoint waits
+    assert seconds - lead <= poll

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from autoscaler.control.metering import spent_this_month, spent_today
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.unseen import asked_by_the_wish
@@ -189,3 +190,18 @@ def test_the_months_dollars_agree_with_the_segments(world) -> None:
     closed = sum(s.instance_seconds for s in world.store.segments) / 3600
     assert float(status.spent_usd) == pytest.approx(closed * float(price))
     assert booked(world) == pytest.approx(121 * 2 + 121 - 10 / 60)
+
+
+def test_the_days_dollars_agree_with_the_segments_and_a_budget_for_the_day_sees_them(world) -> None:
+    put_awake(world, 2)
+    there(world, 3, 2, changed_at=NOON + timedelta(seconds=10))
+    world.clock.forward(minutes=1)
+    reconcile(world)
+    world.clock.forward(hours=2)
+    there(world, 1, 1, changed_at=NOON + timedelta(minutes=90))
+    reconcile(world)
+    record = world.store.load(NAME)
+    assert over_gaps(world) > 0
+    spent = spent_this_month(record, world.clock.now())
+    assert spent > 9
+    assert spent_today(record, world.clock.now()) == spent

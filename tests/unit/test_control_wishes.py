@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -22,7 +23,7 @@ from autoscaler.endpoints.status import Cause, UsageKind
 from autoscaler.policy.types import Bounds, Hold, Phase
 from autoscaler.ports import Capacity, ConflictError, Flow, FlowState, Load
 from tests.memory import MemoryWorld, memory_world
-from tests.samples import asleep, awake, put
+from tests.samples import asleep, awake, put, spec
 
 NAME = "llama"
 
@@ -303,3 +304,19 @@ def test_a_step_is_repeated_when_somebody_else_wrote_in_between(world) -> None:
     assert record_awake(world, NAME, 2)
     assert world.store.conflicts_to_come == 0
     assert phase(world) is Phase.AWAKE
+
+
+def test_a_wake_ahead_of_a_window_is_as_big_as_the_tick_that_anticipates_it_wished() -> None:
+    """A tick of a quarter of an hour looks further ahead than one of a minute; all decide alike."""
+    world = replace(memory_world(), tick=timedelta(minutes=15))
+    peak = {"name": "peak", "days": ["tue"], "start": "12:15", "end": "18:00", "min_copies": 4}
+    windows = {"windows": [{**peak, "max_copies": 4}]}
+    put(world, asleep(NAME), spec(NAME, schedule=windows, scaling={"max_copies": 2}))
+    reconcile(world)
+    wish = world.store.records[NAME].status
+    assert (wish.phase, wish.wish_copies) == (Phase.WAKING, 4)
+    planned = plan_wake(world, NAME, wish.generation)
+    assert (planned.copies, planned.bounds) == (4, Bounds(4, 4))
+    world.scaler.settle(NAME, 4)
+    record_awake(world, NAME, wish.generation)
+    assert world.store.records[NAME].status.bounds == Bounds(4, 4)

@@ -9,24 +9,29 @@ from typing import Any
 import pytest
 
 from autoscaler.control import kill_switch, orders, overrides
+from autoscaler.control.apply import apply
 from autoscaler.control.breaker import runaway
 from autoscaler.control.dispatch import wake_for
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.overrides import Asked
-from autoscaler.control.progress import record_asleep, record_staged
+from autoscaler.control.plan import Setting
+from autoscaler.control.progress import record_asleep, record_retired, record_staged
 from autoscaler.control.purse import BarredError
 from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
+from autoscaler.control.retry import retry
 from autoscaler.control.size import may_sleep, plan_wake
+from autoscaler.control.updating import record_updated
 from autoscaler.control.while_stopped import WhileStopped
 from autoscaler.control.world import OrderError, UnknownEndpointError
-from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Update, UpdateWay
+from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Shape, Update, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Hold, Phase
-from autoscaler.ports import Capacity, ConflictError, Flow, FlowState, Load
+from autoscaler.ports import Capacity, ConflictError, Flow, FlowReport, FlowState, Load
 from tests.memory import NOON, MemoryAnnouncer, MemoryWorld, memory_world
-from tests.samples import asleep, awake, put, spec
+from tests.samples import asleep, awake, document, put, spec
 
 NAME = "llama"
+SETTING = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
 WAITING = Load(backlog=7, concurrency_per_copy=2.0, invocations=3.0)
 
 
@@ -205,6 +210,50 @@ class TestACreation:
         assert (status.phase, status.parked, status.failure) == (Phase.STAGING, False, None)
         assert world.flows.started[-1] == (Flow.DEPLOY, NAME, status.generation)
 
+    def test_what_was_parked_by_somebody_who_died_is_ended_and_removed_by_the_tick(
+        self, world
+    ) -> None:
+        in_phase(world, Phase.CREATING)
+        world.scaler.capacities[NAME] = Capacity(exists=False)
+        world.flows.start(Flow.DEPLOY, NAME, 1)
+        stop(world, "ada", "a leaked key")
+        world.flows.states = {(Flow.DEPLOY, NAME, 1): FlowReport(FlowState.RUNNING)}
+        world.flows.stopped.clear()
+        world.flows.started.clear()
+        reconcile(world)
+        assert world.flows.stopped == [(Flow.DEPLOY, NAME, 1)]
+        assert world.flows.started == [(Flow.REMOVE, NAME, 2)]
+        start(world, "ada")
+        reconcile(world)
+        assert status_of(world).parked, "what it made is still being removed"
+
+    def test_begins_anew_with_the_file_that_waits(self, world) -> None:
+        after = spec(NAME, instances={"types": ["ml.g6e.2xlarge"]})
+        in_phase(world, Phase.CREATING, update=Update(spec=after, way=UpdateWay.REPLACE))
+        stop(world, "ada", "a leaked key")
+        world.scaler.capacities[NAME] = Capacity(exists=False)
+        world.flows.end(Flow.REMOVE, NAME, 2, FlowState.SUCCEEDED)
+        start(world, "ada")
+        reconcile(world)
+        begun = world.store.load(NAME)
+        assert (begun.status.phase, begun.status.update) == (Phase.STAGING, None)
+        assert begun.spec.instances.types == ("ml.g6e.2xlarge",)
+
+    def test_whoever_tries_it_again_hears_what_it_waits_for(self, world) -> None:
+        in_phase(world, Phase.CREATING)
+        stop(world, "ada", "a leaked key")
+        with pytest.raises(OrderError, match=r"cannot be tried now: .* `autoscaler start`"):
+            retry(world, NAME, "bob")
+        start(world, "ada")
+        with pytest.raises(OrderError, match="begins anew by itself"):
+            retry(world, NAME, "bob")
+
+    def test_a_wake_that_is_asked_for_again_hears_of_the_switch(self, world) -> None:
+        in_phase(world, Phase.ASLEEP)
+        stop(world, "ada", "a leaked key")
+        with pytest.raises(OrderError, match=r"cannot be tried now: .* `autoscaler start`"):
+            retry(world, NAME, "bob")
+
     def test_staging_goes_on_and_asks_for_no_instance(self, world) -> None:
         in_phase(world, Phase.STAGING)
         world.flows.start(Flow.DEPLOY, NAME, 1)
@@ -297,6 +346,59 @@ class TestTheBreaker:
         put(world, awake(NAME, instances=3))
         assert runaway(world.store.load(NAME), NOON) is None
 
+    def many(self, world: MemoryWorld) -> None:
+        many = {"scaling": {"max_copies": 8}}
+        put(
+            world, awake(NAME, instances=8, observed_copies=8, desired_copies=8), spec(NAME, **many)
+        )
+        world.scaler.settle(NAME, 8)
+        world.load.loads[NAME] = WAITING
+
+    def test_a_file_that_allows_less_gives_back_in_good_order(self, world) -> None:
+        self.many(world)
+        apply(world, SETTING, document(NAME, scaling={"max_copies": 1}))
+        reconcile(world)
+        assert told(world, "RunawayStopped") == []
+        assert world.scaler.look(NAME).desired_copies == 1
+        world.scaler.capacities[NAME] = Capacity(True, 1, 1, {"ml.g6e.xlarge": 8}, "InService")
+        world.clock.forward(minutes=59)
+        assert runaway(world.store.load(NAME), world.clock.now()) is None
+        world.clock.forward(minutes=2)
+        assert "$20.88 an hour" in str(runaway(world.store.load(NAME), world.clock.now()))
+
+    def test_more_than_even_the_earlier_file_allowed_is_a_runaway_all_the_same(self, world) -> None:
+        self.many(world)
+        apply(world, SETTING, document(NAME, scaling={"max_copies": 1}))
+        world.scaler.capacities[NAME] = Capacity(True, 8, 8, {"ml.g6e.xlarge": 19}, "InService")
+        reconcile(world)
+        reconcile(world)
+        assert [event.endpoint for event in told(world, "RunawayStopped")] == [NAME]
+
+    def test_an_update_that_puts_more_copies_on_a_machine_is_no_runaway(self, world) -> None:
+        self.many(world)
+        after = spec(NAME, scaling={"max_copies": 8}, serving={"concurrency_per_copy": 4})
+        rolling = status_of(world).model_copy(
+            update={"phase": Phase.UPDATING, "update": Update(spec=after, way=UpdateWay.ROLL)}
+        )
+        world.store.save(rolling)
+        assert record_updated(world, NAME, 1, rolling.shape, 8)
+        assert status_of(world).phase is Phase.AWAKE
+        assert runaway(world.store.load(NAME), NOON) is None
+
+    def test_a_machine_that_the_file_names_no_more_serves_on(self, world) -> None:
+        dear = {"types": ["ml.g6e.xlarge"], "alternatives": [{"types": ["ml.p4d.24xlarge"]}]}
+        shape = Shape(rung=1)
+        meter = Meter(instances=1, instance_type="ml.p4d.24xlarge", since=NOON)
+        put(
+            world,
+            awake(NAME, shape=shape, shaped=shape, meters=(meter,)),
+            spec(NAME, instances=dear),
+        )
+        assert runaway(world.store.load(NAME), NOON) is None
+        apply(world, SETTING, document(NAME, instances={"types": ["ml.g6e.xlarge"]}))
+        later = NOON + timedelta(hours=9)
+        assert runaway(world.store.load(NAME), later) is None
+
     def tries(self, count: int, outcome: TryOutcome = TryOutcome.SERVED) -> tuple[Try, ...]:
         return tuple(Try(NOON - timedelta(minutes=4 * n), 0, outcome) for n in range(count, 0, -1))
 
@@ -356,3 +458,14 @@ def test_the_price_of_what_runs_away_is_in_dollars_an_hour(world) -> None:
     put(world, awake(NAME, instances=9))
     assert "$23.49" in str(runaway(world.store.load(NAME), NOON))
     assert Decimal("23.49") == 9 * Decimal("2.61")
+
+
+def test_the_stop_of_one_that_was_removed_goes_with_it(world) -> None:
+    put(world, asleep(NAME, phase=Phase.RETIRING))
+    stop(world, "ada", "it loops", NAME)
+    world.scaler.capacities[NAME] = Capacity(exists=False)
+    assert record_retired(world, NAME, 1)
+    assert world.store.stack().stopped_endpoints == {}, "no tick has looked since"
+    apply(world, SETTING, document(NAME))
+    assert status_of(world).phase is Phase.STAGING
+    assert world.store.load(NAME).stack.stop_of(NAME) is None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from autoscaler.policy import Bounds, Phase, ReasonCode, StackLimit, Stop, Transition
+from autoscaler.policy.budget import halted
 from autoscaler.spec import WhenSpent
 from tests.unit.policy_cases import NOON, PEAK, a_hold, a_spec, codes, decided, seen
 
@@ -58,3 +60,13 @@ def test_what_waits_is_still_told() -> None:
 def test_a_stacks_alert_changes_nothing() -> None:
     told = seen(backlog=9, stack_limit=limit(WhenSpent.ALERT))
     assert decided(CAPPED, told) == decided(CAPPED, seen(backlog=9))
+
+
+def test_of_an_own_day_and_a_stacks_month_that_both_sleep_the_month_says_until_when() -> None:
+    spec = a_spec(budget={"daily_usd": 10, "when_spent": "sleep"})
+    both = seen(spent_today_usd=Decimal(10), stack_limit=limit(WhenSpent.SLEEP))
+    halt = halted(spec, both, NOON)
+    assert halt is not None
+    month = datetime(NOON.year + NOON.month // 12, NOON.month % 12 + 1, 1, tzinfo=UTC)
+    assert halt.until == month
+    assert f"until {month.day} {month:%b} 00:00 UTC" in halt.reason.text

@@ -47,7 +47,7 @@ class Mailbox:
 
     def send(self, question: Question) -> None:
         """RefusedError for an endpoint that is not there: it names those that are."""
-        url, message = self._url(question.deferrable), question.message()
+        url, message = self._url(question.may_lie_unread), question.message()
         if len(message.encode()) > MOST_INLINE_BYTES:
             message = question.reference(self._put(question))
         try:

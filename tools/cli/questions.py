@@ -8,11 +8,17 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoscaler.spec.request import ID_PATTERN, RESERVED, RequestError, parse_options
+from autoscaler.spec.request import (
+    ID_PATTERN,
+    RESERVED,
+    RequestError,
+    may_lie_unread,
+    parse_options,
+)
 from tools.cli.client import RefusedError
 from tools.cli.times import deadline_at
 
@@ -42,8 +48,8 @@ class Question:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def deferrable(self) -> bool:
-        return bool(self.options.get("deferrable"))
+    def may_lie_unread(self) -> bool:
+        return may_lie_unread(self.options, datetime.now(UTC))
 
     def message(self) -> str:
         """The message with the body in it."""

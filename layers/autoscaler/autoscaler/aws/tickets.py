@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ..endpoints.names import ResourceNames
+from ..spec.request import may_lie_unread
 from .clients import NO_QUEUE, client, error_code
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
@@ -50,7 +51,7 @@ class Tickets:
         )
         place = f"s3://{self._bucket}/{key}"
         message = {"autoscaler": {**options, "id": ticket, "body": place}}
-        url = self._url(endpoint, bool(options.get("deferrable")))
+        url = self._url(endpoint, may_lie_unread(options, datetime.now(UTC)))
         self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
     def waiting(self, endpoint: str, ticket: str) -> Waiting | None:

@@ -9,6 +9,7 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Update, sa
 from ..policy.types import Bounds, Phase
 from ..ports import Flow
 from ..spec import EndpointSpec, parse_spec
+from .breaker import outgrown
 from .namesakes import LeftoverError
 from .plan import Plan, Setting, plan
 from .tend import remove_leftovers
@@ -67,6 +68,8 @@ def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime)
     update = Update(spec=planned.spec, way=planned.way) if planned.way else None
     # A mended file closes the circuit: what failed before says nothing of it.
     afresh: dict[str, Any] = {"update": update, "tries": (), "failed_wakes": 0, "retry_at": None}
+    if planned.way is None:
+        afresh |= outgrown(record, planned.spec, now)
     if planned.way is None and any(change.field == ALTERNATIVES for change in planned.changes):
         afresh |= {"shape": rungs_anew(status), "reshaping": True}
     kept = status.model_copy(update=afresh)

@@ -72,7 +72,8 @@ def _awake(
         }
     )
     record = record.having(awake)
-    bounds = decide(record.spec, observe(record, load, capacity, now), history(record), now).bounds
+    present = observe(record, load, capacity, now, world.tick)
+    bounds = decide(record.spec, present, history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
     text = _answered_after(_measured(before, now), created)
     saved = world.store.save(

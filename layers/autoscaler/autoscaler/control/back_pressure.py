@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..endpoints.queues import readers
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
-from ..ports import Capacity, Load
+from ..ports import Capacity, ConflictError, Load
 from .world import World
 
 _WITH_WISH = {Phase.WAKING, Phase.CREATING}
@@ -53,3 +53,16 @@ def with_later_read(world: World, record: EndpointRecord, load: Load) -> Endpoin
     if not world.readers.read_later(status.name, wanted):
         return record
     return record.having(world.store.save(status.model_copy(update={"reads_later": wanted})))
+
+
+def tried_later_read(
+    world: World, record: EndpointRecord, load: Load
+) -> tuple[EndpointRecord, Exception | None]:
+    """The same, with the error if Lambda refused it: that is no reason to leave the endpoint as it
+    is, which may have to go to zero. Raises ConflictError."""
+    try:
+        return with_later_read(world, record, load), None
+    except ConflictError:
+        raise
+    except Exception as error:  # noqa: BLE001 - returned: the endpoint is looked after all the same
+        return record, error

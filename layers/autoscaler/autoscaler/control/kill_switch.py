@@ -21,7 +21,7 @@ from ..ports import ConflictError, Flow, FlowState
 from .metering import metered, running, settled
 from .purse import barred, cause_of
 from .stack_telling import save_and_tell
-from .updating import anew
+from .updating import anew, created_with_update
 from .wishes import FLOWS, carry_out, entry, request_sleep, wished
 from .world import OrderError, World, find
 
@@ -175,9 +175,16 @@ def go_on(world: World, record: EndpointRecord, now: datetime) -> bool:
     False: not yet."""
     status = record.status
     report = world.flows.look(Flow.REMOVE, status.name, status.generation)
+    if report.state is FlowState.ABSENT:  # whoever parked it died after it was stored
+        if making := FLOWS.get(status.failed_in or status.phase):
+            world.flows.stop(making, status.name, status.generation - 1, status.failure or "")
+        world.flows.start(Flow.REMOVE, status.name, status.generation)
+        return False
     left = status.observed_instances or report.state is FlowState.RUNNING
     if left or barred(record, now):
         return False
+    record = created_with_update(world, record)  # a file that waits is the one to begin with
+    status = record.status
     again = wished(
         status, Phase.STAGING, Cause.RETRY, now, wish_copies=1, failed_in=None, failure=None,
         created_at=now, retry_at=None, shape=anew(status), instance_type="",

@@ -16,8 +16,7 @@ from ..alerts.events.overrides import OverrideEnded, OverrideSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, HistoryEntry
 from ..policy.types import Hold, Override, OverrideKind, Phase
 from .in_force import Kind, in_force, sentence
-from .metering import spent_this_month
-from .purse import barred
+from .purse import barred, capped
 from .telling import tell, telling
 from .wishes import entry, may_not_wake, request_wake
 from .world import OrderError, World, find
@@ -99,9 +98,7 @@ def override(
 def _may_wake_now(record: EndpointRecord, now: datetime) -> bool:
     """Whether its budget, and what else keeps a request from waking it, let it wake; the tick
     wakes it when they do."""
-    budget = record.spec.budget.monthly_usd
-    spent = budget is not None and spent_this_month(record, now) >= budget
-    return not spent and not may_not_wake(record, now)
+    return not capped(record, now) and not may_not_wake(record, now)
 
 
 def _until(status: EndpointStatus, kind: Kind, asked: Asked, now: datetime) -> datetime:

@@ -64,9 +64,9 @@ def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
         return lead
     if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
         return None
-    if halt := barred(record, now):
-        return None if halt.until is None else halt.until - now + lead
     pause = _pause(record, now)
+    if halt := barred(record, now):
+        return None if halt.until is None else max(halt.until - now, pause) + lead
     # An update that waits goes first, and ends with a wake.
     if status.update is None and may_not_wake(record, now + pause):
         return None

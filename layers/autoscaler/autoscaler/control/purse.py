@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from ..endpoints.status import Cause, EndpointRecord
-from ..policy.budget import Halt, halted
+from ..policy.budget import Halt, halted, is_spent
 from ..policy.forecast import foretold
 from ..policy.types import Observation, ReasonCode, StackLimit, Stop
 from .metering import spent_this_month, spent_today
@@ -49,8 +49,17 @@ def forecast(record: EndpointRecord, now: datetime) -> Decimal | None:
 
 def barred(record: EndpointRecord, now: datetime) -> Halt | None:
     """Why nothing may wake it, by the policy's own rule; None: something may."""
-    status, money = record.status, purse(record, now)
-    seen = Observation(
+    return halted(record.spec, _money_alone(record, now), now)
+
+
+def capped(record: EndpointRecord, now: datetime) -> bool:
+    """Whether a budget leaves it one copy at most, and that only for what asks for it."""
+    return is_spent(record.spec, _money_alone(record, now))
+
+
+def _money_alone(record: EndpointRecord, now: datetime) -> Observation:
+    status = record.status
+    return Observation(
         phase=status.phase,
         phase_since=status.phase_since,
         desired_copies=status.desired_copies,
@@ -58,9 +67,8 @@ def barred(record: EndpointRecord, now: datetime) -> Halt | None:
         bounds=status.bounds,
         backlog=None,
         in_flight=None,
-        **money,
+        **purse(record, now),
     )
-    return halted(record.spec, seen, now)
 
 
 def cause_of(halt: Halt) -> Cause:

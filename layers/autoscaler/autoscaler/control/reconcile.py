@@ -21,7 +21,7 @@ from ..endpoints.status import EndpointRecord
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Flow, FlowState, Load
-from .back_pressure import with_later_read, with_readers
+from .back_pressure import tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
@@ -98,10 +98,12 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
             return LeftError("the tick's time was over; it comes first in the next one")
         try:
             record, silence = told_again(world, record)
+            load = loads.get(record.status.name, NO_LOAD)
+            record, unread = tried_later_read(world, record, load)
             reconcile_endpoint(world, with_standing(world, record, standings), loads, now)
         except Exception as error:  # noqa: BLE001 - one endpoint must not stop the others
             return error
-        return silence
+        return silence or unread
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         _judge(outcome, records, pool.map(tended, records), loads)
@@ -167,7 +169,7 @@ def reconcile_endpoint(
     """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
     status = record.status
     load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
-    record = with_later_read(world, give_notice(world, record, load, now), load)
+    record = give_notice(world, record, load, now)
     halt = barred(record, now)
     if halt and status.phase is not Phase.AWAKE and put_down(world, record, halt, now):
         return

@@ -11,6 +11,7 @@ from datetime import datetime
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import FlowState
+from .purse import barred
 from .tend import tend_flow
 from .wishes import FLOWS, entry, request_wake
 from .world import OrderError, World, find
@@ -25,10 +26,15 @@ def retry(world: World, name: str, author: str) -> tuple[EndpointRecord, str]:
     """
     record, now = find(world, name), world.clock.now()
     phase = record.status.phase
-    if phase is Phase.ASLEEP:
-        return _wake(world, record, author, now)
     if phase is Phase.AWAKE:
         return _ask_for_more(world, record, author, now)
+    parked = record.status.parked
+    if (parked or phase is Phase.ASLEEP) and (bar := barred(record, now)):
+        raise OrderError(f"{name} cannot be tried now: {bar.reason.text}")
+    if phase is Phase.ASLEEP:
+        return _wake(world, record, author, now)
+    if parked:
+        raise OrderError(f"{name} begins anew by itself as soon as nothing of it is left")
     if phase is Phase.FAILED:
         raise OrderError(
             f"{name} is FAILED: nothing is tried again by itself; mend the cause and apply it again"

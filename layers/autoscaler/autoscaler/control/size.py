@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
@@ -12,7 +13,7 @@ from .in_force import Kind, in_force, keeps_copies
 from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
-from .purse import barred
+from .purse import barred, capped
 from .wishes import UNCONDITIONAL, may_not_wake, request_wake
 from .world import World
 
@@ -45,7 +46,7 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         load = world.load_of(record, now)
         if load.trouble:  # a size that was guessed would be paid for
             raise SignalError(f"{name}: {load.trouble}")
-        seen = observe(record, load, world.look(record), now)
+        seen = observe(record, load, world.look(record), now, world.tick)
         decision = decide(record.spec, seen, history(record), now)
         highest = max(decision.bounds.max_copies, 1)
         reshape = needs_shape(status, shared=record.spec.instances.shared is not None)
@@ -81,7 +82,7 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         now = world.clock.now()
         if status.cause in UNCONDITIONAL or barred(record, now):
             return True
-        if keeps_copies(status, now):
+        if keeps_copies(status, now) and _may_turn_round(record, now):
             held = (
                 status.hold.min_copies if Kind.HOLD in in_force(status, now) and status.hold else 1
             )
@@ -95,3 +96,11 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
         return not backlog
 
     return with_current(world, name, generation, step)
+
+
+def _may_turn_round(record: EndpointRecord, now: datetime) -> bool:
+    """A hold always may. Warmth yields to a budget that is spent, which put it to sleep, and to
+    what keeps requests from waking it: the next look would put it to sleep again, and so on."""
+    if Kind.HOLD in in_force(record.status, now):
+        return True
+    return not capped(record, now) and not may_not_wake(record, now)

@@ -56,11 +56,15 @@ def _broken(
 
 
 def note_gone(world: World, record: EndpointRecord, now: datetime) -> None:
-    """Keeps what a removed endpoint spent this month: the stack has spent it. Once a life.
+    """Keeps what a removed endpoint spent this month: the stack has spent it. Once a life. Its own
+    stop goes with it: another one of its name, made before a tick looks, would never begin.
 
     Raises ConflictError when the state was changed meanwhile.
     """
     state, status = world.store.stack(), record.status
+    stops = {name: one for name, one in state.stopped_endpoints.items() if name != status.name}
+    if stops != state.stopped_endpoints:
+        state = world.store.save_stack(state.model_copy(update={"stopped_endpoints": stops}))
     key = life_of(status.name, status.created_at)
     if key in state.gone:
         return

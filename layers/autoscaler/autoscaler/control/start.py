@@ -29,6 +29,7 @@ _STARTING = {Phase.WAKING, Phase.CREATING}
 SELDOM, USUAL, OFTEN = 3.0, 1.0, 0.5
 _MOST_OF_IT = 0.85  # of the shortest wake: before that none was ever ready
 _OVERDUE = timedelta(minutes=2)
+_LONGEST_POLL = timedelta(seconds=15)  # the usual time between two looks: template's PollSeconds
 
 
 class Verdict(StrEnum):
@@ -125,8 +126,9 @@ def pace(record: EndpointRecord, now: datetime) -> float:
     if status.phase is not Phase.WAKING or not took:
         return USUAL
     passed = now - status.wished_at
-    if passed < _MOST_OF_IT * min(took):
-        return SELDOM
+    left = _MOST_OF_IT * min(took) - passed
+    if left > timedelta(0):  # the next look comes no later than that moment
+        return min(SELDOM, max(OFTEN, left / _LONGEST_POLL))
     return OFTEN if passed < lead_time(history(record)) + _OVERDUE else USUAL
 
 

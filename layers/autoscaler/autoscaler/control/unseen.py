@@ -36,7 +36,7 @@ def booked_unseen(record: EndpointRecord, capacity: Capacity, now: datetime) -> 
 
 def meters_of(status: EndpointStatus) -> dict[str, object]:
     """What of a status this module moves."""
-    names = ("meters", "asked", "spent_in", "spent_usd")
+    names = ("meters", "asked", "spent_in", "spent_usd", "spending")
     return {name: getattr(status, name) for name in names}
 
 

@@ -24,6 +24,7 @@ from ..endpoints.status import (
 )
 from ..policy.types import Phase
 from ..spec import EndpointSpec
+from .breaker import outgrown
 from .causes import sentence_of
 from .metering import metered, running
 from .progress import NotYetError, with_current
@@ -128,6 +129,7 @@ def record_updated(
             facts=update.facts or status.facts, tries=(),
             cold_starts=status.cold_starts if same_starts(record.spec, update.spec) else (),
             instance_type="" if update.way is UpdateWay.REPLACE else status.instance_type,
+            **outgrown(record, update.spec, now, copies_per_instance),
         )  # fmt: skip
         return True
 

@@ -228,6 +228,9 @@ class EndpointStatus(Stored):
     budget_told: str = ""  # the month and the percentage that were announced last
     day_told: str = ""  # as `budget_told`, of a budget for the day
     forecast_told: str = ""  # the month that was announced to cost more than its budget
+    # What an earlier file allowed it to cost an hour, until what is too much of it should be gone.
+    outgrown_usd: Decimal = Decimal(0)
+    outgrown_until: AwareDatetime | None = None
     parked: bool = False  # FAILED by the kill switch or a budget: it is created anew afterwards
     untold: tuple[Untold, ...] = ()  # events of changes that are stored, oldest first
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to

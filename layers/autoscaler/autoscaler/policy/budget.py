@@ -32,9 +32,10 @@ class Bound:
 
 
 def binding(spec: EndpointSpec, observation: Observation) -> Bound | None:
-    """Returns the hardest limit that is reached and does something; None: there is none."""
+    """Returns the hardest limit that is reached and does something, of equals the one that lasts
+    longest; None: there is none."""
     hard = [one for one in _reached(spec, observation) if one.action is not WhenSpent.ALERT]
-    return max(hard, key=lambda one: _HARDNESS[one.action], default=None)
+    return max(hard, key=lambda one: (_HARDNESS[one.action], one.per == "month"), default=None)
 
 
 def hardest(limits: Sequence[StackLimit]) -> StackLimit | None:

@@ -28,6 +28,9 @@ RESERVED = "autoscaler"
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 FIRST, USUAL, LAST = 9, 5, 0
+# The queue of what may wait is read once a tick has seen something in it (a quarter of an hour at
+# most), and a start may take three more: what is due sooner goes where it is read at once.
+_LIES_UNREAD = timedelta(hours=2)
 _LONGEST_URL = 2048
 _QUEUE = re.compile(
     r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?"
@@ -159,6 +162,15 @@ def parse_options(value: Any) -> RequestOptions:
     except ValidationError as invalid:
         problems = [_sentence(error) for error in invalid.errors(include_url=False)]
         raise RequestError(problems) from None  # the cause would carry what was sent
+
+
+def may_lie_unread(options: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a message with these options may be sent straight to the queue of what may wait. One
+    with an early end is sorted by the dispatcher, which reads the endpoint's own queue at once."""
+    told = {name: options[name] for name in ("deferrable", "deadline", "ttl") if name in options}
+    read = parse_options(told)
+    due_at = read.due_at(now)
+    return read.deferrable and (due_at is None or due_at - now >= _LIES_UNREAD)
 
 
 def _sentence(error: Any) -> str:
