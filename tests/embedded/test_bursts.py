@@ -66,9 +66,12 @@ def test_a_burst_far_above_the_target_adds_copies_before_target_tracking_does(
             since = world.look() - 10  # so that they fill the first period that is published
             for _ in range(40):
                 copy.load.admit(since, 10_000)
-        for _period in range(PERIODS_OF_TARGET_TRACKING - 1):
+        # On a busy machine the first period may be half empty; who is first is the same then.
+        for _period in range(2 * PERIODS_OF_TARGET_TRACKING):
+            if grown := [m for m in account.scaling.activities if m.after > m.before]:
+                break
             pass_a_period(stack)
-        (first,) = (m for m in account.scaling.activities if m.after > m.before)
+        first = grown[0]
     finally:
         account.clock.set_speed(SPEED)
     assert f"triggered policy {COMPONENT}-burst" in first.cause

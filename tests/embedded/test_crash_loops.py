@@ -9,6 +9,7 @@ import pytest
 
 from tests.embedded.stack import Stack, deployed, wait_for
 
+pytestmark = pytest.mark.soak  # minutes: `make soak`
 NAME = "llama"
 COMPONENT = f"autoscaler-{NAME}"
 

@@ -13,6 +13,7 @@ from benchmarks.lifecycle.story import PHASES, live
 from tests.embedded.stack import deployed
 from tools.embedded.kernel.disorder import Disorder, Trouble
 
+pytestmark = pytest.mark.soak  # minutes: `make soak`
 SEED = 7
 
 

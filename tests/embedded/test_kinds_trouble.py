@@ -8,6 +8,7 @@ import pytest
 
 from tests.embedded.stack import Stack, deployed, wait_for
 
+pytestmark = pytest.mark.soak  # minutes: `make soak`
 RUNGS = {"types": ["ml.g6e.xlarge"], "alternatives": [{"types": ["ml.g6e.12xlarge"]}]}
 KINDS = ("realtime", "async")
 

@@ -125,6 +125,7 @@ def alarms_and_queues(stack: Stack, name: str) -> list[str]:
     return [*queues, *(alarm["AlarmName"] for alarm in alarms["MetricAlarms"])]
 
 
+@pytest.mark.soak  # minutes: `make soak`
 @pytest.mark.parametrize("name", CASES)
 def test_a_retirement_that_is_ended_anywhere_is_gone_on_with(stack: Stack, name: str) -> None:
     machine, matches = CASES[name]

@@ -22,6 +22,7 @@ from tools.simulator.results import Outcome
 from tools.simulator.trace import Service, Trace
 from tools.simulator.world import Stage, World
 
+pytestmark = pytest.mark.soak  # minutes: `make soak`
 NAME = "llama"
 SCALING = {"min_copies": 0, "max_copies": 1, "keep_alive": "5m"}
 KEEP_ALIVE_SECONDS = 300.0

@@ -53,6 +53,7 @@ def test_who_sleeps_even_for_requests_is_not_woken(case: Case) -> None:
 
 @given(cases(AT_REST), st.integers(1, 12))
 def test_a_hold_wakes_even_who_sleeps_even_for_requests(case: Case, copies: int) -> None:
+    assume(not must_be_at_zero(case))
     spec, observation, history, now = under(case, SLEEP, even=True)
     held = replace(observation, hold=None, retry_at=None)
     hold = case[1].hold

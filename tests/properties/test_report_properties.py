@@ -105,7 +105,7 @@ def test_every_way_to_sum_gives_the_total(drawn: tuple[Books, date, str]) -> Non
             by_slot = total([s.teams.get(team.team, Decimal(0)) for s in found.slots])
             assert same(by_slot, team.cost.total)
         assert same(total([e.gaps.usd for e in found.endpoints]), found.total.gaps.usd)
-        assert found.total.gaps.usd <= whole
+        assert found.total.gaps.usd <= whole or same(found.total.gaps.usd, whole)
 
 
 @settings(max_examples=40, deadline=None)
