@@ -31,7 +31,7 @@ ROWS = ["staged", "answered", "woken", "zero", "peak", "demand", "ledger", "save
 def seen(
     at: datetime, phase: str = "AWAKE", copies: int = 1, instances: int = 1, backlog: int = 0
 ) -> Seen:
-    return Seen(at, phase, copies, instances, backlog, None)
+    return Seen(at, phase, copies, instances, backlog, None, copies)
 
 
 def result(tokens: int, finish: str | None = "length") -> dict[str, Any]:

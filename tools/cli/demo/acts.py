@@ -28,6 +28,7 @@ _LOOK_SECONDS = 0.15
 _TICK_SECONDS = 0.5  # of the wall: a tick, and what it starts
 _SMALL_LEAP_SECONDS, _SMALL_LEAP_WALL_SECONDS = 5.0, 0.25
 _PATIENCE_SECONDS = 60
+_SETTLE_SECONDS = 15
 _REPORT_SECONDS = 10
 
 
@@ -205,6 +206,11 @@ class Acts:
         self._display.step(what, self._clock.now())
 
     def _leap(self, duration: timedelta) -> Seen:
+        """Not while an instance comes or goes: nobody would look at it for an hour, and the ledger
+        counts what it saw last until it looks again."""
+        end = time.monotonic() + _SETTLE_SECONDS
+        while not self._look().settled and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
         self._clock.jump(duration.total_seconds())
         time.sleep(_TICK_SECONDS)
         return self._look()

@@ -35,6 +35,12 @@ class Seen:
     instances: int
     backlog: int
     failure: str | None
+    desired: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether no copy and no instance is on its way; in the demo each copy has its own."""
+        return self.desired == self.copies == self.instances
 
 
 class Stage:
@@ -100,6 +106,7 @@ class Stage:
             instances,
             one["backlog"] or 0,
             one["failure"],
+            one["desired_copies"],
         )
         self.seen.append(seen)
         return seen
