@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 from autoscaler.endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
+from autoscaler.ledger.metric_hours import OF_THE_STACK
 from benchmarks.money.counted import TICKS, Counts, alarms
 from benchmarks.policy.runs import DEFAULT, the_spec, the_world
 from benchmarks.policy.sources import Source, prepared
@@ -53,7 +54,7 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
 POLLS_PER_SECOND = 5 / 20
 SECRETS = 2
 # `runtime/metrics.py`: of the stack all the time, of an endpoint in hours in which it is awake.
-STACK_METRICS, ENDPOINT_METRICS = 2, 2
+ENDPOINT_METRICS = 2
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
         asleep, awake = unit.asleep_alarms[name], unit.awake_alarms[name]
         sums[name] = asleep + share * (awake - asleep)
     hours = MONTH_SECONDS / 3600
-    sums["metric_hours"] = hours * (STACK_METRICS + ENDPOINTS * ENDPOINT_METRICS * share)
+    sums["metric_hours"] = hours * (OF_THE_STACK + ENDPOINTS * ENDPOINT_METRICS * share)
     sums["secrets"] = SECRETS
     del sums[TICKS]
     return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})

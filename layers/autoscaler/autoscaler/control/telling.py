@@ -8,6 +8,8 @@ tells people of each event once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ..alerts.events.base import Event
 from ..alerts.events.registry import EVENTS, parse_event
 from ..endpoints.status import EndpointRecord, EndpointStatus
@@ -21,11 +23,22 @@ UNTOLD_KEPT = 50
 
 def telling(status: EndpointStatus, *events: Event) -> EndpointStatus:
     """The status with events that are to be announced once it is saved."""
+    return status.model_copy(update={"untold": with_events(status.untold, events)})
+
+
+def with_events(untold: Sequence[Untold], events: Iterable[Event]) -> tuple[Untold, ...]:
+    """What is to be told, with these behind it; the newest of it."""
     fresh = (
         Untold(detail_type=event.detail_type, detail=event.model_dump(mode="json"))
         for event in events
     )
-    return status.model_copy(update={"untold": (*status.untold, *fresh)[-UNTOLD_KEPT:]})
+    return (*untold, *fresh)[-UNTOLD_KEPT:]
+
+
+def announce(world: World, untold: Iterable[Untold]) -> None:
+    """Raises what the bus raises. What only another version of this program knows is not told."""
+    known = [one for one in untold if one.detail_type in EVENTS]
+    world.announcer.announce_all([parse_event(one.detail_type, one.detail) for one in known])
 
 
 def tell(world: World, saved: EndpointStatus) -> EndpointStatus:
@@ -51,9 +64,7 @@ def told_again(world: World, record: EndpointRecord) -> tuple[EndpointRecord, Ex
 def _told(world: World, status: EndpointStatus) -> EndpointStatus:
     if not status.untold:
         return status
-    # What only another version of this program knows is not told.
-    known = [one for one in status.untold if one.detail_type in EVENTS]
-    world.announcer.announce_all([parse_event(one.detail_type, one.detail) for one in known])
+    announce(world, status.untold)
     try:
         return world.store.save(status.model_copy(update={"untold": ()}))
     except ConflictError:  # somebody wrote meanwhile, and kept the events: they are told twice
