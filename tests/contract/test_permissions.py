@@ -228,6 +228,23 @@ def test_the_same_actions_reach_this_stack() -> None:
     assert not allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:other-a", mine)
 
 
+def test_no_function_writes_logs_of_others_whatever_sam_gives_it() -> None:
+    basic = "AWSLambdaBasicExecutionRole"
+    functions = [name for name in roles().names if basic in str(roles().managed[name])]
+    assert len(functions) > 20
+    for role in functions:
+        limit = roles().boundaries[role]
+        for action in ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"):
+            own, other = (
+                f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{name}-a:log-stream:x"
+                for name in (STACK, "other")
+            )
+            assert judge(limit, action, own, {}).allowed
+            assert not judge(limit, action, other, {}).allowed
+        table = f"arn:aws:dynamodb:{HERE}:table/t"
+        assert judge(limit, "dynamodb:GetItem", table, {}).allowed  # the role says which
+
+
 def endpoint(name: str) -> str:
     return f"arn:aws:sagemaker:{HERE}:endpoint/{STACK}-{name}"
 

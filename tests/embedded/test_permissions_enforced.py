@@ -201,6 +201,22 @@ def test_what_a_policy_allows_passes_and_is_written_down(
     assert ("aws:resourcetag/owner", ("me",)) in removed.context
 
 
+def test_a_boundary_limits_what_a_policy_allows(account: Account) -> None:
+    iam = account.boto("iam")
+    document = {"Version": "2012-10-17", "Statement": POLICY[:1]}
+    limit = iam.create_policy(PolicyName="limit", PolicyDocument=json.dumps(document))
+    before = len(account.iam.denials)
+    as_role(account, "s3").get_object(Bucket="bucket", Key="mine/there")
+    iam.put_role_permissions_boundary(RoleName="role", PermissionsBoundary=limit["Policy"]["Arn"])
+    try:
+        as_role(account, "dynamodb").put_item(TableName="kept", Item={"pk": {"S": "mine"}})
+        with pytest.raises(ClientError, match="permissions boundary"):
+            as_role(account, "s3").get_object(Bucket="bucket", Key="mine/there")
+    finally:
+        iam.delete_role_permissions_boundary(RoleName="role")
+    assert len(account.iam.denials) == before + 1
+
+
 def test_the_owner_of_the_account_may_do_everything(account: Account) -> None:
     before = len(account.iam.denials)
     account.boto("dynamodb").scan(TableName="kept")

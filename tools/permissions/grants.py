@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Roles:
     grants: tuple[Grant, ...]
     managed: Mapping[str, tuple[str, ...]]
     purposes: Mapping[str, str]
+    boundaries: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict)
 
     def policy(self, role: str) -> tuple[Statement, ...]:
         return tuple(one.statement for one in self.grants if one.role == role)
@@ -75,13 +76,22 @@ def roles(path: Path) -> Roles:
     comments = written(path.read_text())
     grants: list[Grant] = []
     managed: dict[str, tuple[str, ...]] = {}
+    bounds: dict[str, tuple[Statement, ...]] = {}
     for logical, resource in template["Resources"].items():
         if resource["Type"] == _ROLE:
             found = resolver.value(resource["Properties"])
             managed[logical] = tuple(map(str, found.get("ManagedPolicyArns", ())))
             grants += _grants(logical, found, comments)
+            if limit := resource["Properties"].get("PermissionsBoundary"):
+                bounds[logical] = _boundary(template["Resources"][limit["Ref"]], resolver)
     text = path.read_text()
-    return Roles(tuple(grants), managed, {role: _purpose(role, template, text) for role in managed})
+    purposes = {role: _purpose(role, template, text) for role in managed}
+    return Roles(tuple(grants), managed, purposes, bounds)
+
+
+def _boundary(policy: Mapping[str, Any], resolver: Resolver) -> tuple[Statement, ...]:
+    document = resolver.value(policy["Properties"]["PolicyDocument"])
+    return tuple(map(statement, document["Statement"]))
 
 
 def _purpose(role: str, template: Mapping[str, Any], text: str) -> str:

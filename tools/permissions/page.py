@@ -37,6 +37,7 @@ def _table(role: str, grants: list[Grant], roles: Roles) -> str:
     ]
     names = ", ".join(f"`{arn.rpartition('/')[2]}`" for arn in roles.managed[role])
     besides = f" Besides, AWS's own {names} (by SAM)." if names else ""
+    besides += " A boundary keeps it to its own logs." if role in roles.boundaries else ""
     head = [f"### {role}", "", f"{roles.purposes[role]}{besides}", ""]
     return "\n".join([*head, "| statement | may | on | why |", "|---|---|---|---|", *rows, ""])
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
 
 _PARTITION = "aws"
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The policies of a role, and its boundary if it has one: all as JSON."""
+
+    policies: tuple[str, ...] = ()
+    boundary: str | None = None
 
 
 class AccountView:
@@ -27,13 +36,17 @@ class AccountView:
         found = backend.get_assumed_role_from_access_key(access_key)
         return (str(found.role_arn), str(found.session_name)) if found is not None else None
 
-    def documents(self, role_arn: str) -> tuple[str, ...] | None:
-        """A role's policies; None: there is no such role."""
+    def documents(self, role_arn: str) -> Documents | None:
+        """None: there is no such role."""
         from moto.iam.models import iam_backends
 
-        for role in iam_backends[self.account_id][_PARTITION].get_roles():
+        backend = iam_backends[self.account_id][_PARTITION]
+        for role in backend.get_roles():
             if role.arn == role_arn:
-                return tuple(role.policies.values())
+                limit = backend.managed_policies.get(str(role.permissions_boundary_arn))
+                written = limit.versions if limit is not None else []
+                boundary = next((one.document for one in written if one.is_default), None)
+                return Documents(tuple(role.policies.values()), boundary)
         return None
 
     def origin(self, role_arn: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from tools.embedded.iam import ledger
-from tools.embedded.iam.account_view import AccountView
+from tools.embedded.iam.account_view import AccountView, Documents
 from tools.embedded.iam.needed import Need
 from tools.embedded.iam.needs import UnknownCallError, needs_of
 from tools.embedded.iam.policy import Statement, Verdict, judge, statements
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _CALLER = re.compile(r"Credential=([^/]+)/")
 _TAG = "aws:resourcetag/"
+_BOUNDARY = "the permissions boundary"
 # Where AWS answers neither AccessDeniedException nor 400.
 _CODES = {
     "s3": ("AccessDenied", 403),
@@ -54,8 +55,9 @@ class Denial:
 
 @dataclass(frozen=True)
 class _Policy:
-    documents: tuple[str, ...]
+    documents: Documents
     statements: tuple[Statement, ...]
+    boundary: tuple[Statement, ...]  # what the statements may at most allow; none: no boundary
     by_tags: bool  # whether any condition looks at the resource's tags
     gone: bool  # the role itself is not there (any more)
 
@@ -158,14 +160,17 @@ class Guard:
 
     def _policy(self, role_arn: str) -> _Policy:
         present = self._view.documents(role_arn)
-        documents = present or ()
+        documents = present or Documents()
         known = self._policies.get(role_arn)
         if known is None or known.documents != documents or known.gone != (present is None):
-            found = statements(documents)
+            found = statements(documents.policies)
+            bounds = statements([documents.boundary] if documents.boundary else [])
             by_tags = any(
                 _is_tag(key) for one in found for keys in one.conditions.values() for key in keys
             )
-            known = self._policies[role_arn] = _Policy(documents, found, by_tags, present is None)
+            known = self._policies[role_arn] = _Policy(
+                documents, found, bounds, by_tags, present is None
+            )
         return known
 
     def _verdict(
@@ -175,6 +180,9 @@ class Guard:
         found = self._verdicts.get(key)
         if found is None:
             found = judge(policy.statements, need.action, need.resource, context)
+            if policy.boundary:
+                limit = judge(policy.boundary, need.action, need.resource, context)
+                found = found if limit.allowed else Verdict((), _BOUNDARY)
             self._verdicts[key] = found
         return found
 

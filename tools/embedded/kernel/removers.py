@@ -54,6 +54,10 @@ def _role(c: Context, made: Made) -> None:
     iam.delete_role(RoleName=name)
 
 
+def _managed_policy(c: Context, made: Made) -> None:
+    c.boto("iam").delete_policy(PolicyArn=made.physical_id)
+
+
 def _log_group(c: Context, made: Made) -> None:
     c.boto("logs").delete_log_group(logGroupName=made.physical_id)
 
@@ -100,6 +104,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::SQS::QueuePolicy": _queue_policy,
     "AWS::Events::Rule": _rule,
     "AWS::IAM::Role": _role,
+    "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::Lambda::LayerVersion": _nothing,
     "AWS::Lambda::Permission": _nothing,

@@ -146,7 +146,9 @@ def role(c, logical, p):
     name = p.get("RoleName") or c.name(logical)[:64]
     iam = c.boto("iam")
     arn = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(p["AssumeRolePolicyDocument"])
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(p["AssumeRolePolicyDocument"]),
+        **{key: p[key] for key in ("PermissionsBoundary",) if key in p},
     )["Role"]["Arn"]
     for i in p.get("Policies", []):
         iam.put_role_policy(
@@ -155,6 +157,14 @@ def role(c, logical, p):
             PolicyDocument=json.dumps(i["PolicyDocument"]),
         )
     return Made(name, name, {"Arn": arn, "RoleId": name})
+
+
+def managed_policy(c, logical, p):
+    arn = c.boto("iam").create_policy(
+        PolicyName=p.get("ManagedPolicyName") or c.name(logical),
+        PolicyDocument=json.dumps(p["PolicyDocument"]),
+    )["Policy"]["Arn"]
+    return Made(arn, arn)
 
 
 def log_group(c, logical, p):
@@ -249,6 +259,7 @@ MAKERS = {
     "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::Events::Rule": rule,
     "AWS::IAM::Role": role,
+    "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::Logs::LogGroup": log_group,
     "AWS::Lambda::LayerVersion": layer,
     "AWS::Lambda::Permission": permission,
