@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -10,8 +11,8 @@ import openai
 import pytest
 from langchain_openai import ChatOpenAI
 
-from autoscaler.gateway.access import ByKey, Key, digest
-from tests.embedded.gateway_lab import GATEWAY, gateway, said
+from autoscaler.gateway.access import Renewed, digest
+from tests.embedded.gateway_lab import clients, gateway, said
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.embedded.sagemaker.dataplane import DataPlane
 from tools.embedded.sagemaker.load import Request
@@ -27,11 +28,16 @@ TOOL = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
+BY_KEYS = {"GatewayAccess": "keys", "GatewayKeysSecretName": "gateway-keys"}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account"), **GATEWAY) as found:
+    with deployed(tmp_path_factory.mktemp("account"), **BY_KEYS) as found:
+        keys = {"keys": [{"sha256": digest(KEY), "tenant": "search"}]}
+        found.account.boto("secretsmanager").create_secret(
+            Name=BY_KEYS["GatewayKeysSecretName"], SecretString=json.dumps(keys)
+        )
         assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
         found.until(NAME, "AWAKE")
         yield found
@@ -39,7 +45,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def address(stack: Stack) -> Iterator[str]:
-    with gateway(stack, ByKey([Key(digest(KEY), "search")])) as found:
+    secrets = clients(stack)("secretsmanager")
+
+    def read() -> str:
+        """By the gateway's own role."""
+        kept = secrets.get_secret_value(SecretId=BY_KEYS["GatewayKeysSecretName"])
+        return str(kept["SecretString"])
+
+    with gateway(stack, Renewed(read)) as found:
         yield found
 
 
