@@ -84,7 +84,7 @@ def _own_usage(
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
     fleet = store.load_all()
-    made = [alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
+    made = [alarms_of(one.spec, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
     closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
     ran = billed_segments(closed, fleet, prices, period.start, until, now)
     counted = store.traffic(period.start.date(), until.date())
