@@ -291,3 +291,16 @@ def test_metrics_are_read_of_whatever_may_have_a_copy(world, phase, copies, rest
     put(world, awake(NAME, phase=phase, observed_copies=copies))
     reconcile(world)
     assert asked == [{NAME} if rests else set()]
+
+
+def test_a_look_at_what_goes_on_as_before_writes_once(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = Load(backlog=1, concurrency_per_copy=1.0)
+    for _ in range(3):  # bounds, reasons and recommendations are settled after them
+        reconcile(world)
+        world.clock.forward(minutes=1)
+    before = status(world).version
+    reconcile(world)
+    assert status(world).version == before + 1
+    assert status(world).observed_at == world.clock.now()
