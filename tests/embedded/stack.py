@@ -134,6 +134,12 @@ def at_once(slack: SlackReceiver) -> str:
     return json.dumps({"url": slack.url, "group_seconds": 0})
 
 
+def no_role_was_denied(account: Account) -> None:
+    """Fails with what roles may not do, although something here needs it."""
+    denied = sorted({one.why for one in account.iam.surprises})
+    assert not denied, "\n".join(denied)
+
+
 @contextmanager
 def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
     """A stack in an account of its own."""
@@ -154,3 +160,4 @@ def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
             SecretId=outputs["SlackSecretName"], SecretString=at_once(slack)
         )
         yield Stack(account, hub, slack, outputs, before)
+        no_role_was_denied(account)

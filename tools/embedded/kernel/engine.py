@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FUNCTION = "AWS::Lambda::Function"
 _LAYER = "AWS::Lambda::LayerVersion"
+_MACHINE = "AWS::StepFunctions::StateMachine"
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 _ANSWER_SECONDS = 3600
 
@@ -118,6 +119,10 @@ class Engine:
             return self._function(context, stack, logical, properties)
         if kind.startswith(_CUSTOM):
             return self._custom(stack, logical, "Create", properties)
+        if kind == _MACHINE and (
+            refused := self._account.acting.run(properties["RoleArn"], properties)
+        ):
+            raise TemplateError(refused)
         made = MAKERS[kind](context, logical, properties)
         if kind == _LAYER:
             folder = stack.folder / properties["Content"]["S3Key"]
