@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import Any
 from ..endpoints.names import LATER_SUFFIX
 from ..endpoints.status import EndpointRecord
 from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
+from ..spec.strict_json import read_json
 
 _REQUEST_ID = re.compile(ID_PATTERN)
 # Tools' JSON schemas nest, ten deep or so; what goes deeper costs every reader its stack.
@@ -119,17 +119,13 @@ def check_body(body: Mapping[str, Any], request_id: str | None = None) -> None:
 
 def _object(text: str, what: str, request_id: str | None = None) -> dict[str, Any]:
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        found = read_json(text)
     except (ValueError, RecursionError) as bad:
         raise BadRequestError(f"{what} is not JSON: {bad}", request_id) from bad
     if not isinstance(found, dict):
         reason = f"{what} must be a JSON object, an OpenAI-style request body"
         raise BadRequestError(reason, request_id)
     return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number in JSON")
 
 
 def _options(given: Any, request_id: str | None) -> RequestOptions:

@@ -55,7 +55,7 @@ class QueueRecord(Foreign):
     """A message as Lambda hands it over."""
 
     messageId: Annotated[str, Field(min_length=1, max_length=200)]
-    receiptHandle: str
+    receiptHandle: str = ""  # only to put it off; SQS refuses one that is none
     body: str
     eventSourceARN: str = ""
     attributes: QueueAttributes = QueueAttributes()
