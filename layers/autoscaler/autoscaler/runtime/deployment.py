@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
@@ -19,6 +19,7 @@ from ..endpoints.scaling import scales
 from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
+from .boundary import Boundary, EndpointName, Generation
 from .making import MadeFrom, deployment_of, names_of, ours, queues_of
 from .moves import target_of
 from .settings import settings
@@ -32,16 +33,14 @@ _MAKING = {
 }
 
 
-class Pinned(BaseModel):
+class Pinned(Boundary):
     """A model that stays on the Hub, as `plan_staging` found it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     facts: ModelFacts
 
 
-class Deploy(BaseModel):
+class Deploy(Boundary):
     """The state machine's question; with a weights URI everything is staged, with `pinned` it is
     to be loaded from the Hub.
 
@@ -49,10 +48,8 @@ class Deploy(BaseModel):
     that a removal has to look for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    endpoint: str
-    generation: int
+    endpoint: EndpointName
+    generation: Generation
     what: Literal["all", "shape", "restore", "removal"] = "all"
     weights_s3_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+/$")] | None = None
     pinned: Pinned | None = None
