@@ -135,8 +135,10 @@ def at_once(slack: SlackReceiver) -> str:
 
 
 @contextmanager
-def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
-    """A stack in an account of its own."""
+def deployed(
+    folder: Path, *, template: Path = ROOT / "template.yaml", **parameters: str
+) -> Iterator[Stack]:
+    """A stack in an account of its own; `template`: another than that of the checkout."""
     repositories = [
         make_repository(MODEL, shard_bytes=1 << 20),
         make_repository(GATED, shard_bytes=1 << 20, gated=True),
@@ -147,9 +149,7 @@ def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
         Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
     ):
         before = inventory(account)
-        outputs = account.deploy(
-            ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
-        )
+        outputs = account.deploy(template, parameters={"HubEndpoint": hub.endpoint, **parameters})
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=at_once(slack)
         )
