@@ -19,6 +19,7 @@ from ..control.plan import Setting, plan
 from ..control.purse import BarredError
 from ..control.retry import retry
 from ..control.world import OrderError, UnknownEndpointError, find
+from ..endpoints.migrations import NewerSchemaError, UnreadableError
 from ..endpoints.status import EndpointStatus
 from ..policy.types import OverrideKind
 from ..ports import ConflictError
@@ -95,7 +96,15 @@ class Delete(_Command):
 
 Command = Apply | Get | Order | Release | Retry | HoldOrder | OverrideOrder | Delete | MoneyCommand
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
-_EXPECTED = (SpecError, OrderError, UnknownEndpointError, ConflictError, BarredError)
+_EXPECTED = (
+    SpecError,
+    OrderError,
+    UnknownEndpointError,
+    ConflictError,
+    BarredError,
+    NewerSchemaError,
+    UnreadableError,
+)
 
 
 def accept(event: Any) -> dict[str, Any]:
