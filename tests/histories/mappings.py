@@ -54,6 +54,10 @@ class Mappings:
         ]
         return min(moments, default=math.inf)
 
+    def waiting(self) -> int:
+        """Messages in all queues that are read."""
+        return sum(len(queue._messages) for _, queue in self.read())
+
     def _work(self, mapping: Any, queue: Any, batch: list[Any]) -> None:
         records = [sqs_record(one, queue.queue_arn, queue.region) for one in batch]
         done = self._invoke(mapping.function_arn, {"Records": records})

@@ -52,6 +52,7 @@ class Wire:
     strike: Strike | None = None  # what becomes of the next call
     gate: Callable[[Call], None] | None = None  # returns when it is this call's turn
     seen: list[Callable[[Call], None]] = field(default_factory=list)
+    answered: list[Callable[[str, str], None]] = field(default_factory=list)  # service, operation
     fired: list[tuple[Call, Fault]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -129,6 +130,8 @@ class Wire:
             response = self._by_service(self.services[service], params)
         else:
             response = self._by_moto(service, params)
+        for look in self.answered:
+            look(service, model.name)
         return response, self._parsed(model, response)
 
     def _by_json(

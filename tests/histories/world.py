@@ -12,12 +12,14 @@ import boto3
 from botocore.config import Config
 
 from autoscaler.aws.table import TableStore
+from autoscaler.endpoints.phases import IN_TRANSITION
 from autoscaler.endpoints.status import EndpointRecord
 from tests.histories.clock import StillClock, standing_still
 from tests.histories.handlers import Handlers, in_this_process
 from tests.histories.mappings import Mappings
 from tests.histories.step_functions import Invoked, StepFunctions
 from tests.histories.template import STACK, function_arn, functions, resources
+from tests.histories.watch import Watch
 from tests.histories.wire import Wire
 from tests.samples import document
 from tools.embedded.kernel import conditional_writes, transactions
@@ -34,6 +36,8 @@ from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
 TUESDAY = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 TICK_SECONDS = 60.0
 NAME = "llama"
+# Longer than the tick leaves an endpoint at zero unseen.
+QUIET_MINUTES = 17
 _MOST_STEPS = 5_000
 
 
@@ -73,6 +77,8 @@ class World:
         wire.json_services["states"] = self.states.handle
         wire.json_services["events"] = self._put_events
         self.ticks_from = clock.time()
+        self.watch = Watch()
+        wire.answered.append(self.watch.written)
 
     def client(self, service: str) -> Any:
         """One attempt a call, for the machines and for the test."""
@@ -185,6 +191,23 @@ class World:
     def phase(self, name: str = NAME) -> str | None:
         record = self.record(name)
         return record.status.phase.value if record else None
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is under way, and no message waits to be seen."""
+        records = self.store().load_all()
+        moves = any(one.status.phase in IN_TRANSITION or one.status.untold for one in records)
+        return not (moves or self.looks or self.states.running() or self.mappings.waiting())
+
+    def settle(self, hours: float = 8) -> bool:
+        """Lets time pass until nothing moves for `QUIET_MINUTES`; False: it never came to rest."""
+        quiet = 0
+        for _ in range(int(hours * 60)):
+            quiet = quiet + 1 if self.quiet else 0
+            if quiet > QUIET_MINUTES:
+                return True
+            self.run(TICK_SECONDS)
+        return False
 
     def instances(self) -> int:
         return sum(self.sagemaker.instances_now().values())
