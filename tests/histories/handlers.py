@@ -140,7 +140,9 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _at_once(_pool: ThreadPoolExecutor, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+def _at_once(
+    _pool: ThreadPoolExecutor, work: Callable[..., Any], /, *args: Any, **named: Any
+) -> Future[Any]:
     """What a pool would do in a thread, done here and now: one order of calls, the same each time."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()

@@ -109,7 +109,9 @@ class StepFunctions:
     def _lambda(self, arguments: Any) -> Any:
         call = self.wire.call("lambda", "Invoke", arguments)
         try:
-            done = self.wire.carry(call, lambda: self.invoke(arguments["FunctionName"], arguments["Payload"]))
+            done = self.wire.carry(
+                call, lambda: self.invoke(arguments["FunctionName"], arguments["Payload"])
+            )
         except RefusedError as refused:
             raise Failure(older_name("lambda", refused.code), _cause(refused, "Lambda")) from None
         except BotoCoreError as unanswered:

@@ -204,9 +204,7 @@ class _Work:
                 return self._output_of(rule, told, more), rule["Next"]
         raise failure
 
-    def _left(
-        self, output: Any, more: Mapping[str, Any] | None = None
-    ) -> tuple[Any, str | None]:
+    def _left(self, output: Any, more: Mapping[str, Any] | None = None) -> tuple[Any, str | None]:
         found = self._output_of(self.state, output, more or {})
         self._assign(self.state, more or {})
         return found, None if self.state.get("End") else self.state["Next"]
@@ -214,9 +212,7 @@ class _Work:
     def _output(self, output: Any) -> Any:
         return self._output_of(self.state, output)
 
-    def _output_of(
-        self, rule: State, otherwise: Any, more: Mapping[str, Any] | None = None
-    ) -> Any:
+    def _output_of(self, rule: State, otherwise: Any, more: Mapping[str, Any] | None = None) -> Any:
         return self._value(rule["Output"], more) if "Output" in rule else otherwise
 
     def _assign(self, rule: State, more: Mapping[str, Any]) -> None:
@@ -234,6 +230,8 @@ def _matches(rule: State, failure: Failure) -> bool:
 
 
 def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace(
-        "+00:00", "Z"
+    return (
+        datetime.fromtimestamp(moment, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
     )

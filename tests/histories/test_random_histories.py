@@ -1,0 +1,150 @@
+"""Long random lives: users, traffic, faults and leaps of time, in any order.
+
+After each step the phase went along the table, generations rose, no generation was woken twice and
+the copies stayed inside their bounds. In the end everything works again: the endpoint comes to
+rest, every request that was ever sent has its answer, zero means zero, and the ledger has the
+instances that existed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.histories.faults import Fault
+from tests.histories.forks import Copy
+from tests.histories.history import History
+from tests.histories.scenarios import awake
+from tests.histories.world import NAME, World
+
+SHORT = settings(
+    max_examples=8,
+    stateful_step_count=18,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+LONG = settings(SHORT, max_examples=200, stateful_step_count=50, derandomize=False)
+
+_MINUTES = st.integers(1, 20)
+
+
+class Lives(RuleBasedStateMachine):
+    """Each example lives in a copy of the world, where its endpoint has just been created."""
+
+    world: World  # with an endpoint that is awake
+    stories: list[dict[str, Any]]
+
+    @initialize()
+    def begin(self) -> None:
+        history: list[History] = []
+
+        def work(step: tuple[str, dict[str, Any]]) -> Any:
+            if not history:
+                history.append(History(self.world))
+            name, parameters = step
+            if name in ("end", "facts"):
+                return getattr(history[0], name)()
+            return history[0].do((name, parameters))
+
+        self.copy = Copy(work)
+
+    def _do(self, name: str, **parameters: Any) -> None:
+        problems = self.copy.ask((name, parameters))
+        assert not problems, problems
+
+    @rule(order=st.sampled_from(["wake", "sleep", "sleep", "delete", "release"]))
+    def order(self, order: str) -> None:
+        self._do("command", command=order, endpoint=NAME)
+
+    @rule(copies=st.integers(0, 2))
+    def hold(self, copies: int) -> None:
+        self._do("hold", copies=copies)
+
+    @rule(off=st.booleans())
+    def switch(self, off: bool) -> None:
+        self._do(
+            "command", command="stop" if off else "start", **({"reason": "a test"} if off else {})
+        )
+
+    @rule(tokens=st.sampled_from([4096, 8192]))
+    def apply(self, tokens: int) -> None:
+        self._do("apply", tokens=tokens)
+
+    @rule(count=st.integers(1, 5))
+    def send(self, count: int) -> None:
+        self._do("send", count=count)
+
+    @rule()
+    def tick_twice(self) -> None:
+        self._do("tick_twice")
+
+    @rule(minutes=_MINUTES)
+    def run(self, minutes: int) -> None:
+        self._do("run", minutes=minutes)
+
+    @rule(minutes=_MINUTES)
+    def run_on(self, minutes: int) -> None:
+        self._do("run", minutes=minutes)
+
+    @rule(minutes=st.integers(2, 90))
+    def leap(self, minutes: int) -> None:
+        self._do("leap", minutes=minutes)
+
+    @rule(there=st.booleans())
+    def capacity(self, there: bool) -> None:
+        self._do("capacity", there=there)
+
+    @rule(works=st.booleans())
+    def container(self, works: bool) -> None:
+        self._do("container", works=works)
+
+    @rule()
+    def lose_instance(self) -> None:
+        self._do("lose_instance")
+
+    @rule(fault=st.sampled_from(list(Fault)), after=st.integers(0, 30), minutes=st.integers(1, 10))
+    def trouble(self, fault: Fault, after: int, minutes: int) -> None:
+        self._do("trouble", fault=fault, after=after)
+        self._do("run", minutes=minutes)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "copy"):
+            return
+        try:
+            problems = self.copy.ask(("end", {}))
+            self.stories.append(self.copy.ask(("facts", {})))
+        finally:
+            self.copy.close()
+        assert not problems, problems
+
+
+@pytest.fixture(scope="module")
+def lives(empty: World) -> Iterator[type[Lives]]:
+    awake(empty)
+    Lives.world, Lives.stories = empty, []
+    yield Lives
+
+
+def _judge(stories: list[dict[str, Any]]) -> None:
+    fired, sent = (sum(one[key] for one in stories) for key in ("fired", "sent"))
+    print(f"{len(stories)} histories, {fired} faults fired, {sent} requests sent and answered")
+    assert fired and sent
+
+
+def test_short_random_histories_end_well(lives: type[Lives]) -> None:
+    run_state_machine_as_test(lives, settings=SHORT)
+    _judge(lives.stories)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_long_random_histories_end_well(lives: type[Lives]) -> None:
+    run_state_machine_as_test(lives, settings=LONG)
+    _judge(lives.stories)
