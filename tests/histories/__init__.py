@@ -1,1 +1,1 @@
-"""The whole controller in one process and one thread, in time that stands still until it is moved."""
+"""The whole controller in one process, in time that stands still until somebody moves it."""

@@ -1,4 +1,4 @@
-"""Runs each case in a copy of this process: a world is made once and left as it was by every case."""
+"""Runs each case in a copy of this process: a world is made once, and no case changes it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def in_copy(work: Callable[[], T]) -> T:
     _, status = os.waitpid(child, 0)
     if not said:
         raise ChildError(f"the case ended without a word, with status {status}")
-    worked, value = pickle.loads(said)  # noqa: S301 - from our own child
+    worked, value = pickle.loads(said)
     if not worked:
         raise ChildError(value)
     return value  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The real handlers, in this process: an environment for each function that ends when it is killed."""
+"""The real handlers in this process; what an environment remembers ends when it is killed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Handlers:
         except Killed:
             forget()  # the next invocation begins in a new environment
             return Invoked(None, KILLED, "the process ended in the middle of its work")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Lambda tells it to whoever called
             return Invoked(None, type(error).__name__, str(error))
         return Invoked(json.loads(json.dumps(reply)))
 
@@ -91,7 +91,7 @@ def forget() -> None:
 
 @contextmanager
 def in_this_process(wire: Wire, **variables: str) -> Iterator[None]:
-    """Handlers find their environment here; their calls go over the wire, their threads are none."""
+    """Handlers find their environment here; their calls go over the wire, without threads."""
     import botocore.session
 
     given = {**environment(), **_FIXED, **variables}
@@ -143,11 +143,11 @@ def _quiet() -> Iterator[None]:
 def _at_once(
     _pool: ThreadPoolExecutor, work: Callable[..., Any], /, *args: Any, **named: Any
 ) -> Future[Any]:
-    """What a pool would do in a thread, done here and now: one order of calls, the same each time."""
+    """What a pool would do in a thread, done here and now: always in the same order."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     try:
         future.set_result(work(*args, **named))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told by the future
         future.set_exception(error)
     return future

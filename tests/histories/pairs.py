@@ -123,9 +123,10 @@ def _answered(world: World, _: Sequence[Any]) -> list[str]:
 
 
 def _answered_or_sleeping(world: World, answers: Sequence[Any]) -> list[str]:
-    """A sleep that a person asked for goes on although a request came: it waits in its queue,
-    until the sleep is over and it wakes the endpoint."""
-    return _answered(world, answers)
+    """Asleep, if it was answered before the sleep began; else it waits in its queue until the
+    sleep is over, and wakes the endpoint."""
+    lost = [] if world.answers() == ["one"] else ["its request has no answer"]
+    return lost + _agreed(world, answers)
 
 
 def _down_if_taken(world: World, answers: Sequence[Any]) -> list[str]:

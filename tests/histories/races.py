@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
@@ -164,7 +165,7 @@ def _others(
 
 
 def _switches(schedule: Sequence[int]) -> int:
-    return sum(a != b for a, b in zip(schedule, schedule[1:], strict=False))
+    return sum(a != b for a, b in pairwise(schedule))
 
 
 def _one(

@@ -1,4 +1,4 @@
-"""Pieces of an endpoint's life that are disturbed: what comes before, what happens, what shall be."""
+"""Pieces of an endpoint's life: what comes before, what is disturbed, and what shall be."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ instances that existed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.histories.history import History
 from tests.histories.scenarios import awake
 from tests.histories.world import NAME, World
 
+log = logging.getLogger("histories")
 SHORT = settings(
     max_examples=8,
     stateful_step_count=18,
@@ -134,7 +136,7 @@ def lives(empty: World) -> Iterator[type[Lives]]:
 
 def _judge(stories: list[dict[str, Any]]) -> None:
     fired, sent = (sum(one[key] for one in stories) for key in ("fired", "sent"))
-    print(f"{len(stories)} histories, {fired} faults fired, {sent} requests sent and answered")
+    log.info("%d histories, %d faults fired, %d requests answered", len(stories), fired, sent)
     assert fired and sent
 
 

@@ -7,6 +7,7 @@ the last call of each operation that each handler and machine makes, with every 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from tests.histories.forks import in_copy
 from tests.histories.scenarios import ALL, Scenario
 from tests.histories.world import World
 
+log = logging.getLogger("histories")
 CASES = 12  # of each scenario
 
 
@@ -44,9 +46,8 @@ def _driven(world: World, scenario: Scenario, count: int | None) -> Score:
 
 def _judge(score: Score) -> None:
     kinds = ", ".join(f"{fault}: {n}" for fault, n in sorted(score.by_fault.items()) if n)
-    print(
-        f"{score.cases} cases, {score.fired} fired, {len(score.unrecovered)} unrecovered; {kinds}"
-    )
+    told = "%d cases, %d fired, %d unrecovered; %s"
+    log.info(told, score.cases, score.fired, len(score.unrecovered), kinds)
     assert score.fired == score.cases > 0, "some faults never fired"
     assert not score.unrecovered, "\n".join(score.unrecovered)
 
