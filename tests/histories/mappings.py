@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from moto.awslambda.models import lambda_backends
+from moto.awslambda.models import LambdaBackend, lambda_backends
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
 from tests.histories.step_functions import Invoked
 from tools.embedded.pump.mapping import is_enabled
+from tools.embedded.pump.mappings import _listed, _once
+from tools.embedded.pump.patches import Patches
 from tools.embedded.pump.queues import Queues
 from tools.embedded.pump.sqs_event import failed_ids, sqs_record
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
@@ -23,6 +25,16 @@ class Mappings:
 
     def __init__(self, queues: Queues, invoke: Callable[[str, Any], Invoked]) -> None:
         self._queues, self._invoke = queues, invoke
+        self._patches = Patches()
+
+    def install(self) -> None:
+        """One mapping a pair, found by any name of its function, as in the embedded account."""
+        create = self._patches.set(LambdaBackend, "create_event_source_mapping", None)
+        LambdaBackend.create_event_source_mapping = _once(create)  # type: ignore[method-assign]
+        self._patches.set(LambdaBackend, "list_event_source_mappings", _listed)
+
+    def uninstall(self) -> None:
+        self._patches.restore()
 
     def read(self) -> list[tuple[Any, Any]]:
         """Each enabled mapping with its queue."""

@@ -94,7 +94,7 @@ def _coming_up(world: World) -> None:
     """A copy serves, and the wake has not seen it yet."""
     asleep(world)
     assert _wake(world).payload["ok"]
-    world.run(240)
+    world.run(100)
     assert world.phase() == Phase.WAKING
     world.move_to(world.clock.time() + 60)
 

@@ -35,6 +35,9 @@ SHORT = settings(
 LONG = settings(SHORT, max_examples=200, stateful_step_count=50, derandomize=False)
 
 _MINUTES = st.integers(1, 20)
+_FAULTS = st.sampled_from(list(Fault))
+_AFTER = st.integers(0, 40)
+_ORDERS = st.sampled_from(["wake", "sleep", "sleep", "delete", "release"])
 
 
 class Lives(RuleBasedStateMachine):
@@ -61,7 +64,7 @@ class Lives(RuleBasedStateMachine):
         problems = self.copy.ask((name, parameters))
         assert not problems, problems
 
-    @rule(order=st.sampled_from(["wake", "sleep", "sleep", "delete", "release"]))
+    @rule(order=_ORDERS)
     def order(self, order: str) -> None:
         self._do("command", command=order, endpoint=NAME)
 
@@ -87,8 +90,9 @@ class Lives(RuleBasedStateMachine):
     def tick_twice(self) -> None:
         self._do("tick_twice")
 
-    @rule(minutes=_MINUTES)
-    def run(self, minutes: int) -> None:
+    @rule(minutes=_MINUTES, fault=_FAULTS, after=_AFTER)
+    def run(self, minutes: int, fault: Fault, after: int) -> None:
+        self._do("trouble", fault=fault, after=after)
         self._do("run", minutes=minutes)
 
     @rule(minutes=_MINUTES)
@@ -111,10 +115,16 @@ class Lives(RuleBasedStateMachine):
     def lose_instance(self) -> None:
         self._do("lose_instance")
 
-    @rule(fault=st.sampled_from(list(Fault)), after=st.integers(0, 30), minutes=st.integers(1, 10))
-    def trouble(self, fault: Fault, after: int, minutes: int) -> None:
+    @rule(order=_ORDERS, fault=_FAULTS, after=st.integers(0, 6))
+    def disturbed_order(self, order: str, fault: Fault, after: int) -> None:
         self._do("trouble", fault=fault, after=after)
-        self._do("run", minutes=minutes)
+        self._do("command", command=order, endpoint=NAME)
+
+    @rule(count=st.integers(1, 3), fault=_FAULTS, after=_AFTER)
+    def disturbed_requests(self, count: int, fault: Fault, after: int) -> None:
+        self._do("send", count=count)
+        self._do("trouble", fault=fault, after=after)
+        self._do("run", minutes=2)
 
     def teardown(self) -> None:
         if not hasattr(self, "copy"):

@@ -167,7 +167,13 @@ class Wire:
     def _parsed(self, model: Any, response: AWSResponse) -> dict[str, Any]:
         protocol = model.service_model.resolved_protocol
         parser = self._parsers.setdefault(protocol, create_parser(protocol))
-        return dict(parser.parse(convert_to_response_dict(response, model), model.output_shape))
+        told = convert_to_response_dict(response, model)
+        parsed = dict(parser.parse(told, model.output_shape))
+        if response.status_code >= 300:  # the members that an error has of its own
+            shape = model.service_model.shape_for_error_code(parsed["Error"].get("Code", ""))
+            more = parser.parse(told, shape) if shape is not None else {}
+            parsed = {**more, **parsed}
+        return parsed
 
     @staticmethod
     def _refused(

@@ -253,7 +253,7 @@ def world(hub: str) -> Iterator[World]:
         stack.enter_context(in_this_process(wire, HF_ENDPOINT=hub))
         made = _fresh(clock, wire)
         patches = CloudWatchPatches(made.metrics, clock)
-        for patch in (patches, made.queues):
+        for patch in (patches, made.queues, made.mappings):
             patch.install()
             stack.callback(patch.uninstall)
         made.make_resources()
