@@ -9,7 +9,7 @@ LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money permissions format lock clean
+.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money permissions format release-archive lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -88,6 +88,9 @@ $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 format: setup ## lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+release-archive: setup ## keep a release for the tests of those that follow it: TAG=v0.1.0 (some minutes)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m tests.releases $(TAG)
 
 lock: ## pin the dependencies anew (needs uv)
 	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements \

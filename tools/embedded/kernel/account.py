@@ -119,6 +119,12 @@ class Account:
         """Deploys a SAM template; returns the stack's outputs. Raises TemplateError."""
         return self.engine.deploy(template, stack, dict(parameters or {})).outputs
 
+    def update(
+        self, template: Path, stack: str = "autoscaler", parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Brings a stack to another template; returns its outputs. Raises TemplateError."""
+        return self.engine.update(template, stack, dict(parameters or {})).outputs
+
     def boto(self, service: str) -> Any:
         """A client with the account's own credentials."""
         import boto3
