@@ -16,6 +16,7 @@ from tests.embedded.kernel_lab import ASSUMED, START
 from tests.embedded.stack import wait_for
 from tools.embedded.iam import ledger
 from tools.embedded.iam.policy import Permission
+from tools.embedded.iam.requests import Call
 from tools.embedded.kernel.account import Account
 from tools.embedded.kernel.intrinsics import TemplateError
 
@@ -78,6 +79,23 @@ def test_a_machine_whose_role_cannot_wait_for_others_is_not_made(tmp_path: Path)
         (tmp_path / "stack").mkdir()
         with pytest.raises(TemplateError, match="not authorized to perform: events:PutRule"):
             account.deploy(mutated(tmp_path / "stack", change))
+
+
+def test_a_stack_that_only_observes_is_denied_every_change(tmp_path: Path) -> None:
+    with Account(tmp_path / "account", start=START) as account:
+        account.deploy(ROOT / "template.yaml", parameters={"Mode": "observe"})
+        (flow,) = (
+            role["Arn"]
+            for role in account.boto("iam").list_roles()["Roles"]
+            if role["RoleName"].startswith("autoscaler-FlowRole-")
+        )
+        for operation in ("DeleteEndpoint", "UpdateEndpointWeightsAndCapacities"):
+            call = Call("sagemaker", operation, {"EndpointName": "autoscaler-a"})
+            denial = account.iam.judge(flow, "test", call)
+            assert denial is not None
+            assert "explicit deny in ChangeNothing" in denial.why
+        look = Call("sagemaker", "DescribeEndpoint", {"EndpointName": "autoscaler-a"})
+        assert account.iam.judge(flow, "test", look) is None
 
 
 POLICY = [

@@ -44,9 +44,8 @@ class AccountView:
         for role in backend.get_roles():
             if role.arn == role_arn:
                 limit = backend.managed_policies.get(str(role.permissions_boundary_arn))
-                written = limit.versions if limit is not None else []
-                boundary = next((one.document for one in written if one.is_default), None)
-                return Documents(tuple(role.policies.values()), boundary)
+                attached = tuple(map(_in_force, role.managed_policies.values()))
+                return Documents((*role.policies.values(), *attached), limit and _in_force(limit))
         return None
 
     def origin(self, role_arn: str) -> tuple[str, str]:
@@ -120,3 +119,8 @@ class AccountView:
 
         found: Mapping[str, Any] = get_backend(self.account_id, self.region)._event_source_mappings
         return found
+
+
+def _in_force(policy: Any) -> str:
+    """The version of a managed policy that counts."""
+    return str(next(one.document for one in policy.versions if one.is_default))

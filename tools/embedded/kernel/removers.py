@@ -55,7 +55,10 @@ def _role(c: Context, made: Made) -> None:
 
 
 def _managed_policy(c: Context, made: Made) -> None:
-    c.boto("iam").delete_policy(PolicyArn=made.physical_id)
+    iam, arn = c.boto("iam"), made.physical_id
+    for one in iam.list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]:
+        iam.detach_role_policy(RoleName=one["RoleName"], PolicyArn=arn)
+    iam.delete_policy(PolicyArn=arn)
 
 
 def _log_group(c: Context, made: Made) -> None:

@@ -160,10 +160,13 @@ def role(c, logical, p):
 
 
 def managed_policy(c, logical, p):
-    arn = c.boto("iam").create_policy(
+    iam = c.boto("iam")
+    arn = iam.create_policy(
         PolicyName=p.get("ManagedPolicyName") or c.name(logical),
         PolicyDocument=json.dumps(p["PolicyDocument"]),
     )["Policy"]["Arn"]
+    for name in p.get("Roles", ()):
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
     return Made(arn, arn)
 
 

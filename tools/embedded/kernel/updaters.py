@@ -26,6 +26,10 @@ def _role(c: Context, made: Made, p: Properties) -> None:
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         if policy not in wanted:
             iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    if "PermissionsBoundary" in p:
+        iam.put_role_permissions_boundary(
+            RoleName=name, PermissionsBoundary=p["PermissionsBoundary"]
+        )
 
 
 def _queue(c: Context, made: Made, p: Properties) -> None:
