@@ -79,34 +79,40 @@ class Acting:
         return self._object(role_arn, "PutObject", uri)
 
     def run(self, role_arn: str, properties: Mapping[str, Any]) -> str | None:
-        """Step Functions running a state machine: waiting for nested executions (by a rule that it
-        makes, and by asking), delivering its log, and its traces. AWS looks at the role's rights
-        to the rule and to the log when the machine is made; here all of it is."""
+        """Step Functions with a new state machine. The refusal is that of what AWS looks at when a
+        machine is made: the rule by which it hears of nested executions, and its log. What it uses
+        only later (asking for those executions, its traces) is a denial like any other."""
         definition = properties["DefinitionString"]
         for name, value in properties.get("DefinitionSubstitutions", {}).items():
             definition = definition.replace("${" + name + "}", str(value))
-        needs: list[Need] = []
+        now: list[Need] = []
+        later: list[Need] = []
         if _NESTED.search(definition):
-            needs += self._waiting(_MACHINE.findall(definition))
+            now += self._hearing()
+            later += self._asking(_MACHINE.findall(definition))
         if properties.get("LoggingConfiguration"):
-            needs += [self._make.need(f"logs:{action}") for action in _LOG_DELIVERY]
+            now += [self._make.need(f"logs:{action}") for action in _LOG_DELIVERY]
         if properties.get("TracingConfiguration", {}).get("Enabled"):
-            needs += [self._make.need(f"xray:{action}") for action in _TRACING]
-        return self._all(role_arn, "states", needs)
+            later += [self._make.need(f"xray:{action}") for action in _TRACING]
+        for need in later:
+            self._guard.require(role_arn, "states", need)
+        return self._all(role_arn, "states", now)
 
-    def _waiting(self, machines: Iterable[str]) -> list[Need]:
+    def _hearing(self) -> list[Need]:
         rule = self._make.arn("events", _MANAGED_RULE)
-        needs = [
-            self._make.need(f"events:{action}", rule)
-            for action in ("PutTargets", "PutRule", "DescribeRule")
+        actions = ("PutTargets", "PutRule", "DescribeRule")
+        return [self._make.need(f"events:{action}", rule) for action in actions]
+
+    def _asking(self, machines: Iterable[str]) -> list[Need]:
+        executions = [
+            machine.replace(":stateMachine:", ":execution:") + ":nested"
+            for machine in sorted(set(machines))
         ]
-        for machine in sorted(set(machines)):
-            execution = machine.replace(":stateMachine:", ":execution:") + ":nested"
-            needs += [
-                self._make.need(f"states:{action}", execution)
-                for action in ("DescribeExecution", "StopExecution")
-            ]
-        return needs
+        return [
+            self._make.need(f"states:{action}", execution)
+            for execution in executions
+            for action in ("DescribeExecution", "StopExecution")
+        ]
 
     def _object(
         self, role_arn: str | None, action: str, uri: str, *, also_list: bool = False

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.embedded.iam.managed import managed_policy as aws_policy
+
 
 @dataclass
 class Made:
@@ -150,6 +152,9 @@ def role(c, logical, p):
         AssumeRolePolicyDocument=json.dumps(p["AssumeRolePolicyDocument"]),
         **{key: p[key] for key in ("PermissionsBoundary",) if key in p},
     )["Role"]["Arn"]
+    for managed in p.get("ManagedPolicyArns", []):
+        policy, document = aws_policy(managed)
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
     for i in p.get("Policies", []):
         iam.put_role_policy(
             RoleName=name,

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tools.embedded.iam.managed import managed_policy as aws_policy
 from tools.embedded.kernel.resources import MAKERS, Context, Made
 
 Properties = Mapping[str, Any]
@@ -21,6 +22,8 @@ def _role(c: Context, made: Made, p: Properties) -> None:
         RoleName=name, PolicyDocument=json.dumps(p["AssumeRolePolicyDocument"])
     )
     wanted = {one["PolicyName"]: one["PolicyDocument"] for one in p.get("Policies", ())}
+    managed = map(aws_policy, p.get("ManagedPolicyArns", ()))
+    wanted |= {policy: json.loads(document) for policy, document in managed}
     for policy, document in wanted.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
