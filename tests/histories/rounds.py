@@ -24,7 +24,7 @@ def _sweep_often(world: World) -> None:
 
 
 def _untouched(world: World) -> list[str]:
-    """Whatever could not be read: what an endpoint needs is there, and nothing was called orphan."""
+    """Whatever could not be read: what an endpoint needs is there, and nothing was removed."""
     there = left(world)
     gone = [f"{one} was removed" for one in _ALIVE if not any(f": {one} " in had for had in there)]
     removed = [f"removed: {detail}" for detail in world.told("OrphanRemoved")]

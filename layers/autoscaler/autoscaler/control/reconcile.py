@@ -28,6 +28,7 @@ from .kill_switch import go_on, put_down
 from .metering import ASKING, asked, metered, running, seen, spent_this_month
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
+from .progress import forget_retired
 from .purse import barred
 from .reasons import keep_reasons
 from .shortage import note_shortage
@@ -168,6 +169,10 @@ def reconcile_endpoint(
 ) -> None:
     """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
     status = record.status
+    if status.phase is Phase.RETIRED:
+        if not status.untold:
+            forget_retired(world, record, now)
+        return
     load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
     record = give_notice(world, record, load, now)
     halt = barred(record, now)
