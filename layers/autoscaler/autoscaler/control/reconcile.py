@@ -196,10 +196,15 @@ def reconcile_endpoint(
         if decision is not None:
             keep_reasons(world, record, decision, load, now)
     elif status.parked or _is_stale(record, now):
-        record = observed(world, record, load, now, world.look(record))
-        began = status.parked and go_on(world, record, now)
-        if record.status.observed_instances and not began and not _removes(world, record):
-            remove_leftovers(world, record, now)
+        _look_at_failed(world, record, load, now)
+
+
+def _look_at_failed(world: World, record: EndpointRecord, load: Load, now: datetime) -> None:
+    status = record.status
+    record = observed(world, record, load, now, world.look(record))
+    began = status.parked and go_on(world, record, now)
+    if record.status.observed_instances and not began and not _removes(world, record):
+        remove_leftovers(world, record, now)
 
 
 def _removes(world: World, record: EndpointRecord) -> bool:
