@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
 from ..control.sweeping import Swept, found_event, inspect, sweep
+from ..endpoints.mode import Mode
+from .boundary import Boundary
 from .logs import logger
 from .settings import settings
 from .wiring import world
@@ -24,16 +26,17 @@ class SweepSettings(BaseModel):
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 
 
-class SweepOrder(BaseModel):
+class SweepOrder(Boundary):
     """`look` changes nothing and remembers nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sweep: Literal["look", "remove"]
 
 
 @cache
 def _cap() -> int:
+    """Orphans that are removed at a time; none in observe mode."""
+    if settings().mode is Mode.OBSERVE:
+        return 0
     return SweepSettings.model_validate(dict(os.environ)).cap
 
 
@@ -68,4 +71,5 @@ def _told(done: Swept) -> dict[str, Any]:
         "problems": list(done.problems),
         "removed": [{"kind": one.kind, "name": one.name} for one in done.removed],
         "cap": _cap(),
+        "mode": settings().mode,
     }
