@@ -21,7 +21,7 @@ from tests.histories.scenarios import ALL, Scenario
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
-CASES = 12  # of each scenario
+CASES = 8  # of each scenario
 
 
 def _of_each(calls: Sequence[Call]) -> list[Case]:
@@ -53,6 +53,7 @@ def _judge(score: Score) -> None:
     assert not score.unrecovered, "\n".join(score.unrecovered)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", (*ALL, *ROUNDS), ids=lambda one: one.name)
 def test_a_fault_at_any_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
     _judge(in_copy(lambda: _driven(empty, scenario, CASES)))
