@@ -124,12 +124,15 @@ def one_case(world: World, scenario: Scenario, case: Case) -> tuple[bool, list[s
     world.wire.strike = _Strike(world, case)
     scenario.act(world)
     fired = bool(world.wire.fired)
+    unheard = False
     if case.fault is Fault.DENIED:
+        held_up = bool(scenario.wish(world))
         world.run(DENIED_SECONDS)
-    rested = world.settle()
+        unheard = held_up and not _is_loud(world)
+    rested = world.settle(hours=2)
     problems = scenario.wish(world)
-    if case.fault is Fault.DENIED and not _is_loud(world):
-        return fired, [*problems, "nobody heard of the denial"]
+    if unheard:
+        return fired, [*problems, "it was held up, and nobody heard of the denial"]
     if problems:  # whoever asked for it sees that, and asks again
         scenario.again(world)
         rested = world.settle()
