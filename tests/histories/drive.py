@@ -124,12 +124,32 @@ def one_case(world: World, scenario: Scenario, case: Case) -> tuple[bool, list[s
     world.wire.strike = _Strike(world, case)
     scenario.act(world)
     fired = bool(world.wire.fired)
+    unheard = False
     if case.fault is Fault.DENIED:
+        held_up = bool(scenario.wish(world))
         world.run(DENIED_SECONDS)
-    rested = world.settle()
+        unheard = held_up and not _is_loud(world)
+    rested = world.settle(hours=2)
     problems = scenario.wish(world)
+    if unheard:
+        return fired, [*problems, "it was held up, and nobody heard of the denial"]
     if problems:  # whoever asked for it sees that, and asks again
         scenario.again(world)
         rested = world.settle()
         problems = scenario.wish(world)
     return fired, problems if rested else [*problems, "it never came to rest"]
+
+
+def _is_loud(world: World) -> bool:
+    """Whether a person can know: a function or an execution failed (alarms look at both), a command
+    was answered so, or an alert was sent."""
+    failed = any(done.error or _refused(done.payload) for _, done in world.handlers.invoked)
+    ended = any(one.status in ("FAILED", "TIMED_OUT") for one in world.states.executions.values())
+    return failed or ended or any(world.told(kind) for kind in _ALERTS)
+
+
+def _refused(payload: object) -> bool:
+    return isinstance(payload, dict) and payload.get("ok") is False
+
+
+_ALERTS = ("EndpointFailed", "CapacityMissing", "SleepStuck", "UpdateFailed", "PhaseStuck")

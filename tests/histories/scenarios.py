@@ -67,6 +67,12 @@ def _woken(world: World) -> list[str]:
     return _phase(world, Phase.AWAKE) + _answered(world, "one") + agreed(world)
 
 
+def _retry(world: World) -> None:
+    """After wakes that were paid for and failed, the circuit is open for a day: whoever has mended
+    what they were told of closes it."""
+    world.command("retry", endpoint=NAME)
+
+
 def _slept(world: World) -> list[str]:
     return _phase(world, Phase.ASLEEP) + agreed(world)
 
@@ -195,7 +201,7 @@ def _all_stopped(world: World) -> list[str]:
     return off + _phase(world, Phase.ASLEEP) + agreed(world)
 
 
-WAKE = Scenario("wake", asleep, _sent, nothing, _woken)
+WAKE = Scenario("wake", asleep, _sent, _retry, _woken)
 SLEEP = Scenario("sleep", awake, _sleep_and_wait, _sleep, _slept)
 APPLY = Scenario("apply", nothing, _apply_and_wait, _apply, _made)
 DELETE = Scenario("delete", awake, _delete_and_wait, _delete, _gone)

@@ -67,6 +67,12 @@ def test_a_name_that_was_used_before_goes_on_where_its_executions_ended(world) -
     assert world.flows.started == [(Flow.DEPLOY, NAME, 10)]
 
 
+def test_a_name_whose_last_owner_is_not_forgotten_yet_is_refused(world) -> None:
+    put(world, asleep(NAME, phase=Phase.RETIRED))
+    with pytest.raises(SpecError, match="is being removed; apply it again when it is gone"):
+        apply(world, setting(), document(NAME))
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [

@@ -167,6 +167,22 @@ def test_a_retired_endpoint_is_forgotten_only_when_that_is_told(world) -> None:
     assert world.announcer.kinds() == ["EndpointRetired"]
 
 
+def test_what_a_retirement_could_not_forget_a_tick_forgets(world) -> None:
+    """Its execution has given up: the bus took nothing for longer than it tries."""
+    put(world, asleep(NAME, phase=Phase.RETIRING, generation=2))
+    world.scaler.capacities[NAME] = Capacity(exists=False)
+    world.announcer.broken = True
+    with pytest.raises(NotYetError):
+        record_retired(world, NAME, 2)
+    with pytest.raises(ReconcileError):
+        reconcile(world)
+    assert stored(world).phase is Phase.RETIRED, "nobody was told"
+    world.announcer.broken = False
+    reconcile(world)
+    assert world.announcer.kinds() == ["EndpointRetired"]
+    assert world.store.records == {}
+
+
 @pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
 def test_an_event_comes_back_from_the_table_as_it_was(event) -> None:
     text = telling(asleep(NAME), event).model_dump_json()

@@ -95,7 +95,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
         facts = known_model(spec.model.id)
         lines = tuple(preview(spec, placement, now, prices, facts))
         return Plan(spec, record, _changes(None, spec), None, warnings, lines)
-    if record.status.phase is Phase.RETIRING:
+    if record.status.phase in (Phase.RETIRING, Phase.RETIRED):
         raise SpecError([f"name: {spec.name!r} is being removed; apply it again when it is gone"])
     changes = _changes(record.spec, spec)
     update = record.status.update

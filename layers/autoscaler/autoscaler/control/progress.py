@@ -180,10 +180,19 @@ def record_retired(world: World, name: str, generation: int) -> bool:
         )  # fmt: skip
         if saved.untold:
             raise NotYetError(f"{name} is forgotten when the bus has taken that it is retired")
-        note_gone(world, record.having(saved), now)
-        world.store.forget(saved)
+        forget_retired(world, record.having(saved), now)
 
     return with_current(world, name, generation, step)
+
+
+def forget_retired(world: World, record: EndpointRecord, now: datetime) -> None:
+    """The last of a retirement. Raises ConflictError when somebody else was at it too.
+
+    Its execution may have given up before (the table or the bus could not be had for minutes):
+    then a tick does it, or the name would never be free again.
+    """
+    note_gone(world, record, now)
+    world.store.forget(record.status)
 
 
 def record_failed(world: World, name: str, generation: int, error: str, cause: str) -> bool:

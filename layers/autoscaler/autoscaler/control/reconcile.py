@@ -29,6 +29,7 @@ from .metering import ASKING, asked, metered, running, seen, spent_this_month
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .observing import advise, followed
+from .progress import forget_retired
 from .purse import barred
 from .reasons import keep_reasons
 from .shortage import note_shortage
@@ -100,6 +101,10 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
             return LeftError("the tick's time was over; it comes first in the next one")
         try:
             record, silence = told_again(world, record)
+            if record.status.phase is Phase.RETIRED:
+                if silence is None:
+                    forget_retired(world, record, now)
+                return silence
             load = loads.get(record.status.name, NO_LOAD)
             record, unread = tried_later_read(world, record, load)
             reconcile_endpoint(world, with_standing(world, record, standings), loads, now)
