@@ -27,6 +27,8 @@ _ASYNC_TRIES = 3
 _ASYNC_RETRY_SECONDS = (60, 120)  # as Lambda waits between them
 _LINES_KEPT = 1000
 _WAIT_FOR_SLOT_SECONDS = 60
+# A function that is a web server behind a wrapper: it has its role and environment, but is not run.
+_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
 @dataclass
@@ -62,7 +64,8 @@ class Runtime:
         """Deploys a function from a local folder, or another version of one; returns its ARN.
         ValueError: no handler there."""
         module = properties["Handler"].partition(".")[0]
-        if not (folder / f"{module}.py").exists():
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if _WRAPPER not in variables and not (folder / f"{module}.py").exists():
             raise ValueError(f"{folder} has no {module}.py for handler {properties['Handler']}")
         account = self._account
         arn = f"arn:aws:lambda:{account.region}:{account.account_id}:function:{name}"
@@ -130,6 +133,19 @@ class Runtime:
         if not self._closing.is_set():
             self._pool.submit(self._until_it_works, function, payload)
 
+    def access_key(self, function: str) -> str | None:
+        """Of the session that a function's environments have; None: there is no such function."""
+        try:
+            return self.session(function)["aws_access_key_id"]
+        except LookupError:
+            return None
+
+    def session(self, function: str) -> dict[str, str]:
+        """The credentials of a function's role, as boto3 takes them. LookupError: not there."""
+        environ = self.find(function).launch.environ
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        return {name: environ[name.upper()] for name in names}
+
     def tail(self, function: str, lines: int = 20) -> list[str]:
         """The newest lines that a function logged."""
         return list(self.find(function).log)[-lines:]
@@ -169,7 +185,8 @@ class Runtime:
         session = account.boto("sts").assume_role(
             RoleArn=properties["Role"], RoleSessionName=name[:64]
         )["Credentials"]
-        folders = [self.layers[arn] for arn in properties.get("Layers", ())]
+        arns = properties.get("Layers", ())  # those of others are not on this machine
+        folders = [self.layers[arn] for arn in arns if arn in self.layers]
         variables = properties.get("Environment", {}).get("Variables", {})
         return {
             "PATH": os.environ.get("PATH", ""),

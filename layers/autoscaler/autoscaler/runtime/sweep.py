@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
 from ..control.sweeping import Swept, found_event, inspect, sweep
+from .boundary import Boundary
 from .logs import logger
 from .settings import settings
 from .wiring import world
@@ -24,10 +25,8 @@ class SweepSettings(BaseModel):
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 
 
-class SweepOrder(BaseModel):
+class SweepOrder(Boundary):
     """`look` changes nothing and remembers nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sweep: Literal["look", "remove"]
 
