@@ -55,9 +55,10 @@ def test_a_hub_token_that_may_not_be_read_is_told_and_bills_nothing(stack: Stack
     )
     stack.account.front.inject(denied)
     answer = stack.apply(NAME)
-    assert not answer["ok"] or stack.until(NAME, "FAILED")
-    said = str(answer) if not answer["ok"] else str(stack.get(NAME)["failure"])
-    assert "secretsmanager:GetSecretValue" in said
+    assert not answer["ok"]
+    (problem,) = answer["problems"]
+    assert "model: the Hub's secret 'autoscaler/hub-token' may not be read" in problem
+    assert stack.get(NAME)["phase"] is None, "nothing was begun"
     assert stack.instances() == 0
     assert stack.account.front.fired
     stack.account.front.faults.disarm()
