@@ -148,14 +148,14 @@ def no_role_was_denied(account: Account) -> None:
 def deployed(
     folder: Path,
     *,
-    template: Path = ROOT / "template.yaml",
     token: str | None = HUB_TOKEN,
+    template: Path = ROOT / "template.yaml",
     **parameters: str,
 ) -> Iterator[Stack]:
     """A stack in an account of its own, whose secrets may be nowhere when it is given up.
 
-    `template`: another than that of the checkout. `token`: the Hub's, which opens nothing there;
-    None leaves its secret unset.
+    `token`: the Hub's, which opens nothing there; None leaves its secret unset. `template`:
+    another than that of the checkout.
     """
     repositories = [
         make_repository(MODEL, shard_bytes=1 << 20),

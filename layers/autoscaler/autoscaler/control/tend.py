@@ -129,8 +129,10 @@ def _with_the_new_file(world: World, record: EndpointRecord, now: datetime) -> N
 
 
 def _cause_of_retry(status: EndpointStatus) -> Cause:
-    """A sleep that had to go on although requests wait still has to when it is tried again."""
-    return status.cause if status.cause in UNCONDITIONAL else Cause.RETRY
+    """A sleep that had to go on although requests wait still has to when it is tried again; and a
+    stack that is being deleted goes on being deleted."""
+    kept = UNCONDITIONAL | {Cause.STACK_DELETED}
+    return status.cause if status.cause in kept else Cause.RETRY
 
 
 def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> None:
