@@ -68,6 +68,8 @@ def test_an_update_in_the_middle_of_a_wake_interrupts_nothing(stack: Stack) -> N
     wait_for(lambda: executions(stack, "wake-endpoint").get(execution), "RUNNING".__eq__, "a wake")
     account.clock.set_speed(2)  # the wake is not over before the update is
     account.update(ROOT / "template.yaml")
+    assert account.iam.allowed == 0, "its roles were not judged"
+    account.iam.enforced = True  # from now on they are this release's
     assert account.engine.stacks["autoscaler"].status == "UPDATE_COMPLETE"
     assert executions(stack, "wake-endpoint")[execution] == "RUNNING", "it was in the middle"
     stack.ask(NAME, {"id": "second", **QUESTION})
@@ -79,6 +81,7 @@ def test_an_update_in_the_middle_of_a_wake_interrupts_nothing(stack: Stack) -> N
     assert one["generation"] == waking["generation"], "no second wish"
     assert executions(stack, "wake-endpoint")[execution] == "SUCCEEDED"
     assert stack.dead_letters(NAME) == []
+    assert account.iam.allowed
 
 
 def test_the_code_of_this_release_is_at_work_and_writes_its_schema(stack: Stack) -> None:
