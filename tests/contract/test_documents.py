@@ -29,3 +29,36 @@ def test_every_file_that_a_document_names_is_there(path: Path) -> None:
         assert (ROOT / name).exists(), name
     for target in linked:
         assert (path.parent / target).exists(), target
+
+
+# What the matrix of docs/failures.md has to answer, by words of each row's first column.
+FAULTS = (
+    "duplicated events", "reordered events", "late events", "lost events", "poison messages",
+    "killed at any line", "two reconciles at once", "throttling, timeouts, internal errors",
+    "conditional-check conflicts", "stale metrics", "missing metrics", "delayed metrics",
+    "clock skew", "stuck in a state", "capacity gone", "secret rotated", "secret missing",
+    "secret denied", "Slack down", "Hub down", "price list absent", "table restored",
+    "stack update in the middle of a wake", "stack deletion", "runaway of wakes",
+)  # fmt: skip
+FAILURES = (ROOT / "docs" / "failures.md").read_text()
+
+
+def rows(text: str) -> list[str]:
+    """The rows of every table, without their heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [line for line in lines if not re.match(r"\| (fault|failure) \||\|---", line)]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_matrix_has_a_row_for_each_fault(fault: str) -> None:
+    matrix = FAILURES.partition("## The matrix")[2].partition("\n## ")[0]
+    assert any(fault in row.split("|")[1] for row in rows(matrix)), fault
+
+
+@pytest.mark.parametrize("row", rows(FAILURES), ids=lambda row: row.split("|")[1].strip()[:60])
+def test_every_failure_names_a_test_that_shows_it(row: str) -> None:
+    named = re.findall(r"`(?:tests/\S+/)?(test_\w+)(?:\.py)?`", row.rstrip("|").rpartition("|")[2])
+    assert named, row
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    for name in named:
+        assert f"def {name}(" in TESTS or name in files, name

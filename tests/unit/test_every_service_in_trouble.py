@@ -261,9 +261,11 @@ def test_the_hubs_token_in_trouble_is_not_taken_for_no_token(
     broken = Broken(TROUBLES[trouble])
     monkeypatch.setenv("HUB_TOKEN_SECRET", "autoscaler/hub-token")
     monkeypatch.setattr(staging, "client", lambda _service: broken)
-    with pytest.raises(CLASSES[trouble]):
+    with pytest.raises(CLASSES[trouble]) as told:
         by_class(staging.stored_token)()
     assert broken.calls == ["get_secret_value"]
+    if trouble == "denied":
+        assert "'autoscaler/hub-token' may not be read" in str(told.value)
 
 
 def test_a_secret_that_is_missing_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,9 @@ class Guard:
         self._uses: dict[ledger.Use, None] = {}
         self.denials: list[Denial] = []
         self.expected: set[str] = set()  # actions whose denial a test wants to see
+        # False: roles may do everything, and nothing is kept, as for a release whose roles are
+        # what they are.
+        self.enforced = True
 
     @property
     def allowed(self) -> int:
@@ -109,6 +112,8 @@ class Guard:
 
     def judge(self, role_arn: str, session: str, call: Call) -> Denial | None:
         """Whether a role may make a call; keeps what was found."""
+        if not self.enforced:
+            return None
         try:
             needs = needs_of(call, self._view)
         except UnknownCallError as wrong:
@@ -120,6 +125,8 @@ class Guard:
 
     def require(self, role_arn: str, session: str, need: Need) -> Denial | None:
         """As `judge`, for one need: of services that act with a role they were given."""
+        if not self.enforced:
+            return None
         policy = self._policy(role_arn)
         context = dict(need.context)
         if policy.by_tags:

@@ -18,12 +18,11 @@ from tools.embedded.kernel.removers import REMOVERS
 from tools.embedded.kernel.resources import MAKERS, Context, Made
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.kernel.stack import Stack, checked_parameters, load
-from tools.embedded.kernel.updates import FUNCTION, LAYER, Update
+from tools.embedded.kernel.updates import FUNCTION, LAYER, MACHINE, Update
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
 
-_MACHINE = "AWS::StepFunctions::StateMachine"
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 _ANSWER_SECONDS = 3600
 
@@ -161,15 +160,18 @@ class Engine:
             return self._function(context, stack, logical, properties)
         if self.is_custom(kind):
             return self.custom(stack, logical, "Create", properties)
-        if kind == _MACHINE and (
-            refused := self._account.acting.run(properties["RoleArn"], properties)
-        ):
-            raise TemplateError(refused)
+        if kind == MACHINE:
+            self.check_machine(properties)
         made = MAKERS[kind](context, logical, properties)
         if kind == LAYER:
             folder = stack.folder / properties["Content"]["S3Key"]
             self._account.runtime.layers[made.physical_id] = folder
         return made
+
+    def check_machine(self, properties: Mapping[str, Any]) -> None:
+        """Raises TemplateError when its role may not do what Step Functions needs of it."""
+        if refused := self._account.acting.run(properties["RoleArn"], properties):
+            raise TemplateError(refused)
 
     def _function(
         self, context: Context, stack: Stack, logical: str, properties: dict[str, Any]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "AWS::Lambda::Function"
 LAYER = "AWS::Lambda::LayerVersion"
+MACHINE = "AWS::StepFunctions::StateMachine"
 _CODE = {FUNCTION: ("Code", "S3Key"), LAYER: ("Content", "S3Key")}
 
 
@@ -88,6 +89,8 @@ class Update:
         if kind == LAYER:
             self.left.append((logical, kind, made))
             return self._layer(made, properties)
+        if kind == MACHINE:
+            engine.check_machine(properties)
         if kind not in UPDATERS:
             return self._replaced(logical, kind, properties)
         UPDATERS[kind](engine.context(stack), made, properties)

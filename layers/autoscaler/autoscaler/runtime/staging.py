@@ -17,6 +17,7 @@ from pydantic import AliasChoices, Field, field_validator
 
 from ..aws.clients import client, error_code
 from ..aws.clock import SystemClock
+from ..aws.troubles import DeniedError
 from ..aws.weights import S3WeightStore
 from ..catalog.models import (
     ModelFacts,
@@ -39,6 +40,7 @@ from .boundary import Boundary
 
 # What the stack puts into a new secret until somebody fills it in.
 _NO_TOKEN = {"", "unset"}
+_MAY_NOT_BE_READ = {"AccessDeniedException", "DecryptionFailure"}
 _TOKEN_SECONDS = 300
 # A worker that waits is paid for: what takes longer than this is left to the state machine.
 _WAIT_BUDGET_SECONDS = 60.0
@@ -269,6 +271,11 @@ def _token(secret_name: str) -> str | None:
     except ClientError as error:
         if error_code(error) == "ResourceNotFoundException":
             return None
+        if error_code(error) in _MAY_NOT_BE_READ:
+            raise DeniedError(
+                f"the Hub's secret {secret_name!r} may not be read ({error_code(error)}): let the "
+                "stack's functions read it, and use its key if it has one of its own"
+            ) from error
         raise
     text = secret.get("SecretString", "").strip()
     if text.startswith("{"):
