@@ -54,6 +54,11 @@ def _role(c: Context, made: Made) -> None:
     iam.delete_role(RoleName=name)
 
 
+def _role_policy(c: Context, made: Made) -> None:
+    for name in made.properties["Roles"]:
+        c.boto("iam").delete_role_policy(RoleName=name, PolicyName=made.properties["PolicyName"])
+
+
 def _log_group(c: Context, made: Made) -> None:
     c.boto("logs").delete_log_group(logGroupName=made.physical_id)
 
@@ -100,6 +105,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::SQS::QueuePolicy": _queue_policy,
     "AWS::Events::Rule": _rule,
     "AWS::IAM::Role": _role,
+    "AWS::IAM::Policy": _role_policy,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::Lambda::LayerVersion": _nothing,
     "AWS::Lambda::Permission": _nothing,

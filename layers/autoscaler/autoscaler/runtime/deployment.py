@@ -101,7 +101,7 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
         weights = MadeFrom("", step.pinned.commit, step.pinned.facts, starts)
     made = deployment_of(spec, record.status.shape, weights)
     told = {
-        "log": log_requests(spec, names_of(spec), ours(spec.name)),
+        "log": log_requests(spec, names_of(spec), ours(spec.name), settings().kms_key_arn),
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
     }
