@@ -6,9 +6,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from autoscaler.alerts.events import budgets, capacity, costs, life, overrides, requests
+from autoscaler.alerts.events import (
+    budgets,
+    capacity,
+    costs,
+    life,
+    observing,
+    overrides,
+    requests,
+)
 from autoscaler.alerts.events.base import Event
 from autoscaler.endpoints.status import Cause, UpdateWay
+from autoscaler.endpoints.withheld import Would
 from autoscaler.policy.types import Bounds, OverrideKind, Phase, ReasonCode
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -57,6 +66,18 @@ ONE_OF_EACH: tuple[Event, ...] = (
     ),
     budgets.RunawayStopped(
         **WHO, saw="It was started 13 times within an hour, and 12 times is the most."
+    ),
+    observing.ObservingBegan(endpoint="", at=AT),
+    observing.ObservingEnded(
+        endpoint="", at=AT, since_seconds=187_200, would_have_saved_usd=Decimal("61.4")
+    ),
+    observing.ChangeWithheld(
+        **WHO,
+        would=Would.SLEEP,
+        before=1,
+        after=0,
+        saves_usd_per_hour=Decimal("1.861"),
+        reasons=("No request for 12m.",),
     ),
     life.HoldSet(**WHO, min_copies=1, until=LATER, author="Ann", reason="a demo"),
     life.HoldEnded(**WHO, author=None),

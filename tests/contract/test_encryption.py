@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from autoscaler.endpoints.kinds import log_requests
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.queues import queue_requests
 from tests.samples import spec
@@ -165,11 +164,9 @@ def test_every_function_and_machine_logs_to_a_group_that_ends(keyed: bool) -> No
 
 
 def test_the_log_groups_of_containers_take_the_key() -> None:
-    names = ResourceNames("autoscaler", "llama")
-    assert log_requests(spec("llama"), names, {})["key"] == {}
-    assert log_requests(spec("llama"), names, {}, "arn")["key"] == {"KmsKeyId": "arn"}
-    machine = (ROOT / "statemachines/create_capacity.asl.yaml").read_text()
-    assert "$requests.log.key" in machine
+    """test_own_key sees that they do."""
+    machine = of_type("AWS::StepFunctions::StateMachine", keyed=True)["CreateCapacityMachine"]
+    assert machine["DefinitionSubstitutions"]["KmsKeyArn"] == KEY
 
 
 def roles_with_key() -> dict[str, dict[str, Any]]:

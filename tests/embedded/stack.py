@@ -138,11 +138,24 @@ def at_once(slack: SlackReceiver) -> str:
     return json.dumps({"url": slack.url, "group_seconds": 0})
 
 
+def no_role_was_denied(account: Account) -> None:
+    """Fails with what roles may not do, although something here needs it."""
+    denied = sorted({one.why for one in account.iam.surprises})
+    assert not denied, "\n".join(denied)
+
+
 @contextmanager
-def deployed(folder: Path, *, token: str | None = HUB_TOKEN, **parameters: str) -> Iterator[Stack]:
+def deployed(
+    folder: Path,
+    *,
+    token: str | None = HUB_TOKEN,
+    template: Path = ROOT / "template.yaml",
+    **parameters: str,
+) -> Iterator[Stack]:
     """A stack in an account of its own, whose secrets may be nowhere when it is given up.
 
-    `token`: the Hub's, which opens nothing there; None leaves its secret unset.
+    `token`: the Hub's, which opens nothing there; None leaves its secret unset. `template`:
+    another than that of the checkout.
     """
     repositories = [
         make_repository(MODEL, shard_bytes=1 << 20),
@@ -154,9 +167,7 @@ def deployed(folder: Path, *, token: str | None = HUB_TOKEN, **parameters: str) 
         Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
     ):
         before = inventory(account)
-        outputs = account.deploy(
-            ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
-        )
+        outputs = account.deploy(template, parameters={"HubEndpoint": hub.endpoint, **parameters})
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=at_once(slack)
         )
@@ -169,3 +180,4 @@ def deployed(folder: Path, *, token: str | None = HUB_TOKEN, **parameters: str) 
             )
         yield stack
         settle(stack.net)
+        no_role_was_denied(account)

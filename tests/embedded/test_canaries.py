@@ -12,8 +12,8 @@ from tests.embedded.canaries import HUB_TOKEN, Net, settle
 from tests.embedded.stack import Stack, deployed, wait_for
 
 PLANTED = "planted-secret-4Xw"
-# Of the processor, all threads: it takes a fifth of a second, and what the account does meanwhile
-# counts too.
+# Of the processor, all threads: it takes a fifth of a second, and whatever the account does
+# meanwhile counts too.
 TEARDOWN_SECONDS = 2.0
 # Only the history has the whole secret: neither the machine nor its input does.
 JOINED = {

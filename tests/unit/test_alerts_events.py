@@ -48,7 +48,7 @@ def test_severities() -> None:
     waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed", "CopiesMissing"}
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",
-        "ForecastExceeded", "StopEnded",
+        "ForecastExceeded", "StopEnded", "ObservingBegan", "ObservingEnded",
     }  # fmt: skip
 
 

@@ -135,6 +135,21 @@ SENTENCES = {
         "stay in their queues (SQS keeps them 14 days; after 13 they are refused with this as the "
         "reason).",
     ),
+    "ObservingBegan": (
+        "The stack only observes",
+        "Everything is decided, told and priced, and no endpoint is changed: what is awake stays "
+        "awake, what sleeps is not woken, and its requests wait. Deploy the stack with Mode=act "
+        "to let it act.",
+    ),
+    "ObservingEnded": (
+        "The stack acts again",
+        "It observed for 2 d 4 h. What it decided meanwhile would have saved about $61.40. From "
+        "now on it is done.",
+    ),
+    "ChangeWithheld": (
+        "llama would go to sleep now",
+        "No request for 12m. Nothing is changed: the stack only observes.",
+    ),
     "HoldSet": ("llama is held by Ann", "At least 1 copy until 24 Nov 12:04 UTC: a demo"),
     "HoldEnded": ("The hold on llama has ended", "It expired. The policy decides again."),
     "OverrideSet": (
@@ -195,6 +210,27 @@ def report(**changes: Any) -> Event:
         "saved_usd": -2,
     }
     return EVENTS["ReportWritten"].model_validate({**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts"),
+    [
+        ({"saves_usd_per_hour": Decimal("1.861")}, (("Would save", "$1.86 an hour"),)),
+        ({"saves_usd_per_hour": Decimal(-3)}, (("Would cost", "$3.00 an hour"),)),
+        ({"saves_usd_per_hour": None}, (("Price", "not known"),)),
+        (
+            {"saves_usd_per_hour": Decimal(0), "saved_usd": Decimal("4.2")},
+            (("The sleep before would have saved", "$4.20"),),
+        ),
+    ],
+)
+def test_what_is_withheld_has_its_price_beside_it(fields: dict[str, Any], facts: Any) -> None:
+    one = EVENTS["ChangeWithheld"].model_validate(
+        {**WHO, "would": "resize", "before": 1, "after": 2, **fields}
+    )
+    message = message_of(one)
+    assert message.title == "llama would have 2 instead of 1 copy"
+    assert message.facts == facts
 
 
 def test_savings_that_are_negative_are_said_so() -> None:

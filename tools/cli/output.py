@@ -39,6 +39,10 @@ _WAYS = {
     "replace": "its machines are replaced by way of zero: requests wait in their queue meanwhile",
 }
 
+_OBSERVES = (
+    "the stack only observes (parameter Mode): what is decided is told, and nothing is changed"
+)
+
 # Bounds are in force only where there is, or is to be, something to bound.
 _BOUNDED = frozenset({"AWAKE", "UPDATING", "WAKING", "CREATING"})
 
@@ -82,6 +86,8 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
     table = endpoints_table(endpoints, now)
     stops = dict.fromkeys(one["stopped"]["text"] for one in endpoints if one.get("stopped"))
     banner = [Text(text, style="bold red") for text in stops]
+    if any(one.get("mode") == "observe" for one in endpoints):
+        banner.append(Text(_OBSERVES, style="bold yellow"))
     return Group(*banner, table, *(Text.from_markup(line) for line in lines), *told)
 
 
@@ -120,6 +126,8 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"\n[red]{escape(one['failure'])}[/]"
     if one.get("last_reason"):
         yield f"since {_moment(one['last_reason_at'])}: {escape(one['last_reason'])}"
+    if withheld := one.get("withheld"):
+        yield f"[yellow]{escape(withheld['text'])}[/]"
     if one.get("barred") and not one.get("stopped"):
         yield f"[yellow]{escape(one['barred']['reason'])}[/]"
     if one.get("retry_at"):

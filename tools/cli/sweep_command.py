@@ -33,6 +33,11 @@ def sweep(
     found = client.invoke(_FUNCTION, {"sweep": "look"})
     if not as_json:
         _print(lines(found))
+    if delete and found.get("mode") == "observe":
+        raise CliError(
+            "--delete: nothing is removed, since the stack is deployed with Mode=observe; deploy "
+            "it with Mode=act first"
+        )
     if delete:
         going = [one for one in found["orphans"] if one["verdict"] == _GOES]
         if going and not yes:

@@ -43,6 +43,7 @@ _PLURALS = {
     "SignalMissing": "endpoints are missing a signal",
     "BudgetReached": "endpoints have passed a step of their budget",
     "RequestRefused": "endpoints cannot answer requests",
+    "ChangeWithheld": "endpoints would be changed (the stack only observes)",
     "HoldSet": "endpoints are held",
     "HoldEnded": "endpoints are held no longer",
 }

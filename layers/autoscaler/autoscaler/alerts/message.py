@@ -15,6 +15,7 @@ from .sentences import (  # noqa: F401 - each registers with `told`
     capacity,
     costs,
     life,
+    observing,
     overrides,
     requests,
 )

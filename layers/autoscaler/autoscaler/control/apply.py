@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ..endpoints.mode import Mode
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Update, same_starts
 from ..policy.types import Bounds, Phase
 from ..ports import Flow
@@ -15,7 +16,7 @@ from .plan import Plan, Setting, plan
 from .tend import remove_leftovers
 from .updating import ALTERNATIVES, anew, rungs_anew, start_update
 from .wishes import carry_out, entry, wished
-from .world import World
+from .world import ObserveError, World
 
 
 def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, EndpointStatus]:
@@ -28,8 +29,11 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     try:
         planned = plan(world, setting, document)
     except LeftoverError:
-        _remove_first(world, document)
+        if world.mode is Mode.ACT:
+            _remove_first(world, document)
         raise
+    if world.mode is Mode.OBSERVE:
+        _refuse_to_build(planned)
     now = world.clock.now()
     if planned.record is None:
         status = EndpointStatus(
@@ -57,6 +61,18 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         after = carry_out(world, record, again, [], "Applied again after a failure.")
         return planned, after.status
     return planned, _changed(world, planned, planned.record, now)
+
+
+def _refuse_to_build(planned: Plan) -> None:
+    """In observe mode only what the policy reads of a file takes effect: it changes the advice."""
+    name, record = planned.spec.name, planned.record
+    if record is None:
+        raise ObserveError(
+            f"creating {name} (autoscaler plan FILE --trace HISTORY.csv advises without it)"
+        )
+    rungs = any(change.field == ALTERNATIVES for change in planned.changes)
+    if planned.way or rungs or record.status.phase is Phase.FAILED:
+        raise ObserveError(f"changing what {name} runs on")
 
 
 def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime) -> EndpointStatus:

@@ -183,7 +183,7 @@ def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
     status = record.status
     if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
         return record
-    if may_not_wake(record, world.clock.now()):
+    if may_not_wake(record, world.clock.now()) or world.only_observes(status):
         return record
     try:
         return request_wake(

@@ -37,6 +37,8 @@ def stand_in(world: World, record: EndpointRecord) -> EndpointRecord | None:
         return None
     if other.status.phase is not Phase.ASLEEP or may_not_wake(other, now):
         return other
+    if world.only_observes(other.status):
+        return other
     text = f"Requests of {record.status.name} wait, which cannot be had."
     try:
         return request_wake(world, other, Cause.MESSAGE, max(1, other.status.wish_copies), text)

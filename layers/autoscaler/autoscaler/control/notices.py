@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from ..alerts.events.base import Event
 from ..alerts.events.capacity import SignalMissing
 from ..alerts.events.life import PhaseStuck
+from ..endpoints.mode import Mode
 from ..endpoints.status import EndpointRecord, EndpointStatus, HistoryEntry
 from ..policy.types import Phase
 from ..ports import Load
@@ -31,6 +32,8 @@ def give_notice(world: World, record: EndpointRecord, load: Load, now: datetime)
     status = budget_news(record, status, now, events)
     status = _signal_missing(status, load, now, events)
     status = _stuck(status, now, world.wake, events)
+    if world.mode is Mode.ACT and status.withheld is not None:  # from now on it is done
+        status = status.model_copy(update={"withheld": None, "withheld_at": None})
     if status == before:
         return record
     saved = world.store.save(telling(status, *events), entries=entries)

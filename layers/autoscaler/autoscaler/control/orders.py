@@ -15,6 +15,7 @@ from .fallback import falls_back
 from .in_force import Kind, in_force, sentence, shown, sleeper
 from .observe import history
 from .wishes import ladder_step, request_retirement, request_sleep, request_wake
+from .withheld import withheld_view
 from .world import OrderError, World, find
 
 HISTORY_LINES = 50
@@ -69,7 +70,11 @@ def _refuse_to_be_woken_again(record: EndpointRecord, now: datetime) -> None:
 
 
 def delete(
-    world: World, name: str, discard_requests: bool, discard_weights: bool = False
+    world: World,
+    name: str,
+    discard_requests: bool,
+    discard_weights: bool = False,
+    cause: Cause = Cause.PERSON,
 ) -> EndpointStatus:
     """Retires an endpoint; refuses while its queue or its dead-letter queue holds requests, unless
     they shall be discarded. That, and that its weights shall go too, may also be said of a
@@ -81,6 +86,7 @@ def delete(
             update={
                 "discard_requests": status.discard_requests or discard_requests,
                 "discard_weights": status.discard_weights or discard_weights,
+                "cause": cause if cause is Cause.STACK_DELETED else status.cause,
             }
         )
         return status if said == status else world.store.save(said)
@@ -89,7 +95,7 @@ def delete(
     return request_retirement(
         world,
         record,
-        Cause.PERSON,
+        cause,
         discard_requests=discard_requests,
         discard_weights=discard_weights,
     ).status
@@ -120,6 +126,8 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
     return {
         **status.model_dump(mode="json", include=kept),
         "overrides": shown(status, now),
+        "mode": world.mode.value,
+        "withheld": withheld_view(status),
         "ladder": _ladder(record, now),
         **budget_of(record, now),
         "update": status.update.way if status.update else None,

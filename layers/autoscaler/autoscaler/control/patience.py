@@ -35,6 +35,7 @@ _AT_REST = timedelta(seconds=30)
 _FAILED = timedelta(minutes=10)
 _LONGEST = timedelta(minutes=30)
 _LOOKS_PER_AGE = 24
+OBSERVED = "the stack only observes (its parameter Mode) and wakes nothing"
 _STARTING = {Phase.WAKING, Phase.CREATING, Phase.STAGING}
 
 
@@ -74,8 +75,10 @@ def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
 
 
 def held_up(record: EndpointRecord, now: datetime) -> str:
-    """Why no request wakes it now, for whoever waits or is refused: the kill switch, a budget, or
-    a person who put it to sleep for them too. Empty when nothing does."""
+    """Why no request wakes it now, for whoever waits or is refused: the kill switch, a budget, a
+    person who put it to sleep for them too, a stack that only observes. Empty: nothing does."""
+    if record.stack.observing_since is not None:
+        return OBSERVED
     halt = barred(record, now)
     return halt.reason.text.rstrip(".") if halt else why_requests_wait(record.status, now) or ""
 

@@ -42,11 +42,14 @@ def with_current(
     """Runs the step on the newest record if its wish is still of this generation.
 
     Returns False when it is not (overtaken, or the endpoint is gone) or when the step says so.
+    In observe mode none is: what was under way ends, and the tick follows what it sees.
     Repeats the whole step when somebody else wrote in between.
     """
     for attempt in range(1, _CONFLICT_TRIES + 1):
         record = world.store.load(name)
         if record is None or record.status.generation != generation:
+            return False
+        if world.only_observes(record.status):
             return False
         try:
             return step(record) is not False

@@ -17,7 +17,7 @@ from decimal import Decimal
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.stack_state import life_of
-from ..endpoints.status import EndpointRecord
+from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Flow, FlowState, Load
@@ -28,6 +28,7 @@ from .kill_switch import go_on, put_down
 from .metering import ASKING, asked, metered, running, seen, spent_this_month
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
+from .observing import advise, followed
 from .purse import barred
 from .reasons import keep_reasons
 from .shortage import note_shortage
@@ -39,6 +40,7 @@ from .tend import remove_leftovers, tend_flow
 from .unseen import booked_unseen, meters_of
 from .untaken import as_it_wakes
 from .updating import start_update
+from .withheld import counted_on
 from .world import World
 
 # An endpoint that sleeps is looked at in SageMaker only so often: it should have nothing there.
@@ -90,7 +92,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,
         {r.status.name: r.spec.kind for r in records},
-        resting={r.status.name for r in records if r.status.phase in _RESTING},
+        resting={r.status.name for r in records if _measures_nothing(r.status)},
     )
 
     def tended(record: EndpointRecord) -> Exception | None:
@@ -110,6 +112,12 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     if outcome.failures:
         raise ReconcileError(f"could not reconcile {outcome.failures}")
     return outcome
+
+
+def _measures_nothing(status: EndpointStatus) -> bool:
+    """Without a copy there are no metrics of one, and reading them is paid for."""
+    starting = status.phase in (Phase.WAKING, Phase.CREATING) and not status.observed_copies
+    return status.phase in _RESTING or starting
 
 
 def _watched(
@@ -170,6 +178,9 @@ def reconcile_endpoint(
     status = record.status
     load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
     record = give_notice(world, record, load, now)
+    if world.only_observes(status):
+        _only_observe(world, record, load, now)
+        return
     halt = barred(record, now)
     if halt and status.phase is not Phase.AWAKE and put_down(world, record, halt, now):
         return
@@ -191,10 +202,26 @@ def reconcile_endpoint(
         if decision is not None:
             keep_reasons(world, record, decision, load, now)
     elif status.parked or _is_stale(record, now):
-        record = observed(world, record, load, now, world.look(record))
-        began = status.parked and go_on(world, record, now)
-        if record.status.observed_instances and not began and not _removes(world, record):
-            remove_leftovers(world, record, now)
+        _clear_up(world, record, load, now)
+
+
+def _clear_up(world: World, record: EndpointRecord, load: Load, now: datetime) -> None:
+    """One that failed, or was parked: what it left goes, and a parked creation begins anew."""
+    parked = record.status.parked
+    record = observed(world, record, load, now, world.look(record))
+    began = parked and go_on(world, record, now)
+    if record.status.observed_instances and not began and not _removes(world, record):
+        remove_leftovers(world, record, now)
+
+
+def _only_observe(world: World, record: EndpointRecord, load: Load, now: datetime) -> None:
+    """What is there is counted as ever; the decision is kept and told, and not done."""
+    capacity = world.look(record)
+    record = counted_on(followed(world, record, capacity, now), now)
+    if record.status.phase is Phase.AWAKE:
+        record = with_readers(world, record, capacity)
+    record = observed(world, record, load, now, capacity)
+    advise(world, record, load, capacity, now)
 
 
 def _removes(world: World, record: EndpointRecord) -> bool:
@@ -226,7 +253,7 @@ def observed(
     record = record.having(after)
     known = learned(record, load, capacity, now)
     pattern = StoredPattern.of(known.pattern)
-    counted, segments = metered(record, now, _billed(record, capacity), status.phase)
+    counted, segments = metered(record, now, _billed(world, record, capacity), status.phase)
     saved = world.store.save(
         counted.model_copy(update={"episode": known.episode}),
         pattern=pattern if pattern != record.pattern else None,
@@ -235,9 +262,9 @@ def observed(
     return record.model_copy(update={"status": saved, "pattern": pattern})
 
 
-def _billed(record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:
+def _billed(world: World, record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:
     """What exists; while more is asked for and may still come, that."""
-    if record.status.phase not in ASKING:
+    if record.status.phase not in ASKING or world.only_observes(record.status):
         return capacity.instances_by_type
     expected = asked(record, 0)
     return expected if sum(expected.values()) >= capacity.instances else capacity.instances_by_type

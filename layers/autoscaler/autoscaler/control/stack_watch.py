@@ -7,12 +7,14 @@ from datetime import datetime
 
 from ..alerts.events.base import Event
 from ..alerts.events.budgets import RunawayStopped
+from ..endpoints.mode import Mode
 from ..endpoints.stack_state import Gone, StackState, life_of
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, Stop
 from .breaker import runaway
 from .budgets import stack_news
 from .metering import spent_this_month, spent_today
+from .observing import moded
 from .stack_telling import save_and_tell, told
 from .world import World
 
@@ -26,7 +28,10 @@ def watched(world: World, records: Sequence[EndpointRecord], now: datetime) -> l
     if not records:
         return []
     state, events = records[0].stack, list[Event]()
-    after = _broken(stack_news(state, records, now, events), records, now, events)
+    after = moded(state, records, world.mode, now, events)
+    after = stack_news(after, records, now, events)
+    if world.mode is Mode.ACT:  # else there is nothing that the breaker could stop
+        after = _broken(after, records, now, events)
     if after != state or events:
         state = save_and_tell(world, after, *events)
     elif state.untold:

@@ -29,7 +29,7 @@ from .in_force import why_requests_wait
 from .metering import asked_for_copies, metered, on_rung, running, settled
 from .purse import BarredError, barred
 from .telling import tell, telling
-from .world import World
+from .world import ObserveError, World
 
 FLOWS = {
     Phase.STAGING: Flow.DEPLOY,
@@ -86,8 +86,11 @@ def carry_out(
     text: str,
     *events: Event,
 ) -> EndpointRecord:
-    """Stores a wish, ends the execution that it overtakes, starts its own, and tells of it."""
+    """Stores a wish, ends the execution that it overtakes, starts its own, and tells of it.
+    Raises ObserveError in observe mode."""
     before = record.status
+    if world.only_observes(status):
+        raise ObserveError(f"{status.phase.lower()} of {status.name}")
     lines = [entry(status, status.wished_at, text)]
     saved = world.store.save(telling(status, *events), segments=segments, entries=lines)
     overtaken = FLOWS.get(before.phase)
@@ -108,6 +111,7 @@ def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
     )
     # An update that waits begins with the next tick, before anything is woken with the old file.
     asleep = why_requests_wait(status, now) is not None
+    asleep = asleep or record.stack.observing_since is not None
     if waits or unconditional or spent or asleep or status.update is not None:
         return True
     return barred(record, now) is not None

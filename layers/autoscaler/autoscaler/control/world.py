@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..endpoints.status import EndpointRecord
+from ..endpoints.mode import Mode
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..ports import (
     Announcer,
     Capacity,
@@ -36,6 +37,12 @@ class World:
     readers: QueueReaders
     wake: timedelta = timedelta(hours=1)  # what a copy is waited for: the template's WakeSeconds
     tick: timedelta = timedelta(minutes=1)  # between two looks: the template's TickMinutes
+    mode: Mode = Mode.ACT  # the template's Mode
+
+    def only_observes(self, status: EndpointStatus) -> bool:
+        """Whether nothing of the endpoint may be changed: in observe mode, unless the stack is
+        being deleted, which leaves no instance behind."""
+        return self.mode is Mode.OBSERVE and status.cause is not Cause.STACK_DELETED
 
     def look(self, record: EndpointRecord) -> Capacity:
         """What SageMaker has of the endpoint, by its kind; of shared machines its part."""
@@ -52,6 +59,16 @@ class World:
 
 class OrderError(ValueError):
     """An order that cannot be carried out now; says why and what would work."""
+
+
+class ObserveError(OrderError):
+    """The stack only observes; says so, and what would work."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is not done: the stack is deployed with the parameter Mode=observe, which "
+            "changes nothing; deploy it with Mode=act first"
+        )
 
 
 class UnknownEndpointError(LookupError):

@@ -106,15 +106,12 @@ def log_group(kind: Kind, names: ResourceNames) -> str:
     return f"{_LOG_GROUPS}Endpoints/{names.endpoint}"
 
 
-def log_requests(
-    spec: EndpointSpec, names: ResourceNames, ours: Mapping[str, str], key_arn: str = ""
-) -> Request:
-    """`{group, tags, key}` of that log group, for whoever makes it before a container speaks.
+def log_requests(spec: EndpointSpec, names: ResourceNames, ours: Mapping[str, str]) -> Request:
+    """`{group, tags}` of that log group, for whoever makes it before a container speaks.
 
     CloudWatch Logs takes tags as a map, other than SageMaker.
     """
-    key = {"KmsKeyId": key_arn} if key_arn else {}
-    return {"group": log_group(spec.kind, names), "tags": tags_of(spec, ours), "key": key}
+    return {"group": log_group(spec.kind, names), "tags": tags_of(spec, ours)}
 
 
 def update_copies(kind: Kind, names: ResourceNames, copies: int) -> Request:

@@ -24,6 +24,16 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.FAILED: frozenset({Phase.STAGING} | _RETIRING),
 }
 
+# In observe mode nobody asks for a transition: the record follows what is seen.
+_SEEN = frozenset({Phase.AWAKE, Phase.ASLEEP})
+FOLLOWED: dict[Phase, frozenset[Phase]] = {
+    Phase.AWAKE: frozenset({Phase.ASLEEP}),
+    Phase.ASLEEP: frozenset({Phase.AWAKE}),
+    Phase.WAKING: _SEEN,
+    Phase.SLEEPING: _SEEN,
+    Phase.UPDATING: _SEEN,
+}
+
 # Phases in which a state machine execution is at work; every tick makes sure that one is.
 IN_TRANSITION = frozenset(
     {Phase.STAGING, Phase.CREATING, Phase.WAKING, Phase.SLEEPING, Phase.UPDATING, Phase.RETIRING}

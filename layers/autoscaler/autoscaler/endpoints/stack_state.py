@@ -48,6 +48,7 @@ class StackState(_Part):
     stopped_endpoints: dict[str, Stop] = Field(default_factory=dict)
     # Since an endpoint was started again: what the breaker counted before says nothing any more.
     calm_from: dict[str, AwareDatetime] = Field(default_factory=dict)
+    observing_since: AwareDatetime | None = None  # the tick found the stack in observe mode
     budget: StackBudget = StackBudget()
     budget_by: str = ""  # who set it last
     budget_at: AwareDatetime | None = None

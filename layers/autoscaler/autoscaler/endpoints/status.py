@@ -20,6 +20,7 @@ from ..spec import EndpointSpec
 from .learned import StoredPattern
 from .stack_state import StackState
 from .untold import Untold
+from .withheld import DollarsByDay, Withheld
 
 
 class Stored(BaseModel):
@@ -163,7 +164,6 @@ class Update(Stored):
 class EndpointStatus(Stored):
     """Observed and wished state. `version` guards every write, `generation` names the wish."""
 
-    schema_version: int = 1
     name: str
     version: int = 0
     generation: int = 1
@@ -231,6 +231,11 @@ class EndpointStatus(Stored):
     # What an earlier file allowed it to cost an hour, until what is too much of it should be gone.
     outgrown_usd: Decimal = Decimal(0)
     outgrown_until: AwareDatetime | None = None
+    # In observe mode: what is decided and not done, until when that is counted, and what it would
+    # have saved by UTC day.
+    withheld: Withheld | None = None
+    withheld_at: AwareDatetime | None = None
+    would_save: DollarsByDay = {}
     parked: bool = False  # FAILED by the kill switch or a budget: it is created anew afterwards
     untold: tuple[Untold, ...] = ()  # events of changes that are stored, oldest first
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to

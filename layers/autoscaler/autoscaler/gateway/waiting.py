@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..control.patience import held_up
+from ..control.patience import OBSERVED, held_up
 from ..control.purse import barred
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, ReasonCode
@@ -31,8 +31,14 @@ def refuse_if_hopeless(record: EndpointRecord) -> None:
 
 def refuse_if_barred(record: EndpointRecord, now: datetime) -> None:
     """Raises GatewayError for a caller who would wait for what nothing wakes: 503 while the kill
-    switch is on, 429 while a budget is spent, both with why and until when."""
+    switch is on or the stack only observes, 429 while a budget is spent, with why and how long."""
     halt, name = barred(record, now), record.status.name
+    if record.stack.observing_since is not None:
+        why = (
+            f"{name!r} is not awake, and {OBSERVED}. Ask for a ticket with `Prefer: respond-async` "
+            "to leave the request in its queue"
+        )
+        raise GatewayError(503, "observed", why, headers=retry_after(None, UNSURE_SECONDS))
     if halt is None:
         return
     why = (

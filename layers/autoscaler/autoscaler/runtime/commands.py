@@ -19,11 +19,13 @@ from ..control.plan import Setting, plan
 from ..control.purse import BarredError
 from ..control.retry import retry
 from ..control.world import OrderError, UnknownEndpointError, find
-from ..endpoints.status import EndpointStatus
+from ..endpoints.migrations import NewerSchemaError, UnreadableError
+from ..endpoints.status import Cause, EndpointStatus
 from ..policy.types import OverrideKind
 from ..ports import ConflictError
 from ..spec import EndpointSpec, SpecError
 from .money_commands import MoneyCommand, carry_out_money
+from .observing import refuse_while_observing
 from .settings import settings
 from .staging import resolve_commit
 from .wiring import world
@@ -91,11 +93,20 @@ class Delete(_Command):
     endpoint: Text
     discard_requests: bool = False
     discard_weights: bool = False
+    stack_deleted: bool = False  # said by `retire_stack` alone
 
 
 Command = Apply | Get | Order | Release | Retry | HoldOrder | OverrideOrder | Delete | MoneyCommand
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
-_EXPECTED = (SpecError, OrderError, UnknownEndpointError, ConflictError, BarredError)
+_EXPECTED = (
+    SpecError,
+    OrderError,
+    UnknownEndpointError,
+    ConflictError,
+    BarredError,
+    NewerSchemaError,
+    UnreadableError,
+)
 
 
 def accept(event: Any) -> dict[str, Any]:
@@ -137,6 +148,12 @@ def _until_unopposed(command: Command) -> dict[str, Any]:
 
 
 def _carry_out(command: Command) -> dict[str, Any]:
+    refuse_while_observing(
+        world().mode,
+        command.command,
+        getattr(command, "endpoint", None) or "",
+        getattr(command, "stack_deleted", False),
+    )
     if isinstance(command, Apply):
         return _apply(command)
     if isinstance(command, Get):
@@ -164,7 +181,10 @@ def _ordered(command: Order | Release | HoldOrder | OverrideOrder | Delete) -> E
     if isinstance(command, Release):
         return overrides.release(world(), name, command.author, command.kind)
     if isinstance(command, Delete):
-        return orders.delete(world(), name, command.discard_requests, command.discard_weights)
+        cause = Cause.STACK_DELETED if command.stack_deleted else Cause.PERSON
+        return orders.delete(
+            world(), name, command.discard_requests, command.discard_weights, cause
+        )
     order: Callable[..., EndpointStatus] = getattr(orders, command.command)
     return order(world(), name, command.author)
 

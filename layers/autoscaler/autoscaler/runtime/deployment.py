@@ -15,6 +15,7 @@ from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
+from ..endpoints.scaling import scales
 from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
@@ -101,9 +102,10 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
         weights = MadeFrom("", step.pinned.commit, step.pinned.facts, starts)
     made = deployment_of(spec, record.status.shape, weights)
     told = {
-        "log": log_requests(spec, names_of(spec), ours(spec.name), settings().kms_key_arn),
+        "log": log_requests(spec, names_of(spec), ours(spec.name)),
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
+        "scales": scales(spec),
     }
     return {**made.as_dict(), **queues_of(spec), **told}
 
@@ -184,6 +186,7 @@ def _reshaping(
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
         "scalable_target": made.scalable_target,
+        "scales": scales(spec),
         "scaling_policy": made.scaling_policy,
         "burst_policy": made.burst_policy,
         "burst_alarm": made.burst_alarm,

@@ -23,6 +23,7 @@ from ..aws.table import TableStore
 from ..control.budget_view import stop_sentences
 from ..control.sweeping import remark
 from ..control.while_stopped import WhileStopped
+from ..control.withheld import withheld_sentences
 from ..endpoints.alarms import alarms_of
 from ..ledger.bill import Bill, nothing_tagged
 from ..ledger.billed import billed_segments
@@ -92,7 +93,7 @@ def _own_usage(
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
     fleet = store.load_all()
-    made = [alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
+    made = [alarms_of(one.spec, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
     closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
     ran = billed_segments(closed, fleet, prices, period.start, until, now)
     counted = store.traffic(period.start.date(), until.date())
@@ -127,12 +128,20 @@ def _bill(env: ReportSettings, kept: S3Reports, period: Period, now: datetime) -
     return nothing_tagged(env.stack_name) if untagged else found
 
 
+def _observed(store: TableStore, period: Period) -> list[str]:
+    """What observe mode kept from being saved in the period."""
+    since, whole = store.stack().observing_since, period.kind is PeriodKind.ALL
+    fleet = store.load_all()
+    return withheld_sentences(fleet, since, period.start, period.end, open_ended=whole)
+
+
 def report(event: Any) -> dict[str, Any]:
     """Writes the report that is asked for; returns where it lies and its totals."""
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone
     period = _period(order, store, clock, zone)
     reports, stops = S3Reports(env.reports_bucket), stop_sentences(store.stack())
+    swept = TableMemory(env.table_name).load()
     written = write_report(
         store,
         reports,
@@ -143,7 +152,7 @@ def report(event: Any) -> dict[str, Any]:
         priced=store.prices().sentence(),
         usage=_own_usage(env, store, period, clock.now()),
         bill=_bill(env, reports, period, clock.now()),
-        remarks=[said for said in (remark(TableMemory(env.table_name).load()), *stops) if said],
+        remarks=[said for said in (remark(swept), *stops, *_observed(store, period)) if said],
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]

@@ -7,6 +7,7 @@ from functools import cache
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..endpoints.mode import Mode
 from ..ports import Flow
 
 
@@ -37,6 +38,7 @@ class Settings(BaseModel):
     wake_seconds: float = Field(default=0, alias="WAKE_SECONDS")
     tick_minutes: float = Field(default=1, alias="TICK_MINUTES")
     default_time_zone: str = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
+    mode: Mode = Field(default=Mode.ACT, alias="MODE")
 
     @property
     def account(self) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
 from ..control.sweeping import Swept, found_event, inspect, sweep
+from ..endpoints.mode import Mode
 from .boundary import Boundary
 from .logs import logger
 from .settings import settings
@@ -33,6 +34,9 @@ class SweepOrder(Boundary):
 
 @cache
 def _cap() -> int:
+    """Orphans that are removed at a time; none in observe mode."""
+    if settings().mode is Mode.OBSERVE:
+        return 0
     return SweepSettings.model_validate(dict(os.environ)).cap
 
 
@@ -67,4 +71,5 @@ def _told(done: Swept) -> dict[str, Any]:
         "problems": list(done.problems),
         "removed": [{"kind": one.kind, "name": one.name} for one in done.removed],
         "cap": _cap(),
+        "mode": settings().mode,
     }

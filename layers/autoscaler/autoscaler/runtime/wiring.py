@@ -46,6 +46,7 @@ def world() -> World:
         ),
         wake=timedelta(seconds=env.wake_seconds),
         tick=timedelta(minutes=env.tick_minutes),
+        mode=env.mode,
     )
 
 
