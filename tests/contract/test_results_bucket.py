@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from autoscaler.control.patience import LONGEST_STAY
 from tests.contract.test_statemachines import template
 
@@ -38,10 +36,9 @@ def test_a_body_outlives_every_message_that_points_to_it() -> None:
     assert rules()["async/"] >= LONGEST_STAY.days
 
 
-def test_it_is_encrypted_private_and_speaks_tls_only() -> None:
+def test_it_is_private_and_speaks_tls_only() -> None:
+    """How it is encrypted, test_encryption says of every bucket and queue."""
     properties = results_bucket()
-    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in {"AES256", "aws:kms"}
     assert all(flag == "true" or flag is True for flag in _flags(properties))
     policy = template()["Resources"]["ResultsBucketPolicy"]["Properties"]
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -58,8 +55,3 @@ def _flags(properties: dict[str, Any]) -> list[Any]:
     flags = properties["PublicAccessBlockConfiguration"]
     assert len(flags) == 4
     return list(flags.values())
-
-
-@pytest.mark.parametrize("queue", ["NotifyQueue", "NotifyDeadLetterQueue"])
-def test_the_stacks_own_queues_are_encrypted(queue: str) -> None:
-    assert template()["Resources"][queue]["Properties"]["SqsManagedSseEnabled"] is True

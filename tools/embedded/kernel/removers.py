@@ -61,6 +61,11 @@ def _managed_policy(c: Context, made: Made) -> None:
     iam.delete_policy(PolicyArn=arn)
 
 
+def _role_policy(c: Context, made: Made) -> None:
+    for name in made.properties["Roles"]:
+        c.boto("iam").delete_role_policy(RoleName=name, PolicyName=made.properties["PolicyName"])
+
+
 def _log_group(c: Context, made: Made) -> None:
     c.boto("logs").delete_log_group(logGroupName=made.physical_id)
 
@@ -108,6 +113,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::Events::Rule": _rule,
     "AWS::IAM::Role": _role,
     "AWS::IAM::ManagedPolicy": _managed_policy,
+    "AWS::IAM::Policy": _role_policy,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::Lambda::LayerVersion": _nothing,
     "AWS::Lambda::Permission": _nothing,

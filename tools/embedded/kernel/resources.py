@@ -175,6 +175,15 @@ def managed_policy(c, logical, p):
     return Made(arn, arn)
 
 
+def role_policy(c, logical, p):
+    document = json.dumps(p["PolicyDocument"])
+    for name in p["Roles"]:
+        c.boto("iam").put_role_policy(
+            RoleName=name, PolicyName=p["PolicyName"], PolicyDocument=document
+        )
+    return Made(logical, logical, properties={k: p[k] for k in ("Roles", "PolicyName")})
+
+
 def log_group(c, logical, p):
     name = p.get("LogGroupName") or c.name(logical)
     logs = c.boto("logs")
@@ -268,6 +277,7 @@ MAKERS = {
     "AWS::Events::Rule": rule,
     "AWS::IAM::Role": role,
     "AWS::IAM::ManagedPolicy": managed_policy,
+    "AWS::IAM::Policy": role_policy,
     "AWS::Logs::LogGroup": log_group,
     "AWS::Lambda::LayerVersion": layer,
     "AWS::Lambda::Permission": permission,

@@ -33,17 +33,19 @@ def queue_requests(
     dispatcher_arn: str,
     alarm_topic_arn: str,
     tags: Mapping[str, str],
+    key_arn: str = "",
 ) -> dict[str, Any]:
     """Returns the API requests `dead_letter_queue`, `queue`, `later_queue`, `mapping`,
     `later_mapping`, `queue_alarm`, `capacity_alarm`.
     `account_arn_prefix` is like `arn:aws:sqs:us-east-1:123456789012:`.
+    `key_arn`: the KMS key that encrypts the queues; empty: SQS's own.
     SQS calls its member `tags`, and Step Functions, which sends it, `Tags`.
 
     A rule of the stack calls `reconcile` when an alarm fires; people hear of it by the topic.
     """
     labels = as_labels(tags)
     return {
-        **_queues(names, account_arn_prefix, tags),
+        **_queues(names, account_arn_prefix, tags, key_arn),
         "mapping": {
             "EventSourceArn": account_arn_prefix + names.queue,
             "FunctionName": dispatcher_arn,
@@ -66,13 +68,14 @@ def queue_requests(
 
 
 def _queues(
-    names: ResourceNames, account_arn_prefix: str, tags: Mapping[str, str]
+    names: ResourceNames, account_arn_prefix: str, tags: Mapping[str, str], key_arn: str
 ) -> dict[str, Any]:
     redrive = {
         "deadLetterTargetArn": account_arn_prefix + names.dead_letter_queue,
         "maxReceiveCount": MOST_RECEIVES,
     }
-    shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), "SqsManagedSseEnabled": "true"}
+    key = {"KmsMasterKeyId": key_arn} if key_arn else {"SqsManagedSseEnabled": "true"}
+    shared = {"MessageRetentionPeriod": str(RETENTION_SECONDS), **key}
     worked = {
         **shared,
         "VisibilityTimeout": str(VISIBILITY_SECONDS),
@@ -81,20 +84,33 @@ def _queues(
     return {
         "dead_letter_queue": {
             "QueueName": names.dead_letter_queue,
-            "Attributes": shared,
+            "Attributes": {**shared, **tls_only(account_arn_prefix + names.dead_letter_queue)},
             "Tags": dict(tags),
         },
         "queue": {
             "QueueName": names.queue,
             "Tags": dict(tags),
-            "Attributes": worked,
+            "Attributes": {**worked, **tls_only(account_arn_prefix + names.queue)},
         },
         "later_queue": {
             "QueueName": names.later_queue,
             "Tags": dict(tags),
-            "Attributes": worked,
+            "Attributes": {**worked, **tls_only(account_arn_prefix + names.later_queue)},
         },
     }
+
+
+def tls_only(queue_arn: str) -> dict[str, str]:
+    """The attribute by which SQS, which also listens in the clear, refuses what comes so."""
+    statement = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": queue_arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
 
 
 def _queue_alarm(

@@ -67,6 +67,7 @@ def queues_of(spec: EndpointSpec) -> dict[str, Any]:
         dispatcher_arn=env.dispatch_function_arn,
         alarm_topic_arn=env.alarm_topic_arn,
         tags=tags_of(spec, ours(spec.name)),
+        key_arn=env.kms_key_arn,
     )
 
 

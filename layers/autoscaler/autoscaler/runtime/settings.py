@@ -29,6 +29,7 @@ class Settings(BaseModel):
     reply_queues: str = Field(default="", alias="REPLY_QUEUES")
     callback_hosts: str = Field(default="", alias="CALLBACK_HOSTS")
     weights_bucket: str = Field(default="", alias="WEIGHTS_BUCKET")
+    kms_key_arn: str = Field(default="", alias="KMS_KEY_ARN")
     scanner_function_arn: str = Field(default="", alias="SCANNER_FUNCTION_ARN")
     endpoint_role_arn: str = Field(default="", alias="ENDPOINT_ROLE_ARN")
     dispatch_function_arn: str = Field(default="", alias="DISPATCH_FUNCTION_ARN")

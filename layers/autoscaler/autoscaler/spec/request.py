@@ -90,6 +90,7 @@ def _callback(value: Any) -> Any:
         or parts.fragment
         or not value.isascii()
         or not value.isprintable()
+        or " " in value  # http.client would not send it
     ):
         raise ValueError("has a user, a fragment or characters that belong in no URL")
     return value
