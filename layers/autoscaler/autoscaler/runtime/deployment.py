@@ -34,7 +34,7 @@ _MAKING = {
 class Pinned(BaseModel):
     """A model that stays on the Hub, as `plan_staging` found it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     facts: ModelFacts
@@ -48,7 +48,7 @@ class Deploy(BaseModel):
     that a removal has to look for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     endpoint: str
     generation: int

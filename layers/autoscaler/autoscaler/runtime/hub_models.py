@@ -18,7 +18,7 @@ from .staging import stored_token
 class NewModel(BaseModel):
     """CreateModel's request, without the token."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     endpoint: str
     generation: int

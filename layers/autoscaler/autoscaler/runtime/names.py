@@ -16,7 +16,7 @@ from .settings import settings
 class Names(BaseModel):
     """The state machines' question."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     endpoint: str
     configs: list[str] = []  # empty: the one that has the endpoint's name

@@ -47,7 +47,7 @@ from .logs import logger
 class ReportSettings(BaseModel):
     """What the template tells the function."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     stack_name: str = Field(alias="STACK_NAME")
     table_name: str = Field(alias="TABLE_NAME")
@@ -65,7 +65,7 @@ class ReportOrder(BaseModel):
     over or not. With `running`: the one that is not over in the stack's time zone. `{"period":
     "all"}`: since the first endpoint. With `closed`: the last one that a bill should know whole."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     period: PeriodKind
     date: Date | None = None

@@ -25,7 +25,7 @@ _LONGEST_REASON = 1000
 class StackRequest(BaseModel):
     """What CloudFormation sends to a custom resource; the fields that an answer needs."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     RequestType: Literal["Create", "Update", "Delete"]
     ResponseURL: str
@@ -38,7 +38,7 @@ class StackRequest(BaseModel):
 class StackAnswer(BaseModel):
     """What the state machine wants CloudFormation to be told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     request: StackRequest
     status: Literal["SUCCESS", "FAILED"]

@@ -54,7 +54,7 @@ _HAND_OVER_MILLISECONDS = 200_000
 class PlanRequest(BaseModel):
     """What to stage, as a spec's `model:` has it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     model_id: Annotated[ModelId, Field(validation_alias=AliasChoices("model_id", "id"))]
     revision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = "main"
@@ -72,7 +72,7 @@ class PlanRequest(BaseModel):
 class StageRequest(BaseModel):
     """One file of a plan."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     model_id: ModelId
     commit: Commit
@@ -83,7 +83,7 @@ class StageRequest(BaseModel):
 class SealRequest(BaseModel):
     """How the staging ended: every file lies there, or one was refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     step: Literal["seal", "discard"]
     plan: StagingPlan

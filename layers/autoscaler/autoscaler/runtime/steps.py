@@ -30,7 +30,7 @@ from .wiring import late_models, models, world
 
 
 class _Step(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     endpoint: str
     generation: int

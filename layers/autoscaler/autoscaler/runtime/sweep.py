@@ -20,7 +20,7 @@ from .wiring import world
 class SweepSettings(BaseModel):
     """What the template tells this function besides."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 
@@ -28,7 +28,7 @@ class SweepSettings(BaseModel):
 class SweepOrder(BaseModel):
     """`look` changes nothing and remembers nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     sweep: Literal["look", "remove"]
 

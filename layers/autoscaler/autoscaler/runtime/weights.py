@@ -19,7 +19,7 @@ from .wiring import world
 class Retired(BaseModel):
     """The state machine's question."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     endpoint: str
     generation: int
