@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money format lock clean
+.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup format lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -72,6 +72,9 @@ bench-gateway: setup ## the gateway's overhead at 200 streams, and a thousand he
 
 bench-money: setup ## the ledger against exact billing, and what else is measured of time and money (some minutes)
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.money $(if $(ONLY),--only $(ONLY))
+
+bench-startup: setup ## each handler from nothing to its first request, against boto3 alone (some minutes; ONLY=reconcile)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.startup $(if $(ONLY),--only $(ONLY))
 
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)

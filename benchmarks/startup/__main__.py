@@ -22,7 +22,7 @@ _CHILD_SECONDS = 120
 
 @dataclass
 class Taken:
-    """Milliseconds of processor time of one thing's runs; the best counts: it was disturbed least."""
+    """Milliseconds of processor time of one thing's runs; the best was disturbed least."""
 
     imports: list[float] = field(default_factory=list)
     calls: list[float] = field(default_factory=list)
@@ -83,7 +83,9 @@ def _environment(folder: Path, aws: Refusing) -> dict[str, str]:
 
 def _table(taken: dict[str, Taken], names: Sequence[str]) -> int:
     base = taken[BASE].best
-    print(f"boto3 and one client: {base:.0f} ms of one core; a handler may take {ASKED} times that\n")
+    print(
+        f"boto3 and one client: {base:.0f} ms of one core; a handler may take {ASKED} times that\n"
+    )
     print(f"{'handler':20}{'import':>8}{'first call':>12}{'ratio':>8}  requests, how it ended")
     missed = []
     for name in names:

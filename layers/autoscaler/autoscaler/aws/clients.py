@@ -15,6 +15,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
+from .data_loader import FewFolders
+
 # SageMaker ends a response stream after 8 minutes at the latest, so no read may wait longer.
 STREAM_READ_SECONDS = 490
 
@@ -65,7 +67,9 @@ def client(service: str) -> Any:
 @cache
 def _session() -> Any:
     """One for all clients: it keeps what they all read, above all the rules of endpoints."""
-    return botocore.session.get_session()
+    session = botocore.session.get_session()
+    session.register_component("data_loader", FewFolders())
+    return session
 
 
 # A session is not made for threads: one client is made at a time.
