@@ -5,10 +5,11 @@ VENV := .venv
 SAM_VENV := .venv-sam
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
+LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup format lock clean
+.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup permissions format release-archive lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -49,8 +50,13 @@ template: $(SAM_VENV)/.ready ## sam validate --lint and sam build, without Docke
 	$(SAM_VENV)/bin/sam build --region us-east-1 >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@rm -f .aws-sam.log
 
-unit: setup ## every test
-	$(BIN)/pytest -n 2 --dist loadfile
+unit: setup ## every test, and whether each permission of the template was needed by one
+	@rm -rf $(LEDGER)
+	EMBEDDED_IAM_LEDGER=$(CURDIR)/$(LEDGER) $(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/python -m tools.permissions check $(LEDGER)
+
+permissions: setup ## docs/permissions.md, from the template
+	$(BIN)/python -m tools.permissions write
 
 soak: setup ## the tests that take minutes each
 	$(BIN)/pytest -m soak
@@ -86,6 +92,9 @@ format: setup ## lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+release-archive: setup ## keep a release for the tests of those that follow it: TAG=v0.1.0 (some minutes)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m tests.releases $(TAG)
+
 lock: ## pin the dependencies anew (needs uv)
 	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements \
 		layers/gateway/requirements; do \
@@ -97,4 +106,4 @@ lock: ## pin the dependencies anew (needs uv)
 		--custom-compile-command "make lock" requirements/model.in -o requirements/model.txt
 
 clean: ## what was built or run here
-	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) .aws-sam .demo .embedded .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) .aws-sam .demo .embedded $(LEDGER) .pytest_cache .mypy_cache .ruff_cache .hypothesis

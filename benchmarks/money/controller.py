@@ -53,8 +53,6 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
 # guide, "How Lambda polls SQS"); only the queue of requests is read all the time.
 POLLS_PER_SECOND = 5 / 20
 SECRETS = 2
-# `runtime/metrics.py`: of the stack all the time, of an endpoint in hours in which it is awake.
-ENDPOINT_METRICS = 2
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,14 @@ class Month:
 
     wakes: float
     awake_seconds: float
+    scaled_seconds: float  # of these, of endpoints that may have a second copy
+    scaled: int  # such endpoints
 
 
 @dataclass(frozen=True)
 class Unit:
     """Counts: of a tick with all asleep, of a minute of one that is awake, of a wake with its
-    sleep; and the alarms of all, asleep and awake."""
+    sleep beside these minutes; and the alarms of all, asleep and awake."""
 
     tick: Mapping[str, float]
     awake_minute: Mapping[str, float]
@@ -78,7 +78,8 @@ class Unit:
 
 
 def figures() -> list[Figure]:
-    month, unit = simulated(TRAFFIC), measured()
+    month = simulated(TRAFFIC)
+    unit = measured(month.scaled)
     cost = controller_cost(used(month, unit), Decimal(1))
     return [
         Figure("month of ten endpoints: wakes", f"{month.wakes:,.0f}"),
@@ -98,15 +99,20 @@ def _lines(cost: ControllerCost) -> Iterable[Figure]:
 
 def simulated(traffic: Sequence[tuple[str, str]]) -> Month:
     """The month in which each goes on as it was recorded."""
-    wakes = awake = 0.0
+    wakes = awake = scaled = 0.0
+    several = 0
     for name, change in traffic:
         trace, fleet = prepared(Source(TRACES / f"{name}.csv.gz", change))
         setting = Setting(the_spec(fleet, DEFAULT), fleet)
         outcome = simulate(trace, the_world(fleet, DEFAULT), make(OURS, setting))
         times = MONTH_SECONDS / outcome.end_seconds
         wakes += outcome.wakes * times
-        awake += awake_seconds(outcome) * times
-    return Month(wakes, awake)
+        seconds = awake_seconds(outcome) * times
+        awake += seconds
+        if fleet > 1:
+            scaled += seconds
+            several += 1
+    return Month(wakes, awake, scaled, several)
 
 
 def awake_seconds(outcome: Outcome) -> float:
@@ -131,23 +137,26 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
         sums.update({name: count * times for name, count in part.items()})
     sums["queue_requests"] += ENDPOINTS * POLLS_PER_SECOND * MONTH_SECONDS
     share = month.awake_seconds / (ENDPOINTS * MONTH_SECONDS)
-    for name in ("alarms", "high_resolution_alarms"):
+    scaled = month.scaled_seconds / (month.scaled * MONTH_SECONDS)
+    for name, part in (("alarms", share), ("high_resolution_alarms", scaled)):
         asleep, awake = unit.asleep_alarms[name], unit.awake_alarms[name]
-        sums[name] = asleep + share * (awake - asleep)
+        sums[name] = asleep + part * (awake - asleep)
+    # `Copies` while it is awake; `WaitSeconds` in the hours of its wakes: for them requests queued.
     hours = MONTH_SECONDS / 3600
-    sums["metric_hours"] = hours * (OF_THE_STACK + ENDPOINTS * ENDPOINT_METRICS * share)
+    sums["metric_hours"] = hours * (OF_THE_STACK + ENDPOINTS * share) + month.wakes
     sums["secrets"] = SECRETS
     del sums[TICKS]
     return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})
 
 
-def measured() -> Unit:
-    """Runs the stack."""
+def measured(scaled: int) -> Unit:
+    """Runs the stack; so many of its endpoints may have a second copy."""
     names = [f"money-{number}" for number in range(ENDPOINTS)]
     with TemporaryDirectory() as folder, deployed(Path(folder), GatewayAccess="none") as stack:
         counts = Counts(stack)
-        for name in names:
-            assert stack.apply(name, scaling={"max_copies": 2, "keep_alive": "12h"})["ok"]
+        for number, name in enumerate(names):
+            scaling = {"max_copies": 2 if number < scaled else 1, "keep_alive": "12h"}
+            assert stack.apply(name, scaling=scaling)["ok"]
         _all(stack, names, "AWAKE")
         _order(stack, "sleep", names)
         _all(stack, names, "ASLEEP")
@@ -158,17 +167,24 @@ def measured() -> Unit:
             _all(stack, names, "AWAKE")
         awake_alarms = alarms(stack)
         # Those of target tracking, which the embedded account's scaling does without.
-        awake_alarms["high_resolution_alarms"] += ENDPOINTS * TRACKING_ALARMS_PER_ENDPOINT
+        awake_alarms["high_resolution_alarms"] += scaled * TRACKING_ALARMS_PER_ENDPOINT
         awake = _rate(stack, counts)
         with counts.of() as sleep:
             _order(stack, "sleep", names)
             _all(stack, names, "ASLEEP")
-    ticks = wake[TICKS] + sleep[TICKS]
+    minute = {name: max(0.0, awake[name] - tick[name]) / ENDPOINTS for name in awake}
+    # What starts is awake in the month too, and its minutes are counted there: not twice.
     cycle = {
-        name: max(0.0, wake[name] + sleep[name] - tick[name] * ticks) / ENDPOINTS
+        name: max(
+            0.0,
+            wake[name]
+            + sleep[name]
+            - tick[name] * (wake[TICKS] + sleep[TICKS])
+            - minute.get(name, 0.0) * ENDPOINTS * wake[TICKS],
+        )
+        / ENDPOINTS
         for name in {*wake, *sleep}
     }
-    minute = {name: max(0.0, awake[name] - tick[name]) / ENDPOINTS for name in awake}
     return Unit(tick, minute, cycle, asleep_alarms, awake_alarms)
 
 

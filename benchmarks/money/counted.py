@@ -15,7 +15,7 @@ from tools.embedded.kernel.traffic import Call
 
 TICKS = "ticks"
 _KIB = 1024
-_WRITES = {"PutItem": 1, "UpdateItem": 1, "DeleteItem": 1, "TransactWriteItems": 2}
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
 _READS = {"GetItem": 1, "Query": 1, "Scan": 1}
 # Of the free ones (control planes of SageMaker, Lambda, Step Functions, scaling) nothing is kept.
 
@@ -54,7 +54,7 @@ class Counts:
         service, _, operation = call.operation.partition(":")
         found: dict[str, float] = {}
         if service == "dynamodb" and operation in _WRITES:
-            found["table_writes"] = _WRITES[operation] * ceil(len(call.body) / _KIB)
+            found["table_writes"] = _write_units(operation, json.loads(call.body))
         elif service == "dynamodb" and operation in _READS:
             found["table_reads"] = _READS[operation]
         elif service == "sqs":
@@ -83,6 +83,38 @@ def _entered(machines: Any, execution: str) -> int:
     kinds = Counter(event["type"] for page in pages for event in page["events"])
     entered = sum(n for kind, n in kinds.items() if kind.endswith("StateEntered"))
     return entered + max(0, kinds["TaskScheduled"] - kinds["TaskStateEntered"])
+
+
+def _write_units(operation: str, body: Mapping[str, Any]) -> int:
+    """A unit for each KiB begun of an item, twice that in a transaction. What an update or a
+    deletion finds is not in its call: it counts as what the call says of it."""
+    if operation == "TransactWriteItems":
+        writes = [one for item in body["TransactItems"] for one in item.values()]
+        return sum(2 * _units(one) for one in writes)
+    return _units(body)
+
+
+def _units(write: Mapping[str, Any]) -> int:
+    item = write.get("Item") or {
+        **write.get("Key", {}), **write.get("ExpressionAttributeValues", {})
+    }  # fmt: skip
+    return max(1, ceil(sum(len(name) + _bytes(value) for name, value in item.items()) / _KIB))
+
+
+def _bytes(value: Mapping[str, Any]) -> int:
+    """Of an attribute: strings in UTF-8, two digits of a number a byte, as DynamoDB's "Item sizes
+    and formats" says; a nested one three bytes more."""
+    ((kind, inner),) = value.items()
+    match kind:
+        case "S":
+            return len(inner.encode())
+        case "N":
+            return ceil(len(inner) / 2) + 1
+        case "L":
+            return 3 + sum(_bytes(one) + 1 for one in inner)
+        case "M":
+            return 3 + sum(len(name) + _bytes(one) + 1 for name, one in inner.items())
+    return len(json.dumps(inner))
 
 
 def _metrics(body: bytes) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import httpx
 
 from autoscaler.aws.clients import Access
@@ -31,6 +33,7 @@ from tests.embedded.stack import Stack
 from tests.gateway import environment, running
 
 STACK = "autoscaler"
+GATEWAY = {"GatewayAccess": "iam"}  # what a stack is to be deployed with
 
 
 class AccountTime:
@@ -43,8 +46,22 @@ class AccountTime:
         return self._clock.now()
 
 
-def world_of(stack: Stack) -> World:
-    account, boto = stack.account, stack.account.boto
+def clients(stack: Stack) -> Callable[[str], Any]:
+    """Clients with the rights of the gateway's own role; the stack is deployed with GATEWAY."""
+    account = stack.account
+    session = account.runtime.session(f"{STACK}-gateway")
+
+    @cache
+    def boto(service: str) -> Any:
+        return boto3.client(
+            service, region_name=account.region, endpoint_url=account.endpoint_url, **session
+        )
+
+    return boto
+
+
+def world_of(stack: Stack, boto: Callable[[str], Any]) -> World:
+    account = stack.account
     machines = f"arn:aws:states:{account.region}:{account.account_id}:stateMachine:{STACK}-"
     queues = f"arn:aws:sqs:{account.region}:{account.account_id}:"
     return World(
@@ -63,7 +80,9 @@ def world_of(stack: Stack) -> World:
 
 def streams_of(stack: Stack) -> ModelStreams:
     account = stack.account
-    frozen = SimpleNamespace(access_key="embedded", secret_key="embedded", token=None)
+    session = account.runtime.session(f"{STACK}-gateway")
+    key, secret, token = session.values()
+    frozen = SimpleNamespace(access_key=key, secret_key=secret, token=token)
     credentials: Any = SimpleNamespace(get_frozen_credentials=lambda: frozen)
     return ModelStreams(STACK, Access(credentials, account.region, account.endpoint_url))
 
@@ -72,11 +91,18 @@ def streams_of(stack: Stack) -> ModelStreams:
 def gateway(stack: Stack, access: Gate | None = None, **changes: str) -> Iterator[str]:
     """The address of a gateway of its own."""
     env = environment(**changes)
-    boto = stack.account.boto
+    boto = clients(stack)
     tickets = Tickets(STACK, stack.outputs["ResultsBucketName"], boto("s3"), boto("sqs"))
     kept = S3KeptAnswers(stack.outputs["ResultsBucketName"], boto("s3"))
     pace = Pace(comment_seconds=0.4, look_seconds=0.2, retry_seconds=0.3)
-    parts = (access or CheckedByIam(), world_of(stack), streams_of(stack), tickets, kept, pace)
+    parts = (
+        access or CheckedByIam(),
+        world_of(stack, boto),
+        streams_of(stack),
+        tickets,
+        kept,
+        pace,
+    )
     with running(assembled(env, *parts), env) as address:
         yield address
 

@@ -53,6 +53,16 @@ def grow(event, context):
 """
 
 
+def make_machine_role(account: Account) -> str:
+    """A role that may do everything, for machines and functions that are not about rights."""
+    iam, everything = account.boto("iam"), {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [ASSUMED]})
+    iam.create_role(RoleName=MACHINE_ROLE.rpartition("/")[2], AssumeRolePolicyDocument=trust)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    iam.put_role_policy(RoleName="machine", PolicyName="everything", PolicyDocument=policy)
+    return MACHINE_ROLE
+
+
 def function(handler: str, **more: Any) -> dict[str, Any]:
     return {
         "Type": "AWS::Serverless::Function",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.embedded.stack import Stack
+if TYPE_CHECKING:
+    from tests.embedded.stack import Stack
 
 
 class Heard:

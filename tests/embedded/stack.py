@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoscaler.aws.table import TableStore
+from tests.embedded.canaries import HUB_TOKEN, Net, settle
 from tests.embedded.inventory import inventory
 from tests.samples import document
 from tools.embedded.kernel.account import Account
@@ -41,6 +42,7 @@ class Stack:
     looks: list[float] = field(default_factory=list)  # of the wall, when a reconcile was over
 
     def __post_init__(self) -> None:
+        self.net = Net(self, [self.slack.url.partition("/services/")[2]])
         self.account.runtime.on_invocation.append(self._invoked)
 
     def _invoked(self, function: str, _milliseconds: float, _failed: bool) -> None:
@@ -59,6 +61,7 @@ class Stack:
             FunctionName=self.outputs["CommandFunctionName"], Payload=body
         )
         answer = json.loads(reply["Payload"].read())
+        self.net.look(f"the answer to {command}", json.dumps(answer))
         assert "FunctionError" not in reply, answer
         return answer
 
@@ -75,6 +78,7 @@ class Stack:
 
     def ask(self, name: str, body: Any) -> None:
         text = body if isinstance(body, str) else json.dumps(body)
+        self.net.asked(body)
         sqs = self.account.boto("sqs")
         url = sqs.get_queue_url(QueueName=f"autoscaler-{name}")["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=text)
@@ -134,9 +138,25 @@ def at_once(slack: SlackReceiver) -> str:
     return json.dumps({"url": slack.url, "group_seconds": 0})
 
 
+def no_role_was_denied(account: Account) -> None:
+    """Fails with what roles may not do, although something here needs it."""
+    denied = sorted({one.why for one in account.iam.surprises})
+    assert not denied, "\n".join(denied)
+
+
 @contextmanager
-def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
-    """A stack in an account of its own."""
+def deployed(
+    folder: Path,
+    *,
+    token: str | None = HUB_TOKEN,
+    template: Path = ROOT / "template.yaml",
+    **parameters: str,
+) -> Iterator[Stack]:
+    """A stack in an account of its own, whose secrets may be nowhere when it is given up.
+
+    `token`: the Hub's, which opens nothing there; None leaves its secret unset. `template`:
+    another than that of the checkout.
+    """
     repositories = [
         make_repository(MODEL, shard_bytes=1 << 20),
         make_repository(GATED, shard_bytes=1 << 20, gated=True),
@@ -147,10 +167,17 @@ def deployed(folder: Path, **parameters: str) -> Iterator[Stack]:
         Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
     ):
         before = inventory(account)
-        outputs = account.deploy(
-            ROOT / "template.yaml", parameters={"HubEndpoint": hub.endpoint, **parameters}
-        )
+        outputs = account.deploy(template, parameters={"HubEndpoint": hub.endpoint, **parameters})
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=at_once(slack)
         )
-        yield Stack(account, hub, slack, outputs, before)
+        stack = Stack(account, hub, slack, outputs, before)
+        if token is not None:
+            hub.tokens = {token: frozenset()}
+            stack.net.watch(token)
+            account.boto("secretsmanager").put_secret_value(
+                SecretId=outputs["HubTokenSecretName"], SecretString=token
+            )
+        yield stack
+        settle(stack.net)
+        no_role_was_denied(account)

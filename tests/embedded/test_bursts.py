@@ -32,15 +32,15 @@ def most_copies(stack: Stack) -> int:
     return target["MaxCapacity"]
 
 
-def policies(stack: Stack) -> dict[str, str]:
+def policies(stack: Stack, component: str = COMPONENT) -> dict[str, str]:
     found = stack.account.boto("application-autoscaling").describe_scaling_policies(
-        ServiceNamespace="sagemaker", ResourceId=f"inference-component/{COMPONENT}"
+        ServiceNamespace="sagemaker", ResourceId=f"inference-component/{component}"
     )["ScalingPolicies"]
     return {policy["PolicyName"]: policy["PolicyARN"] for policy in found}
 
 
-def alarms(stack: Stack) -> list[dict]:
-    return stack.account.boto("cloudwatch").describe_alarms(AlarmNames=[f"{COMPONENT}-burst"])[
+def alarms(stack: Stack, component: str = COMPONENT) -> list[dict]:
+    return stack.account.boto("cloudwatch").describe_alarms(AlarmNames=[f"{component}-burst"])[
         "MetricAlarms"
     ]
 
@@ -94,3 +94,15 @@ def test_it_goes_with_the_endpoint(stack: Stack) -> None:
     stack.until(NAME, None)
     assert alarms(stack) == []
     assert policies(stack) == {}
+
+
+def test_of_one_copy_nothing_is_scaled_until_its_file_allows_a_second(stack: Stack) -> None:
+    """Policies of one copy could do nothing, and their three alarms are paid for by the hour."""
+    name, component = "lonely", "autoscaler-lonely"
+    assert stack.apply(name, scaling={"min_copies": 1, "max_copies": 1})["ok"]
+    stack.until(name, "AWAKE")
+    assert policies(stack, component) == {} and alarms(stack, component) == []
+    assert stack.apply(name, scaling={"min_copies": 1, "max_copies": 2})["ok"]
+    wait_for(lambda: alarms(stack, component), bool, "the burst alarm")
+    assert set(policies(stack, component)) == {f"{component}-concurrency", f"{component}-burst"}
+    stack.until(name, "AWAKE")

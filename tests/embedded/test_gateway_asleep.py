@@ -14,7 +14,7 @@ import httpx
 import openai
 import pytest
 
-from tests.embedded.gateway_lab import gateway, said
+from tests.embedded.gateway_lab import GATEWAY, gateway, said
 from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 
 NAME = "llama"
@@ -25,7 +25,7 @@ CHAT = "/v1/chat/completions"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account")) as found:
+    with deployed(tmp_path_factory.mktemp("account"), **GATEWAY) as found:
         assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
         found.until(NAME, "AWAKE")
         yield found

@@ -11,7 +11,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 
 from autoscaler.gateway.access import ByKey, Key, digest
-from tests.embedded.gateway_lab import gateway, said
+from tests.embedded.gateway_lab import GATEWAY, gateway, said
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.embedded.sagemaker.dataplane import DataPlane
 from tools.embedded.sagemaker.load import Request
@@ -31,7 +31,7 @@ TOOL = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account")) as found:
+    with deployed(tmp_path_factory.mktemp("account"), **GATEWAY) as found:
         assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
         found.until(NAME, "AWAKE")
         yield found

@@ -30,6 +30,7 @@ WANTED = {
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account")) as found:
         found.hub.tokens = {CANARY: frozenset([GATED])}
+        found.net.watch(CANARY)
         found.account.boto("secretsmanager").put_secret_value(
             SecretId=found.outputs["HubTokenSecretName"], SecretString=CANARY
         )

@@ -24,6 +24,7 @@ from tests.embedded.kernel_lab import (
     function,
     template,
 )
+from tests.embedded.stack import no_role_was_denied
 from tools.embedded.kernel.account import Account
 from tools.embedded.kernel.clock import AccountClock
 from tools.embedded.kernel.intrinsics import TemplateError
@@ -36,6 +37,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with Account(folder, start=START, speed=600) as running:
         running.deploy(template(folder, FUNCTIONS), "functions")
         yield running
+        no_role_was_denied(running)
 
 
 # The clock

@@ -21,6 +21,7 @@ from tests.embedded.kernel_lab import (
     invoke,
     template,
 )
+from tests.embedded.stack import no_role_was_denied
 from tools.embedded.kernel.account import Account
 
 
@@ -30,6 +31,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with Account(folder, start=START, speed=600) as running:
         running.deploy(template(folder, FUNCTIONS), "functions")
         yield running
+        no_role_was_denied(running)
 
 
 def test_a_function_gets_its_event(account: Account) -> None:

@@ -15,8 +15,10 @@ from tests.embedded.kernel_lab import (
     FUNCTIONS,
     MACHINE_ROLE,
     START,
+    make_machine_role,
     template,
 )
+from tests.embedded.stack import no_role_was_denied
 from tools.embedded.kernel.account import Account
 
 
@@ -25,7 +27,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("account")
     with Account(folder, start=START, speed=600) as running:
         running.deploy(template(folder, FUNCTIONS), "functions")
+        make_machine_role(running)
         yield running
+        no_role_was_denied(running)
 
 
 def executed(account: Account, states: dict[str, Any], given: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.embedded.gateway_lab import gateway, said
+from tests.embedded.gateway_lab import GATEWAY, gateway, said
 from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 
 NAME = "llama"
@@ -19,7 +19,7 @@ STOPPED_FOR = 20 * 60  # simulated seconds in which nothing may wake
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account")) as found:
+    with deployed(tmp_path_factory.mktemp("account"), **GATEWAY) as found:
         yield found
 
 

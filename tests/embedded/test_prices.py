@@ -67,3 +67,21 @@ def test_each_region_has_prices_of_its_own_in_pages(stack: Stack) -> None:
     read = AwsPriceList(stack.account.boto("pricing")).read("eu-west-1")
     assert read["ml.g6e.xlarge"] == Decimal(dearer["ml.g6e.xlarge"])
     assert len(read) == len(here) + 150
+
+
+def test_what_could_not_be_called_in_time_is_kept_for_people(stack: Stack) -> None:
+    """By the schedules' own role. Last in this file: the function is gone afterwards."""
+    stack.account.runtime.undefine("autoscaler-refresh-prices")
+    stack.account.clock.jump(25 * 3600)
+    queues = stack.account.boto("sqs")
+    urls = queues.list_queues(QueueNamePrefix="autoscaler-NotifyDead")["QueueUrls"]
+
+    def kept() -> list[dict[str, Any]]:
+        reply = queues.receive_message(
+            QueueUrl=urls[0], VisibilityTimeout=0, MessageAttributeNames=["All"]
+        )
+        return reply.get("Messages", [])
+
+    (letter,) = wait_for(kept, bool, "a dead letter")
+    missed = letter["MessageAttributes"]["SCHEDULE_ARN"]["StringValue"]
+    assert missed.endswith("/autoscaler-prices")

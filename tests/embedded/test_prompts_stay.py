@@ -26,6 +26,7 @@ REFUSED = {"too-long": {**PROMPT, "max_tokens": CANARY}, "unclear": {"question":
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account")) as found:
+        found.net.watch(CANARY)
         yield found
 
 

@@ -156,6 +156,19 @@ def test_a_bill_ends_with_its_instance_and_is_kept(make: Make) -> None:
     assert lab.service.instances_now() == {}
 
 
+def test_a_component_keeps_its_tags_until_it_is_gone(make: Make) -> None:
+    """By them it is known whose it is, also while it is being deleted."""
+    lab = make()
+    lab.ready()
+    arn = lab.service.world.arn("inference-component", "ic")
+    lab.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "team", "Value": "x"}])
+    lab.sagemaker.delete_inference_component(InferenceComponentName="ic")
+    assert lab.service.tags_of(arn) == {"team": "x"}
+    lab.clock.jump(3600)
+    assert arn not in dict(lab.service.tagged())
+    assert not lab.service.exists(arn)
+
+
 def test_an_empty_pool_may_be_waited_for_until_its_timeout(make: Make) -> None:
     lab = make(settings=SimSettings(skip_empty_pools=False))
     lab.ready(copies=0, InstancePools=POOLS, VariantInstanceProvisionTimeoutInSeconds=300)

@@ -26,9 +26,22 @@ REPLAYED = {
     "report": "report-costs",
     "refresh_prices": "refresh-prices",
     "sweep": "sweep-account",
+    "held_alerts": "notify",
+    "command_apply": "accept-command",
+    **{
+        name: name.replace("_", "-")
+        for name in ("check_names", "create_model", "guard_sleep", "look_at_start", "plan_wake")
+    },
+    **{name: name.replace("_", "-") for name in ("plan_deployment", "plan_staging")},
+    **{name: name.replace("_", "-") for name in ("probe_endpoint", "remove_weights")},
+    "record_phase": "record-phase",
+    "record_failure": "record-phase",
 }
-# Its address belongs to CloudFormation; test_lifecycle deletes a stack with a live one.
-NOT_REPLAYED = {"stack_deleted"}
+# Addresses that belong to CloudFormation (test_lifecycle deletes a stack with a live one), and what
+# only a staging knows (test_stage_weights_flow); test_handlers_survive replays these too.
+NOT_REPLAYED = {"stack_deleted", "stack_answered", "stage_file", "seal_staging"}
+# Of a wish that is not the newest: nothing is done, and that is said.
+OVERTAKEN = ("guard_sleep", "plan_deployment", "plan_wake", "record_failure", "record_phase")
 
 
 def sample(name: str) -> dict[str, Any]:
@@ -87,6 +100,26 @@ def test_the_sample_order_writes_a_report(stack: Stack) -> None:
 def test_the_sample_sweep_finds_nothing_that_is_nobodys(stack: Stack) -> None:
     swept = replay(stack, "sweep")
     assert (swept["orphans"], swept["gaps"], swept["problems"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("name", OVERTAKEN)
+def test_the_sample_of_a_step_is_told_that_it_was_overtaken(stack: Stack, name: str) -> None:
+    assert replay(stack, name)["current"] is False
+
+
+def test_the_samples_of_other_steps_are_answered(stack: Stack) -> None:
+    assert replay(stack, "check_names")["foreign"] == []
+    assert replay(stack, "create_model") == {"made": False}, "it is there"
+    assert replay(stack, "look_at_start")["verdict"] == "overtaken"
+    assert replay(stack, "plan_staging")["already_staged"] is True
+    assert replay(stack, "probe_endpoint") == {"output_tokens": 1}
+    assert replay(stack, "remove_weights") == {"removed": 0, "kept_for": []}
+    assert replay(stack, "held_alerts") == {"messages": 0, "waiting": 0}
+
+
+def test_the_sample_of_an_endpoint_file_is_applied(stack: Stack) -> None:
+    answer = replay(stack, "command_apply")
+    assert (answer["ok"], answer["result"]["created"]) == (True, False)
 
 
 def test_the_sample_of_a_deletion_has_what_cloudformation_sends() -> None:

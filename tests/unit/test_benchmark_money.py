@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.money.counted import _write_units
 from benchmarks.money.replayed import Plan, replay
 
 
@@ -50,3 +51,16 @@ def test_what_another_hand_does_without_ticks_is_closed_and_marked(trace: Path) 
     assert found.unseen == 1
     assert found.report.total.gaps.instance_seconds > 0
     assert abs(found.error) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "units"),
+    [
+        ("PutItem", {"Item": {"pk": {"S": "a"}, "body": {"S": '"' * 1000}}}, 1),
+        ("PutItem", {"Item": {"pk": {"S": "a"}, "body": {"S": "é" * 600}}}, 2),
+        ("DeleteItem", {"Key": {"pk": {"S": "a"}}}, 1),
+        ("TransactWriteItems", {"TransactItems": [{"Put": {"Item": {"n": {"N": "12"}}}}] * 3}, 6),
+    ],
+)
+def test_write_units_are_of_items_and_not_of_how_they_are_sent(operation, body, units) -> None:
+    assert _write_units(operation, body) == units

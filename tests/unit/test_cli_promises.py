@@ -25,7 +25,18 @@ from tools.hub import REAL_SHA256
 SPEC = Path("endpoints/deepseek-r1-distill-llama-8b.yaml")
 TRACE = Trace("mine", (Arrival(0.0, 10, 5), Arrival(1.0, 10, 7)), needs=2)
 TITLES = ["x is ready", "x is waking", "x is awake", "x is asleep", "Cost of 24 Nov: $1"]
-ROWS = ["staged", "answered", "woken", "zero", "peak", "demand", "ledger", "saved", "slack"]
+ROWS = [
+    "staged",
+    "answered",
+    "woken",
+    "zero",
+    "peak",
+    "demand",
+    "ledger",
+    "saved",
+    "slack",
+    "rights",
+]
 
 
 def seen(
@@ -62,7 +73,8 @@ def good() -> Any:
     stage.executions = lambda flow: [{}]  # one probe of the deploy, one of the wake
     stage.dead_letters = lambda: stage.dead
     stage.billed_usd = lambda: stage.usd
-    stage.account = SimpleNamespace(sagemaker=stage)
+    iam = SimpleNamespace(allowed=200, surprises=[])
+    stage.account = SimpleNamespace(sagemaker=stage, iam=iam)
     facts = Facts(
         applied_at=START,
         reported_at=START + timedelta(hours=24),
@@ -139,6 +151,8 @@ BREAKS: list[tuple[str, str, Callable[[Any], None]]] = [
     ("nothing billed", "ledger", _set("stage.usd", 0.0)),
     ("invented baseline", "saved", lambda acts: acts.facts.report.update(baseline_usd="90.00")),
     ("nobody told", "slack", lambda acts: setattr(acts.stage.slack, "titles", lambda: TITLES[1:])),
+    ("denied", "rights", _set("stage.account.iam.surprises", [SimpleNamespace(why="User: ...")])),
+    ("never judged", "rights", _set("stage.account.iam.allowed", 0)),
     ("refused by Slack", "slack", _set("stage.slack.rejected", ["invalid_blocks"])),
 ]
 

@@ -268,3 +268,39 @@ def test_the_tick_says_what_the_dashboard_shows(world) -> None:
     outcome = reconcile(world)
     assert outcome.copies == {NAME: 1, "left-over": 0}
     assert outcome.spent_usd == Decimal(7) + Decimal("2.61")  # an hour awake
+
+
+@pytest.mark.parametrize(
+    ("phase", "copies", "rests"),
+    [
+        (Phase.ASLEEP, 0, True),
+        (Phase.FAILED, 0, True),
+        (Phase.WAKING, 0, True),  # there is no copy whose metrics there could be
+        (Phase.WAKING, 1, False),
+        (Phase.CREATING, 0, True),
+        (Phase.SLEEPING, 0, False),  # a request that it still answers turns it round
+        (Phase.AWAKE, 0, False),  # or its missing signal would be noticed by nobody
+    ],
+)
+def test_metrics_are_read_of_whatever_may_have_a_copy(world, phase, copies, rests) -> None:
+    asked: list[set[str]] = []
+    read = world.load.read
+    world.load.read = lambda *a, resting=(), **k: (
+        asked.append(set(resting)) or read(*a, resting=resting, **k)
+    )
+    put(world, awake(NAME, phase=phase, observed_copies=copies))
+    reconcile(world)
+    assert asked == [{NAME} if rests else set()]
+
+
+def test_a_look_at_what_goes_on_as_before_writes_once(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = Load(backlog=1, concurrency_per_copy=1.0)
+    for _ in range(3):  # bounds, reasons and recommendations are settled after them
+        reconcile(world)
+        world.clock.forward(minutes=1)
+    before = status(world).version
+    reconcile(world)
+    assert status(world).version == before + 1
+    assert status(world).observed_at == world.clock.now()

@@ -18,7 +18,7 @@ from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.queues import queue_requests
 from autoscaler.endpoints.requests import Deployment
 from autoscaler.endpoints.reshape import reshape_requests, same_config, same_copies
-from autoscaler.endpoints.scaling import register_scalable_target, update_copies
+from autoscaler.endpoints.scaling import register_scalable_target, scales, update_copies
 from autoscaler.policy.types import Bounds
 from autoscaler.spec import EndpointSpec, Kind, SpecError, parse_spec
 from tests.api_shapes import check
@@ -189,7 +189,7 @@ def test_containers_speak_in_the_log_of_the_kind(kind: Kind, group: str) -> None
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> None:
-    wanted = spec(kind=kind.value)
+    wanted = spec(kind=kind.value, scaling={"max_copies": 2})
     built = made(wanted)
     queues = queue_requests(
         wanted, NAMES, account_arn_prefix="arn:aws:sqs:us-east-1:1:", dispatcher_arn="arn:d",
@@ -200,7 +200,7 @@ def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> No
     tracking = built.scaling_policy["TargetTrackingScalingPolicyConfiguration"]
     fine = "HighResolution" in str(tracking)  # whose alarms have AWS's period of 10 s
     usual = sum(one["Period"] >= 60 for one in put) + (0 if fine else 2)
-    counted = alarms_of(kind, asleep=False)
+    counted = alarms_of(wanted, asleep=False)
     assert (counted.usual, counted.fine) == (usual, len(put) + 2 - usual)
     for one in put:
         check("cloudwatch", "PutMetricAlarm", one)
@@ -210,8 +210,17 @@ def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> No
     ("kind", "usual"), [(Kind.REALTIME, 1), (Kind.COMPONENT, 2), (Kind.ASYNC, 2)]
 )
 def test_what_sleeps_keeps_the_alarms_of_its_queue_and_its_capacity(kind: Kind, usual: int) -> None:
-    counted = alarms_of(kind, asleep=True)
+    counted = alarms_of(spec(kind=kind.value, scaling={"max_copies": 2}), asleep=True)
     assert (counted.usual, counted.fine) == (usual, 0)
+    lonely = alarms_of(spec(kind=kind.value, scaling={"max_copies": 1}), asleep=False)
+    assert lonely == counted, "of one copy nothing is scaled, and no policy has alarms"
+
+
+def test_what_may_ever_have_a_second_copy_is_scaled() -> None:
+    assert not scales(spec(scaling={"max_copies": 1}))
+    assert scales(spec(scaling={"max_copies": 2}))
+    window = {"name": "day", "days": ["mon"], "start": "08:00", "end": "18:00", "max_copies": 3}
+    assert scales(spec(scaling={"max_copies": 1}, schedule={"windows": [window]}))
 
 
 @pytest.mark.parametrize(

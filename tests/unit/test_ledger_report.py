@@ -14,8 +14,10 @@ from html.parser import HTMLParser
 import pytest
 
 from autoscaler.alerts.events.costs import ReportWritten
+from autoscaler.alerts.message import message_of
 from autoscaler.alerts.money import millionths
 from autoscaler.endpoints.status import Traffic
+from autoscaler.ledger.announcement import announcement
 from autoscaler.ledger.charts import nice_top
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.csv import render_csv
@@ -182,6 +184,33 @@ def test_a_report_is_three_files_and_one_announcement() -> None:
     assert written.cost_usd == expected.total.cost.total
     assert written.saved_usd == expected.total.savings_usd
     assert [line.wakes for line in written.lines] == [e.wakes.count for e in expected.endpoints]
+
+
+def test_of_many_endpoints_the_event_has_the_dearest_and_those_that_moved_and_fits() -> None:
+    report = weekly()
+    (first, *_) = report.endpoints
+    cents = [Decimal(n) / 100 for n in range(1, 601)]
+    many = [
+        first.model_copy(
+            update={
+                "name": f"e{n}",
+                "cost": first.cost.model_copy(update={"serving": usd, "provisioning": Decimal(0)}),
+                "before_usd": None,
+            }
+        )
+        for n, usd in enumerate(cents)
+    ]
+    jumped = many[3].model_copy(update={"before_usd": Decimal(1000)})
+    many[3] = jumped
+    event = announcement(report.model_copy(update={"endpoints": tuple(many)}), "s3://reports/x")
+    names = {line.endpoint for line in event.lines}
+    assert "e599" in names and "e3" in names and "e10" not in names
+    assert event.others == len(many) - len(event.lines) > 400
+    told = sum(line.cost_usd for line in event.lines) + event.others_usd
+    assert told == sum(one.cost.total for one in many)
+    assert len(event.model_dump_json()) < 128 * 1024
+    (others,) = [value for name, value in message_of(event).facts if name.endswith(" others")]
+    assert others.startswith("$")
 
 
 def test_the_document_reads_back_as_the_report() -> None:

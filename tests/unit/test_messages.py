@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -259,3 +259,19 @@ def test_a_message_that_was_moved_is_as_old_as_it_was() -> None:
     (by_main,) = messages_of([record], moment)
     (by_later,) = messages_of([record], moment, later=True)
     assert (by_main.sent_at, by_later.sent_at) == (moment(2000), moment(1000))
+
+
+@pytest.mark.parametrize("said", ["²", "٣", "9" * 30, "-1", "1e3", "", " 1000", "\x00"])
+def test_a_time_that_a_sender_made_up_does_not_stop_the_batch(said: str) -> None:
+    """Whoever may send to the queue of what may wait may put anything beside the message."""
+    record = {
+        "messageId": "m", "receiptHandle": "h", "body": "{}",
+        "attributes": {"SentTimestamp": "2000"},
+        "messageAttributes": {"sent_at": {"stringValue": said}},
+    }  # fmt: skip
+
+    def moment(milliseconds: int):
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+    (one,) = messages_of([record], moment, later=True)
+    assert one.sent_at == moment(2000)

@@ -10,6 +10,7 @@ import typer
 
 from tools.cli import output
 from tools.cli.client import CliError, StackClient
+from tools.cli.harmless import harmless
 from tools.cli.mailbox import Found, Mailbox
 from tools.cli.questions import Typed, checked_id, question
 from tools.cli.waiting import wait_for_result
@@ -106,13 +107,13 @@ def _awaited(
 def _show(found: Mapping[str, Any], as_json: bool) -> None:
     """The answer to stdout, what one should know of it to stderr."""
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        typer.echo(harmless(json.dumps(found, indent=2, ensure_ascii=False)))
     if "error" in found:
-        raise CliError(f"refused: {found['error']}")
+        raise CliError(harmless(f"refused: {found['error']}"))
     for note in notes(found):
         _say(note)
     if not as_json:
-        typer.echo(text_of(found["answer"]))
+        typer.echo(harmless(text_of(found["answer"])))
 
 
 def text_of(answer: Any) -> str:

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.cli.aws_errors import explained
+from tools.cli.harmless import all_harmless
 
 _LONGEST_ANSWER_SECONDS = 310  # the report's function may take 300 s
 
@@ -101,7 +102,7 @@ class StackClient:
             )
         except (BotoCoreError, ClientError) as error:
             raise CliError(self._not_called(self.outputs[output], error)) from None
-        payload = json.loads(reply["Payload"].read() or b"null") or {}
+        payload = all_harmless(json.loads(reply["Payload"].read() or b"null") or {})
         if reply.get("FunctionError"):
             raise CliError(
                 f"{self.outputs[output]} failed: {payload.get('errorType')}: "

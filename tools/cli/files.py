@@ -11,6 +11,8 @@ import yaml
 from autoscaler.spec import SpecError, parse_spec
 from tools.cli.client import RefusedError
 
+_MOST_ALIASES = 16
+
 
 def read_documents(paths: Sequence[Path]) -> list[tuple[Path, Any]]:
     """All files or none: RefusedError with the problems of every file."""
@@ -51,7 +53,24 @@ def read_document(path: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: PyYAML would silently take the last."""
+    """Refuses a key that stands twice, of which PyYAML would silently take the last, and more
+    aliases than a person writes: each may double what was there before it."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self._aliases += 1
+            if self._aliases > _MOST_ALIASES:
+                raise yaml.composer.ComposerError(
+                    None,
+                    None,
+                    f"more than {_MOST_ALIASES} aliases (*name); write them out",
+                    self.peek_event().start_mark,
+                )
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

@@ -72,6 +72,14 @@ class EventSink(Protocol):
     ) -> None: ...
 
 
+class Rights(Protocol):
+    """What a role may do with objects in S3; answers are refusals, None is yes."""
+
+    def read(self, role_arn: str | None, uri: str) -> str | None: ...
+
+    def write(self, role_arn: str | None, uri: str) -> str | None: ...
+
+
 @dataclass(frozen=True)
 class Datapoint:
     """One metric sample."""

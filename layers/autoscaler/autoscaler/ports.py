@@ -247,6 +247,7 @@ class FlowState(StrEnum):
 class FlowReport:
     state: FlowState
     cause: str | None = None
+    began_at: datetime | None = None  # None: there is none, or nobody said
 
 
 class Flows(Protocol):

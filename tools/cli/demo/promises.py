@@ -48,7 +48,7 @@ class Promise:
 def promises(acts: Acts) -> list[Promise]:
     """All rows, each from what was read off the account."""
     rows: Sequence[Callable[[Acts], Promise]] = (
-        _staged, _answered, _woken, _zero, _peak, _demand, _ledger, _saved, _slack,
+        _staged, _answered, _woken, _zero, _peak, _demand, _ledger, _saved, _slack, _rights,
     )  # fmt: skip
     return [row(acts) for row in rows]
 
@@ -196,6 +196,18 @@ def _slack(acts: Acts) -> Promise:
         "Slack hears of it",
         told + (f"; Slack refused {len(refused)}: {refused[0]}" if refused else ""),
         not refused and all(kinds[kind] for kind in _EXPECTED),
+    )
+
+
+def _rights(acts: Acts) -> Promise:
+    """Every call of a role was judged by the policies that the template gives it."""
+    guard = acts.stage.account.iam
+    denied = guard.surprises
+    return Promise(
+        "each function and flow needs no more than its role allows",
+        f"{guard.allowed} different things allowed, {len(denied)} denied"
+        + (f": {denied[0].why}" if denied else ""),
+        guard.allowed > 0 and not denied,
     )
 
 

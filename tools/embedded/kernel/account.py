@@ -50,6 +50,9 @@ class Account:
 
     def _start(self, port: int) -> None:
         # Imported only now: moto's modules must see the account's time.
+        from tools.embedded.iam.account_view import AccountView
+        from tools.embedded.iam.acting import Acting
+        from tools.embedded.iam.guard import Guard
         from tools.embedded.kernel import (
             bucket_policies,
             conditional_writes,
@@ -76,6 +79,9 @@ class Account:
         self.runtime.on_log_line.append(self.pump.ingest_log_line)
         self.runtime.on_invocation.append(self.pump.function_invoked)
         self._add_services()
+        view = AccountView(self)
+        self.iam = self.front.guard = Guard(view)
+        self.acting = self.sagemaker.world.acting = Acting(self.iam, view, self.runtime)
         self.pump.start()
 
     def _add_services(self) -> None:
@@ -113,6 +119,12 @@ class Account:
         """Deploys a SAM template; returns the stack's outputs. Raises TemplateError."""
         return self.engine.deploy(template, stack, dict(parameters or {})).outputs
 
+    def update(
+        self, template: Path, stack: str = "autoscaler", parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Brings a stack to another template; returns its outputs. Raises TemplateError."""
+        return self.engine.update(template, stack, dict(parameters or {})).outputs
+
     def boto(self, service: str) -> Any:
         """A client with the account's own credentials."""
         import boto3
@@ -146,6 +158,7 @@ class Account:
         self.sagemaker.close()
         self.runtime.close()
         self.front.close()
+        self.iam.close()
 
     def __enter__(self) -> Account:
         return self

@@ -1,4 +1,5 @@
-"""Deploys a SAM template: transform, then one resource after the other, by their references."""
+"""Deploys a SAM template: transform, then one resource after the other, by their references;
+`updates` brings a stack to another template."""
 
 from __future__ import annotations
 
@@ -6,20 +7,23 @@ import json
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.embedded.kernel.intrinsics import Resolver, TemplateError, references
+from tools.embedded.kernel.intrinsics import Resolver, TemplateError
+from tools.embedded.kernel.order import in_order
 from tools.embedded.kernel.removers import REMOVERS
 from tools.embedded.kernel.resources import MAKERS, Context, Made
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.kernel.stack import Stack, checked_parameters, load
+from tools.embedded.kernel.updates import FUNCTION, LAYER, Update
 
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
 
-_FUNCTION = "AWS::Lambda::Function"
-_LAYER = "AWS::Lambda::LayerVersion"
+_MACHINE = "AWS::StepFunctions::StateMachine"
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 _ANSWER_SECONDS = 3600
 
@@ -30,6 +34,13 @@ class Engine:
     def __init__(self, account: Account) -> None:
         self._account = account
         self.stacks: dict[str, Stack] = {}
+
+    @property
+    def account(self) -> Account:
+        return self._account
+
+    def now(self) -> datetime:
+        return self._account.clock.now()
 
     def deploy(self, path: Path, name: str, given: Mapping[str, Any]) -> Stack:
         """Raises TemplateError naming the resource that could not be made."""
@@ -42,24 +53,54 @@ class Engine:
             template=template,
             folder=path.parent.resolve(),
             parameters=checked_parameters(template, given),
+            chosen=dict(given),
             created=account.clock.now(),
         )
         resolver = self._resolver(stack)
-        wanted = {
-            logical: resource
-            for logical, resource in template["Resources"].items()
-            if "Condition" not in resource or resolver.condition(resource["Condition"])
-        }
-        _check_types(wanted)
+        wanted = _wanted(template, resolver)
         order = in_order(wanted)
         self.stacks[name] = stack
         stack.becomes("CREATE_IN_PROGRESS", account.clock.now())
         for logical in order:
-            self._make(stack, resolver, logical, wanted[logical])
-        for key, output in template.get("Outputs", {}).items():
-            if "Condition" not in output or resolver.condition(output["Condition"]):
-                stack.outputs[key] = str(resolver.value(output["Value"]))
+            self.make(stack, resolver, logical, wanted[logical])
+        _tell_outputs(stack, resolver)
         stack.becomes("CREATE_COMPLETE", account.clock.now())
+        return stack
+
+    def update(self, path: Path, name: str, given: Mapping[str, Any]) -> Stack:
+        """Brings a stack to another template; parameters that are not given keep their values.
+
+        Raises TemplateError naming the resource that could not be changed. Nothing is rolled back:
+        the stack is UPDATE_FAILED, and another update may follow.
+        """
+        before, template = self.stacks[name], load(path)
+        kept = {key: value for key, value in before.chosen.items() if key in template["Parameters"]}
+        chosen = {**kept, **given}
+        stack = replace(
+            before,
+            body=path.read_text(),
+            template=template,
+            folder=path.parent.resolve(),
+            chosen=chosen,
+            parameters=checked_parameters(template, chosen),
+            made=dict(before.made),
+            types=dict(before.types),
+            given=dict(before.given),
+            order=list(before.order),
+            outputs={},
+        )
+        resolver = self._resolver(stack)
+        wanted = _wanted(template, resolver)
+        order = in_order(wanted)
+        self.stacks[name] = stack
+        stack.becomes("UPDATE_IN_PROGRESS", self.now())
+        try:
+            Update(self, before, stack).carry_out(resolver, wanted, order)
+            _tell_outputs(stack, resolver)
+        except Exception as wrong:
+            stack.becomes("UPDATE_FAILED", self.now(), str(wrong))
+            raise
+        stack.becomes("UPDATE_COMPLETE", self.now())
         return stack
 
     def delete(self, name: str) -> None:
@@ -95,31 +136,37 @@ class Engine:
         thread.start()
         return thread
 
-    def _make(
+    def make(
         self, stack: Stack, resolver: Resolver, logical: str, resource: Mapping[str, Any]
     ) -> None:
         kind, clock = resource["Type"], self._account.clock
         stack.notes(logical, "CREATE_IN_PROGRESS", clock.now())
         try:
             properties = resolver.value(resource.get("Properties", {}))
-            made = self._made(stack, logical, kind, properties)
+            made = self.made(stack, logical, kind, properties)
         except Exception as wrong:
             stack.notes(logical, "CREATE_FAILED", clock.now(), str(wrong))
             stack.becomes("CREATE_FAILED", clock.now(), f"{logical} ({kind}): {wrong}")
             raise TemplateError(stack.reason) from wrong
         stack.made[logical] = made
         stack.types[logical] = kind
+        stack.given[logical] = properties
         stack.order.append(logical)
         stack.notes(logical, "CREATE_COMPLETE", clock.now())
 
-    def _made(self, stack: Stack, logical: str, kind: str, properties: dict[str, Any]) -> Made:
-        context = self._context(stack)
-        if kind == _FUNCTION:
+    def made(self, stack: Stack, logical: str, kind: str, properties: dict[str, Any]) -> Made:
+        """Makes one resource."""
+        context = self.context(stack)
+        if kind == FUNCTION:
             return self._function(context, stack, logical, properties)
-        if kind.startswith(_CUSTOM):
-            return self._custom(stack, logical, "Create", properties)
+        if self.is_custom(kind):
+            return self.custom(stack, logical, "Create", properties)
+        if kind == _MACHINE and (
+            refused := self._account.acting.run(properties["RoleArn"], properties)
+        ):
+            raise TemplateError(refused)
         made = MAKERS[kind](context, logical, properties)
-        if kind == _LAYER:
+        if kind == LAYER:
             folder = stack.folder / properties["Content"]["S3Key"]
             self._account.runtime.layers[made.physical_id] = folder
         return made
@@ -141,7 +188,11 @@ class Engine:
         )
         return Made(name, name, {"Arn": arn})
 
-    def _custom(
+    @staticmethod
+    def is_custom(kind: str) -> bool:
+        return kind.startswith(_CUSTOM)
+
+    def custom(
         self,
         stack: Stack,
         logical: str,
@@ -172,18 +223,21 @@ class Engine:
         return Made(found, found, answer.get("Data", {}), properties)
 
     def _remove(self, stack: Stack, logical: str) -> None:
-        kind, made = stack.types[logical], stack.made[logical]
-        if kind == _FUNCTION:
+        self.remove_made(stack, logical, stack.types[logical], stack.made[logical])
+
+    def remove_made(self, stack: Stack, logical: str, kind: str, made: Made) -> None:
+        """Removes one resource, which its stack may know no more."""
+        if kind == FUNCTION:
             self._account.runtime.undefine(made.physical_id)
             self._account.boto("lambda").delete_function(FunctionName=made.physical_id)
-        elif kind.startswith(_CUSTOM):
-            self._custom(stack, logical, "Delete", made.properties, made.physical_id)
-        elif kind == _LAYER:
+        elif self.is_custom(kind):
+            self.custom(stack, logical, "Delete", made.properties, made.physical_id)
+        elif kind == LAYER:
             self._account.runtime.layers.pop(made.physical_id, None)
         else:
-            REMOVERS[kind](self._context(stack), made)
+            REMOVERS[kind](self.context(stack), made)
 
-    def _context(self, stack: Stack) -> Context:
+    def context(self, stack: Stack) -> Context:
         account = self._account
         return Context(account.boto, account.account_id, account.region, stack.name)
 
@@ -212,32 +266,30 @@ class Engine:
         return Resolver(stack.template, stack.parameters, pseudo, reference, attribute)
 
 
+def _wanted(template: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
+    """The resources whose conditions hold; TemplateError for a type that is not known."""
+    wanted = {
+        logical: resource
+        for logical, resource in template["Resources"].items()
+        if "Condition" not in resource or resolver.condition(resource["Condition"])
+    }
+    _check_types(wanted)
+    return wanted
+
+
+def _tell_outputs(stack: Stack, resolver: Resolver) -> None:
+    for key, output in stack.template.get("Outputs", {}).items():
+        if "Condition" not in output or resolver.condition(output["Condition"]):
+            stack.outputs[key] = str(resolver.value(output["Value"]))
+
+
 def _check_types(resources: Mapping[str, Any]) -> None:
     unknown = {
         resource["Type"]
         for resource in resources.values()
         if resource["Type"] not in MAKERS
-        and resource["Type"] != _FUNCTION
+        and resource["Type"] != FUNCTION
         and not resource["Type"].startswith(_CUSTOM)
     }
     if unknown:
         raise TemplateError(f"the embedded account cannot make {', '.join(sorted(unknown))}")
-
-
-def in_order(resources: Mapping[str, Any]) -> list[str]:
-    """Logical ids so that each comes after what it refers to; TemplateError for a circle."""
-    known = set(resources)
-    needs: dict[str, set[str]] = {}
-    for logical, resource in resources.items():
-        explicit = resource.get("DependsOn", [])
-        explicit = {explicit} if isinstance(explicit, str) else set(explicit)
-        needs[logical] = (references(resource.get("Properties", {}), known) | explicit) & known
-        needs[logical].discard(logical)
-    ordered: list[str] = []
-    while len(ordered) < len(needs):
-        ready = [name for name in needs if name not in ordered and needs[name] <= set(ordered)]
-        if not ready:
-            circle = ", ".join(sorted(set(needs) - set(ordered)))
-            raise TemplateError(f"these resources refer to one another in a circle: {circle}")
-        ordered += ready
-    return ordered

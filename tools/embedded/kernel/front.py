@@ -24,10 +24,11 @@ from werkzeug.wrappers import Request, Response
 from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import ControlError, Faults, fault_of
 from tools.embedded.kernel.states import OWN_KEY
-from tools.embedded.kernel.traffic import Traffic
+from tools.embedded.kernel.traffic import Traffic, buffered
 from tools.embedded.types import Fault, FaultTaker, Service
 
 if TYPE_CHECKING:
+    from tools.embedded.iam.guard import Guard
     from tools.embedded.kernel.account import Account
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Front:
         # What a test wants to see, or to do, just before a request is answered.
         self.on_request: list[Callable[[str, Request], None]] = []
         self.traffic = Traffic(frozenset({account.credentials, OWN_KEY}))
+        self.guard: Guard | None = None  # from then on, roles may do what their policies allow
         with _bound(port) as place:
             self._server = make_server(
                 "127.0.0.1",
@@ -139,6 +141,10 @@ class Front:
         return self.traffic.carry(scope[1] if scope else "", environ, start, self._route)
 
     def _route(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if self.guard is not None:
+            refused = self.guard.answer(name, environ, lambda: buffered(environ))
+            if refused is not None:
+                return refused(environ, start)
         if self.on_request:
             self._show(name, environ)
         if self.faults.armed:

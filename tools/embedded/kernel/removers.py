@@ -103,6 +103,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::Lambda::LayerVersion": _nothing,
     "AWS::Lambda::Permission": _nothing,
+    "AWS::Lambda::Url": _nothing,
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SNS::Topic": _topic,

@@ -176,6 +176,11 @@ def permission(c, logical, p):
     return Made(logical, logical)
 
 
+def url(c, logical, p):
+    address = f"https://{uuid.uuid4().hex}.lambda-url.{c.region}.on.aws/"
+    return Made(logical, c.arn("lambda", f"function:{logical}"), {"FunctionUrl": address})
+
+
 def mapping(c, logical, p):
     u = c.boto("lambda").create_event_source_mapping(**{k: v for k, v in p.items() if k != "Tags"})[
         "UUID"
@@ -247,6 +252,7 @@ MAKERS = {
     "AWS::Logs::LogGroup": log_group,
     "AWS::Lambda::LayerVersion": layer,
     "AWS::Lambda::Permission": permission,
+    "AWS::Lambda::Url": url,
     "AWS::Lambda::EventSourceMapping": mapping,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::SNS::Topic": topic,

@@ -27,6 +27,8 @@ _ASYNC_TRIES = 3
 _ASYNC_RETRY_SECONDS = (60, 120)  # as Lambda waits between them
 _LINES_KEPT = 1000
 _WAIT_FOR_SLOT_SECONDS = 60
+# A function that is a web server behind a wrapper: it has its role and environment, but is not run.
+_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Function:
     lock: threading.Lock = field(default_factory=threading.Lock)
     idle: list[Environment] = field(default_factory=list)
     environments: list[Environment] = field(default_factory=list)
+    retired: bool = False  # another version took its place: what runs ends, nothing begins
 
 
 class Runtime:
@@ -52,19 +55,23 @@ class Runtime:
         self._launcher = launcher()
         self.deployed: dict[str, Function] = {}
         self.layers: dict[str, Path] = {}
+        self._retired: list[Function] = []
         self.on_log_line: list[Any] = []  # callables (function name, line)
         self.on_invocation: list[Any] = []  # callables (function name, milliseconds, failed)
         self.crashes: Crashes | None = None
 
     def define(self, name: str, folder: Path, properties: Mapping[str, Any]) -> str:
-        """Deploys a function from a local folder; returns its ARN. ValueError: no handler there."""
+        """Deploys a function from a local folder, or another version of one; returns its ARN.
+        ValueError: no handler there."""
         module = properties["Handler"].partition(".")[0]
-        if not (folder / f"{module}.py").exists():
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if _WRAPPER not in variables and not (folder / f"{module}.py").exists():
             raise ValueError(f"{folder} has no {module}.py for handler {properties['Handler']}")
         account = self._account
         arn = f"arn:aws:lambda:{account.region}:{account.account_id}:function:{name}"
         timeout = float(properties.get("Timeout", 3))
-        log: deque[str] = deque(maxlen=_LINES_KEPT)
+        before = self.deployed.get(name)
+        log: deque[str] = before.log if before else deque(maxlen=_LINES_KEPT)
         launch = Launch(
             name=name,
             arn=arn,
@@ -78,7 +85,18 @@ class Runtime:
         )
         slots = int(properties.get("ReservedConcurrentExecutions", DEFAULT_CONCURRENCY))
         self.deployed[name] = Function(name, launch, threading.Semaphore(slots), log)
+        if before is not None:
+            self._retire(before)
         return arn
+
+    def _retire(self, function: Function) -> None:
+        """Ends what is idle; what works ends when it is done."""
+        with function.lock:
+            function.retired = True
+            idle, function.idle = function.idle, []
+        self._retired.append(function)
+        for environment in idle:
+            environment.close()
 
     def undefine(self, name: str) -> None:
         function = self.deployed.pop(name, None)
@@ -101,8 +119,7 @@ class Runtime:
             crashes, body = self.crashes, payload or b"{}"
             job = crashes.invoke(environment, body) if crashes else environment.invoke(body)
             if environment.alive:
-                with found.lock:
-                    found.idle.append(environment)
+                _keep(found, environment)
         finally:
             found.slots.release()
         done = Invocation(job.request_id, job.result, job.error)
@@ -116,13 +133,26 @@ class Runtime:
         if not self._closing.is_set():
             self._pool.submit(self._until_it_works, function, payload)
 
+    def access_key(self, function: str) -> str | None:
+        """Of the session that a function's environments have; None: there is no such function."""
+        try:
+            return self.session(function)["aws_access_key_id"]
+        except LookupError:
+            return None
+
+    def session(self, function: str) -> dict[str, str]:
+        """The credentials of a function's role, as boto3 takes them. LookupError: not there."""
+        environ = self.find(function).launch.environ
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        return {name: environ[name.upper()] for name in names}
+
     def tail(self, function: str, lines: int = 20) -> list[str]:
         """The newest lines that a function logged."""
         return list(self.find(function).log)[-lines:]
 
     def close(self) -> None:
         self._closing.set()
-        for function in list(self.deployed.values()):
+        for function in (*self.deployed.values(), *self._retired):
             _close(function)
         self._launcher.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -155,7 +185,8 @@ class Runtime:
         session = account.boto("sts").assume_role(
             RoleArn=properties["Role"], RoleSessionName=name[:64]
         )["Credentials"]
-        folders = [self.layers[arn] for arn in properties.get("Layers", ())]
+        arns = properties.get("Layers", ())  # those of others are not on this machine
+        folders = [self.layers[arn] for arn in arns if arn in self.layers]
         variables = properties.get("Environment", {}).get("Variables", {})
         return {
             "PATH": os.environ.get("PATH", ""),
@@ -186,6 +217,15 @@ def empty_zip() -> bytes:
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("app.py", "")
     return archive.getvalue()
+
+
+def _keep(function: Function, environment: Environment) -> None:
+    """For the next invocation, unless another version took its function's place meanwhile."""
+    with function.lock:
+        if not function.retired:
+            function.idle.append(environment)
+            return
+    environment.close()
 
 
 def _close(function: Function) -> None:

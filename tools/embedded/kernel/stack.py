@@ -47,10 +47,12 @@ class Stack:
     folder: Path
     parameters: dict[str, Any]
     created: datetime
+    chosen: dict[str, Any] = field(default_factory=dict)  # the parameters that were given
     status: str = "CREATE_IN_PROGRESS"
     reason: str = ""
     made: dict[str, Made] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)  # properties as they were resolved
     order: list[str] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)  # oldest first

@@ -65,7 +65,7 @@ class Traffic:
         """The answer of `route`, or what is to happen in its place. Raises UnansweredError."""
         if not self.watched or service in _UNWATCHED:
             return route(service, environ, start)
-        body = _buffered(environ)
+        body = buffered(environ)
         request = Request(environ)
         operation = f"{service}:{operation_of(request)}"
         _rewind(environ, body)
@@ -110,7 +110,8 @@ class Traffic:
             hear(call)
 
 
-def _buffered(environ: dict[str, Any]) -> bytes:
+def buffered(environ: dict[str, Any]) -> bytes:
+    """A request's body, which whoever reads it next finds whole."""
     body = Request(environ).get_data()
     _rewind(environ, body)
     return body

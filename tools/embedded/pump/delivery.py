@@ -41,6 +41,7 @@ class Delivery:
     max_retries: int = 185
     max_age_seconds: float = 86_400.0
     dead_letter_attributes: Mapping[str, str] = field(default_factory=dict)
+    may_bury: Callable[[str], bool] = lambda _queue: True  # the rights of whoever sends it
     created: float = 0.0
     attempts: int = 0
 
@@ -129,7 +130,7 @@ class Deliveries:
             "delivery from %s to %s failed: %s", delivery.origin_arn, delivery.target_arn, error
         )
         self._on_failure(delivery)
-        if delivery.dead_letter_arn:
+        if delivery.dead_letter_arn and delivery.may_bury(delivery.dead_letter_arn):
             self._bury(delivery, error, exhausted)
 
     def _bury(self, delivery: Delivery, error: DeliveryError, exhausted: str) -> None:

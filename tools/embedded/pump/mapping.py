@@ -53,6 +53,8 @@ class MappingPoller:
             worker.join(wall_seconds)
 
     def _run(self) -> None:
+        if self._refused():
+            return  # Lambda, too, polls nothing that the function's role may not read
         while not self._stop.is_set():
             seen = self._queues.signal.count
             queue = self._queue()
@@ -66,6 +68,12 @@ class MappingPoller:
             else:
                 due = self._queues.next_visible(queue)
                 self._queues.signal.wait(seen, wall_seconds_until(self._account.clock, due))
+
+    def _refused(self) -> bool:
+        """Where roles are enforced: whether the function's may not read the queue."""
+        acting = getattr(self._account, "acting", None)
+        source, function = self.mapping.event_source_arn, self.mapping.function_arn
+        return bool(acting and acting.poll(function, source))
 
     def _queue(self) -> Any | None:
         from moto.sqs.models import sqs_backends

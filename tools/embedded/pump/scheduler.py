@@ -17,7 +17,7 @@ from typing import Any
 
 from tools.embedded.pump.buses import Buses
 from tools.embedded.pump.cron import CronError
-from tools.embedded.pump.delivery import Deliveries, Delivery, as_text, retry_limits
+from tools.embedded.pump.delivery import Deliveries, Delivery, DeliveryError, as_text, retry_limits
 from tools.embedded.pump.expressions import Timetable, parse_expression, parse_zone
 from tools.embedded.pump.patches import Patches
 from tools.embedded.pump.signals import Signal, raising, wall_seconds_until
@@ -200,6 +200,8 @@ class Scheduler:
 
         def send(attempt: int) -> None:
             body = payload.replace("<aws.scheduler.attempt-number>", str(attempt))
+            if refused := self._refused_by_role(target, target["Arn"]):
+                raise DeliveryError("AccessDeniedException", refused)
             self._targets.send(target["Arn"], body, target)
 
         self._deliveries.put(
@@ -209,9 +211,16 @@ class Scheduler:
                 origin_arn=schedule.arn,
                 target_arn=target["Arn"],
                 dead_letter_attributes={"SCHEDULE_ARN": schedule.arn},
+                may_bury=lambda queue: self._refused_by_role(target, queue) is None,
                 **retry_limits(target),
             )
         )
+
+    def _refused_by_role(self, target: Mapping[str, Any], arn: str) -> str | None:
+        """Why the schedule's role may not send to an ARN, where roles are enforced."""
+        acting = getattr(self._account, "acting", None)
+        refused: str | None = acting.schedule(target["RoleArn"], arn) if acting else None
+        return refused
 
 
 def _checked(original: Any) -> Any:

@@ -11,7 +11,8 @@ class AccountView(Protocol):
     """The part of the account facade that the pump relies on.
 
     An account may also have `scaling`, with `alarm_state(alarm_arn, state, policy_arn, breach)`;
-    `breach` is the metric less the alarm's threshold.
+    `breach` is the metric less the alarm's threshold. And `acting` (tools.embedded.iam), which says
+    what the roles of schedules and functions may not do.
     """
 
     @property

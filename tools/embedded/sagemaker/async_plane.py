@@ -135,7 +135,7 @@ class AsyncPlane:
             return
         try:
             source = waiting.source
-            body = source if isinstance(source, bytes) else self._blobs.get(source)
+            body = source if isinstance(source, bytes) else self._read(waiting, source)
         except Exception as error:  # noqa: BLE001 - whatever the store says is the caller's answer
             self._fail(waiting, f"The input could not be read: {error}")
             return
@@ -163,20 +163,37 @@ class AsyncPlane:
             self._fail(waiting, "The invocation timed out.")
             return
         prompt = waiting.admitted.prompt
-        self._put(waiting.output, container.whole(prompt, request.arrived))
+        self._put(waiting, waiting.output, container.whole(prompt, request.arrived))
         self._tell(waiting, "SuccessTopic", "Completed", {"outputLocation": waiting.output})
 
     def _fail(self, waiting: Waiting, why: str) -> None:
         with self._world.lock:
             if waiting in self._working:
                 self._working.remove(waiting)
-        self._put(waiting.failure, why.encode())
+        self._put(waiting, waiting.failure, why.encode())
         self._tell(waiting, "ErrorTopic", "Failed", {"failureReason": why})
 
-    def _put(self, uri: str, body: bytes) -> None:
+    def _read(self, waiting: Waiting, uri: str) -> bytes:
+        assert self._blobs is not None
+        if refused := self._refused(waiting, uri, reads=True):
+            raise PermissionError(refused)
+        return self._blobs.get(uri)
+
+    def _refused(self, waiting: Waiting, uri: str, *, reads: bool) -> str | None:
+        """Why the role of the endpoint's model may not read or write an object."""
+        acting = self._world.acting
+        if acting is None:
+            return None
+        variants = waiting.endpoint.config["ProductionVariants"]
+        role = self._world.role_of(variants[0])
+        return acting.read(role, uri) if reads else acting.write(role, uri)
+
+    def _put(self, waiting: Waiting, uri: str, body: bytes) -> None:
         """What cannot be stored is lost, as on AWS; the other requests go on."""
         assert self._blobs is not None
         try:
+            if refused := self._refused(waiting, uri, reads=False):
+                raise PermissionError(refused)
             self._blobs.put(uri, body)
         except Exception:
             log.exception("an asynchronous answer could not be stored at %s", uri)

@@ -99,7 +99,6 @@ class ComponentApi:
         ]
         if adapters:
             raise invalid(f'Cannot delete {_KIND} "{arn}" while adapters use it: {adapters}.')
-        self._world.tags.pop(arn, None)
         self._life.delete(component)
 
     def find(self, name: str) -> Component:

@@ -187,3 +187,4 @@ class ComponentLife:
             world.record(component)
             world.gone_components.setdefault(component.name, []).extend(component.timeline)
             del world.components[component.name]
+            world.tags.pop(world.arn("inference-component", component.name), None)

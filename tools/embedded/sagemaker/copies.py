@@ -127,6 +127,9 @@ class Copies:
         container = self._world.model_of(self._specification(copy))
         source = container.get("ModelDataSource", {}).get("S3DataSource", {})
         uri = source.get("S3Uri") or container.get("ModelDataUrl") or container.get("ArtifactUrl")
-        if uri is None or self._weights is None or self._weights(uri):
+        if uri is None or self._weights is None:
             return None
-        return str(uri)
+        role = self._world.role_of(self._specification(copy))
+        acting = self._world.acting
+        readable = acting is None or acting.read(role, uri) is None
+        return None if readable and self._weights(uri) else str(uri)

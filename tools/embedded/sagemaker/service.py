@@ -133,6 +133,18 @@ class SageMakerService(TakesFaults):
             self.world.look()
             return [(arn, dict(tags)) for arn, tags in self.world.tags.items() if tags]
 
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of one thing; none of what is not there."""
+        with self.world.lock:
+            return dict(self.world.tags.get(arn, {}))
+
+    def exists(self, arn: str) -> bool:
+        """Whether there is what an ARN names; what is being deleted is still there."""
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        with self.world.lock:
+            self.world.look()
+            return name in self.world.all_of(kind)
+
     # What a test orders
 
     def set_capacity(self, instance_type: str, count: int | None) -> None:

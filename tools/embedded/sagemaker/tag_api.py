@@ -46,13 +46,7 @@ class TagApi:
     def _tags(self, arn: str) -> dict[str, str]:
         world = self._world
         kind, _, name = arn.rpartition(":")[2].partition("/")
-        stores: dict[str, dict[str, object]] = {
-            "model": dict(world.models),
-            "endpoint-config": dict(world.configs),
-            "endpoint": dict(world.endpoints),
-            "inference-component": dict(world.components),
-        }
-        if name not in stores.get(kind, {}) or world.arn(kind, name) != arn:
+        if name not in world.all_of(kind) or world.arn(kind, name) != arn:
             raise invalid(f'Could not find resource "{arn}".')
         return world.tags.setdefault(arn, {})
 

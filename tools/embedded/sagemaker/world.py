@@ -10,14 +10,14 @@ import itertools
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tools.embedded.sagemaker.agenda import Agenda
 from tools.embedded.sagemaker.settings import SimSettings
 from tools.embedded.sagemaker.things import Component, Endpoint, Instance, Members, Variant
-from tools.embedded.types import Clock
+from tools.embedded.types import Clock, Rights
 
 _TYPES = Path(__file__).with_name("instance_types.json")
 _UNKNOWN_TYPE = {"accelerators": 0, "memory_mib": 8192, "vcpus": 4}
@@ -29,6 +29,7 @@ class World:
     def __init__(self, clock: Clock, settings: SimSettings, region: str, account_id: str) -> None:
         self.clock, self.settings = clock, settings
         self.region, self.account_id = region, account_id
+        self.acting: Rights | None = None  # None: every role may do everything
         self.lock = threading.RLock()
         self.agenda = Agenda(clock.time())
         self.models: dict[str, Members] = {}
@@ -106,6 +107,22 @@ class World:
         entry = (self.now, component.desired, len(component.ready))
         if not component.timeline or component.timeline[-1][1:] != entry[1:]:
             component.timeline.append(entry)
+
+    def all_of(self, kind: str) -> Mapping[str, object]:
+        """All of a kind, as ARNs name it, by name."""
+        kinds: dict[str, Mapping[str, object]] = {
+            "model": self.models,
+            "endpoint-config": self.configs,
+            "endpoint": self.endpoints,
+            "inference-component": self.components,
+        }
+        return kinds.get(kind, {})
+
+    def role_of(self, specification: Members) -> str | None:
+        """The role with which a specification's model is read; None: it names no model."""
+        model = self.models.get(specification.get("ModelName", ""), {})
+        role: str | None = model.get("ExecutionRoleArn")
+        return role
 
     def model_of(self, specification: Members) -> Members:
         """The container of a specification: its model's, or its own."""

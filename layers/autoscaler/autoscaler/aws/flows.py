@@ -48,7 +48,8 @@ class StepFunctionsFlows:
             if error_code(error) == "ExecutionDoesNotExist":
                 return FlowReport(FlowState.ABSENT)
             raise
-        return FlowReport(_STATES[found["status"]], found.get("cause") or found.get("error"))
+        cause = found.get("cause") or found.get("error")
+        return FlowReport(_STATES[found["status"]], cause, found.get("startDate"))
 
     def stop(self, flow: Flow, name: str, generation: int, why: str) -> None:
         try:

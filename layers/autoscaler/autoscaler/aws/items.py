@@ -15,7 +15,8 @@
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
 All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
-and dates survive unchanged; the numbers that conditions and state machines need stand beside.
+and dates survive unchanged; the numbers that conditions and state machines need stand beside, and
+so does `schema`, by which an older body is brought up (`endpoints.migrations`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 from ..catalog.prices import PriceBook
 from ..endpoints.learned import StoredPattern
+from ..endpoints.migrations import FIRST, SCHEMA, Part, brought_up, spec_of, status_of
 from ..endpoints.stack_state import StackState
 from ..endpoints.status import (
     EndpointRecord,
@@ -50,6 +52,16 @@ def item_key(pk: str, sk: str) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
+def written(body: str) -> Item:
+    """A body in the present schema."""
+    return {"schema": {"N": str(SCHEMA)}, "body": {"S": body}}
+
+
+def read(part: Part, item: Item) -> str:
+    """The body of an item as the present schema has it. Raises NewerSchemaError."""
+    return brought_up(part, int(item.get("schema", {}).get("N", FIRST)), str(item["body"]["S"]))
+
+
 def status_item(status: EndpointStatus) -> Item:
     return {
         **item_key(FLEET, f"{status.name}#STATUS"),
@@ -57,7 +69,7 @@ def status_item(status: EndpointStatus) -> Item:
         "generation": {"N": str(status.generation)},
         "phase": {"S": status.phase},
         "discard_requests": {"BOOL": status.discard_requests},
-        "body": {"S": status.model_dump_json()},
+        **written(status.model_dump_json()),
     }
 
 
@@ -71,24 +83,24 @@ def forgotten_item(status: EndpointStatus) -> Item:
 
 
 def spec_item(spec: EndpointSpec) -> Item:
-    return {**item_key(FLEET, f"{spec.name}#SPEC"), "body": {"S": spec.model_dump_json()}}
+    return {**item_key(FLEET, f"{spec.name}#SPEC"), **written(spec.model_dump_json())}
 
 
 def pattern_item(name: str, pattern: StoredPattern) -> Item:
-    return {**item_key(FLEET, f"{name}#PATTERN"), "body": {"S": pattern.model_dump_json()}}
+    return {**item_key(FLEET, f"{name}#PATTERN"), **written(pattern.model_dump_json())}
 
 
 def stack_item(state: StackState) -> Item:
     return {
         **item_key(FLEET, STACK_SK),
         "version": {"N": str(state.version)},
-        "body": {"S": state.model_dump_json()},
+        **written(state.model_dump_json()),
     }
 
 
 def stack_of(item: Item | None) -> StackState:
     """What is stored; of a stack that never stored any, that nothing is stopped or limited."""
-    return StackState.model_validate_json(item["body"]["S"]) if item else StackState()
+    return StackState.model_validate_json(read(Part.STACK, item)) if item else StackState()
 
 
 def due_item(name: str, due_at: datetime) -> Item:
@@ -111,7 +123,7 @@ def segment_item(segment: UsageSegment) -> Item:
     )
     return {
         **item_key(f"USAGE#{segment.start:%Y-%m}", sk),
-        "body": {"S": segment.model_dump_json()},
+        **written(segment.model_dump_json()),
     }
 
 
@@ -120,7 +132,7 @@ def history_item(entry: HistoryEntry) -> Item:
     return {
         **item_key(f"HISTORY#{entry.endpoint}", f"{entry.at.isoformat()}#{entry.generation}"),
         "expires_at": {"N": str(int(expires.timestamp()))},
-        "body": {"S": entry.model_dump_json()},
+        **written(entry.model_dump_json()),
     }
 
 
@@ -146,20 +158,38 @@ def traffic_of(item: Item) -> Traffic:
     return Traffic.model_validate(fields)
 
 
+def segment_of(item: Item) -> UsageSegment:
+    return UsageSegment.model_validate_json(read(Part.USAGE, item))
+
+
+def entry_of(item: Item) -> HistoryEntry:
+    return HistoryEntry.model_validate_json(read(Part.HISTORY, item))
+
+
 def records_of(items: Iterable[Item], prices: PriceBook, stack: StackState) -> list[EndpointRecord]:
-    bodies: dict[str, dict[str, str]] = {}
+    """Raises NewerSchemaError or UnreadableError for the whole fleet: an endpoint that was left out
+    would be taken for none, and what it has for orphans."""
+    found: dict[str, dict[str, Item]] = {}
     for item in items:
         name, _, part = item["sk"]["S"].rpartition("#")
-        bodies.setdefault(name, {})[part] = item["body"]["S"]
+        found.setdefault(name, {})[part] = item
     return [
         EndpointRecord(
-            spec=EndpointSpec.model_validate_json(parts["SPEC"]),
-            status=EndpointStatus.model_validate_json(parts["STATUS"]),
-            pattern=StoredPattern.model_validate_json(parts.get("PATTERN", "{}")),
-            deferrable_due_at=datetime.fromisoformat(parts["LATER"]) if "LATER" in parts else None,
+            spec=spec_of(read(Part.SPEC, parts["SPEC"])),
+            status=status_of(read(Part.STATUS, parts["STATUS"])),
+            pattern=_pattern(parts.get("PATTERN")),
+            deferrable_due_at=_due(parts.get("LATER")),
             prices=prices,
             stack=stack,
         )
-        for parts in bodies.values()
+        for parts in found.values()
         if parts.keys() >= {"SPEC", "STATUS"}
     ]
+
+
+def _pattern(item: Item | None) -> StoredPattern:
+    return StoredPattern.model_validate_json(read(Part.PATTERN, item) if item else "{}")
+
+
+def _due(item: Item | None) -> datetime | None:
+    return datetime.fromisoformat(item["body"]["S"]) if item else None

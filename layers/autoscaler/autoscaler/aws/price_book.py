@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from ..catalog.prices import PriceBook, bundled
+from ..endpoints.migrations import Part
+from .items import Item, read, written
 
 # No endpoint's name is empty, so nothing else has such a key.
 PRICES_SK = "#PRICES"
-Item = dict[str, dict[str, Any]]
 
 
 def price_item(key: Item, book: PriceBook) -> Item:
@@ -21,12 +21,12 @@ def price_item(key: Item, book: PriceBook) -> Item:
         "read_at": book.read_at.isoformat() if book.read_at else None,
         "usd_per_hour": {name: str(usd) for name, usd in sorted(book.listed.items())},
     }
-    return {**key, "body": {"S": json.dumps(body)}}
+    return {**key, **written(json.dumps(body))}
 
 
 def read_book(item: Item | None, region: str) -> PriceBook:
     """The stored book; the bundled table when there is none, or it is of another Region."""
-    body = json.loads(item["body"]["S"]) if item else {}
+    body = json.loads(read(Part.PRICES, item)) if item else {}
     if body.get("region") != region or not body.get("read_at"):
         return bundled(region)
     listed = {name: Decimal(usd) for name, usd in body["usd_per_hour"].items()}

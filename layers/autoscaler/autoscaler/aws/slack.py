@@ -14,13 +14,13 @@ from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.webhook import WebhookClient
 
 from ..alerts.message import Message
 from ..alerts.pace import Pace
 from ..alerts.picture import picture
 from ..alerts.sinks import SinkRejectedError
 from ..alerts.slack import payload
+from .hooks import post_json
 
 API = "https://slack.com/api/"
 _TIMEOUT_SECONDS = 10
@@ -74,17 +74,21 @@ class WebhookSink:
     def send(self, message: Message) -> None:
         """Raises SlackRejectedError, or RetryLater when Slack is busy or not reached."""
         self._pace.take(self._url)
-        hook = WebhookClient(self._url, timeout=_TIMEOUT_SECONDS, logger=_quiet, retry_handlers=[])
         try:
-            reply = hook.send_dict(payload(message))
+            reply = post_json(self._url, payload(message), _TIMEOUT_SECONDS)
         except _UNREACHED as unreachable:  # URLError, timeouts and resets are among them
             raise self._pace.close(self._url, _DEFAULT_RETRY_SECONDS) from unreachable
-        if reply.status_code == 429 or reply.status_code >= 500:
+        if reply.status == 429 or reply.status >= 500:
             raise self._pace.close(self._url, retry_after(reply.headers))
-        if reply.status_code != 200:
-            raise self._refused(reply.status_code, reply.body.strip()[:80])
+        if reply.status != 200:
+            raise self._refused(reply.status, reply.body.strip()[:80])
 
     def _refused(self, status: int, said: str) -> SlackRejectedError:
+        if 300 <= status < 400:
+            return SlackRejectedError(
+                f"the webhook in secret {self._secret_id!r} sends elsewhere (HTTP {status}), which "
+                "Slack's never do, and nothing follows it: put the channel's own URL there"
+            )
         if said in _MEND or status in _GONE:
             mend = _MEND.get(said, "make a new webhook and put its URL into the secret")
             return SlackRejectedError(

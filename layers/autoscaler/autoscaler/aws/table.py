@@ -28,12 +28,14 @@ from .items import (
     WAITS,
     Item,
     due_item,
+    entry_of,
     forgotten_item,
     history_item,
     item_key,
     pattern_item,
     records_of,
     segment_item,
+    segment_of,
     spec_item,
     stack_item,
     stack_of,
@@ -144,7 +146,7 @@ class TableStore:
     def usage(self, start: datetime, end: datetime) -> list[UsageSegment]:
         first = start.replace(hour=0, minute=0, second=0, microsecond=0)
         segments = [
-            UsageSegment.model_validate_json(item["body"]["S"])
+            segment_of(item)
             for month in _months(start.date(), end.date())
             for item in self._query(f"USAGE#{month}", between=(first.isoformat(), end.isoformat()))
         ]
@@ -158,7 +160,7 @@ class TableStore:
             ScanIndexForward=False,
             Limit=limit,
         )
-        return [HistoryEntry.model_validate_json(item["body"]["S"]) for item in reply["Items"]]
+        return [entry_of(item) for item in reply["Items"]]
 
     def count_traffic(self, traffic: Traffic) -> None:
         counters = traffic.model_dump(exclude={"endpoint", "start", "hours", "waits"})

@@ -89,6 +89,8 @@ def _move(
     )
     changed = window_moved or copies_moved
     told = _told_of(status, decision, capacity, now)
+    if not (changed or told or moved != status):
+        return  # a look at what goes on as before writes once, what it saw
     lines = [entry(moved, now, text)] if changed else []
     tell(world, world.store.save(telling(moved, *told), entries=lines))
 

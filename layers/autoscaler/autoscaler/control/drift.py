@@ -38,10 +38,9 @@ def mend_drift(world: World, record: EndpointRecord, capacity: Capacity, now: da
 
 
 def _mend_awake(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> bool:
-    if capacity.status == "Failed" and not capacity.current_copies:
-        why = capacity.failure or "SageMaker gives no reason"
-        what = "endpoint" if record.spec.kind.is_whole_instance else "inference component"
-        back_to_zero(world, record, f"its {what} failed while awake: {why}", now)
+    why = _lost(world, record, capacity, now)
+    if why is not None:
+        back_to_zero(world, record, why, now)
         return True
     if capacity.desired_copies == 0 and (halt := barred(record, now)):
         request_sleep(world, record, cause_of(halt), halt.reason.text)
@@ -57,3 +56,20 @@ def _mend_awake(world: World, record: EndpointRecord, capacity: Capacity, now: d
         request_wake(world, record, Cause.DRIFT, copies, text)
         return True
     return False
+
+
+def _lost(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> str | None:
+    """Why no copy of it serves nor will; None: one does, or may soon. SageMaker starts copies that
+    died anew for ever, and so long its instances are billed: it gets as long as a wake."""
+    if capacity.current_copies or not capacity.desired_copies:
+        return None
+    what = "endpoint" if record.spec.kind.is_whole_instance else "inference component"
+    if capacity.status == "Failed":
+        return f"its {what} failed while awake: {capacity.failure or 'SageMaker gives no reason'}"
+    since = record.status.short_since
+    if since is None or now - since < world.wake:
+        return None
+    minutes = (now - since).total_seconds() / 60
+    return (
+        f"none of its copies has served for {minutes:.0f} minutes: its {what} is {capacity.status}"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +11,14 @@ from typing import Any
 from ..endpoints.names import LATER_SUFFIX
 from ..endpoints.status import EndpointRecord
 from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
+from ..spec.strict_json import read_json
 
 _REQUEST_ID = re.compile(ID_PATTERN)
 # Tools' JSON schemas nest, ten deep or so; what goes deeper costs every reader its stack.
 DEEPEST = 64
 _LONGEST_SHOWN = 80
+# Digits of ASCII, and no more than a time has: whoever sends there himself may write anything.
+_MILLISECONDS = re.compile(r"[0-9]{1,13}")
 SENT_AT = "sent_at"  # the attribute of a message that was moved: when it was sent first
 
 
@@ -117,17 +119,13 @@ def check_body(body: Mapping[str, Any], request_id: str | None = None) -> None:
 
 def _object(text: str, what: str, request_id: str | None = None) -> dict[str, Any]:
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        found = read_json(text)
     except (ValueError, RecursionError) as bad:
         raise BadRequestError(f"{what} is not JSON: {bad}", request_id) from bad
     if not isinstance(found, dict):
         reason = f"{what} must be a JSON object, an OpenAI-style request body"
         raise BadRequestError(reason, request_id)
     return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number in JSON")
 
 
 def _options(given: Any, request_id: str | None) -> RequestOptions:
@@ -169,11 +167,15 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return True
 
 
+class ForeignQueueError(ValueError):
+    """A message came from a queue that is not of this stack."""
+
+
 def endpoint_of(queue_arn: str, prefix: str) -> str:
-    """The endpoint whose queue this is; raises ValueError for a queue that is not ours."""
+    """The endpoint whose queue this is; raises ForeignQueueError for one that is not ours."""
     queue = queue_arn.rpartition(":")[2]
     if not queue.startswith(f"{prefix}-"):
-        raise ValueError(f"queue {queue!r} is not one of stack {prefix!r}")
+        raise ForeignQueueError(f"queue {queue!r:.100} is not one of stack {prefix!r}")
     return queue.removeprefix(f"{prefix}-").removesuffix(LATER_SUFFIX)
 
 
@@ -202,6 +204,6 @@ def _sent_at(record: Mapping[str, Any], moment: Callable[[int], datetime], later
     """Of one that was moved: when it was sent first, which only the dispatcher may say."""
     arrived = moment(int(record["attributes"]["SentTimestamp"]))
     said = record.get("messageAttributes", {}).get(SENT_AT, {}).get("stringValue", "")
-    if not later or not said.isdigit():
+    if not later or not _MILLISECONDS.fullmatch(said):
         return arrived
     return min(arrived, moment(int(said)))

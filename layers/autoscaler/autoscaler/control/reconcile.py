@@ -17,7 +17,7 @@ from decimal import Decimal
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.stack_state import life_of
-from ..endpoints.status import EndpointRecord
+from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Flow, FlowState, Load
@@ -92,7 +92,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,
         {r.status.name: r.spec.kind for r in records},
-        resting={r.status.name for r in records if r.status.phase in _RESTING},
+        resting={r.status.name for r in records if _measures_nothing(r.status)},
     )
 
     def tended(record: EndpointRecord) -> Exception | None:
@@ -112,6 +112,12 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     if outcome.failures:
         raise ReconcileError(f"could not reconcile {outcome.failures}")
     return outcome
+
+
+def _measures_nothing(status: EndpointStatus) -> bool:
+    """Without a copy there are no metrics of one, and reading them is paid for."""
+    starting = status.phase in (Phase.WAKING, Phase.CREATING) and not status.observed_copies
+    return status.phase in _RESTING or starting
 
 
 def _watched(

@@ -37,16 +37,22 @@ def note_shortage(
     """Stores since when copies are missing, and caps what is asked for when they do not come."""
     status = record.status
     missing = capacity.desired_copies > capacity.current_copies
-    if status.phase is not Phase.AWAKE or not missing or not capacity.current_copies:
+    if status.phase is not Phase.AWAKE or not missing:
         return _cleared(world, record, capacity)
+    if not capacity.current_copies:
+        return _noted(world, record, now)  # nothing serves: `drift` judges how long that may last
     if status.reach and status.reach.until > now:
         return record  # it is capped already; the copies are on their way down
     why = _why_not(world, record, capacity, now)
     if why is not None:
         return _capped(world, record, capacity, why, now)
-    if status.short_since:
+    return _noted(world, record, now)
+
+
+def _noted(world: World, record: EndpointRecord, now: datetime) -> EndpointRecord:
+    if record.status.short_since:
         return record
-    return record.having(world.store.save(status.model_copy(update={"short_since": now})))
+    return record.having(world.store.save(record.status.model_copy(update={"short_since": now})))
 
 
 def _why_not(world: World, record: EndpointRecord, capacity: Capacity, now: datetime) -> str | None:

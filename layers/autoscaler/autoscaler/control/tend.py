@@ -20,6 +20,10 @@ FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(minutes=15)
 # A creation is given up after so many executions: it costs an instance each time.
 CREATION_ATTEMPTS = 3
+# An execution begins after its wish was stored; AWS's clocks differ by seconds at most.
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+# More wishes than an endpoint has in the 35 days that its table can be set back by.
+LEAP = 10_000
 
 
 def tend_flow(world: World, record: EndpointRecord, now: datetime) -> None:
@@ -27,6 +31,9 @@ def tend_flow(world: World, record: EndpointRecord, now: datetime) -> None:
     status = record.status
     flow = FLOWS[status.phase]
     report = world.flows.look(flow, status.name, status.generation)
+    if _is_of_another_wish(status, report):
+        _leap(world, record, now)
+        return
     if report.state is FlowState.RUNNING:
         return
     if report.state is FlowState.ABSENT:
@@ -35,6 +42,26 @@ def tend_flow(world: World, record: EndpointRecord, now: datetime) -> None:
     if status.retry_at and now < status.retry_at:
         return
     _try_again(world, record, report, now)
+
+
+def _is_of_another_wish(status: EndpointStatus, report: FlowReport) -> bool:
+    """The table was set back to an earlier time: its generations come a second time, and their
+    executions' names are taken by what ran before."""
+    began = report.began_at
+    return began is not None and began < status.wished_at - CLOCKS_DIFFER_BY
+
+
+def _leap(world: World, record: EndpointRecord, now: datetime) -> None:
+    """The same wish under a generation that no execution was named after."""
+    status = record.status
+    kept = {"phase_since": status.phase_since, "attempts": status.attempts}
+    beyond = status.generation + LEAP
+    again = wished(status, status.phase, status.cause, now, generation=beyond, **kept)
+    text = (
+        f"An execution of generation {status.generation} ran before it was wished: the table was "
+        f"set back to an earlier time. It goes on under generation {beyond}."
+    )
+    carry_out(world, record, again, [], text)
 
 
 def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: datetime) -> None:

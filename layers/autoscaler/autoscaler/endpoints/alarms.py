@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..spec import Kind
+from ..spec import EndpointSpec
 from . import kinds
 from .bursts import has_burst_alarm
-from .scaling import TRACKING_ALARMS_PER_ENDPOINT
+from .scaling import TRACKING_ALARMS_PER_ENDPOINT, scales
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,16 @@ class AlarmCount:
     fine: int
 
 
-def alarms_of(kind: Kind, *, asleep: bool) -> AlarmCount:
+def alarms_of(spec: EndpointSpec, *, asleep: bool) -> AlarmCount:
     """Those that the stack makes for it, and those that target tracking makes by its policy: fine
     ones where SageMaker publishes the metric every 10 s, usual ones where it is once a minute.
 
     What sleeps has only those of its queue and its capacity: its target is removed with the others,
-    and the wake makes it again.
+    and the wake makes it again. So has what never has a second copy.
     """
+    kind = spec.kind
     watched = 1 if kinds.manner(kind).uncovered is None else 2
-    if asleep:
+    if asleep or not scales(spec):
         return AlarmCount(watched, 0)
     burst = 1 if has_burst_alarm(kind) else 0
     if kinds.manner(kind).tracked is None:

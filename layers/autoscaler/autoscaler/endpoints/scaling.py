@@ -42,6 +42,13 @@ def put_scaling_policy(spec: EndpointSpec, names: ResourceNames) -> Request:
     }
 
 
+def scales(spec: EndpointSpec) -> bool:
+    """Whether there is anything to scale between one copy and the most that the file allows. Where
+    there is not, policies could do nothing, and their alarms are paid for by the hour. A file that
+    allows more than the one before is an update, which puts them (`control/updating.way_of`)."""
+    return spec.highest_max_copies > 1
+
+
 def update_copies(names: ResourceNames, copies: int, kind: Kind = Kind.COMPONENT) -> Request:
     """Of the copies that are wanted. Bounds first, copies second."""
     return kinds.update_copies(kind, names, copies)

@@ -164,7 +164,6 @@ class Update(Stored):
 class EndpointStatus(Stored):
     """Observed and wished state. `version` guards every write, `generation` names the wish."""
 
-    schema_version: int = 1
     name: str
     version: int = 0
     generation: int = 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
+from ..spec.strict_json import read_json
 from .access import Caller
 from .errors import GatewayError, wrong
 
@@ -101,7 +102,7 @@ def read(raw: bytes, question: str, caller: Caller) -> Asked:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw)
+        body = read_json(raw)
     except (ValueError, RecursionError) as bad:
         where = ""  # a position, never the text
         if isinstance(bad, json.JSONDecodeError):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from ..alerts.events.costs import ReportDay, ReportLine, ReportTeam, ReportWritten
+from ..alerts.events.costs import ReportWritten
 from ..ports import Announcer, Clock, EndpointStore
+from .announcement import announcement
 from .bill import SHARED, Bill, Estimate, reconciled
 from .billed import Prices, billed_segments, instance_hours, usd
 from .controller import ControllerUsage
@@ -71,7 +72,7 @@ def write_report(
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")
     html = render_html(report).encode()
     uri = blobs.put(f"{folder}/costs.html", html, "text/html; charset=utf-8")
-    written = _written(report, uri)
+    written = announcement(report, uri)
     announcer.announce(written)
     return written
 
@@ -132,53 +133,3 @@ def period_since_first(store: EndpointStore, clock: Clock, time_zone: str = "UTC
     now = clock.now()
     start = min((r.status.created_at for r in store.load_all()), default=now)
     return Period.since(start, now, time_zone)
-
-
-def _written(report: CostReport, uri: str) -> ReportWritten:
-    total = report.total
-    return ReportWritten(
-        at=report.written_at,
-        uri=uri,
-        period=report.period.title,
-        cost_usd=total.cost.total,
-        baseline_usd=total.baseline_usd,
-        saved_usd=total.savings_usd,
-        lines=tuple(
-            ReportLine(
-                endpoint=e.name,
-                team=e.team,
-                cost_usd=e.cost.total,
-                saved_usd=e.savings_usd,
-                before_usd=e.before_usd,
-                wakes=e.wakes.count,
-                requests=e.served.requests,
-            )
-            for e in report.endpoints
-        ),
-        kind=report.period.kind.value,
-        first_day=report.period.first_day,
-        running=report.until < report.period.end,
-        basis=report.basis,
-        billed_usd=report.bill.billed_usd if report.bill else None,
-        billed_first=report.bill.first if report.bill else None,
-        billed_last=report.bill.last if report.bill else None,
-        billed_against_usd=report.bill.estimated_usd if report.bill else None,
-        before_usd=total.before_usd,
-        net_saved_at_most_usd=report.net_savings_at_most_usd,
-        teams=tuple(
-            ReportTeam(
-                team=t.team,
-                cost_usd=t.cost.total,
-                saved_usd=t.savings_usd,
-                before_usd=t.before_usd,
-                requests=t.served.requests,
-            )
-            for t in report.teams
-        ),
-        days=tuple(
-            ReportDay(label=s.slot.label, cost_usd=s.cost.total, teams=s.teams)
-            for s in report.slots
-        ),
-        unusual=tuple(one.sentence for one in report.unusual),
-        gap_usd=total.gaps.usd,
-    )

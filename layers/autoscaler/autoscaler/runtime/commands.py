@@ -17,6 +17,7 @@ from ..control.plan import Setting, plan
 from ..control.purse import BarredError
 from ..control.retry import retry
 from ..control.world import OrderError, UnknownEndpointError, find
+from ..endpoints.migrations import NewerSchemaError, UnreadableError
 from ..endpoints.status import Cause, EndpointStatus
 from ..policy.types import OverrideKind
 from ..ports import ConflictError
@@ -94,7 +95,15 @@ class Delete(_Command):
 
 Command = Apply | Get | Order | Release | Retry | HoldOrder | OverrideOrder | Delete | MoneyCommand
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
-_EXPECTED = (SpecError, OrderError, UnknownEndpointError, ConflictError, BarredError)
+_EXPECTED = (
+    SpecError,
+    OrderError,
+    UnknownEndpointError,
+    ConflictError,
+    BarredError,
+    NewerSchemaError,
+    UnreadableError,
+)
 
 
 def accept(event: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
@@ -15,9 +15,11 @@ from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
+from ..endpoints.scaling import scales
 from ..endpoints.status import EndpointRecord, Shape, same_starts
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
+from .boundary import Boundary, EndpointName, Generation
 from .making import MadeFrom, deployment_of, names_of, ours, queues_of
 from .moves import target_of
 from .settings import settings
@@ -31,16 +33,14 @@ _MAKING = {
 }
 
 
-class Pinned(BaseModel):
+class Pinned(Boundary):
     """A model that stays on the Hub, as `plan_staging` found it."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     facts: ModelFacts
 
 
-class Deploy(BaseModel):
+class Deploy(Boundary):
     """The state machine's question; with a weights URI everything is staged, with `pinned` it is
     to be loaded from the Hub.
 
@@ -48,10 +48,8 @@ class Deploy(BaseModel):
     that a removal has to look for.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
-
-    endpoint: str
-    generation: int
+    endpoint: EndpointName
+    generation: Generation
     what: Literal["all", "shape", "restore", "removal"] = "all"
     weights_s3_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+/$")] | None = None
     pinned: Pinned | None = None
@@ -107,6 +105,7 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
         "log": log_requests(spec, names_of(spec), ours(spec.name)),
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
+        "scales": scales(spec),
     }
     return {**made.as_dict(), **queues_of(spec), **told}
 
@@ -187,6 +186,7 @@ def _reshaping(
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
         "scalable_target": made.scalable_target,
+        "scales": scales(spec),
         "scaling_policy": made.scaling_policy,
         "burst_policy": made.burst_policy,
         "burst_alarm": made.burst_alarm,

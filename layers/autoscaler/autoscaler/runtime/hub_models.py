@@ -7,22 +7,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from ..aws.new_models import make_model
 from ..aws.troubles import by_class
 from ..endpoints.serving import TOKEN_VARIABLE
+from .boundary import Boundary, EndpointName, Generation, SageMakerName
 from .staging import stored_token
 
 
-class NewModel(BaseModel):
+class Container(Boundary):
+    """What the token is added to; the rest of it is CreateModel's affair."""
+
+    model_config = ConfigDict(extra="allow")
+
+    Environment: dict[str, str] = {}
+
+
+class ModelRequest(Boundary):
+    """CreateModel's request; botocore looks at the rest of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    ModelName: SageMakerName
+    PrimaryContainer: Container
+
+
+class NewModel(Boundary):
     """CreateModel's request, without the token."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
-
-    endpoint: str
-    generation: int
-    request: dict[str, Any]
+    endpoint: EndpointName
+    generation: Generation
+    request: ModelRequest
 
 
 @by_class
@@ -32,4 +48,8 @@ def answer_model(event: Any) -> dict[str, Any]:
     Without a token in Secrets Manager the container asks the Hub as anybody.
     """
     step = NewModel.model_validate(event)
-    return {"made": make_model(step.request, TOKEN_VARIABLE, stored_token())}
+    return {
+        "made": make_model(
+            step.request.model_dump(exclude_unset=True), TOKEN_VARIABLE, stored_token()
+        )
+    }

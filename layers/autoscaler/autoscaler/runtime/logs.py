@@ -13,10 +13,17 @@ from aws_lambda_powertools.logging import Logger
 
 logger = Logger(service="autoscaler")
 
+_LONGEST_SHOWN = 200  # of a value in each line
 _KEYS = ("endpoint", "generation", "execution", "command", "step", "model_id", "commit")
 
 
-def about(event: Mapping[str, Any]) -> None:
-    """Puts what the event is about into every line that this invocation logs."""
-    known = {key: event[key] for key in _KEYS if isinstance(event.get(key), str | int)}
+def about(event: Any) -> None:
+    """Puts what the event is about into every line that this invocation logs; cut, since nobody has
+    looked at it yet."""
+    given = event if isinstance(event, Mapping) else {}
+    known = {
+        key: value[:_LONGEST_SHOWN] if isinstance(value, str) else value
+        for key in _KEYS
+        if isinstance(value := given.get(key), str | int)
+    }
     logger.append_keys(**known)

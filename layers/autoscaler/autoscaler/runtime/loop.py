@@ -5,11 +5,11 @@ Each imports what it needs when it is called first: they are two functions' cold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from .boundary import QueueBatch
 from .logs import logger
 from .metrics import Measures
 from .settings import settings
@@ -40,7 +40,7 @@ def _measures() -> Measures:
     return Measures(settings().stack_name)
 
 
-def work_off(event: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
+def work_off(event: Any, seconds_left: float) -> dict[str, Any]:
     """Answers a batch of one or more queues; the messages that it names stay in their queue.
 
     `seconds_left`: until the function is cut off.
@@ -50,9 +50,9 @@ def work_off(event: Mapping[str, Any], seconds_left: float) -> dict[str, Any]:
     from ..control.shift import Shift
 
     shift = Shift.of(seconds_left)
-    queues: dict[str, list[Mapping[str, Any]]] = {}
-    for record in event["Records"]:
-        queues.setdefault(record["eventSourceARN"], []).append(record)
+    queues: dict[str, list[dict[str, Any]]] = {}
+    for record in QueueBatch.model_validate(event).Records:
+        queues.setdefault(record.eventSourceARN, []).append(record.model_dump())
     stay: list[str] = []
     for arn, records in queues.items():
         name = endpoint_of(arn, settings().stack_name)

@@ -7,7 +7,12 @@ from typing import Any
 from ..endpoints import kinds
 from ..endpoints.bursts import burst_alarm, put_burst_policy
 from ..endpoints.requests import create_endpoint
-from ..endpoints.scaling import put_scaling_policy, register_scalable_target, update_copies
+from ..endpoints.scaling import (
+    put_scaling_policy,
+    register_scalable_target,
+    scales,
+    update_copies,
+)
 from ..endpoints.status import EndpointRecord
 from ..endpoints.tags import as_labels, tags_of
 from ..policy.types import Bounds
@@ -15,10 +20,12 @@ from .making import names_of, ours
 
 
 def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, Any]:
-    """`{kind, target, shared, bounds, policy, burst_policy, burst_alarm, copies, endpoint}`.
+    """`{kind, target, shared, bounds, scales, policy, burst_policy, burst_alarm, copies,
+    endpoint}`.
 
-    The kind, what is scaled, and the requests that move its bounds, let AWS scale inside them,
-    move its copies, and make the endpoint again from the config that it shall have.
+    The kind, what is scaled, whether there is more than one copy to scale, and the requests that
+    move its bounds, let AWS scale inside them, move its copies, and make the endpoint again from
+    the config that it shall have.
     """
     spec, names = record.spec, names_of(record.spec, record.status.shape)
     labels = as_labels(tags_of(spec, ours(spec.name)))
@@ -26,6 +33,7 @@ def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, A
         **target_of(record),
         "shared": spec.instances.shared or "",
         "bounds": register_scalable_target(names, bounds, spec.kind),
+        "scales": scales(spec),
         "policy": put_scaling_policy(spec, names),
         "burst_policy": put_burst_policy(spec, names),
         "burst_alarm": burst_alarm(spec, names, labels),

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Literal
 
 from ..aws.namesakes import Namesakes
 from ..aws.troubles import by_class
 from ..control.namesakes import foreign_of
 from ..control.sweep import Kind
+from .boundary import Boundary, EndpointName, SageMakerName
 from .settings import settings
 
 
-class Names(BaseModel):
+class Names(Boundary):
     """The state machines' question."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
-
-    endpoint: str
-    configs: list[str] = []  # empty: the one that has the endpoint's name
-    models: list[str] = []
-    hosted: str = ""  # the SageMaker endpoint that it is on; empty: the one that has its name
+    endpoint: EndpointName
+    configs: list[SageMakerName] = []  # empty: the one that has the endpoint's name
+    models: list[SageMakerName] = []
+    hosted: SageMakerName | Literal[""] = (
+        ""  # the SageMaker endpoint that it is on; empty: the one that has its name
+    )
 
 
 @by_class

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -26,6 +25,7 @@ from ..aws.seen import TableSeen
 from ..aws.sinks import Sinks
 from ..aws.teams import TableTeams
 from ..aws.topics import NoTopic, TopicSink
+from .boundary import Foreign, QueueBatch, QueueRecord
 from .logs import logger
 from .metrics import Measures
 
@@ -33,6 +33,7 @@ from .metrics import Measures
 # it keeps the others away for so long, and nothing is lost.
 _FLUSH, _FLUSH_CLAIM = "FLUSH", timedelta(minutes=5)
 _LONGEST_WAIT = 3600.0  # seconds
+_MOST_TIMES = 20  # doubled so often, any wait is the longest
 
 
 class NotifySettings(BaseModel):
@@ -47,6 +48,13 @@ class NotifySettings(BaseModel):
     alert_channel: Literal["slack", "none"] = Field(default="slack", alias="ALERT_CHANNEL")
     alarm_topic_arn: str = Field(default="", alias="ALARM_TOPIC_ARN")
     queue_url: str = Field(default="", alias="NOTIFY_QUEUE_URL")
+
+
+class Envelope(Foreign):
+    """What EventBridge wraps an event in."""
+
+    detail_type: str = Field(alias="detail-type")
+    detail: dict[str, Any]
 
 
 class LogSink:
@@ -102,20 +110,21 @@ def _office() -> Office:
     )
 
 
-def handle(event: Mapping[str, Any], invocation: str = "") -> dict[str, Any]:
+def handle(event: Any, invocation: str = "") -> dict[str, Any]:
     """A batch of the queue, or the minute's look at what is held back."""
-    return tell(event) if "Records" in event else tell_held(invocation)
+    has_records = isinstance(event, Mapping) and "Records" in event
+    return tell(event) if has_records else tell_held(invocation)
 
 
-def tell(event: Mapping[str, Any]) -> dict[str, Any]:
+def tell(event: Any) -> dict[str, Any]:
     """Tells a batch; names the messages that stay in the queue.
 
     What a place cannot take now comes back when it asked for it; the other places' alerts are
     told meanwhile.
     """
     stay: list[str] = []
-    for record in event["Records"]:
-        message_id = record["messageId"]
+    for record in QueueBatch.model_validate(event).Records:
+        message_id = record.messageId
         try:
             _tell_one(record)
         except RetryLater as later:
@@ -127,23 +136,23 @@ def tell(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}
 
 
-def _tell_one(record: Mapping[str, Any]) -> None:
-    envelope = json.loads(record["body"])
-    event = parse_event(envelope["detail-type"], envelope["detail"])
-    told = notify(event, _office(), record["messageId"])
+def _tell_one(record: QueueRecord) -> None:
+    envelope = Envelope.model_validate_json(record.body)
+    event = parse_event(envelope.detail_type, envelope.detail)
+    told = notify(event, _office(), record.messageId)
     if told in (Told.SENT, Told.HELD):
         _measures().event(event)
     logger.info("alert", detail_type=event.detail_type, endpoint=event.endpoint, told=told)
 
 
-def _put_off(record: Mapping[str, Any], seconds: float, place_in_line: int) -> None:
+def _put_off(record: QueueRecord, seconds: float, place_in_line: int) -> None:
     """As long as was asked for, twice as long each time it comes again in vain, and one second
     after the one before it: a receive counts, and eight would be soon used up."""
-    times = int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
+    times = min(record.attributes.ApproximateReceiveCount, _MOST_TIMES)
     wait = min(_LONGEST_WAIT, max(seconds, 2.0 ** (times - 1)) + place_in_line - 1)
-    logger.warning("told to wait", seconds=seconds, waits=wait, message_id=record["messageId"])
+    logger.warning("told to wait", seconds=seconds, waits=wait, message_id=record.messageId)
     try:
-        _queue().put_off(record["receiptHandle"], wait)
+        _queue().put_off(record.receiptHandle, wait)
     except Exception:  # noqa: BLE001 - it comes back all the same, after the queue's own timeout
         logger.exception("could not say when it shall come back")
 

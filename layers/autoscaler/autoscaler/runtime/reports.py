@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date as Date
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 from ..aws.clock import SystemClock
 from ..aws.cost_explorer import CostExplorer
@@ -41,6 +40,7 @@ from ..policy.types import Phase
 from ..ports import Clock
 from ..spec.schedule import TimeZoneName
 from .bills import bill_of, is_closed
+from .boundary import Boundary
 from .logs import logger
 
 
@@ -60,15 +60,23 @@ class ReportSettings(BaseModel):
     region: str = Field(default="us-east-1", alias="AWS_REGION")
 
 
-class ReportOrder(BaseModel):
+def _written(value: Any) -> Any:
+    """Numbers would be taken for seconds since 1970."""
+    if value is not None and not isinstance(value, str | Date):
+        raise ValueError("is not a day such as 2026-11-24")
+    return value
+
+
+Day = Annotated[Date, BeforeValidator(_written), Field(ge=Date(2000, 1, 1), le=Date(2999, 12, 31))]
+
+
+class ReportOrder(Boundary):
     """`{"period": "day"}`: the last one that is over. With `date`: the one that holds this day,
     over or not. With `running`: the one that is not over in the stack's time zone. `{"period":
     "all"}`: since the first endpoint. With `closed`: the last one that a bill should know whole."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
-
     period: PeriodKind
-    date: Date | None = None
+    date: Day | None = None
     running: bool = False
     closed: bool = False
 
@@ -85,7 +93,7 @@ def _own_usage(
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
     fleet = store.load_all()
-    made = [alarms_of(one.spec.kind, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
+    made = [alarms_of(one.spec, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
     closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
     ran = billed_segments(closed, fleet, prices, period.start, until, now)
     counted = store.traffic(period.start.date(), until.date())
@@ -127,7 +135,7 @@ def _observed(store: TableStore, period: Period) -> list[str]:
     return withheld_sentences(fleet, since, period.start, period.end, open_ended=whole)
 
 
-def report(event: Mapping[str, Any]) -> dict[str, Any]:
+def report(event: Any) -> dict[str, Any]:
     """Writes the report that is asked for; returns where it lies and its totals."""
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone

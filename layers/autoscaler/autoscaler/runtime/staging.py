@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
 from botocore.exceptions import ClientError
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from ..aws.clients import client, error_code
 from ..aws.clock import SystemClock
@@ -35,6 +35,7 @@ from ..staging.retry import RetryPolicy
 from ..staging.sizes import Sizes
 from ..staging.stream import read_small
 from ..staging.transfer import stage_file
+from .boundary import Boundary
 
 # What the stack puts into a new secret until somebody fills it in.
 _NO_TOKEN = {"", "unset"}
@@ -51,10 +52,8 @@ _LONGEST_WAIT_SECONDS = 3600.0
 _HAND_OVER_MILLISECONDS = 200_000
 
 
-class PlanRequest(BaseModel):
+class PlanRequest(Boundary):
     """What to stage, as a spec's `model:` has it."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     model_id: Annotated[ModelId, Field(validation_alias=AliasChoices("model_id", "id"))]
     revision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")] = "main"
@@ -69,10 +68,8 @@ class PlanRequest(BaseModel):
         return value
 
 
-class StageRequest(BaseModel):
+class StageRequest(Boundary):
     """One file of a plan."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     model_id: ModelId
     commit: Commit
@@ -80,10 +77,8 @@ class StageRequest(BaseModel):
     file: PlannedFile
 
 
-class SealRequest(BaseModel):
+class SealRequest(Boundary):
     """How the staging ended: every file lies there, or one was refused."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     step: Literal["seal", "discard"]
     plan: StagingPlan

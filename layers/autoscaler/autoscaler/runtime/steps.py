@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
@@ -16,16 +16,15 @@ from ..endpoints.status import Shape
 from ..policy.types import Bounds
 from ..ports import Answer
 from ..spec import Kind
+from .boundary import Boundary, EndpointName, Generation
 from .moves import moves_of
 from .settings import settings
 from .wiring import late_models, models, world
 
 
-class _Step(BaseModel):
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
-
-    endpoint: str
-    generation: int
+class _Step(Boundary):
+    endpoint: EndpointName
+    generation: Generation
 
 
 class Wake(_Step):
@@ -47,7 +46,7 @@ class Probe(_Step):
     """One token from the model proves that it answers."""
 
     kind: Kind = Kind.COMPONENT
-    shared: str = ""  # the machines that it shares
+    shared: EndpointName | Literal[""] = ""  # the machines that it shares
 
 
 class Staged(_Step):

@@ -12,6 +12,7 @@ from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
 from ..control.sweeping import Swept, found_event, inspect, sweep
 from ..endpoints.mode import Mode
+from .boundary import Boundary
 from .logs import logger
 from .settings import settings
 from .wiring import world
@@ -25,10 +26,8 @@ class SweepSettings(BaseModel):
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 
 
-class SweepOrder(BaseModel):
+class SweepOrder(Boundary):
     """`look` changes nothing and remembers nothing."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     sweep: Literal["look", "remove"]
 

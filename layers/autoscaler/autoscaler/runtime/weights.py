@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from ..aws.clients import client
 from ..aws.weights import S3WeightStore
 from ..control.weights import prefix_in, users
 from ..policy.types import Phase
 from ..staging.removal import remove_weights
+from .boundary import Boundary, EndpointName, Generation
 from .logs import logger
 from .settings import settings
 from .wiring import world
 
 
-class Retired(BaseModel):
+class Retired(Boundary):
     """The state machine's question."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
-
-    endpoint: str
-    generation: int
+    endpoint: EndpointName
+    generation: Generation
 
 
 def answer_weights(event: Any) -> dict[str, Any]:

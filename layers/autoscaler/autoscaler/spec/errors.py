@@ -14,6 +14,10 @@ from .sentences import sentence
 _LONGEST_NAME = 40
 
 
+_MOST = 100  # sentences at a time
+_LONGEST = 800  # characters of one
+
+
 class SpecError(ValueError):
     """A spec that cannot be accepted; `problems` holds one sentence per field."""
 
@@ -30,7 +34,7 @@ def parse_spec(document: Any) -> EndpointSpec:
     try:
         return EndpointSpec.model_validate(document)
     except ValidationError as invalid:
-        problems = [_sentence(error, document) for error in _causes(invalid)]
+        problems = [_cut(_sentence(error, document)) for error in _causes(invalid)[:_MOST]]
         raise SpecError(problems) from invalid
 
 
@@ -39,6 +43,11 @@ def _causes(invalid: ValidationError) -> list[Any]:
     errors = invalid.errors()
     inner = {error["loc"][:-1] for error in errors}
     return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inner]
+
+
+def _cut(sentence: str) -> str:
+    """A value may be as large as a file; who wrote it knows it by its beginning."""
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]}…"
 
 
 def _sentence(error: Any, document: Any) -> str:

@@ -24,6 +24,7 @@ from .days import WEEK, NthDay, WindowDates, WindowDay
 from .durations import PatientDuration
 from .numbers import Whole
 
+MOST_WINDOWS = 400  # more than one for each half hour of a week
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -177,7 +178,7 @@ class Schedule(BaseModel):
 
     time_zone: TimeZoneName | None = None
     holidays: Calendar | None = None
-    windows: tuple[Window, ...] = ()
+    windows: Annotated[tuple[Window, ...], Field(max_length=MOST_WINDOWS)] = ()
 
     def opens(self, window: Window, day: date) -> bool:
         """Whether a window opens on a day; the calendar is read only for a window that asks."""

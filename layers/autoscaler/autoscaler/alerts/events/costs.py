@@ -101,7 +101,9 @@ class ReportWritten(Event):
     cost_usd: Money
     baseline_usd: Money | None
     saved_usd: Money | None
-    lines: tuple[ReportLine, ...] = ()
+    lines: tuple[ReportLine, ...] = ()  # the dearest and those that moved most
+    others: int = 0  # endpoints that have no line here: an event has to fit EventBridge and SQS
+    others_usd: Money = Decimal(0)
     kind: str = ""  # day, week, month or all; "": of an older version, as all that follows
     first_day: date | None = None
     running: bool = False  # the period is not over

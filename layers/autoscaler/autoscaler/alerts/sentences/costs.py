@@ -95,9 +95,9 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
     ]
     if len(event.teams) > 1:
         facts = [*_team_facts(event), *facts]
-    if len(dearest) > _REPORT_LINES:
-        rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), 0 * event.cost_usd)
-        facts.append((f"{len(dearest) - _REPORT_LINES} others", usd(rest)))
+    if others := len(dearest[_REPORT_LINES:]) + event.others:
+        rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), event.others_usd)
+        facts.append((f"{others} others", usd(rest)))
     return facts
 
 

@@ -1,0 +1,72 @@
+"""What the models of events have in common: what is wrong is named by its field, never quoted.
+
+An event may hold what its sender asked, a signed URL, or what a container said; an error of a
+handler goes into its log, its trace and the history of whoever called it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..spec.endpoint import NAME_PATTERN
+
+# The last millisecond that datetime knows.
+_LAST_MILLISECOND = 253_402_300_799_999
+_LONGEST_NAME = 40
+
+EndpointName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=_LONGEST_NAME)]
+# Of SageMaker's own: models, configs, endpoints; empty where there is none.
+SageMakerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9])*$", max_length=63)]
+Generation = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Boundary(BaseModel):
+    """Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="forbid", hide_input_in_errors=True
+    )
+
+
+class Foreign(BaseModel):
+    """Frozen; of what AWS sends, whose further keys are AWS's own affair."""
+
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
+
+
+def _text_or_none(value: Any) -> Any:
+    return "" if value is None else value
+
+
+class QueueAttributes(Foreign):
+    """What SQS says of a message, as numbers."""
+
+    SentTimestamp: Annotated[int, Field(ge=0, le=_LAST_MILLISECOND)] = 0
+    ApproximateReceiveCount: Annotated[int, Field(ge=1, le=2**31)] = 1
+
+
+class QueueAttribute(Foreign):
+    """What a sender put beside its message."""
+
+    stringValue: Annotated[str, BeforeValidator(_text_or_none)] = ""
+
+
+class QueueRecord(Foreign):
+    """A message as Lambda hands it over."""
+
+    messageId: Annotated[str, Field(min_length=1, max_length=200)]
+    receiptHandle: str = ""  # only to put it off; SQS refuses one that is none
+    body: str
+    eventSourceARN: str = ""
+    attributes: QueueAttributes = QueueAttributes()
+    messageAttributes: dict[str, QueueAttribute] = {}
+
+
+class QueueBatch(Foreign):
+    """What Lambda hands over of a queue."""
+
+    Records: tuple[QueueRecord, ...]

@@ -1,0 +1,271 @@
+"""What the roles of the template may do, and above all may not, as AWS would judge it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.embedded.iam import catalogue
+from tools.embedded.iam.catalogue import Action
+from tools.embedded.iam.conditions import Context
+from tools.embedded.iam.policy import judge
+from tools.embedded.kernel.stack import load
+from tools.permissions.audit import wildcards
+from tools.permissions.grants import STACK, Grant, Roles
+from tools.permissions.grants import roles as read
+from tools.permissions.page import PAGE, page
+
+ROOT = Path(__file__).parents[2]
+HERE = "us-east-1:123456789012"
+ENDPOINT_ROLE = f"arn:aws:iam::123456789012:role/{STACK}-EndpointRole-1A2B3C"
+SAGEMAKER = {"iam:passedtoservice": ("sagemaker.amazonaws.com",)}
+# Everything that conditions may ask for, except whose a resource is: that is another stack's.
+FOREIGN: Context = {
+    "aws:resourcetag/autoscaler:stack": ("other",),
+    "aws:resourcetag/autoscaler:deletable": ("true",),
+    "lambda:functionarn": (f"arn:aws:lambda:{HERE}:function:other-dispatch-requests",),
+    "aws:requesttag/autoscaler:stack": (STACK,),
+    "sagemaker:taggingaction": ("CreateEndpoint",),
+    "application-autoscaling:service-namespace": ("sagemaker",),
+    "kms:grantisforawsresource": ("true",),
+    "cloudwatch:namespace": ("AWS/SageMaker",),
+    "dynamodb:leadingkeys": ("FLEET",),
+    **SAGEMAKER,
+}
+# What reaches further than the stack, because AWS or its purpose leaves no other way.
+SCALING = "scalable targets have generated ids and stand for what SageMaker's own actions limit"
+KEYS = "a spec names its key; the key's own policy must allow it too"
+SEEN = "the sweep looks at everything in the account, whatever its name, to find orphans"
+NETWORK = "subnets and groups are the spec's, interfaces have generated ids"
+IMAGES = "images are in AWS's own accounts"
+BEYOND = {
+    ("ReconcileFunctionRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
+    ("RecordPhaseFunctionRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
+    ("SweepAccountFunctionRole", "application-autoscaling:DeregisterScalableTarget"): SCALING,
+    ("FlowRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
+    ("FlowRole", "application-autoscaling:DeregisterScalableTarget"): SCALING,
+    ("FlowRole", "application-autoscaling:PutScalingPolicy"): SCALING,
+    ("FlowRole", "kms:CreateGrant"): KEYS,
+    ("FlowRole", "kms:DescribeKey"): KEYS,
+    ("FlowRole", "cloudwatch:DescribeAlarms"): "target tracking looks for its alarms among all",
+    ("EndpointRole", "kms:CreateGrant"): KEYS,
+    **{
+        ("SweepAccountFunctionRole", action): SEEN
+        for action in (
+            "sagemaker:DescribeEndpoint",
+            "sagemaker:DescribeEndpointConfig",
+            "sagemaker:DescribeInferenceComponent",
+            "sagemaker:DescribeModel",
+            "sagemaker:ListTags",
+            "cloudwatch:DescribeAlarms",
+            "lambda:GetEventSourceMapping",
+            "lambda:ListTags",
+        )
+    },
+    **{
+        ("EndpointRole", f"ec2:{action}"): NETWORK
+        for action in (
+            "CreateNetworkInterface",
+            "CreateNetworkInterfacePermission",
+            "DeleteNetworkInterface",
+            "DeleteNetworkInterfacePermission",
+        )
+    },
+    **{
+        ("EndpointRole", f"ecr:{action}"): IMAGES
+        for action in ("BatchGetImage", "GetDownloadUrlForLayer", "BatchCheckLayerAvailability")
+    },
+}  # fmt: skip
+
+
+@cache
+def roles() -> Roles:
+    return read(ROOT / "template.yaml")
+
+
+def held(grant: Grant) -> list[Action]:
+    """The actions of a statement; a wildcard stands for all that it takes in."""
+    known = catalogue.actions().values()
+    return [one for one in known if grant.statement.allows and grant.statement.matching(one.name)]
+
+
+def all_held() -> Iterator[tuple[Grant, Action]]:
+    for grant in roles().grants:
+        for action in held(grant):
+            yield grant, action
+
+
+def allowed(role: str, action: str, resource: str, context: Context) -> bool:
+    return judge(roles().policy(role), action, resource, context).allowed
+
+
+def named(kind: str, name: str) -> list[str]:
+    """ARNs of a kind with a name in place of every name."""
+    names = [name]
+    if kind.startswith("logs:"):
+        groups = (
+            "/aws/lambda/",
+            "/aws/sagemaker/Endpoints/",
+            "/aws/sagemaker/InferenceComponents/",
+        )
+        names = [f"{group}{name}" for group in groups]
+    own = {"Partition": "aws", "Region": "us-east-1", "Account": "123456789012"}
+    return [
+        re.sub(r"\$\{(\w+)\}", lambda place, n=one: own.get(place[1], n), catalogue.kinds()[kind])
+        for one in names
+    ]
+
+
+def test_the_page_is_what_the_template_says() -> None:
+    written = (ROOT / PAGE).read_text()
+    assert page(roles(), written) == written  # else: make permissions
+
+
+def test_no_option_hides_a_statement_from_these_tests() -> None:
+    """Whatever `Fn::If` a statement is in: `tools.permissions.grants.EVERYTHING` takes it."""
+    template = load(ROOT / "template.yaml")
+    written = [
+        sid
+        for logical, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role"
+        for sid in sids(resource["Properties"].get("Policies", []))
+    ]
+    assert len(written) == len(roles().grants)
+
+
+def sids(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [found for one in value for found in sids(one)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["Sid"]] if "Sid" in value else []
+    return own + [found for one in value.values() for found in sids(one)]
+
+
+def test_every_action_is_one_that_aws_has_and_every_role_has_some() -> None:
+    for grant in roles().grants:
+        for permission in grant.permissions:
+            assert held(grant), permission
+            if "*" not in permission.action:
+                assert permission.action in catalogue.actions(), permission
+    assert {grant.role for grant in roles().grants} | {"AnswerStackFunctionRole"} == set(
+        roles().names
+    )
+
+
+def test_a_wildcard_has_its_reason_beside_it() -> None:
+    assert wildcards(roles()) == []
+    assert any("*" in grant.statement.resources for grant in roles().grants)
+
+
+def test_all_resources_are_meant_only_where_aws_knows_none() -> None:
+    """Or where the call itself is a listing, so that it has none."""
+    listings = {"cloudwatch:DescribeAlarms"}
+    for grant, action in all_held():
+        if "*" in grant.statement.resources:
+            assert not action.kinds or action.name in listings, (grant.role, action.name)
+
+
+def test_every_resource_is_of_a_kind_that_some_action_takes() -> None:
+    """Or the statement would allow nothing by it."""
+    for grant in roles().grants:
+        for resource in grant.statement.resources:
+            samples = [resource.replace("*", any_).replace("?", "x") for any_ in ("x", "x:x")]
+            fits = [one for one in held(grant) if any(catalogue.fits(one, s) for s in samples)]
+            assert fits or resource == "*", (grant.role, grant.statement.sid, resource)
+
+
+def test_every_condition_can_hold() -> None:
+    for grant, action in all_held():
+        for keys in grant.statement.conditions.values():
+            for key in keys:
+                assert catalogue.is_limited_by(action, key), (grant.role, action.name, key)
+
+
+def test_only_the_endpoint_role_is_passed_and_only_to_sagemaker() -> None:
+    passing = [grant for grant, action in all_held() if action.name == "iam:PassRole"]
+    assert {grant.role for grant in passing} == {"FlowRole", "CreateModelFunctionRole"}
+    for grant in passing:
+        assert grant.statement.resources == (ENDPOINT_ROLE,)
+        assert allowed(grant.role, "iam:PassRole", ENDPOINT_ROLE, SAGEMAKER)
+        for service in ("lambda.amazonaws.com", "ec2.amazonaws.com", "states.amazonaws.com"):
+            other = {"iam:passedtoservice": (service,)}
+            assert not allowed(grant.role, "iam:PassRole", ENDPOINT_ROLE, other)
+        assert not allowed(grant.role, "iam:PassRole", ENDPOINT_ROLE, {})
+        for name in roles().names:
+            arn = f"arn:aws:iam::123456789012:role/{STACK}-{name}-1A2B3C"
+            assert arn == ENDPOINT_ROLE or not allowed(grant.role, "iam:PassRole", arn, SAGEMAKER)
+
+
+def reaching() -> set[tuple[str, str]]:
+    """The roles and actions that reach what is called `other-…`."""
+    found = set()
+    for grant, action in all_held():
+        service = action.name.partition(":")[0]
+        for kind in action.kinds:
+            for arn in named(f"{service}:{kind}", "other-a"):
+                if allowed(grant.role, action.name, arn, FOREIGN):
+                    found.add((grant.role, action.name))
+    return found
+
+
+def test_no_role_reaches_another_stack_unless_its_reason_is_here() -> None:
+    assert reaching() - set(BEYOND) == set()
+    assert set(BEYOND) - reaching() == set()  # no reason outlives what it excuses
+
+
+def test_the_same_actions_reach_this_stack() -> None:
+    """So the test above does not pass because nothing is allowed at all."""
+    mine = {**FOREIGN, "aws:resourcetag/autoscaler:stack": (STACK,)}
+    assert allowed("FlowRole", "sagemaker:DeleteEndpoint", endpoint("a"), mine)
+    assert allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:{STACK}-a", mine)
+    assert not allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:other-a", mine)
+
+
+def endpoint(name: str) -> str:
+    return f"arn:aws:sagemaker:{HERE}:endpoint/{STACK}-{name}"
+
+
+# Whether a request that tags a component says so, AWS's reference leaves open.
+UNTAGGED_TOO = {"sagemaker:AddTags"}
+
+
+@pytest.mark.parametrize("kind", ["endpoint", "inference-component"])
+def test_what_has_no_tag_of_the_stack_is_changed_by_nobody(kind: str) -> None:
+    arn = f"arn:aws:sagemaker:{HERE}:{kind}/{STACK}-a"
+    untagged = {key: value for key, value in FOREIGN.items() if "tag/" not in key}
+    seen = set()
+    for grant, action in all_held():
+        if kind not in action.kinds or action.level in ("Read", "List"):
+            continue
+        if not action.name.startswith("sagemaker:") or action.name in UNTAGGED_TOO:
+            continue
+        seen.add(action.name)
+        assert not allowed(grant.role, action.name, arn, untagged), (grant.role, action.name)
+    assert {"endpoint": "sagemaker:DeleteEndpoint"}.get(
+        kind, "sagemaker:DeleteInferenceComponent"
+    ) in seen
+
+
+def test_what_another_stack_has_tagged_is_not_tagged_anew() -> None:
+    tagged = {**FOREIGN, "sagemaker:taggingaction": ("AddTags",)}
+    for role in ("FlowRole", "CreateModelFunctionRole"):
+        model = f"arn:aws:sagemaker:{HERE}:model/{STACK}-a"
+        assert not allowed(role, "sagemaker:AddTags", model, tagged)
+        assert not allowed(role, "sagemaker:AddTags", model, FOREIGN)
+
+
+def test_trust_is_for_this_account_alone() -> None:
+    template = load(ROOT / "template.yaml")
+    for logical, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for one in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+                by_lambda = one["Principal"]["Service"] == ["lambda.amazonaws.com"]
+                account = json.dumps(one.get("Condition", {}))
+                assert by_lambda or "aws:SourceAccount" in account, logical

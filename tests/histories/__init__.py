@@ -1,0 +1,1 @@
+"""The whole controller in one process, in time that stands still until somebody moves it."""

@@ -1,0 +1,96 @@
+"""What must hold when everything has come to rest, whatever happened before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.policy.types import Phase
+from tests.histories.template import STACK
+from tests.histories.world import World
+
+# The ledger counts from the wish to the look that saw it: what lies between is its rest.
+LATE_SECONDS = 150.0
+_AT_ZERO = frozenset({Phase.ASLEEP, Phase.FAILED})
+
+
+def wrong_with(world: World) -> list[str]:
+    """Sentences; nothing for a world in which the table, SageMaker and the ledger agree."""
+    found = list(world.watch.problems)
+    records = {one.status.name: one for one in world.store().load_all()}
+    for record in records.values():
+        found += _of_endpoint(world, record)
+    found += _ownerless(world, set(records))
+    found += _of_executions(world)
+    return found
+
+
+def _of_endpoint(world: World, record: EndpointRecord) -> Iterator[str]:
+    status, name = record.status, record.status.name
+    there = world.sagemaker.instances_now().get(f"{STACK}-{name}", 0)
+    component = world.sagemaker.find_component(f"{STACK}-{name}")
+    copies = component.desired if component else 0
+    if status.untold:
+        yield f"{name} has not told of {[one.detail_type for one in status.untold]}"
+    if status.phase in _AT_ZERO and (there or copies):
+        yield f"{name} is {status.phase} with {there} instances and {copies} copies"
+    if status.phase is Phase.AWAKE:
+        if not copies or not there:
+            yield f"{name} is awake with {there} instances and {copies} copies"
+        if status.observed_instances != there:
+            yield f"{name} has {there} instances, and the table says {status.observed_instances}"
+        yield from _bounds(world, record, copies)
+
+
+def _bounds(world: World, record: EndpointRecord, copies: int) -> Iterator[str]:
+    name, bounds = record.status.name, record.status.bounds
+    found = world.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[f"inference-component/{STACK}-{name}"]
+    )["ScalableTargets"]
+    real = [(one["MinCapacity"], one["MaxCapacity"]) for one in found]
+    if real != [(bounds.min_copies, bounds.max_copies)]:
+        yield f"{name} has the bounds {real}, and the table says {bounds}"
+    low, high = bounds.min_copies, bounds.max_copies
+    if not low <= copies <= high:
+        yield f"{name} has {copies} copies outside of {low} to {high}"
+
+
+def _ownerless(world: World, names: set[str]) -> Iterator[str]:
+    for endpoint, count in world.sagemaker.instances_now().items():
+        if endpoint.removeprefix(f"{STACK}-") not in names and count:
+            yield f"{endpoint} bills {count} instances, and is in no table"
+
+
+def _of_executions(world: World) -> Iterator[str]:
+    """Of one generation one flow is carried out, whoever began it."""
+    seen: dict[str, str] = {}
+    for execution in world.states.executions.values():
+        if execution.flow.endswith("-endpoint"):
+            other = seen.setdefault(execution.name, execution.flow)
+            if other != execution.flow:
+                yield f"{execution.name} was carried out by {other} and by {execution.flow}"
+
+
+def booked_seconds(world: World, name: str) -> float:
+    """Instance-seconds of an endpoint in the ledger, with what its open meters have run."""
+    now = world.clock.now()
+    closed = world.store().usage(now - timedelta(days=30), now + timedelta(days=1))
+    seconds = sum(
+        (one.end - one.start).total_seconds() * one.instances
+        for one in closed
+        if one.endpoint == name
+    )
+    record = world.record(name)
+    meters = record.status.meters if record else ()
+    return seconds + sum((now - one.since).total_seconds() * one.instances for one in meters)
+
+
+def ledger_is_off(world: World, name: str, spare: float = 0.0) -> list[str]:
+    """Never less than what existed but for the rest of a look; `spare`: what may be over."""
+    real = world.sagemaker.truth.seconds(f"{STACK}-{name}")
+    lives = max(1, len(world.sagemaker.billed(f"{STACK}-{name}")))
+    over = booked_seconds(world, name) - real
+    if -LATE_SECONDS * lives <= over <= LATE_SECONDS * lives + spare:
+        return []
+    return [f"{name}: {lives} instances ran {real:.0f} s, and the ledger has {over:+.0f} s"]

@@ -1,0 +1,135 @@
+"""Disturbs one call of a scenario after the other, each in a copy of the world before it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tests.histories.faults import Call, Fault, applies
+from tests.histories.forks import ChildError, in_copy
+from tests.histories.scenarios import Scenario
+from tests.histories.world import World
+
+DENIED_SECONDS = 1800.0  # a denial lasts until somebody mends the template
+
+
+@dataclass(frozen=True)
+class Case:
+    """The `number`-th call that an actor made of an operation, and what becomes of it."""
+
+    actor: str
+    name: str
+    number: int
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.actor}'s {self.name} no. {self.number}: {self.fault}"
+
+
+@dataclass
+class Score:
+    """What came of many cases."""
+
+    cases: int = 0
+    fired: int = 0
+    by_fault: Counter[Fault] = field(default_factory=Counter)
+    by_actor: Counter[str] = field(default_factory=Counter)
+    unrecovered: list[str] = field(default_factory=list)
+
+    def add(self, case: Case, fired: bool, problems: Sequence[str]) -> None:
+        self.cases += 1
+        self.fired += fired
+        self.by_fault[case.fault] += fired
+        self.by_actor[case.actor] += fired
+        if problems:
+            self.unrecovered.append(f"{case}\n    " + "\n    ".join(problems))
+
+
+class _Strike:
+    """Strikes one call; a denial strikes every one like it until it is over."""
+
+    def __init__(self, world: World, case: Case) -> None:
+        self._world, self._case = world, case
+        self._met = 0
+        self._until = 0.0
+
+    def __call__(self, call: Call) -> Fault | None:
+        case = self._case
+        if (call.actor, call.name) != (case.actor, case.name):
+            return None
+        self._met += 1
+        if self._met == case.number:
+            lasts = DENIED_SECONDS if case.fault is Fault.DENIED else 0.0
+            self._until = self._world.clock.time() + lasts
+            return case.fault
+        denied = case.fault is Fault.DENIED and self._met > case.number
+        return case.fault if denied and self._world.clock.time() < self._until else None
+
+
+def calls_of(world: World, scenario: Scenario) -> list[Call]:
+    """Every call of an undisturbed run, which must end as it should."""
+
+    def run() -> list[Call]:
+        found: list[Call] = []
+        world.wire.seen.append(
+            lambda call: found.append(Call(call.service, call.operation, call.actor, {}))
+        )
+        scenario.act(world)
+        calls = list(found)
+        assert world.settle(), "the undisturbed run never came to rest"
+        problems = scenario.wish(world)
+        assert not problems, problems
+        return calls
+
+    return in_copy(run)
+
+
+def cases_of(calls: Iterable[Call], faults: Iterable[Fault] = Fault) -> list[Case]:
+    """Every call with everything that can become of it."""
+    numbers: Counter[tuple[str, str]] = Counter()
+    found = []
+    faults = tuple(faults)
+    for call in calls:
+        numbers[call.actor, call.name] += 1
+        number = numbers[call.actor, call.name]
+        found += [
+            Case(call.actor, call.name, number, fault)
+            for fault in faults
+            if applies(fault, call) and _can_be_killed(call, fault)
+        ]
+    return found
+
+
+def _can_be_killed(call: Call, fault: Fault) -> bool:
+    """Nobody can kill Step Functions."""
+    machine = call.actor.startswith("machine ")
+    return not (machine and fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER))
+
+
+def drive(world: World, scenario: Scenario, cases: Sequence[Case]) -> Score:
+    """`world` is as `scenario.prepare` left it, and stays so."""
+    score = Score()
+    for case in cases:
+        try:
+            fired, problems = in_copy(lambda case=case: one_case(world, scenario, case))  # type: ignore[misc]
+        except ChildError as broken:
+            fired, problems = True, [str(broken)[-1500:]]
+        score.add(case, fired, problems)
+    return score
+
+
+def one_case(world: World, scenario: Scenario, case: Case) -> tuple[bool, list[str]]:
+    """Whether the fault fired, and what was wrong in the end."""
+    world.wire.strike = _Strike(world, case)
+    scenario.act(world)
+    fired = bool(world.wire.fired)
+    if case.fault is Fault.DENIED:
+        world.run(DENIED_SECONDS)
+    rested = world.settle()
+    problems = scenario.wish(world)
+    if problems:  # whoever asked for it sees that, and asks again
+        scenario.again(world)
+        rested = world.settle()
+        problems = scenario.wish(world)
+    return fired, problems if rested else [*problems, "it never came to rest"]

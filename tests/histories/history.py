@@ -1,0 +1,140 @@
+"""What can happen to an endpoint and its stack, each with its parameters, and how it all ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoscaler.policy.types import Phase
+from tests.histories.checks import ledger_is_off, wrong_with
+from tests.histories.faults import Call, Fault, applies
+from tests.histories.template import STACK
+from tests.histories.world import NAME, World
+
+TYPE = "ml.g6e.xlarge"
+COMPONENT = f"{STACK}-{NAME}"
+_MOST_COPIES = 2
+# An instance whose wish was never carried out is in the ledger until somebody saw that.
+_SPARE_SECONDS = 6 * 3600.0
+
+
+class History:
+    """One long life of one endpoint. `do` carries out a step and returns what is wrong."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sent: list[str] = []
+        self.fired = 0
+        self._armed: tuple[Fault, int] | None = None
+        world.wire.strike = self._strike
+
+    def do(self, step: tuple[str, dict[str, Any]]) -> list[str]:
+        name, parameters = step
+        getattr(self, name)(**parameters)
+        return self._wrong_now()
+
+    # What people do
+
+    def command(self, command: str, **arguments: Any) -> None:
+        self.world.command(command, **arguments)
+
+    def apply(self, tokens: int) -> None:
+        self.world.apply(serving={"context_tokens": tokens})
+
+    def hold(self, copies: int) -> None:
+        self.world.command(
+            "hold", endpoint=NAME, min_copies=copies, seconds=1800.0, reason="a test", replace=True
+        )
+
+    # What comes from outside
+
+    def send(self, count: int) -> None:
+        if not self._has_queue():
+            return
+        for _ in range(count):
+            self.sent.append(f"r{len(self.sent)}")
+            self.world.send(self.sent[-1])
+
+    def tick_twice(self) -> None:
+        """The same event is delivered twice."""
+        self.world.tick()
+        self.world.tick()
+
+    def run(self, minutes: int) -> None:
+        self.world.run(minutes * 60.0)
+
+    def leap(self, minutes: int) -> None:
+        """Ticks are lost, and what was due meanwhile happens late."""
+        self.world.move_to(self.world.clock.time() + minutes * 60.0)
+
+    # What AWS does
+
+    def capacity(self, there: bool) -> None:
+        self.world.sagemaker.set_capacity(TYPE, None if there else 0)
+
+    def container(self, works: bool) -> None:
+        why = None if works else "CUDA error: out of memory"
+        self.world.sagemaker.break_container(COMPONENT, why)
+
+    def lose_instance(self) -> None:
+        billed = self.world.sagemaker.billed()
+        here = [one for _, _, one, _, gone in billed if gone is None]
+        if here:
+            self.world.sagemaker.lose_instance(here[0])
+
+    def trouble(self, fault: Fault, after: int) -> None:
+        """The next call but so many that can meet this fault does."""
+        self._armed = (fault, after)
+
+    def _strike(self, call: Call) -> Fault | None:
+        if self._armed is None:
+            return None
+        fault, after = self._armed
+        machine = call.actor.startswith("machine ")
+        kill = fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)
+        if not applies(fault, call) or (machine and kill):
+            return None
+        self._armed = (fault, after - 1) if after else None
+        self.fired += not after
+        return None if after else fault
+
+    # How it ends
+
+    def end(self) -> list[str]:
+        """Everything works again and one more request comes: it and all before it are answered."""
+        world = self.world
+        world.wire.strike = None
+        self.capacity(True)
+        self.container(True)
+        world.command("start")
+        world.command("release", endpoint=NAME)
+        world.settle(hours=12)
+        for _ in range(2):
+            if world.phase() in (None, Phase.FAILED):
+                world.apply()
+                world.settle(hours=12)
+        if not self._has_queue():
+            return [f"there is no queue, and the endpoint is {world.phase()}"]
+        self.send(1)
+        rested = world.settle(hours=12)
+        found = [] if rested else [f"it never came to rest: {world.phase()}"]
+        lost = sorted(set(self.sent) - set(world.answers()))
+        found += [f"without an answer: {lost}"] if lost else []
+        return [*found, *wrong_with(world), *ledger_is_off(world, NAME, _SPARE_SECONDS)]
+
+    def facts(self) -> dict[str, Any]:
+        return {"phase": self.world.phase(), "fired": self.fired, "sent": len(self.sent)}
+
+    def _has_queue(self) -> bool:
+        queues = self.world.client("sqs").list_queues(QueueNamePrefix=COMPONENT)
+        return any(url.endswith(f"/{COMPONENT}") for url in queues.get("QueueUrls", ()))
+
+    def _wrong_now(self) -> list[str]:
+        component = self.world.sagemaker.find_component(COMPONENT)
+        copies = component.desired if component else 0
+        found = list(self.world.watch.problems)
+        if copies > _MOST_COPIES:
+            found.append(f"{copies} copies are wanted, above {_MOST_COPIES}")
+        wakes = [e.name for e in self.world.states.executions.values() if e.flow == "wake-endpoint"]
+        if len(set(wakes)) != len(wakes):
+            found.append(f"a generation was woken twice: {wakes}")
+        return found

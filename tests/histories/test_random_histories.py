@@ -1,0 +1,162 @@
+"""Long random lives: users, traffic, faults and leaps of time, in any order.
+
+After each step the phase went along the table, generations rose, no generation was woken twice and
+the copies stayed inside their bounds. In the end everything works again: the endpoint comes to
+rest, every request that was ever sent has its answer, zero means zero, and the ledger has the
+instances that existed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.histories.faults import Fault
+from tests.histories.forks import Copy
+from tests.histories.history import History
+from tests.histories.scenarios import awake
+from tests.histories.world import NAME, World
+
+log = logging.getLogger("histories")
+SHORT = settings(
+    max_examples=8,
+    stateful_step_count=18,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+LONG = settings(SHORT, max_examples=200, stateful_step_count=50, derandomize=False)
+
+_MINUTES = st.integers(1, 20)
+_FAULTS = st.sampled_from(list(Fault))
+_AFTER = st.integers(0, 40)
+_ORDERS = st.sampled_from(["wake", "sleep", "sleep", "delete", "release"])
+
+
+class Lives(RuleBasedStateMachine):
+    """Each example lives in a copy of the world, where its endpoint has just been created."""
+
+    world: World  # with an endpoint that is awake
+    stories: list[dict[str, Any]]
+
+    @initialize()
+    def begin(self) -> None:
+        history: list[History] = []
+
+        def work(step: tuple[str, dict[str, Any]]) -> Any:
+            if not history:
+                history.append(History(self.world))
+            name, parameters = step
+            if name in ("end", "facts"):
+                return getattr(history[0], name)()
+            return history[0].do((name, parameters))
+
+        self.copy = Copy(work)
+
+    def _do(self, name: str, **parameters: Any) -> None:
+        problems = self.copy.ask((name, parameters))
+        assert not problems, problems
+
+    @rule(order=_ORDERS)
+    def order(self, order: str) -> None:
+        self._do("command", command=order, endpoint=NAME)
+
+    @rule(copies=st.integers(0, 2))
+    def hold(self, copies: int) -> None:
+        self._do("hold", copies=copies)
+
+    @rule(off=st.booleans())
+    def switch(self, off: bool) -> None:
+        self._do(
+            "command", command="stop" if off else "start", **({"reason": "a test"} if off else {})
+        )
+
+    @rule(tokens=st.sampled_from([4096, 8192]))
+    def apply(self, tokens: int) -> None:
+        self._do("apply", tokens=tokens)
+
+    @rule(count=st.integers(1, 5))
+    def send(self, count: int) -> None:
+        self._do("send", count=count)
+
+    @rule()
+    def tick_twice(self) -> None:
+        self._do("tick_twice")
+
+    @rule(minutes=_MINUTES, fault=_FAULTS, after=_AFTER)
+    def run(self, minutes: int, fault: Fault, after: int) -> None:
+        self._do("trouble", fault=fault, after=after)
+        self._do("run", minutes=minutes)
+
+    @rule(minutes=_MINUTES)
+    def run_on(self, minutes: int) -> None:
+        self._do("run", minutes=minutes)
+
+    @rule(minutes=st.integers(2, 90))
+    def leap(self, minutes: int) -> None:
+        self._do("leap", minutes=minutes)
+
+    @rule(there=st.booleans())
+    def capacity(self, there: bool) -> None:
+        self._do("capacity", there=there)
+
+    @rule(works=st.booleans())
+    def container(self, works: bool) -> None:
+        self._do("container", works=works)
+
+    @rule()
+    def lose_instance(self) -> None:
+        self._do("lose_instance")
+
+    @rule(order=_ORDERS, fault=_FAULTS, after=st.integers(0, 6))
+    def disturbed_order(self, order: str, fault: Fault, after: int) -> None:
+        self._do("trouble", fault=fault, after=after)
+        self._do("command", command=order, endpoint=NAME)
+
+    @rule(count=st.integers(1, 3), fault=_FAULTS, after=_AFTER)
+    def disturbed_requests(self, count: int, fault: Fault, after: int) -> None:
+        self._do("send", count=count)
+        self._do("trouble", fault=fault, after=after)
+        self._do("run", minutes=2)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "copy"):
+            return
+        try:
+            problems = self.copy.ask(("end", {}))
+            self.stories.append(self.copy.ask(("facts", {})))
+        finally:
+            self.copy.close()
+        assert not problems, problems
+
+
+@pytest.fixture(scope="module")
+def lives(empty: World) -> Iterator[type[Lives]]:
+    awake(empty)
+    Lives.world, Lives.stories = empty, []
+    yield Lives
+
+
+def _judge(stories: list[dict[str, Any]]) -> None:
+    fired, sent = (sum(one[key] for one in stories) for key in ("fired", "sent"))
+    log.info("%d histories, %d faults fired, %d requests answered", len(stories), fired, sent)
+    assert fired and sent
+
+
+def test_short_random_histories_end_well(lives: type[Lives]) -> None:
+    run_state_machine_as_test(lives, settings=SHORT)
+    _judge(lives.stories)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_long_random_histories_end_well(lives: type[Lives]) -> None:
+    run_state_machine_as_test(lives, settings=LONG)
+    _judge(lives.stories)

@@ -1,0 +1,64 @@
+"""One call fails, in each way in which it can: afterwards the world agrees with the newest wish.
+
+Each case is a whole piece of an endpoint's life (scenarios.py) in which one call of one handler or
+state machine is disturbed. Here a spread of the cases runs; the soak runs the first, the second and
+the last call of each operation that each handler and machine makes, with every fault.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from tests.histories.drive import Case, Score, calls_of, cases_of, drive
+from tests.histories.faults import Call
+from tests.histories.forks import in_copy
+from tests.histories.scenarios import ALL, Scenario
+from tests.histories.world import World
+
+log = logging.getLogger("histories")
+CASES = 12  # of each scenario
+
+
+def _of_each(calls: Sequence[Call]) -> list[Case]:
+    """The first, second and last call of each operation by each actor, with all that may be."""
+    last = Counter((call.actor, call.name) for call in calls)
+    return [
+        case
+        for case in cases_of(calls)
+        if case.number <= 2 or case.number == last[case.actor, case.name]
+    ]
+
+
+def spread(cases: Sequence[Case], count: int) -> list[Case]:
+    """So many of them, evenly: of other calls, and with other faults."""
+    return [cases[n * len(cases) // count] for n in range(min(count, len(cases)))]
+
+
+def _driven(world: World, scenario: Scenario, count: int | None) -> Score:
+    scenario.prepare(world)
+    cases = _of_each(calls_of(world, scenario))
+    return drive(world, scenario, spread(cases, count) if count else cases)
+
+
+def _judge(score: Score) -> None:
+    kinds = ", ".join(f"{fault}: {n}" for fault, n in sorted(score.by_fault.items()) if n)
+    told = "%d cases, %d fired, %d unrecovered; %s"
+    log.info(told, score.cases, score.fired, len(score.unrecovered), kinds)
+    assert score.fired == score.cases > 0, "some faults never fired"
+    assert not score.unrecovered, "\n".join(score.unrecovered)
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
+def test_a_fault_at_any_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
+    _judge(in_copy(lambda: _driven(empty, scenario, CASES)))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
+def test_every_fault_at_every_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
+    _judge(in_copy(lambda: _driven(empty, scenario, None)))

@@ -1,0 +1,106 @@
+"""Messages and HTTP bodies that break readers: refused by name, or taken and fit to be sent on."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+
+from autoscaler.control.messages import BadRequestError, Message, parse
+from autoscaler.gateway.access import Caller
+from autoscaler.gateway.asked import read
+from autoscaler.gateway.errors import GatewayError
+from autoscaler.spec.strict_json import read_json
+from tests.desk import NAME, dispatch, memory_desk
+from tests.hostile import CANARY, TEXTS, mutants
+from tests.memory import NOON
+from tests.samples import awake, put, spec
+
+BODY = {
+    "model": NAME,
+    "messages": [{"role": "user", "content": CANARY}],
+    "max_tokens": 3,
+    "temperature": 0,
+    "stream": False,
+    "autoscaler": {"tenant": "search", "ttl": "2h", "priority": 5, "deferrable": False},
+}
+NO_JSON = [
+    '{"messages": [], "temperature": NaN}',
+    '{"messages": [], "temperature": -Infinity}',
+    '{"messages": [], "temperature": 1e999}',
+    '{"messages": [], "seed": ' + "9" * 100 + "}",
+    '{"messages": [], "seed": ' + "9" * 100_000 + "}",
+    '{"messages": [{"role": "user", "content": "\\ud800"}]}',
+    '{"messages": [], "\\udfff": 1}',
+    "[" * 100_000,
+    '{"messages": ' + "[" * 5000 + "]" * 5000 + "}",
+    '"messages"',
+    "",
+    "\x00",
+]
+LONGEST_SECONDS = 2.0  # of the wall; it takes milliseconds
+
+
+def message(body: str) -> Message:
+    return Message("m-1", "r-1", body, NOON)
+
+
+@pytest.mark.parametrize("text", NO_JSON, ids=lambda text: text[:40].replace("\x00", "nul"))
+def test_what_is_no_json_is_refused_by_both_ways_in(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(BadRequestError):
+        parse(message(text), NAME)
+    with pytest.raises(GatewayError) as refused:
+        read(text.encode(), "messages", Caller())
+    assert refused.value.status == 400
+    assert time.monotonic() - began < LONGEST_SECONDS
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe{}", b"\xed\xa0\x80", '{"a": 1}'.encode("utf-16")])
+def test_bytes_that_are_no_utf8_are_refused(raw: bytes) -> None:
+    with pytest.raises(GatewayError) as refused:
+        read(raw, "messages", Caller())
+    assert refused.value.status == 400
+
+
+def test_a_whole_pair_of_surrogates_is_a_character() -> None:
+    assert read_json('"\\ud83d\\ude00 caf\\u00e9"') == "😀 café"
+
+
+@settings(max_examples=150, derandomize=True, database=None, deadline=None)
+@given(mutants(BODY))
+def test_a_body_that_is_nearly_right_can_be_sent_on_or_is_refused_unquoted(body: object) -> None:
+    raw = json.dumps(body).encode()
+    try:
+        asked = read(raw, "messages", Caller())
+    except GatewayError as refused:
+        assert refused.status in (400, 403)
+        assert CANARY not in refused.message
+    else:
+        assert json.loads(asked.for_model(spec(NAME)))["stream"] is True
+        assert json.dumps(asked.told())
+
+
+@settings(max_examples=100, derandomize=True, database=None, deadline=None)
+@given(mutants({"id": "a", **BODY}))
+def test_a_message_that_is_nearly_right_is_answered_or_refused_and_never_trouble(
+    body: object,
+) -> None:
+    """Trouble comes back again and again; what no model can answer is refused
+    once. (`dispatch` fails if there was any.)"""
+    desk = memory_desk()
+    put(desk.world, awake(NAME))
+    dispatch(desk, NAME, [message(json.dumps(body))])
+    assert json.dumps(desk.results.stored, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_an_id_of_the_senders_names_no_other_place(text: str) -> None:
+    desk = memory_desk()
+    put(desk.world, awake(NAME))
+    dispatch(desk, NAME, [message(json.dumps({"id": text, "prompt": "x"}))])
+    (key,) = desk.results.stored
+    assert key in (f"{NAME}/m-1", f"{NAME}/{text}")
+    assert ".." not in key and key.count("/") == 1 and key.isprintable()

@@ -1,0 +1,143 @@
+"""The audit finds what is granted for nothing, and what the template's comments excuse wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.embedded.iam import ledger
+from tools.embedded.iam.ledger import Use
+from tools.embedded.iam.policy import Permission, statement
+from tools.permissions.__main__ import main
+from tools.permissions.audit import audit
+from tools.permissions.grants import Grant, Roles
+from tools.permissions.written import Written, written
+
+HERE = Path("/stack")
+
+
+def grant(sid: str, *actions: str, why: str = "", **unexercised: str) -> Grant:
+    one = statement({"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": "arn:x"})
+    reasons = {key.replace("__", ":").replace("all", ""): text for key, text in unexercised.items()}
+    return Grant("Role", one, Written(why, reasons))
+
+
+def use(action: str, *sids: str, role: str = "Role", template: Path = HERE) -> Use:
+    by = tuple(Permission(sid, action) for sid in sids)
+    return Use(str(template), role, action, "arn:x", (), by)
+
+
+def found(uses: list[Use], *grants: Grant) -> list[str]:
+    problems = audit(Roles(grants, {}, {}), uses, HERE)
+    return [f"{one.sid} {one.action}: {one.problem.partition(';')[0]}" for one in problems]
+
+
+def test_what_is_used_and_needed_is_no_finding() -> None:
+    assert found([use("sqs:SendMessage", "A")], grant("A", "sqs:SendMessage")) == []
+
+
+def test_what_no_test_used_is_found() -> None:
+    both = grant("A", "sqs:SendMessage", "sqs:DeleteQueue")
+    assert found([use("sqs:SendMessage", "A")], both) == ["A sqs:DeleteQueue: no test used it"]
+
+
+def test_uses_of_other_roles_and_templates_do_not_count() -> None:
+    uses = [
+        use("sqs:SendMessage", "A", role="Other"),
+        use("sqs:SendMessage", "A", template=Path("/copy")),
+    ]
+    assert found(uses, grant("A", "sqs:SendMessage")) == ["A sqs:SendMessage: no test used it"]
+
+
+def test_what_another_statement_allows_too_would_not_be_missed() -> None:
+    twice = [grant("A", "sqs:SendMessage"), grant("B", "sqs:SendMessage")]
+    survivors = found([use("sqs:SendMessage", "A", "B")], *twice)
+    assert [one.partition(":")[2] for one in survivors] == [
+        f"SendMessage: {text}" for text in ["another statement allows all that it does"] * 2
+    ]
+    # One call that only A allows, and one that only B does: both would be missed.
+    alone = [use("sqs:SendMessage", "A", "B"), use("sqs:SendMessage", "A")]
+    assert [one.partition(" ")[0] for one in found(alone, *twice)] == ["B"]
+
+
+def test_what_cannot_be_used_here_is_excused_by_its_reason_alone() -> None:
+    assert found([], grant("A", "ecr:BatchGetImage", all="no images here")) == []
+    parts = grant("A", "s3:GetObject", "s3:AbortMultipartUpload", s3__AbortMultipartUpload="parts")
+    assert found([], parts) == ["A s3:GetObject: no test used it"]
+
+
+def test_an_excuse_for_what_is_used_is_found() -> None:
+    excused = grant("A", "sqs:SendMessage", all="nobody can")
+    assert found([use("sqs:SendMessage", "A")], excused) == ["A sqs:SendMessage: a test did use it"]
+
+
+@pytest.mark.parametrize("action", ["sqs:*", "*"])
+def test_a_wildcard_in_an_action_needs_a_reason(action: str) -> None:
+    uses = [use(action, "A")]
+    assert found(uses, grant("A", action)) == [f"A {action}: a wildcard without a reason"]
+    assert found(uses, grant("A", action, why="AWS wants it")) == []
+
+
+TEMPLATE = """
+Resources:
+  One:
+    Type: X
+    Properties:
+      - Sid: Plain
+        Effect: Allow
+      - Sid: Told # why it is there
+        # unexercised: nobody can
+        # and more of why
+        Effect: Allow
+  Two: # another one
+    Properties:
+      - { Sid: Told, Effect: Allow } # in one line
+      - Sid: Parts
+        # unexercised s3:PutObject, s3:GetObject: large ones only
+        Effect: Allow
+      # - Sid: Off
+"""
+
+
+def test_comments_are_read_by_resource_and_statement() -> None:
+    read = written(TEMPLATE)
+    assert set(read) == {("One", "Plain"), ("One", "Told"), ("Two", "Told"), ("Two", "Parts")}
+    assert read[("One", "Plain")].why == ""
+    assert read[("One", "Told")].why == "why it is there and more of why"
+    assert read[("One", "Told")].exempt("any:Action") == "nobody can"
+    assert read[("Two", "Told")].why == "in one line"
+    assert read[("Two", "Parts")].exempt("s3:GetObject") == "large ones only"
+    assert read[("Two", "Parts")].exempt("s3:ListBucket") is None
+
+
+def test_the_ledger_is_read_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Use("/t", "Role", "a:B", "arn:x", (("k:v", ("1", "2")),), (Permission("S", "a:*"),))
+    ledger.write([kept])  # nobody asked for a ledger
+    monkeypatch.setenv(ledger.VARIABLE, str(tmp_path / "made"))
+    ledger.write([kept])
+    ledger.write([kept])
+    assert list(ledger.read(tmp_path / "made")) == [kept, kept]
+    (tmp_path / "made" / "cut.jsonl").write_text('{"template": "/t", "ro')
+    with pytest.raises(ValueError, match=r"cut\.jsonl, line 1"):
+        list(ledger.read(tmp_path / "made"))
+
+
+def test_a_check_without_a_ledger_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(tmp_path / "none")]) == 2
+    assert "no test has written into this ledger" in capsys.readouterr().out
+
+
+def test_a_check_lists_what_was_not_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ledger.VARIABLE, str(tmp_path))
+    ledger.write([use("sqs:SendMessage", "KeepMissedCalls", role="ScheduleRole")])
+    assert main(["check", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "ScheduleRole / CallOnTime / lambda:InvokeFunction: no test used it" in told
+    assert "1 uses" in told

@@ -1,0 +1,82 @@
+"""Holds what is granted against what tests needed.
+
+A permission is one action of one statement of one role. Each use in the ledger carries all the
+permissions that allow it. Taking a permission away turns a use into a denial exactly when it is the
+only one there: policies without a denial add up, so nothing has to be judged again. And a denial
+turns its test red. So a permission without a use of its own would not be missed by any test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.embedded.iam.ledger import Use
+from tools.permissions.grants import Grant, Roles
+
+Key = tuple[str, str, str]  # role, Sid, action
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a permission, in a sentence that says what to do."""
+
+    role: str
+    sid: str
+    action: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.role} / {self.sid} / {self.action}: {self.problem}"
+
+
+def audit(roles: Roles, uses: Iterable[Use], folder: Path) -> list[Finding]:
+    """Findings about a template in a folder; uses of other templates do not count."""
+    used: Counter[Key] = Counter()
+    alone: Counter[Key] = Counter()
+    for use in uses:
+        if use.template != str(folder):
+            continue
+        keys = [(use.role, one.sid, one.action) for one in use.by]
+        used.update(keys)
+        if len(keys) == 1:
+            alone.update(keys)
+    found = [one for grant in roles.grants for one in _of(grant, used, alone)]
+    return found + wildcards(roles)
+
+
+def _of(grant: Grant, used: Counter[Key], alone: Counter[Key]) -> list[Finding]:
+    found = []
+    for permission in grant.permissions:
+        key = (grant.role, permission.sid, permission.action)
+        exempt = grant.written.exempt(permission.action)
+        if problem := _problem(used[key], alone[key], exempt):
+            found.append(Finding(*key, problem))
+    return found
+
+
+def _problem(used: int, alone: int, exempt: str | None) -> str | None:
+    if exempt is not None:
+        told = f"a test did use it; take away its `# unexercised` ({exempt})"
+        return told if used else None
+    if not used:
+        return "no test used it; remove it, or say in the template why none can: `# unexercised: …`"
+    if not alone:
+        return "another statement allows all that it does; no test would miss it: remove one"
+    return None
+
+
+def wildcards(roles: Roles) -> list[Finding]:
+    """Wildcards that come without a reason: in an action, or as the whole resource."""
+    found = []
+    for grant in roles.grants:
+        if grant.written.why or not grant.statement.allows:
+            continue
+        everything = "*" in grant.statement.resources
+        for permission in grant.permissions:
+            if everything or "*" in permission.action:
+                problem = "a wildcard without a reason; put one behind its Sid as a comment"
+                found.append(Finding(grant.role, permission.sid, permission.action, problem))
+    return found
