@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV := .venv
 SAM_VENV := .venv-sam
 BENCH_VENV := .venv-bench
+AUDIT_VENV := .venv-audit
 BIN := $(VENV)/bin
 LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money permissions format release-archive lock clean
+.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions format release-archive lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -55,6 +56,18 @@ unit: setup ## every test, and whether each permission of the template was neede
 	EMBEDDED_IAM_LEDGER=$(CURDIR)/$(LEDGER) $(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/python -m tools.permissions check $(LEDGER)
 
+audit: setup $(AUDIT_VENV)/.ready ## known vulnerabilities of what is pinned; needs a vulnerability service, and says if there is none
+	@$(BIN)/python -m tools.supply.audit $(AUDIT_VENV)/bin/pip-audit
+
+$(AUDIT_VENV)/.ready: requirements/audit.txt requirements/pip.txt
+	@$(PYTHON) -m venv $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
+sbom: setup ## layers/sbom.cdx.json and docs/licences.md, from the layers' pinned requirements
+	$(BIN)/python -m tools.supply
+
 permissions: setup ## docs/permissions.md, from the template
 	$(BIN)/python -m tools.permissions write
 
@@ -79,6 +92,9 @@ bench-gateway: setup ## the gateway's overhead at 200 streams, and a thousand he
 bench-money: setup ## the ledger against exact billing, and what else is measured of time and money (some minutes)
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.money $(if $(ONLY),--only $(ONLY))
 
+bench-startup: setup ## each handler from nothing to its first request, against boto3 alone (some minutes; ONLY=reconcile)
+	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m benchmarks.startup $(if $(ONLY),--only $(ONLY))
+
 $(BENCH_VENV)/.ready: requirements/bench.txt requirements/pip.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
@@ -93,7 +109,7 @@ release-archive: setup ## keep a release for the tests of those that follow it: 
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m tests.releases $(TAG)
 
 lock: ## pin the dependencies anew (needs uv)
-	for f in requirements/pip requirements/dev requirements/sam requirements/bench layers/autoscaler/requirements \
+	for f in requirements/pip requirements/dev requirements/sam requirements/bench requirements/audit layers/autoscaler/requirements \
 		layers/gateway/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
@@ -103,4 +119,4 @@ lock: ## pin the dependencies anew (needs uv)
 		--custom-compile-command "make lock" requirements/model.in -o requirements/model.txt
 
 clean: ## what was built or run here
-	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) .aws-sam .demo .embedded $(LEDGER) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) $(AUDIT_VENV) .aws-sam .demo .embedded $(LEDGER) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,11 +7,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from autoscaler.runtime.commands import accept
-from autoscaler.runtime.logs import about, logger, tracer
+from autoscaler.runtime.logs import about, logger
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     about(event)
     return accept(event)

@@ -6,11 +6,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from autoscaler.runtime.logs import logger, tracer
+from autoscaler.runtime.logs import logger
 from autoscaler.runtime.notify import handle
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return handle(event, context.aws_request_id)

@@ -118,7 +118,7 @@ def test_when_it_may_act_again_the_request_that_waited_is_answered(stack) -> Non
     switched(stack, "act")
     assert stack.result(NAME, "waits")["answer"]["usage"]["completion_tokens"] == 7
     assert "states:StartExecution" in heard
-    assert any(one.endswith("UpdateInferenceComponentRuntimeConfig") for one in heard), heard
+    assert "application-autoscaling:RegisterScalableTarget" in heard, "it hears what changes"
     assert stack.get(NAME)["withheld"] is None
     wait_for(stack.slack.titles, lambda t: "The stack acts again" in "\n".join(t), "its end")
     assert stack.slack.rejected == []

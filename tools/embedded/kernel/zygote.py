@@ -23,8 +23,6 @@ _PRELOADED = (
     "boto3",
     "pydantic",
     "aws_lambda_powertools.logging",
-    "aws_lambda_powertools.tracing",
-    "aws_xray_sdk.core",
     "slack_sdk.webhook",
 )
 

@@ -46,7 +46,7 @@ GROUP_SECONDS = 60
 MOST_GROUP_SECONDS = 900
 _KINDS = ("webhook", "channel", "sns", "post")
 _KEYS = {"url", "token", "default", "routes", "quiet_hours", "group_seconds", *_KINDS}
-_STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+_STRICT = ConfigDict(frozen=True, defer_build=True, extra="forbid", populate_by_name=True)
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -1,4 +1,8 @@
-"""The only place that makes boto3 clients: cached, with retries that fit a Lambda."""
+"""The only place that makes clients of AWS: cached, with retries that fit a Lambda.
+
+They are botocore's own, which are all that boto3's clients are too. Importing boto3 as well would
+take as long as importing botocore, for its resources and transfers, which nothing here uses.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
+
+from .data_loader import FewFolders
 
 # SageMaker ends a response stream after 8 minutes at the latest, so no read may wait longer.
 STREAM_READ_SECONDS = 490
@@ -58,20 +64,32 @@ def client(service: str) -> Any:
     return _Later(service)
 
 
+@cache
+def _session() -> Any:
+    """One for all clients: it keeps what they all read, above all the rules of endpoints."""
+    session = botocore.session.get_session()
+    session.register_component("data_loader", FewFolders())
+    return session
+
+
+# A session is not made for threads: one client is made at a time.
+_MAKING = threading.Lock()
+
+
 class _Later:
     """Stands for a client until somebody calls it."""
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._made: Any = None
-        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
-        with self._lock:
+        with _MAKING:
             if self._made is None:
                 config = _CONFIGS.get(self._service, _DEFAULT)
                 region = _REGIONS.get(self._service)
-                self._made = boto3.client(self._service, region_name=region, config=config)
+                make = _session().create_client
+                self._made = make(self._service, region_name=region, config=config)
         return getattr(self._made, name)
 
 
@@ -87,7 +105,7 @@ class Access:
 def model_access() -> Access:
     """For the gateway, whose streams are too many for a thread each."""
     made = client("sagemaker-runtime").meta
-    credentials = boto3.Session().get_credentials()
+    credentials = _session().get_credentials()
     if credentials is None:
         raise NoCredentialsError
     return Access(credentials, made.region_name, made.endpoint_url)

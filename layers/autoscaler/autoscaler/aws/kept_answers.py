@@ -23,7 +23,7 @@ class _Stored(BaseModel):
     """What lies there; whatever else does raises a ValidationError, which is logged: without what
     it was about."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, hide_input_in_errors=True)
 
     kept_at: AwareDatetime
     answer: Any

@@ -22,7 +22,7 @@ class StoredPattern(BaseModel):
     clock of the endpoint's schedule. `edges` are those of the bins: a version that has others
     learns anew."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     edges: tuple[float, ...] = ()
     gaps: Bins = {}

@@ -26,7 +26,7 @@ from .withheld import DollarsByDay, Withheld
 class Stored(BaseModel):
     """Base of every stored item; frozen, so that a change is a new value."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
 
 class Cause(StrEnum):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class Untold(BaseModel):
     """Its name on the bus and its detail there."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     detail_type: str
     detail: dict[str, Any]

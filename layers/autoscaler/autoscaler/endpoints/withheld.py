@@ -24,7 +24,7 @@ class Would(StrEnum):
 class Withheld(BaseModel):
     """A decision that differs from what is there, since when, and what it would have changed."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     would: Would
     copies: Annotated[int, Field(ge=0)]  # that there would be

@@ -35,7 +35,7 @@ _WAITING_CALLERS = 2048
 class GatewaySettings(BaseModel):
     """What the template, or the command line, tells the gateway besides."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     access: Literal["iam", "keys"] = Field(alias="GATEWAY_ACCESS")
     keys_secret: str = Field(default="", alias="GATEWAY_KEYS_SECRET")

@@ -28,7 +28,7 @@ _CLOSE = Decimal("0.01")  # shares of a whole below this are no difference
 class Figure(BaseModel):
     """Base of every part of a report."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class BillLine(Figure):

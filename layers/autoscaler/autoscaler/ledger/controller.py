@@ -18,7 +18,7 @@ Count = Annotated[Decimal, Field(ge=0)] | None
 class ControllerUsage(BaseModel):
     """Counts of a period; None: not counted. Per-month things are counted as they stand."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     lambda_requests: Count = None
     lambda_gb_seconds: Count = None
@@ -68,7 +68,7 @@ _PRICES = {
 class ControllerLine(BaseModel):
     """One item; None: not counted, and then in no sum."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     item: str
     count: Money | None
@@ -78,7 +78,7 @@ class ControllerLine(BaseModel):
 class ControllerCost(BaseModel):
     """The breakdown. With anything in `unknown` the total is a lower bound."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     lines: tuple[ControllerLine, ...]
     total_usd: Money

@@ -23,7 +23,7 @@ class PeriodKind(StrEnum):
 class Slot(BaseModel):
     """A part of a period, for charts."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     start: AwareDatetime
     end: AwareDatetime
@@ -33,7 +33,7 @@ class Slot(BaseModel):
 class Period(BaseModel):
     """[start, end) in UTC. A local day with a clock change has 23 or 25 hours."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     kind: PeriodKind
     start: AwareDatetime

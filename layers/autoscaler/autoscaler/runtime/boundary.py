@@ -25,13 +25,17 @@ Generation = Annotated[int, Field(ge=0, le=2**53)]
 class Boundary(BaseModel):
     """Frozen; unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="forbid", hide_input_in_errors=True
+    )
 
 
 class Foreign(BaseModel):
     """Frozen; of what AWS sends, whose further keys are AWS's own affair."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
 
 
 def _text_or_none(value: Any) -> Any:

@@ -9,8 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ..aws.namesakes import Namesakes
-from ..aws.quotas import ServiceQuotas
 from ..control import orders, overrides
 from ..control.apply import apply
 from ..control.budget_view import stop_view
@@ -27,7 +25,6 @@ from ..spec import EndpointSpec, SpecError
 from .money_commands import MoneyCommand, carry_out_money
 from .observing import refuse_while_observing
 from .settings import settings
-from .staging import resolve_commit
 from .wiring import world
 
 _CONFLICT_TRIES = 5
@@ -35,7 +32,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Command(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     author: Text = "somebody"
 
@@ -125,6 +122,10 @@ def accept(event: Any) -> dict[str, Any]:
 
 @cache
 def _setting() -> Setting:
+    from ..aws.namesakes import Namesakes
+    from ..aws.quotas import ServiceQuotas
+    from .staging import resolve_commit
+
     env = settings()
     return Setting(
         env.stack_name,

@@ -1,4 +1,7 @@
-"""The two things that never stop: the tick, and the queues."""
+"""The two things that never stop: the tick, and the queues.
+
+Each imports what it needs when it is called first: they are two functions' cold starts.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from ..control.dispatch import dispatch
-from ..control.messages import endpoint_of, is_later, messages_of
-from ..control.reconcile import reconcile
-from ..control.shift import Shift
 from .boundary import QueueBatch
 from .logs import logger
 from .metrics import Measures
@@ -23,6 +22,8 @@ TICK_SECONDS = 60.0
 
 def tick() -> dict[str, Any]:
     """Reconciles every endpoint; raises ReconcileError when some could not be."""
+    from ..control.reconcile import reconcile
+
     outcome = reconcile(world(), TICK_SECONDS)
     _measures().tick(outcome.copies, len(outcome.stuck), outcome.spent_usd)
     logger.info(
@@ -44,6 +45,10 @@ def work_off(event: Any, seconds_left: float) -> dict[str, Any]:
 
     `seconds_left`: until the function is cut off.
     """
+    from ..control.dispatch import dispatch
+    from ..control.messages import endpoint_of, is_later, messages_of
+    from ..control.shift import Shift
+
     shift = Shift.of(seconds_left)
     queues: dict[str, list[dict[str, Any]]] = {}
     for record in QueueBatch.model_validate(event).Records:

@@ -15,7 +15,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _MoneyCommand(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     author: Text = "somebody"
 

@@ -39,7 +39,7 @@ _MOST_TIMES = 20  # doubled so often, any wait is the longest
 class NotifySettings(BaseModel):
     """What the template tells the function."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     stack_name: str = Field(default="", alias="STACK_NAME")
     flow_arn_prefix: str = Field(default="", alias="FLOW_ARN_PREFIX")

@@ -47,7 +47,7 @@ from .logs import logger
 class ReportSettings(BaseModel):
     """What the template tells the function."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     stack_name: str = Field(alias="STACK_NAME")
     table_name: str = Field(alias="TABLE_NAME")

@@ -1,4 +1,7 @@
-"""The events that the state machines send, and the layer's answer to each."""
+"""The events that the state machines send, and the layer's answer to each.
+
+Each answer imports what it needs: they are as many functions' cold starts.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,6 @@ from pydantic import Field, TypeAdapter
 
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
-from ..control.awake import record_awake
-from ..control.progress import (
-    record_asleep,
-    record_failed,
-    record_retired,
-    record_shaped,
-    record_staged,
-)
-from ..control.size import may_sleep, plan_wake
-from ..control.start import Patience, look_at_start
-from ..control.updating import record_update_failed, record_updated
 from ..endpoints.status import Shape
 from ..policy.types import Bounds
 from ..ports import Answer
@@ -84,7 +76,6 @@ class Failed(_Step):
 _RECORDS: TypeAdapter[Staged | Shaped | Reached | Failed] = TypeAdapter(
     Annotated[Staged | Shaped | Reached | Failed, Field(discriminator="step")]
 )
-_REACHED = {"asleep": record_asleep, "retired": record_retired}
 PROBE = {"messages": [{"role": "user", "content": "Say ok."}], "max_tokens": 1}
 
 
@@ -99,6 +90,8 @@ class SilentModelError(RuntimeError):
 @by_class
 def answer_wake(event: Any) -> dict[str, Any]:
     """`{current, copies, reshape, min_copies, max_copies, moves}` for `wake_endpoint`."""
+    from ..control.size import plan_wake
+
     step = Wake.model_validate(event)
     plan = plan_wake(world(), step.endpoint, step.generation)
     return {
@@ -115,6 +108,8 @@ def answer_wake(event: Any) -> dict[str, Any]:
 def answer_sleep(event: Any) -> dict[str, Any]:
     """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests. On shared
     machines `moves.left` are the instances that have to go; those of others may stay."""
+    from ..control.size import may_sleep
+
     step = Sleep.model_validate(event)
     current = may_sleep(world(), step.endpoint, step.generation)
     record = world().store.load(step.endpoint) if current else None
@@ -129,6 +124,8 @@ def answer_sleep(event: Any) -> dict[str, Any]:
 @by_class
 def answer_start(event: Any) -> dict[str, Any]:
     """`{verdict, pace, Error, Cause}` for whoever waits for a copy; as in control.start."""
+    from ..control.start import Patience, look_at_start
+
     step, env = Start.model_validate(event), settings()
     patience = Patience(
         capacity=timedelta(seconds=step.times * env.capacity_seconds),
@@ -171,9 +168,11 @@ def _late_answer(step: Probe) -> Answer:
 @by_class
 def answer_record(event: Any) -> dict[str, Any]:
     """`{current}`: whether the step was of the newest wish and is stored."""
+    from ..control import awake, progress, updating
+
     step = _RECORDS.validate_python(event)
     if isinstance(step, Staged):
-        current = record_staged(
+        current = progress.record_staged(
             world(),
             step.endpoint,
             step.generation,
@@ -182,15 +181,22 @@ def answer_record(event: Any) -> dict[str, Any]:
             step.facts,
         )
     elif isinstance(step, Shaped):
-        recorded = record_updated if step.step == "updated" else record_shaped
+        recorded = updating.record_updated if step.step == "updated" else progress.record_shaped
         current = recorded(
             world(), step.endpoint, step.generation, step.shape, step.copies_per_instance
         )
     elif isinstance(step, Failed):
-        gave_up = record_update_failed if step.step == "update_failed" else record_failed
+        gave_up = (
+            updating.record_update_failed
+            if step.step == "update_failed"
+            else progress.record_failed
+        )
         current = gave_up(world(), step.endpoint, step.generation, step.error, step.cause)
     elif step.step == "awake":
-        current = record_awake(world(), step.endpoint, step.generation, step.copies_per_instance)
+        current = awake.record_awake(
+            world(), step.endpoint, step.generation, step.copies_per_instance
+        )
     else:
-        current = _REACHED[step.step](world(), step.endpoint, step.generation)
+        reached = {"asleep": progress.record_asleep, "retired": progress.record_retired}
+        current = reached[step.step](world(), step.endpoint, step.generation)
     return {"current": current}

@@ -21,7 +21,7 @@ from .wiring import world
 class SweepSettings(BaseModel):
     """What the template tells this function besides."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 

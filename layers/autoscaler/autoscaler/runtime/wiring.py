@@ -1,31 +1,30 @@
-"""Ports with boto3, made once per execution environment."""
+"""Ports with botocore, made once per execution environment.
+
+What not every handler needs is imported by the function that makes it: it is a part of cold starts.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
-from ..aws.bodies import S3Bodies
 from ..aws.clock import SystemClock
 from ..aws.container_logs import CloudWatchContainerLogs
 from ..aws.events import BusAnnouncer
 from ..aws.flows import StepFunctionsFlows
-from ..aws.kept_answers import S3KeptAnswers
-from ..aws.late import S3LateModels
 from ..aws.load import AwsLoadReader
-from ..aws.model import SageMakerModels
-from ..aws.outlets import AwsOutlets
 from ..aws.readers import MappedReaders
-from ..aws.requests import QueueRequests
-from ..aws.results import S3Results
 from ..aws.scaler import SageMakerScaler
-from ..aws.seen import TableSeen
 from ..aws.table import TableStore
-from ..aws.tenants import TableTenants
-from ..control.desk import Desk
 from ..control.while_stopped import WhileStopped
 from ..control.world import World
 from .settings import settings
+
+if TYPE_CHECKING:
+    from ..aws.late import S3LateModels
+    from ..aws.model import SageMakerModels
+    from ..control.desk import Desk
 
 
 @cache
@@ -53,12 +52,16 @@ def world() -> World:
 @cache
 def models() -> SageMakerModels:
     """The models of this stack."""
+    from ..aws.model import SageMakerModels
+
     return SageMakerModels(settings().stack_name)
 
 
 @cache
 def late_models() -> S3LateModels:
     """The models of this stack that answer later."""
+    from ..aws.late import S3LateModels
+
     env = settings()
     return S3LateModels(env.stack_name, env.results_bucket)
 
@@ -66,6 +69,15 @@ def late_models() -> S3LateModels:
 @cache
 def desk() -> Desk:
     """The world and what the dispatcher needs besides."""
+    from ..aws.bodies import S3Bodies
+    from ..aws.kept_answers import S3KeptAnswers
+    from ..aws.outlets import AwsOutlets
+    from ..aws.requests import QueueRequests
+    from ..aws.results import S3Results
+    from ..aws.seen import TableSeen
+    from ..aws.tenants import TableTenants
+    from ..control.desk import Desk
+
     env = settings()
     return Desk(
         world=world(),

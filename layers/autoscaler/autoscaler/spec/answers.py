@@ -24,6 +24,6 @@ class Answers(BaseModel):
     """`keep`: how long a deterministic request's answer answers the next one that is the same;
     None: never. The stack's ResultDays ends what is kept for longer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     keep: Annotated[Duration, AfterValidator(_long_enough)] | None = None

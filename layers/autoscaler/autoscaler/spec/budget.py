@@ -34,7 +34,7 @@ class OnForecast(StrEnum):
 class Limits(BaseModel):
     """Dollars of a UTC month and of a UTC day; None means no limit."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     monthly_usd: Usd | None = None
     daily_usd: Usd | None = None

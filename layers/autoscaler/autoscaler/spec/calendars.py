@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Calendar(BaseModel):
     """Whose holidays: a country by its ISO 3166 code, and a part of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     calendar: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     subdivision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$")] | None = None

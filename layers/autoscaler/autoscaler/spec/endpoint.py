@@ -40,7 +40,7 @@ Scalar = Annotated[str | int | float | bool, BeforeValidator(_one_value)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 class Engine(StrEnum):

@@ -106,7 +106,7 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 class ReplyTo(_Part):

@@ -18,7 +18,7 @@ _LONGEST = timedelta(days=7)
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 def _not_too_long(value: timedelta) -> timedelta:

@@ -95,7 +95,7 @@ class Window(BaseModel):
     spans midnight and belongs to the day on which it starts.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     days: Annotated[tuple[WindowDay, ...], Field(min_length=1)] | None = None
@@ -174,7 +174,7 @@ class Window(BaseModel):
 class Schedule(BaseModel):
     """The windows of an endpoint, the zone in which their times are read, and whose holidays."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     time_zone: TimeZoneName | None = None
     holidays: Calendar | None = None

@@ -21,7 +21,7 @@ _RESERVED = ("aws:", "autoscaler:")
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 class Vpc(_Part):

@@ -30,7 +30,7 @@ CHECKPOINTS = "checkpoints/"
 class Checkpoint(BaseModel):
     """How far a large file came. The states are of the bytes of all `parts`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     upload: str
     sha256: str

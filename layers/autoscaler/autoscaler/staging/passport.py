@@ -41,7 +41,7 @@ from .store import SMALL_BYTES, WeightStore
 class PassportFile(BaseModel):
     """One proven file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     path: str
     size_bytes: Annotated[int, Field(gt=0)]
@@ -53,7 +53,7 @@ class PassportFile(BaseModel):
 class Passport(BaseModel):
     """What lies under `prefix`, exactly. `digest` is the SHA-256 of everything else in it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     model_id: ModelId
     revision: str

@@ -45,7 +45,7 @@ _START_SECONDS = 5.0
 class PlannedFile(BaseModel):
     """A file to stage. `sha256` is None when the Hub keeps it outside LFS."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     path: str
     size_bytes: Annotated[int, Field(gt=0)]
@@ -59,7 +59,7 @@ class PlannedFile(BaseModel):
 class SkippedFile(BaseModel):
     """A file that stays where it is, and why."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     path: str
     why: Skip
@@ -71,7 +71,7 @@ class StagingPlan(BaseModel):
     `skipped` names 50, the dangerous ones first. `code` is what a trusted repository says to run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     model_id: ModelId
     revision: str

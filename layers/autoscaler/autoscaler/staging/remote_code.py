@@ -21,7 +21,7 @@ _MOST_ENTRIES = 50
 class CodeEntry(BaseModel):
     """One entry of an auto_map: which class of the repository's code stands for what."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
     path: str
     name: Annotated[str, Field(max_length=200)]

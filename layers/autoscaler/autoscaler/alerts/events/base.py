@@ -27,7 +27,7 @@ class Severity(StrEnum):
 class Event(BaseModel):
     """One announcement about one endpoint; an empty endpoint means the whole stack."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     told: ClassVar[bool] = True
     grouped: ClassVar[bool] = True  # with others of its kind, when many come at once

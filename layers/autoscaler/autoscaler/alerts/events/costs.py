@@ -49,7 +49,7 @@ class BudgetReached(Event):
 class ReportLine(BaseModel):
     """One endpoint's line in the announcement of a report."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     endpoint: str
     team: str = ""
@@ -68,7 +68,7 @@ class ReportLine(BaseModel):
 class ReportTeam(BaseModel):
     """One team's line. Dollars are of the team of the time, endpoints of the one they have now."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     team: str
     cost_usd: Money
@@ -80,7 +80,7 @@ class ReportTeam(BaseModel):
 class ReportDay(BaseModel):
     """One bar of the report's chart, in order: a day of a week or a month, an hour of a day."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     label: str
     cost_usd: Money
@@ -148,7 +148,7 @@ class PricesStale(Event):
 class OrphanLine(BaseModel):
     """One resource that belongs to no endpoint. Dollars: None when a price is unknown."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     kind: str
     name: str

@@ -1,0 +1,1 @@
+"""What the layers carry of others, and under which licence. `make sbom` writes it down."""
