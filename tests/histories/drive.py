@@ -149,7 +149,10 @@ def _is_loud(world: World) -> bool:
 
 
 def _refused(payload: object) -> bool:
-    return isinstance(payload, dict) and payload.get("ok") is False
+    """Prices that could not be read are logged, and told of when they are old (PricesStale)."""
+    return isinstance(payload, dict) and (
+        payload.get("ok") is False or bool(payload.get("problem"))
+    )
 
 
 _ALERTS = ("EndpointFailed", "CapacityMissing", "SleepStuck", "UpdateFailed", "PhaseStuck")
