@@ -10,25 +10,31 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = {path.name: path for path in (ROOT / "tests").rglob("test_*.py")}
 FUNCTIONS = set(re.findall(r"def (test_\w+)\(", "\n".join(p.read_text() for p in FILES.values())))
-_HEAD = re.compile(r"^\| (?:threat|failure) \| (?:control|what happens) \| test \|$", re.MULTILINE)
+_HEAD = re.compile(
+    r"^\| (?:threat|failure|fault) \| (?:control|what happens) \| (who must act \| )?test \|$",
+    re.MULTILINE,
+)
 
 
-def rows(text: str) -> list[list[str]]:
-    """The cells of each row of the table whose last column is `test`."""
-    found = _HEAD.search(text)
-    assert found, "there is no table of threats or failures"
-    lines = text[found.end() :].lstrip("\n").splitlines()[1:]  # without the rule below the head
-    table = lines[: next((n for n, line in enumerate(lines) if not line.startswith("|")), None)]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table]
+def rows(text: str) -> list[tuple[int, list[str]]]:
+    """Of all tables whose last column is `test`: how many cells a row has, and those it has."""
+    found = []
+    for head in _HEAD.finditer(text):
+        lines = text[head.end() :].lstrip("\n").splitlines()[1:]  # without the rule below the head
+        end = next((n for n, line in enumerate(lines) if not line.startswith("|")), None)
+        for line in lines[:end]:
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            found.append((4 if head[1] else 3, cells))
+    return found
 
 
 def problems(text: str) -> list[str]:
     found = []
-    for cells in rows(text):
-        if len(cells) != 3 or not all(cells):
+    for wanted, cells in rows(text):
+        if len(cells) != wanted or not all(cells):
             found.append(f"{cells[0][:60]}: a cell is missing or empty")
             continue
-        named = re.findall(r"`(?:tests/[\w/]+/)?(test_\w+(?:\.py)?)`", cells[2])
+        named = re.findall(r"`(?:tests/[\w/]+/)?(test_\w+(?:\.py)?)`", cells[-1])
         if not named:
             found.append(f"{cells[0][:60]}: no test is named")
         found += [
