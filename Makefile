@@ -48,6 +48,7 @@ types: setup ## mypy, strict on the layer
 
 template: $(SAM_VENV)/.ready ## sam validate --lint and sam build, without Docker
 	$(SAM_VENV)/bin/sam validate --lint --region us-east-1
+	$(SAM_VENV)/bin/python -m tools.asl statemachines
 	$(SAM_VENV)/bin/sam build --region us-east-1 >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@rm -f .aws-sam.log
 

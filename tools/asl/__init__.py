@@ -1,0 +1,1 @@
+"""State machines against AWS's schema of the Amazon States Language."""
