@@ -21,6 +21,10 @@ from tools.embedded.kernel.resources import MAKERS
 QUEUE_ARN = {"Fn::GetAtt": ["Queue", "Arn"]}
 STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 POLICY = {"Version": "2012-10-17", "Statement": [STATEMENT]}
+RIGHTS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
+}
 MACHINE = json.dumps({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}})
 
 
@@ -37,7 +41,12 @@ EVERYTHING: dict[str, Any] = {
             "Policies": [{"PolicyName": "all", "PolicyDocument": POLICY}],
         },
     },
+    "RolePolicy": of(
+        "IAM::Policy", PolicyName="more", PolicyDocument=RIGHTS, Roles=[{"Ref": "Role"}]
+    ),
+    "Rights": of("IAM::ManagedPolicy", PolicyDocument=RIGHTS, Roles=[{"Ref": "Role"}]),
     "One": FUNCTIONS["One"],
+    "Url": of("Lambda::Url", TargetFunctionArn={"Ref": "One"}, AuthType="AWS_IAM"),
     "Layer": {
         "Type": "AWS::Serverless::LayerVersion",
         "Properties": {
