@@ -76,7 +76,11 @@ def test_the_container_has_repository_commit_and_token(stack: Stack) -> None:
 
 def test_a_model_that_is_there_already_is_passed_over(stack: Stack) -> None:
     """As after a reply that was lost: the step is done again."""
-    request = {"ModelName": f"autoscaler-{NAME}", "PrimaryContainer": {"Image": "another"}}
+    request = {
+        "ModelName": f"autoscaler-{NAME}",
+        "PrimaryContainer": {"Image": "another"},
+        "Tags": [{"Key": "autoscaler:stack", "Value": "autoscaler"}],
+    }
     event = {"endpoint": NAME, "generation": 1, "request": request}
     reply = stack.account.boto("lambda").invoke(
         FunctionName="autoscaler-create-model", Payload=json.dumps(event).encode()

@@ -23,7 +23,7 @@ Run = Callable[..., tuple[str, Any]]
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account")) as found:
+    with deployed(tmp_path_factory.mktemp("account"), token=None) as found:
         yield found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 
+from autoscaler.aws import clients
 from tests.histories.faults import Killed
 from tests.histories.step_functions import Invoked
 from tests.histories.template import environment, functions, resources, template
@@ -103,6 +104,7 @@ def in_this_process(wire: Wire, **variables: str) -> Iterator[None]:
     boto3.setup_default_session(botocore_session=core)
     ThreadPoolExecutor.submit = _at_once  # type: ignore[method-assign]
     forget()
+    wire.attach(clients._session())  # the layer's own, of which all its clients are made
     try:
         with _quiet():
             yield

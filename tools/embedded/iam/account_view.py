@@ -51,8 +51,8 @@ class AccountView:
     def origin(self, role_arn: str) -> tuple[str, str]:
         """The folder of the template that a role comes from, and its logical id there."""
         name = role_arn.rpartition("/")[2]
-        for stack in self._account.engine.stacks.values():
-            for logical, made in stack.made.items():
+        for stack in list(self._account.engine.stacks.values()):
+            for logical, made in list(stack.made.items()):
                 if stack.types.get(logical) == "AWS::IAM::Role" and made.physical_id == name:
                     return str(stack.folder), logical
         return "", name
