@@ -218,7 +218,7 @@ def test_without_a_terminal_each_step_is_a_line_and_the_last_says_if_it_did_not_
         display.step("wait")
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert lines[0].endswith(
-        "Tue 07:00:00  replay [x].csv, with a name that is longer than a line → done"
+        f"{START:%a %H:%M:%S}  replay [x].csv, with a name that is longer than a line → done"
     )
     assert lines[1].endswith("wait → not finished")
 

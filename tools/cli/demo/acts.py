@@ -17,13 +17,13 @@ from tools.cli.demo.trace import Trace
 from tools.cli.report_command import fetch_report
 from tools.hub.real import REAL_MODEL
 
-START = datetime(2026, 11, 24, 7, 0, tzinfo=ZONE)  # a Tuesday, an hour before the peak window
+START = datetime(2026, 11, 24, 6, 30, tzinfo=ZONE)  # a Tuesday, well before the peak window
 SPEED = 60.0
 IDLE_SPEED = 150.0  # while nothing is measured but the passing of a keep-alive
-PEAK_OPENS = START.replace(hour=8)
+PEAK_OPENS = START.replace(hour=8, minute=0)
 PREWARM_FROM = PEAK_OPENS - timedelta(minutes=14)
-PEAK_CLOSES = START.replace(hour=18)
-MORNING = (START + timedelta(days=1)).replace(hour=6)
+PEAK_CLOSES = START.replace(hour=18, minute=0)
+MORNING = (START + timedelta(days=1)).replace(hour=6, minute=0)
 _LOOK_SECONDS = 0.15
 _TICK_SECONDS = 0.5  # of the wall: a tick, and what it starts
 _SMALL_LEAP_SECONDS, _SMALL_LEAP_WALL_SECONDS = 5.0, 0.25
