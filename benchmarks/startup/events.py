@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.contract.test_statemachines import template
 
 ROOT = Path(__file__).parents[2]
 NAME = "llama"
@@ -73,23 +73,11 @@ def environment(handler: str) -> dict[str, str]:
     return filled | kept | {name: text for name, text in _KNOWN.items() if name in given}
 
 
-class _Template(yaml.SafeLoader):
-    """Reads CloudFormation's short tags as plain values."""
-
-
-_Template.add_multi_constructor(
-    "!",
-    lambda loader, _suffix, node: (
-        loader.construct_scalar(node)
-        if isinstance(node, yaml.ScalarNode)
-        else str(loader.construct_sequence(node, deep=True))
-    ),
-)
-_TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), _Template)
+_TEMPLATE = template()
 
 
 def _variables(*path: str) -> dict[str, Any]:
-    found = _TEMPLATE
+    found: Any = _TEMPLATE
     for part in path:
         found = found.get(part, {})
     return dict(found.get("Environment", {}).get("Variables", {}))

@@ -87,11 +87,10 @@ def _move(
     moved = status.model_copy(
         update={"bounds": decision.bounds, "recommendations": recommendations}
     )
-    changed = window_moved or copies_moved
-    told = _told_of(status, decision, capacity, now)
-    if not (changed or told or moved != status):
+    if not copies_moved and moved == status:
         return  # a look at what goes on as before writes once, what it saw
-    lines = [entry(moved, now, text)] if changed else []
+    told = _told_of(status, decision, capacity, now)
+    lines = [entry(moved, now, text)] if window_moved or copies_moved else []
     tell(world, world.store.save(telling(moved, *told), entries=lines))
 
 

@@ -18,9 +18,8 @@ class Names(Boundary):
     endpoint: EndpointName
     configs: list[SageMakerName] = []  # empty: the one that has the endpoint's name
     models: list[SageMakerName] = []
-    hosted: SageMakerName | Literal[""] = (
-        ""  # the SageMaker endpoint that it is on; empty: the one that has its name
-    )
+    # The SageMaker endpoint that it is on; empty: the one that has its name.
+    hosted: SageMakerName | Literal[""] = ""
 
 
 @by_class

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date as Date
 from datetime import datetime
@@ -25,6 +26,7 @@ from ..control.sweeping import remark
 from ..control.while_stopped import WhileStopped
 from ..control.withheld import withheld_sentences
 from ..endpoints.alarms import alarms_of
+from ..endpoints.status import EndpointRecord
 from ..ledger.bill import Bill, nothing_tagged
 from ..ledger.billed import billed_segments
 from ..ledger.controller import ControllerUsage
@@ -87,12 +89,15 @@ def _settings() -> ReportSettings:
 
 
 def _own_usage(
-    env: ReportSettings, store: TableStore, period: Period, now: datetime
+    env: ReportSettings,
+    store: TableStore,
+    fleet: Sequence[EndpointRecord],
+    period: Period,
+    now: datetime,
 ) -> ControllerUsage:
     """What is counted by AWS, and the alarms as they stand."""
     until = max(period.start, min(period.end, now))
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
-    fleet = store.load_all()
     made = [alarms_of(one.spec, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
     closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
     ran = billed_segments(closed, fleet, prices, period.start, until, now)
@@ -128,19 +133,17 @@ def _bill(env: ReportSettings, kept: S3Reports, period: Period, now: datetime) -
     return nothing_tagged(env.stack_name) if untagged else found
 
 
-def _observed(store: TableStore, period: Period) -> list[str]:
-    """What observe mode kept from being saved in the period."""
-    since, whole = store.stack().observing_since, period.kind is PeriodKind.ALL
-    fleet = store.load_all()
-    return withheld_sentences(fleet, since, period.start, period.end, open_ended=whole)
-
-
 def report(event: Any) -> dict[str, Any]:
     """Writes the report that is asked for; returns where it lies and its totals."""
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone
     period = _period(order, store, clock, zone)
-    reports, stops = S3Reports(env.reports_bucket), stop_sentences(store.stack())
+    state, fleet = store.stack(), store.load_all()
+    reports, stops = S3Reports(env.reports_bucket), stop_sentences(state)
+    whole = period.kind is PeriodKind.ALL
+    withheld = withheld_sentences(
+        fleet, state.observing_since, period.start, period.end, open_ended=whole
+    )
     swept = TableMemory(env.table_name).load()
     written = write_report(
         store,
@@ -150,9 +153,9 @@ def report(event: Any) -> dict[str, Any]:
         period,
         prices=store.prices().usd_per_hour,
         priced=store.prices().sentence(),
-        usage=_own_usage(env, store, period, clock.now()),
+        usage=_own_usage(env, store, fleet, period, clock.now()),
         bill=_bill(env, reports, period, clock.now()),
-        remarks=[said for said in (remark(swept), *stops, *_observed(store, period)) if said],
+        remarks=[said for said in (remark(swept), *stops, *withheld) if said],
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]
