@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import pickle
+import select
+import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+LONGEST_SECONDS = 120  # of the wall, for a case; one takes about one
+
 
 class ChildError(RuntimeError):
     """A case that could not be run to its end; has its traceback."""
 
 
-def in_copy(work: Callable[[], T]) -> T:
-    """What `work` returns in a fork; nothing that it does is seen here. Raises ChildError."""
+def in_copy(work: Callable[[], T], seconds: float = LONGEST_SECONDS) -> T:
+    """What `work` returns in a fork; nothing that it does is seen here.
+
+    Raises ChildError, also for work that is not done after so many seconds of the wall; the error
+    says where it was.
+    """
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -28,10 +38,16 @@ def in_copy(work: Callable[[], T]) -> T:
         _work(work, writer)  # does not return
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
+        if not select.select([pipe], [], [], seconds)[0]:
+            os.kill(child, signal.SIGUSR1)  # it says where it is
+            time.sleep(0.5)
+            os.kill(child, signal.SIGKILL)
         said = pipe.read()
     _, status = os.waitpid(child, 0)
     if not said:
         raise ChildError(f"the case ended without a word, with status {status}")
+    if not said.startswith(pickle.PROTO):
+        raise ChildError(f"not done after {seconds:g} s:\n{said.decode(errors='replace')}")
     worked, value = pickle.loads(said)
     if not worked:
         raise ChildError(value)
@@ -80,6 +96,7 @@ def _serve(work: Callable[[Any], Any], pipe: Any) -> None:
 
 
 def _work(work: Callable[[], T], writer: int) -> None:
+    faulthandler.register(signal.SIGUSR1, file=writer)
     # Handlers print their metrics, and nobody reads them here.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:

@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import boto3
+from botocore.httpsession import URLLib3Session
 
 from autoscaler.aws import clients
 from tests.histories.faults import Killed
@@ -39,12 +40,11 @@ class Handlers:
         self.invoked.append((name, done))
         return done
 
-    @staticmethod
-    def _invoked(arn: str, name: str, payload: Any) -> Invoked:
+    def _invoked(self, arn: str, name: str, payload: Any) -> Invoked:
         try:
             reply = _module(arn).handler(payload, _context(arn, name))
         except Killed:
-            forget()  # the next invocation begins in a new environment
+            renew(self._wire)  # the next invocation begins in a new environment
             return Invoked(None, KILLED, "the process ended in the middle of its work")
         except Exception as error:  # noqa: BLE001 - Lambda tells it to whoever called
             return Invoked(None, type(error).__name__, str(error))
@@ -81,6 +81,12 @@ def _timeout(name: str) -> int:
     raise LookupError(name)
 
 
+def renew(wire: Wire) -> None:
+    """A new environment, whose clients go over the wire like those of the one before."""
+    forget()
+    wire.attach(clients._session())  # the layer's own, of which all its clients are made
+
+
 def forget() -> None:
     """What an environment keeps between invocations goes."""
     for name, module in list(sys.modules.items()):
@@ -98,19 +104,21 @@ def in_this_process(wire: Wire, **variables: str) -> Iterator[None]:
     given = {**environment(), **_FIXED, **variables}
     before = {name: os.environ.get(name) for name in given}
     session, pooled = boto3.DEFAULT_SESSION, ThreadPoolExecutor.submit
+    send = URLLib3Session.send
     os.environ.update(given)
     core = botocore.session.Session()
     wire.attach(core)
     boto3.setup_default_session(botocore_session=core)
     ThreadPoolExecutor.submit = _at_once  # type: ignore[method-assign]
-    forget()
-    wire.attach(clients._session())  # the layer's own, of which all its clients are made
+    URLLib3Session.send = _astray  # type: ignore[method-assign]
+    renew(wire)
     try:
         with _quiet():
             yield
     finally:
         forget()
         ThreadPoolExecutor.submit = pooled  # type: ignore[method-assign]
+        URLLib3Session.send = send  # type: ignore[method-assign]
         boto3.DEFAULT_SESSION = session
         for name, value in before.items():
             if value is None:
@@ -140,6 +148,11 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _astray(_session: URLLib3Session, request: Any) -> Any:
+    """A client that the wire does not answer would wait for the real AWS, minutes at a time."""
+    raise AssertionError(f"{request.url} was called beside the wire")
 
 
 def _at_once(

@@ -33,11 +33,11 @@ def _judge(pair: Pair, raced: Raced) -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda one: one.name)
 def test_of_two_at_once_the_newest_wish_wins(empty: World, pair: Pair) -> None:
-    _judge(pair, in_copy(lambda: _raced(empty, pair, 1, 4)))
+    _judge(pair, in_copy(lambda: _raced(empty, pair, 1, 4), 400))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda one: one.name)
 def test_of_two_at_once_the_newest_wish_wins_in_any_order(empty: World, pair: Pair) -> None:
-    _judge(pair, in_copy(lambda: _raced(empty, pair, 3, 1)))
+    _judge(pair, in_copy(lambda: _raced(empty, pair, 3, 1), 7000))

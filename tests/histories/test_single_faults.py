@@ -56,11 +56,11 @@ def _judge(score: Score) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", (*ALL, *ROUNDS), ids=lambda one: one.name)
 def test_a_fault_at_any_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
-    _judge(in_copy(lambda: _driven(empty, scenario, CASES)))
+    _judge(in_copy(lambda: _driven(empty, scenario, CASES), 600))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("scenario", (*ALL, *ROUNDS), ids=lambda one: one.name)
 def test_every_fault_at_every_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
-    _judge(in_copy(lambda: _driven(empty, scenario, None)))
+    _judge(in_copy(lambda: _driven(empty, scenario, None), 7000))

@@ -152,16 +152,16 @@ def role(c, logical, p):
         AssumeRolePolicyDocument=json.dumps(p["AssumeRolePolicyDocument"]),
         **{key: p[key] for key in ("PermissionsBoundary",) if key in p},
     )["Role"]["Arn"]
-    for managed in p.get("ManagedPolicyArns", []):
-        policy, document = aws_policy(managed)
+    wanted = role_policies(p)
+    for policy, document in wanted.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
-    for i in p.get("Policies", []):
-        iam.put_role_policy(
-            RoleName=name,
-            PolicyName=i["PolicyName"],
-            PolicyDocument=json.dumps(i["PolicyDocument"]),
-        )
-    return Made(name, name, {"Arn": arn, "RoleId": name})
+    return Made(name, name, {"Arn": arn, "RoleId": name}, {"policies": list(wanted)})
+
+
+def role_policies(p):
+    """Documents by name: a role's own, and what the managed ones allow."""
+    own = {one["PolicyName"]: json.dumps(one["PolicyDocument"]) for one in p.get("Policies", ())}
+    return own | dict(map(aws_policy, p.get("ManagedPolicyArns", ())))
 
 
 def managed_policy(c, logical, p):

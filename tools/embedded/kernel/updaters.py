@@ -10,8 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tools.embedded.iam.managed import managed_policy as aws_policy
-from tools.embedded.kernel.resources import MAKERS, Context, Made
+from tools.embedded.kernel.resources import MAKERS, Context, Made, role_policies
 
 Properties = Mapping[str, Any]
 
@@ -21,14 +20,12 @@ def _role(c: Context, made: Made, p: Properties) -> None:
     iam.update_assume_role_policy(
         RoleName=name, PolicyDocument=json.dumps(p["AssumeRolePolicyDocument"])
     )
-    wanted = {one["PolicyName"]: one["PolicyDocument"] for one in p.get("Policies", ())}
-    managed = map(aws_policy, p.get("ManagedPolicyArns", ()))
-    wanted |= {policy: json.loads(document) for policy, document in managed}
+    wanted = role_policies(p)
     for policy, document in wanted.items():
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        if policy not in wanted:
-            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+    for policy in set(made.properties["policies"]) - wanted.keys():  # others' policies stay
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    made.properties["policies"] = list(wanted)
     if "PermissionsBoundary" in p:
         iam.put_role_permissions_boundary(
             RoleName=name, PermissionsBoundary=p["PermissionsBoundary"]
