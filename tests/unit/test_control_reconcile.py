@@ -124,6 +124,33 @@ def test_an_endpoint_deleted_from_outside_is_said_to_have_failed(world, phase) -
     assert status(world).meters == ()
 
 
+def test_that_an_endpoint_is_gone_is_believed_when_it_was_said_twice(world) -> None:
+    put(world, awake(NAME))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = Load(0, 1.0)
+    look, answers = world.scaler.look, [Capacity(exists=False)]
+    world.scaler.look = lambda *asked: answers.pop() if answers else look(*asked)
+    reconcile(world)
+    assert not answers, "the wrong answer was given"
+    assert status(world).phase is Phase.AWAKE
+    assert running(status(world)) == {"ml.g6e.xlarge": 1}
+
+
+@pytest.mark.parametrize(("phase", "looks"), [(Phase.ASLEEP, 4), (Phase.AWAKE, 60)])
+def test_one_that_sleeps_is_looked_at_four_times_an_hour(world, phase, looks) -> None:
+    at_rest = awake(NAME) if phase is Phase.AWAKE else asleep(NAME)
+    put(world, at_rest.model_copy(update={"observed_at": world.clock.now()}))
+    world.scaler.settle(NAME, 1 if phase is Phase.AWAKE else 0)
+    world.load.loads[NAME] = Load(0, 1.0 if phase is Phase.AWAKE else None)
+    look, seen = world.scaler.look, []
+    world.scaler.look = lambda *asked: (seen.append(asked), look(*asked))[1]
+    for _ in range(60):
+        world.clock.forward(minutes=1)
+        reconcile(world)
+    assert status(world).phase is phase
+    assert len(seen) == looks
+
+
 def test_what_is_left_of_an_endpoint_that_lost_its_component_is_removed(world) -> None:
     put(world, awake(NAME))
     world.scaler.capacities[NAME] = Capacity(exists=False, instances_by_type={"ml.g6e.xlarge": 1})

@@ -158,6 +158,18 @@ def test_a_sleep_that_nobody_watched_ends_at_sagemakers_own_time(world) -> None:
     assert (booked(world), over_gaps(world)) == (pytest.approx(5), pytest.approx(5))
 
 
+@pytest.mark.parametrize(("changed", "minutes"), [(None, 15), (NOON + timedelta(minutes=9), 6)])
+def test_machines_found_while_asleep_are_booked_since_they_can_have_come(
+    world, changed, minutes
+) -> None:
+    put(world, asleep(NAME, observed_at=NOON, phase_since=NOON))
+    there(world, 0, 1, changed_at=changed)
+    world.clock.forward(minutes=15)
+    reconcile(world)
+    assert booked(world) == pytest.approx(minutes)
+    assert over_gaps(world) == pytest.approx(minutes)
+
+
 def test_a_gap_over_midnight_is_cut_there(world) -> None:
     put_awake(world, 2)
     world.clock.forward(hours=14)

@@ -10,12 +10,13 @@ import pytest
 from autoscaler.control.apply import apply
 from autoscaler.control.dispatch import wake_for
 from autoscaler.control.plan import Setting, plan
+from autoscaler.control.progress import NotYetError
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.updating import record_update_failed, record_updated
 from autoscaler.endpoints.status import Cause, EndpointStatus, Shape, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Flow, FlowState
+from autoscaler.ports import Capacity, Flow, FlowState
 from autoscaler.spec import SpecError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
@@ -152,6 +153,14 @@ def test_when_it_is_in_place_the_new_file_is_the_endpoints_own(world, status, ph
     assert world.announcer.kinds() == ["EndpointUpdated"]
     assert record_updated(world, NAME, generation, shape, 1), "told twice, it is still true"
     assert world.announcer.kinds() == ["EndpointUpdated"]
+
+
+def test_an_update_is_not_over_while_sagemaker_says_that_there_is_no_endpoint(world) -> None:
+    generation = updating(world, awake(NAME))
+    world.scaler.capacities[NAME] = Capacity(exists=False)
+    with pytest.raises(NotYetError, match="there is no llama"):
+        record_updated(world, NAME, generation, Shape(model_build=generation), 1)
+    assert stored(world).phase is Phase.UPDATING
 
 
 def test_what_fails_is_dropped_and_said_and_the_endpoint_goes_on(world) -> None:

@@ -196,9 +196,10 @@ def reconcile_endpoint(
         if not mend_drift(world, record, capacity, now):
             tend_flow(world, record, now)
     elif status.phase in (Phase.AWAKE, Phase.ASLEEP):
-        capacity = _look(world, record, now)
+        looks = status.phase is Phase.AWAKE or _is_stale(record, now)
+        capacity = world.look(record) if looks else _as_it_was(record)
         record = with_readers(world, record, capacity) if status.phase is Phase.AWAKE else record
-        if status.phase is Phase.AWAKE or capacity.instances != status.observed_instances:
+        if looks:
             record = observed(world, record, load, now, capacity)
         if not halt and start_update(world, record, now):
             return
@@ -275,12 +276,10 @@ def _billed(world: World, record: EndpointRecord, capacity: Capacity) -> Mapping
     return expected if sum(expected.values()) >= capacity.instances else capacity.instances_by_type
 
 
-def _look(world: World, record: EndpointRecord, now: datetime) -> Capacity:
-    status = record.status
-    if status.phase is Phase.ASLEEP and not _is_stale(record, now):
-        there = not record.spec.kind.sleeps_deleted
-        return Capacity(exists=there, instances_by_type=running(status))
-    return world.look(record)
+def _as_it_was(record: EndpointRecord) -> Capacity:
+    """Of one that sleeps, between two looks."""
+    there = not record.spec.kind.sleeps_deleted
+    return Capacity(exists=there, instances_by_type=running(record.status))
 
 
 def _is_stale(record: EndpointRecord, now: datetime) -> bool:

@@ -44,11 +44,13 @@ def closed_gap(record: EndpointRecord, capacity: Capacity, now: datetime) -> Boo
     """Closes what ran while nobody looked, if something changed meanwhile or may have.
 
     Until SageMaker's last modification as it was before, from then on as it is now; until now, if
-    that time is not known. While instances are asked for, nothing is done: `settled` knows in the
-    end. Nor on shared machines, whose modification may be of another one's copies.
+    that time is not known. What is there where nothing was counts from the last look on then: too
+    much rather than a machine that nobody counted. While instances are asked for, nothing is done:
+    `settled` knows in the end. Nor on shared machines, whose modification may be of another one's
+    copies.
     """
     status = record.status
-    if status.phase in ASKING or not status.meters or record.spec.instances.shared:
+    if status.phase in ASKING or record.spec.instances.shared:
         return record, ()
     looked = _looked_at(status)
     there = {kind: count for kind, count in capacity.instances_by_type.items() if count}
@@ -59,7 +61,7 @@ def closed_gap(record: EndpointRecord, capacity: Capacity, now: datetime) -> Boo
     if there == running(status) and turned is None:
         return record, ()  # as it was left, and nothing was modified since
     record, before = _cut(record, looked, now)
-    moment = turned or now
+    moment = turned or (now if status.meters else looked)
     record, old = _cut(record, moment, now)
     record, came = late_comers(record, capacity, moment)
     moved, _ = metered(record, moment, there, status.phase)

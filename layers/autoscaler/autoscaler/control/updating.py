@@ -187,6 +187,8 @@ def _at_rest(
 ) -> EndpointStatus:
     """Awake or asleep again, as it is seen to be; the update is over."""
     capacity = world.look(record)
+    if not capacity.exists and (running(record.status) or not spec.kind.sleeps_deleted):
+        raise NotYetError(f"SageMaker says that there is no {record.status.name}")
     if capacity.desired_copies and not capacity.current_copies:
         raise NotYetError(f"{record.status.name} has no copy in service: {capacity}")
     phase = Phase.AWAKE if capacity.desired_copies else Phase.ASLEEP

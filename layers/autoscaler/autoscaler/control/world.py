@@ -45,9 +45,16 @@ class World:
         return self.mode is Mode.OBSERVE and status.cause is not Cause.STACK_DELETED
 
     def look(self, record: EndpointRecord) -> Capacity:
-        """What SageMaker has of the endpoint, by its kind; of shared machines its part."""
+        """What SageMaker has of the endpoint, by its kind; of shared machines its part.
+
+        That there is none is believed when SageMaker has said so twice: meters end and endpoints
+        are forgotten by it.
+        """
         spec = record.spec
-        found = self.scaler.look(spec.name, spec.kind, spec.instances.shared or "")
+        asked = spec.name, spec.kind, spec.instances.shared or ""
+        found = self.scaler.look(*asked)
+        if not found.exists:
+            found = self.scaler.look(*asked)
         return own_part(self.store, record, found)
 
     def load_of(self, record: EndpointRecord, now: datetime) -> Load:
