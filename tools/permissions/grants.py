@@ -16,7 +16,7 @@ from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
 from tools.permissions.written import Written, above, written
 
 STACK = "autoscaler"
-_ROLE = "AWS::IAM::Role"
+_ROLE, _POLICY = "AWS::IAM::Role", "AWS::IAM::Policy"
 _PSEUDO = {
     "AWS::StackName": STACK,
     "AWS::Region": DEFAULT_REGION,
@@ -34,6 +34,7 @@ EVERYTHING = {
     "GatewayKeysSecretName": "gateway-keys",
     "Reconcile": "cost-explorer",
     "AlarmEmail": "team@example.com",
+    "KmsKeyArn": f"arn:aws:kms:{_ANY}:key/1a2b3c4d-0000-1111-2222-333344445555",
 }
 
 
@@ -84,9 +85,26 @@ def roles(path: Path) -> Roles:
             grants += _grants(logical, found, comments)
             if limit := resource["Properties"].get("PermissionsBoundary"):
                 bounds[logical] = _boundary(template["Resources"][limit["Ref"]], resolver)
+    grants += _of_policies(template["Resources"], resolver, comments)
+    grants.sort(key=lambda grant: list(managed).index(grant.role))
     text = path.read_text()
     purposes = {role: _purpose(role, template, text) for role in managed}
     return Roles(tuple(grants), managed, purposes, bounds)
+
+
+def _of_policies(
+    resources: Mapping[str, Any], resolver: Resolver, comments: Mapping[tuple[str, str], Written]
+) -> list[Grant]:
+    """Those of policies that stand beside the roles that have them."""
+    kinds = {logical: resource["Type"] for logical, resource in resources.items()}
+    roles = {resolver.value({"Ref": one}): one for one, kind in kinds.items() if kind == _ROLE}
+    found = []
+    for logical in (one for one, kind in kinds.items() if kind == _POLICY):
+        policy = resolver.value(resources[logical]["Properties"])
+        for one in policy["PolicyDocument"]["Statement"]:
+            why = comments[(logical, one["Sid"])]
+            found += [Grant(roles[name], statement(one), why) for name in policy["Roles"]]
+    return found
 
 
 def _boundary(policy: Mapping[str, Any], resolver: Resolver) -> tuple[Statement, ...]:
