@@ -5,6 +5,7 @@ VENV := .venv
 SAM_VENV := .venv-sam
 BENCH_VENV := .venv-bench
 AUDIT_VENV := .venv-audit
+CHECKOV_VENV := .venv-checkov
 BIN := $(VENV)/bin
 LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
@@ -46,8 +47,16 @@ lint: setup ## ruff and the direction of imports
 types: setup ## mypy, strict on the layer
 	$(BIN)/mypy
 
-template: $(SAM_VENV)/.ready ## sam validate --lint and sam build, without Docker
+$(CHECKOV_VENV)/.ready: requirements/checkov.txt requirements/pip.txt
+	@echo "Setting up $(CHECKOV_VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(CHECKOV_VENV)
+	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
+	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+template: $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## the template and the machines: sam validate --lint, checkov, AWS's schema, sam build without Docker
 	$(SAM_VENV)/bin/sam validate --lint --region us-east-1
+	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml
 	$(SAM_VENV)/bin/python -m tools.asl statemachines
 	$(SAM_VENV)/bin/sam build --region us-east-1 >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@rm -f .aws-sam.log
@@ -110,7 +119,7 @@ release-archive: setup ## keep a release for the tests of those that follow it: 
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m tests.releases $(TAG)
 
 lock: ## pin the dependencies anew (needs uv)
-	for f in requirements/pip requirements/dev requirements/sam requirements/bench requirements/audit layers/autoscaler/requirements \
+	for f in requirements/pip requirements/dev requirements/sam requirements/bench requirements/audit requirements/checkov layers/autoscaler/requirements \
 		layers/gateway/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
@@ -120,4 +129,4 @@ lock: ## pin the dependencies anew (needs uv)
 		--custom-compile-command "make lock" requirements/model.in -o requirements/model.txt
 
 clean: ## what was built or run here
-	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) $(AUDIT_VENV) .aws-sam .demo .embedded $(LEDGER) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(BENCH_VENV) $(AUDIT_VENV) $(CHECKOV_VENV) .aws-sam .demo .embedded $(LEDGER) .pytest_cache .mypy_cache .ruff_cache .hypothesis

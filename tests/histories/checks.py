@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from autoscaler.endpoints import kinds
+from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.types import Phase
 from tests.histories.template import STACK
@@ -29,8 +31,7 @@ def wrong_with(world: World) -> list[str]:
 def _of_endpoint(world: World, record: EndpointRecord) -> Iterator[str]:
     status, name = record.status, record.status.name
     there = world.sagemaker.instances_now().get(f"{STACK}-{name}", 0)
-    component = world.sagemaker.find_component(f"{STACK}-{name}")
-    copies = component.desired if component else 0
+    copies = world.copies(name)
     if status.untold:
         yield f"{name} has not told of {[one.detail_type for one in status.untold]}"
     if status.phase in _AT_ZERO and (there or copies):
@@ -44,9 +45,11 @@ def _of_endpoint(world: World, record: EndpointRecord) -> Iterator[str]:
 
 
 def _bounds(world: World, record: EndpointRecord, copies: int) -> Iterator[str]:
-    name, bounds = record.status.name, record.status.bounds
+    name, kind = record.status.name, record.spec.kind
+    bounds = kinds.allowed(kind, record.status.bounds)
+    target = kinds.scalable(kind, ResourceNames(STACK, name))["ResourceId"]
     found = world.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="sagemaker", ResourceIds=[f"inference-component/{STACK}-{name}"]
+        ServiceNamespace="sagemaker", ResourceIds=[target]
     )["ScalableTargets"]
     real = [(one["MinCapacity"], one["MaxCapacity"]) for one in found]
     if real != [(bounds.min_copies, bounds.max_copies)]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaler.policy.types import Phase
+from autoscaler.spec import Kind
 from tests.histories.checks import ledger_is_off, wrong_with
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
@@ -126,7 +127,8 @@ def left(world: World) -> list[str]:
         if name.startswith(prefix)
     ]
     queues = world.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
-    alarms = world.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+    described = world.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)
+    alarms = [one["AlarmName"] for one in described["MetricAlarms"]]
     mappings = world.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     targets = world.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="sagemaker"
@@ -134,7 +136,7 @@ def left(world: World) -> list[str]:
     for kind, things in (
         ("queue", queues), ("alarm", alarms), ("mapping", mappings), ("target", targets),
     ):  # fmt: skip
-        found += [f"left behind: {kind}"] * len(things)
+        found += [f"left behind: {kind} {one}" for one in things]
     return found
 
 
@@ -156,8 +158,7 @@ def _hold(world: World) -> None:
 
 
 def _two(world: World) -> list[str]:
-    component = world.sagemaker.find_component(f"{STACK}-{NAME}")
-    copies = component.desired if component else 0
+    copies = world.copies(NAME)
     few = [] if copies == 2 else [f"{NAME} has {copies} copies, not 2"]
     return few + _phase(world, Phase.AWAKE) + agreed(world)
 
@@ -201,6 +202,16 @@ def _all_stopped(world: World) -> list[str]:
     return off + _phase(world, Phase.ASLEEP) + agreed(world)
 
 
+def of_kind(kind: Kind, scenario: Scenario) -> Scenario:
+    """The same of an endpoint whose copies are whole instances."""
+
+    def prepare(world: World) -> None:
+        world.kind = kind
+        scenario.prepare(world)
+
+    return replace(scenario, name=f"{scenario.name} ({kind})", prepare=prepare)
+
+
 WAKE = Scenario("wake", asleep, _sent, _retry, _woken)
 SLEEP = Scenario("sleep", awake, _sleep_and_wait, _sleep, _slept)
 APPLY = Scenario("apply", nothing, _apply_and_wait, _apply, _made)
@@ -209,3 +220,5 @@ HOLD = Scenario("hold", awake, _held, _hold, _two)
 UPDATE = Scenario("update", awake, _update_and_wait, _longer, _updated)
 STOP = Scenario("stop", awake, _stop_and_wait, _stop, _all_stopped)
 ALL = (WAKE, SLEEP, APPLY, DELETE, HOLD, UPDATE, STOP)
+REALTIME = tuple(of_kind(Kind.REALTIME, one) for one in (WAKE, SLEEP, APPLY, DELETE, UPDATE))
+ASYNC = tuple(of_kind(Kind.ASYNC, one) for one in (WAKE, SLEEP, APPLY, DELETE))

@@ -17,11 +17,13 @@ from tests.histories.drive import Case, Score, calls_of, cases_of, drive
 from tests.histories.faults import Call
 from tests.histories.forks import in_copy
 from tests.histories.rounds import ROUNDS
-from tests.histories.scenarios import ALL, Scenario
+from tests.histories.scenarios import ALL, ASYNC, REALTIME, Scenario
+from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
 CASES = 8  # of each scenario
+SCENARIOS = (*ALL, *REALTIME, *ASYNC, *ROUNDS, *WHOLE_STACK)
 
 
 def _of_each(calls: Sequence[Call]) -> list[Case]:
@@ -54,13 +56,13 @@ def _judge(score: Score) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("scenario", (*ALL, *ROUNDS), ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_a_fault_at_any_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
     _judge(in_copy(lambda: _driven(empty, scenario, CASES), 600))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("scenario", (*ALL, *ROUNDS), ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_every_fault_at_every_call_is_recovered_from(empty: World, scenario: Scenario) -> None:
     _judge(in_copy(lambda: _driven(empty, scenario, None), 7000))

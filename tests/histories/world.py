@@ -15,7 +15,9 @@ from botocore.config import Config
 from autoscaler.aws.table import TableStore
 from autoscaler.endpoints.phases import IN_TRANSITION
 from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.spec import Kind
 from tests.histories.clock import StillClock, standing_still
+from tests.histories.cloudformation import CloudFormation
 from tests.histories.handlers import Handlers, in_this_process
 from tests.histories.mappings import Mappings
 from tests.histories.step_functions import Invoked, StepFunctions
@@ -23,7 +25,8 @@ from tests.histories.template import STACK, function_arn, functions, resources
 from tests.histories.watch import Watch
 from tests.histories.wire import Wire
 from tests.samples import document
-from tools.embedded.kernel import conditional_writes, transactions
+from tools.embedded.kernel import conditional_writes, tag_index, transactions
+from tools.embedded.kernel.outlets import Objects, publisher
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.metrics.moto_cloudwatch import CloudWatchPatches
 from tools.embedded.metrics.store import MetricsStore
@@ -57,11 +60,14 @@ class World:
         self.handlers = Handlers(wire)
         self.events: list[tuple[str, dict[str, Any]]] = []  # on the bus: detail type and detail
         self.looks = 0  # that somebody asked for
+        self.kind = Kind.COMPONENT  # of what is applied
+        self.cloudformation = CloudFormation(wire)
         self.metrics = MetricsStore()
         self._clients: dict[str, Any] = {}
         self.sagemaker = _StillSageMaker(
-            clock, self, self.metrics, settings=SimSettings(), weights=lambda _uri: True
-        )
+            clock, self, self.metrics, settings=SimSettings(), weights=lambda _uri: True,
+            blobs=Objects(self.client), notify=publisher(self.client),
+        )  # fmt: skip
         self.scaling = AutoScalingService(clock, self.sagemaker)
         self.states = StepFunctions(clock, wire, self.handlers.invoke, self.client)
         self.queues = Queues(clock)
@@ -120,7 +126,7 @@ class World:
         return self.invoke("accept-command", {"command": command, **arguments})
 
     def apply(self, name: str = NAME, **changes: Any) -> Invoked:
-        return self.command("apply", document=_document(name, **changes))
+        return self.command("apply", document=_document(name, kind=self.kind, **changes))
 
     def send(self, request_id: str, name: str = NAME) -> None:
         body = {"id": request_id, "messages": [{"role": "user", "content": request_id}]}
@@ -150,8 +156,7 @@ class World:
 
     def move_to(self, moment: float) -> None:
         self.clock.move_to(moment)
-        self.sagemaker.world.look()
-        self.sagemaker.world.flush()
+        self.sagemaker.step()
 
     def _one_thing(self) -> bool:
         now = self.clock.time()
@@ -214,6 +219,16 @@ class World:
     def instances(self) -> int:
         return sum(self.sagemaker.instances_now().values())
 
+    def copies(self, name: str) -> int:
+        """Those that SageMaker is to have; of kinds whose copies are instances, these."""
+        if not self.kind.is_whole_instance:
+            component = self.sagemaker.find_component(f"{STACK}-{name}")
+            return component.desired if component else 0
+        if f"{STACK}-{name}" not in self.sagemaker.world.endpoints:
+            return 0
+        found = self.client("sagemaker").describe_endpoint(EndpointName=f"{STACK}-{name}")
+        return sum(one["DesiredInstanceCount"] for one in found["ProductionVariants"])
+
     def answers(self, name: str = NAME) -> list[str]:
         found = self.client("s3").list_objects_v2(
             Bucket=f"{STACK}-results-bucket", Prefix=f"results/{name}/"
@@ -256,6 +271,8 @@ def world(hub: str) -> Iterator[World]:
         for patch in (patches, made.queues, made.mappings):
             patch.install()
             stack.callback(patch.uninstall)
+        stack.enter_context(made.cloudformation.listening())
+        tag_index.install(made.sagemaker.tagged)
         made.make_resources()
         yield made
 

@@ -37,6 +37,7 @@ RESOURCE_NAMES = (
     *(f"{PREFIX}-{name}-dlq" for name in NAMES),
     f"{PREFIX}-llama-oldest-request",
     f"{PREFIX}-lost-no-capacity",
+    f"{PREFIX}-lost-burst",
     "copied-by-ada",
 )
 MOMENTS = st.sampled_from([None, *(NOON - timedelta(minutes=m) for m in (1, 29, 30, 31, 60, 600))])

@@ -197,6 +197,7 @@ def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> No
     )  # fmt: skip
     requests = [queues["queue_alarm"], queues["capacity_alarm"], built.burst_alarm]
     put = [one for one in requests if one is not None]
+    assert {one["AlarmName"] for one in put} <= set(NAMES.alarms), "the sweep knows no others"
     tracking = built.scaling_policy["TargetTrackingScalingPolicyConfiguration"]
     fine = "HighResolution" in str(tracking)  # whose alarms have AWS's period of 10 s
     usual = sum(one["Period"] >= 60 for one in put) + (0 if fine else 2)

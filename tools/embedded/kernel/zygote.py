@@ -18,12 +18,19 @@ import sys
 from pathlib import Path
 
 _MOST_BYTES = 1 << 20
-# Not awslambdaric: its client reads the address of its runtime API when it is imported.
+# Not awslambdaric: its client reads the address of its runtime API when it is imported. Of pydantic
+# its parts: the package imports them only when they are used.
 _PRELOADED = (
     "boto3",
-    "pydantic",
+    "pydantic.main",
+    "pydantic.type_adapter",
+    "pydantic.dataclasses",
+    "pydantic._internal._generate_schema",
+    "pydantic.plugin._loader",
     "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.utilities.typing",
     "slack_sdk.webhook",
+    "zoneinfo",
 )
 
 

@@ -256,15 +256,19 @@ class SageMakerService(TakesFaults):
             partial(put, "aws.sagemaker", "SageMaker Endpoint State Change", shown, resources=[arn])
         )
 
+    def step(self) -> None:
+        """What is due by now happens."""
+        self.world.look()
+        self.world.flush()
+        self._queues.run()
+
     def _run(self) -> None:
         while True:
             step = max(_STEP_SECONDS, _STEP_WALL_SECONDS * self.clock.speed)
             if self.clock.sleep(step, self._stop):
                 return
             try:
-                self.world.look()
-                self.world.flush()
-                self._queues.run()
+                self.step()
             except Exception:
                 log.exception("the simulated SageMaker stumbled")
 

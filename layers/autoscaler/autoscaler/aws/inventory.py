@@ -16,12 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..control.sweep import Kind, Resource
 from ..control.sweeping import Look, NotOursError
+from ..endpoints.names import ALARM_SUFFIXES
 from ..endpoints.tags import STACK, may_be_deleted
 from .clients import client
 from .details import GoneError, detailed
 from .removal import remove
 
-_ALARMS = ("-oldest-request", "-no-capacity")  # of endpoints; the controller has others
 _QUEUES_A_PAGE = 1000  # without it SQS gives no second page
 _SAGEMAKER = {
     Kind.ENDPOINT: ("list_endpoints", "Endpoints", "Endpoint"),
@@ -161,7 +161,7 @@ class AwsAccount:
         pages = self._pages("cloudwatch", "describe_alarms", AlarmNamePrefix=f"{self._prefix}-")
         for page in pages:
             for one in page["MetricAlarms"]:
-                if one["AlarmName"].endswith(_ALARMS):
+                if one["AlarmName"].endswith(ALARM_SUFFIXES):  # the controller has others
                     yield Resource(
                         Kind.ALARM,
                         one["AlarmName"],

@@ -16,6 +16,7 @@ from functools import cached_property
 
 from ..catalog.prices import PriceBook, bundled
 from ..endpoints.names import (
+    ALARM_SUFFIXES,
     DEAD_LETTERS_SUFFIX,
     LATER_SUFFIX,
     ResourceNames,
@@ -172,8 +173,7 @@ class Fleet:
             own
             for names in every
             for own in (
-                names.base, names.dead_letter_queue, names.later_queue,
-                names.queue_alarm, names.capacity_alarm,
+                names.base, names.dead_letter_queue, names.later_queue, *names.alarms,
             )
         )  # fmt: skip
 
@@ -186,7 +186,7 @@ def endpoint_of(resource: Resource, prefix: str) -> str:
     if resource.tags and resource.tags.get(SHARED):
         return resource.tags[SHARED]
     name = resource.parent if resource.kind in (Kind.MAPPING, Kind.TARGET) else resource.name
-    for suffix in (DEAD_LETTERS_SUFFIX, LATER_SUFFIX, "-oldest-request", "-no-capacity"):
+    for suffix in (DEAD_LETTERS_SUFFIX, LATER_SUFFIX, *ALARM_SUFFIXES):
         if resource.kind in (Kind.QUEUE, Kind.ALARM, Kind.MAPPING):
             name = name.removesuffix(suffix)
     return name.removeprefix(f"{prefix}-")

@@ -10,6 +10,7 @@ _SUFFIX = len("-b1000000-r4")
 _DIGEST = len("-00000000")
 LONGEST_EXECUTION_NAME = 80
 DEAD_LETTERS_SUFFIX, LATER_SUFFIX = "-dlq", "-later"
+ALARM_SUFFIXES = ("-oldest-request", "-no-capacity", "-burst")
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,17 @@ class ResourceNames:
         return self.base + LATER_SUFFIX
 
     @property
+    def alarms(self) -> tuple[str, ...]:
+        """All that is called by the endpoint."""
+        return tuple(self.base + suffix for suffix in ALARM_SUFFIXES)
+
+    @property
     def queue_alarm(self) -> str:
-        return f"{self.base}-oldest-request"
+        return self.alarms[0]
 
     @property
     def capacity_alarm(self) -> str:
-        return f"{self.base}-no-capacity"
+        return self.alarms[1]
 
     @property
     def burst_policy(self) -> str:
@@ -99,7 +105,7 @@ class ResourceNames:
 
     @property
     def burst_alarm(self) -> str:
-        return f"{self.base}-burst"
+        return self.alarms[2]
 
     @property
     def scaling_policy(self) -> str:

@@ -1,0 +1,67 @@
+"""What is about the stack as a whole: its deletion, and the sweep of the account."""
+
+from __future__ import annotations
+
+from tests.histories.checks import wrong_with
+from tests.histories.cloudformation import deletion
+from tests.histories.scenarios import Scenario, agreed, awake, left
+from tests.histories.world import World
+
+_HOUR = 3600.0
+# Lambda's tries of an event that it took, with the pauses between them.
+_ASYNC_PAUSES = (0.0, 60.0, 120.0)
+# An orphan has to be half an hour old and to be seen twice; one sweep removes few.
+_SWEEPS = 8
+
+
+def _delete_stack(world: World) -> None:
+    request = deletion(len(world.cloudformation.answers) + 1)
+    for pause in _ASYNC_PAUSES:
+        world.run(pause)
+        if not world.invoke("retire-stack", request).error:
+            break
+    world.run(720)
+
+
+def _delete_stack_again(world: World) -> None:
+    if not _succeeded(world):
+        _delete_stack(world)
+
+
+def _succeeded(world: World) -> bool:
+    return any(one["Status"] == "SUCCESS" for one in world.cloudformation.answers)
+
+
+def _retired(world: World) -> list[str]:
+    answered = [] if _succeeded(world) else ["CloudFormation was not told that it may go on"]
+    here = [] if world.phase() is None else [f"the endpoint is still {world.phase()}"]
+    return answered + here + left(world) + agreed(world)
+
+
+def _orphaned(world: World) -> None:
+    """Somebody deleted its items from the table: the endpoint runs, and nobody knows of it."""
+    awake(world)
+    record = world.record()
+    assert record is not None
+    world.store().forget(record.status)
+    assert world.instances() == 1
+
+
+def _sweep(world: World) -> None:
+    """Every hour, as the schedule has it; the ticks between would see nothing."""
+    for _ in range(_SWEEPS):
+        world.move_to(world.clock.time() + _HOUR)
+        for pause in _ASYNC_PAUSES:
+            world.run(pause)
+            if not world.invoke("sweep-account", {"sweep": "remove"}).error:
+                break
+
+
+def _swept(world: World) -> list[str]:
+    told = [] if world.told("OrphansFound") else ["nobody was told of orphans"]
+    return told + left(world) + wrong_with(world)
+
+
+RETIREMENT = Scenario("stack deletion", awake, _delete_stack, _delete_stack_again, _retired)
+SWEEP = Scenario("sweep", _orphaned, _sweep, _sweep, _swept)
+WHOLE_STACK = (RETIREMENT, SWEEP)
