@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from werkzeug.wrappers import Request
@@ -48,14 +47,10 @@ def overhear(stack: Stack) -> list[str]:
 
 def switched(stack: Stack, mode: str) -> None:
     """What an update of the stack with another `Mode` does to its functions."""
-    for function in stack.account.runtime.deployed.values():
-        environ: Any = function.launch.environ
-        assert environ["MODE"] in ("act", "observe")
-        environ["MODE"] = mode
-        with function.lock:  # what is at work ends as it began
-            idle, function.idle = function.idle, []
-        for environment in idle:
-            environment.close()
+    runtime = stack.account.runtime
+    for name, function in list(runtime.deployed.items()):
+        assert function.launch.environ["MODE"] in ("act", "observe")
+        runtime.change_environment(name, MODE=mode)
 
 
 def test_idle_for_long_it_stays_awake_and_its_sleep_is_advised(stack) -> None:

@@ -20,6 +20,7 @@ _AT_ZERO = frozenset({Phase.ASLEEP, Phase.FAILED})
 def wrong_with(world: World) -> list[str]:
     """Sentences; nothing for a world in which the table, SageMaker and the ledger agree."""
     found = list(world.watch.problems)
+    found += [f"{one.role} may not {one.action}: {one.why}" for one in world.rights.surprises]
     records = {one.status.name: one for one in world.store().load_all()}
     for record in records.values():
         found += _of_endpoint(world, record)

@@ -19,6 +19,7 @@ _PSEUDO = {
     "AWS::Region": DEFAULT_REGION,
     "AWS::AccountId": ACCOUNT_ID,
     "AWS::Partition": "aws",
+    "AWS::NoValue": None,
 }
 # Where nobody gave a secret of his own, and nothing else that is optional.
 _HOLDS = {"MakeHubSecret", "MakeSlackSecret"}
@@ -75,6 +76,9 @@ def _resource(name: str) -> str:
         return _arn(f"{name}.Arn")
     if name.endswith("Topic"):
         return f"arn:aws:sns:{DEFAULT_REGION}:{ACCOUNT_ID}:{STACK}-{_dashed(name)}"
+    if name.endswith("Secret"):  # whose ARN ends in letters that nobody knows before
+        secret = resolved(resources("AWS::SecretsManager::Secret")[name]["Name"])
+        return f"arn:aws:secretsmanager:{DEFAULT_REGION}:{ACCOUNT_ID}:secret:{secret}-??????"
     return STACK if name in ("Table", "Bus") else f"{STACK}-{_dashed(name)}"
 
 
@@ -85,9 +89,18 @@ def _arn(path: str) -> str:
         return function_arn(_dashed(logical.removesuffix("Function")))
     if logical.endswith("Machine"):
         return MACHINE + _dashed(logical.removesuffix("Machine"))
-    if logical.endswith("Role"):
-        return f"arn:aws:iam::{ACCOUNT_ID}:role/{_resource(logical)}"
-    raise NotImplementedError(path)
+    name = _resource(logical)
+    form = _ARNS[template()["Resources"][logical]["Type"]]
+    return form.format(name=name, of=f"{DEFAULT_REGION}:{ACCOUNT_ID}", account=ACCOUNT_ID)
+
+
+_ARNS = {
+    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{of}:table/{name}",
+    "AWS::Events::EventBus": "arn:aws:events:{of}:event-bus/{name}",
+    "AWS::SQS::Queue": "arn:aws:sqs:{of}:{name}",
+    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+}
 
 
 def function_arn(name: str) -> str:

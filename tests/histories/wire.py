@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 from botocore.awsrequest import AWSResponse, create_request_object
 from botocore.endpoint import convert_to_response_dict
@@ -22,6 +23,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from tests.histories.faults import CARRIED_OUT, KILLS, Call, Fault, Killed, RefusedError, words
+from tests.histories.rights import Rights
 from tools.embedded.types import Service
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class Wire:
     seen: list[Callable[[Call], None]] = field(default_factory=list)
     answered: list[Callable[[str, str], None]] = field(default_factory=list)  # service, operation
     fired: list[tuple[Call, Fault]] = field(default_factory=list)
+    rights: Rights | None = None  # of whoever is not the owner; None: everybody may do everything
 
     def __post_init__(self) -> None:
         self._here = _Here()
@@ -124,6 +127,10 @@ class Wire:
     def _answer(
         self, service: str, model: Any, params: dict[str, Any]
     ) -> tuple[AWSResponse, dict[str, Any]]:
+        actor = self._here.actor.name
+        if self.rights is not None and actor != OWNER:
+            environ, body = _environ(params), _body(params)
+            self.rights.check(actor, service, environ, lambda: body)
         if service in self.json_services:
             return self._by_json(service, model, params)
         if service in self.services:
@@ -141,15 +148,7 @@ class Wire:
         return AWSResponse(params["url"], 200, {}, MockRawResponse(b"")), {**reply, **_meta(200)}
 
     def _by_service(self, service: Service, params: dict[str, Any]) -> AWSResponse:
-        body = params["body"]
-        environ = EnvironBuilder(
-            path=params["url_path"].partition("?")[0],
-            query_string=params["query_string"] or None,
-            method=params["method"],
-            headers=dict(params["headers"]),
-            data=body if isinstance(body, bytes) else str(body or "").encode(),
-        ).get_environ()
-        reply = service.handle(Request(environ))
+        reply = service.handle(Request(_environ(params)))
         headers = dict(reply.headers)
         return AWSResponse(params["url"], reply.status_code, headers, MockRawResponse(reply.data))
 
@@ -182,6 +181,26 @@ class Wire:
         error = {"Error": {"Code": refused.code, "Message": refused.message}}
         response = AWSResponse(params["url"], refused.status, {}, MockRawResponse(b""))
         return response, {**error, **_meta(refused.status)}
+
+
+def _environ(params: dict[str, Any]) -> dict[str, Any]:
+    """The request as a server would see it."""
+    bucket, _, host = urlsplit(params["url"]).netloc.partition(".")
+    before = f"/{bucket}" if host.startswith("s3.") else ""  # as by the address of its path
+    return EnvironBuilder(
+        path=before + params["url_path"].partition("?")[0],
+        query_string=params["query_string"] or None,
+        method=params["method"],
+        headers=dict(params["headers"]),
+        data=_body(params),
+    ).get_environ()
+
+
+def _body(params: dict[str, Any]) -> bytes:
+    body = params["body"]
+    if isinstance(body, dict):  # a form, as the query protocol has it
+        return urlencode(body).encode()
+    return body if isinstance(body, bytes) else str(body or "").encode()
 
 
 def _meta(status: int) -> dict[str, Any]:

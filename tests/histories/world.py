@@ -20,6 +20,7 @@ from tests.histories.clock import StillClock, standing_still
 from tests.histories.cloudformation import CloudFormation
 from tests.histories.handlers import Handlers, in_this_process
 from tests.histories.mappings import Mappings
+from tests.histories.rights import Rights
 from tests.histories.step_functions import Invoked, StepFunctions
 from tests.histories.template import STACK, function_arn, functions, resources
 from tests.histories.watch import Watch
@@ -69,6 +70,7 @@ class World:
             blobs=Objects(self.client), notify=publisher(self.client),
         )  # fmt: skip
         self.scaling = AutoScalingService(clock, self.sagemaker)
+        self.rights = wire.rights = Rights(self.sagemaker)
         self.states = StepFunctions(clock, wire, self.handlers.invoke, self.client)
         self.queues = Queues(clock)
         self.mappings = Mappings(self.queues, self.handlers.invoke)
@@ -206,7 +208,13 @@ class World:
     def settle(self, hours: float = 8) -> bool:
         """Lets time pass until nothing moves any more, also at the look that an endpoint gets
         seldom while it rests; False: it never came to rest."""
-        end, rests = self.clock.time() + hours * 3600, 0
+        try:
+            return self._rests(self.clock.time() + hours * 3600)
+        finally:
+            self.rights.note()
+
+    def _rests(self, end: float) -> bool:
+        rests = 0
         while self.clock.time() < end:
             rests = rests + 1 if self.quiet else 0
             if rests > 2:

@@ -12,7 +12,7 @@ from autoscaler.control.dispatch import dispatch as dispatch_batch
 from autoscaler.control.messages import endpoint_of, parse
 from autoscaler.control.patience import TRIES
 from autoscaler.policy.types import Phase
-from autoscaler.ports import BusyError, Flow, ModelError, NoCapacityError
+from autoscaler.ports import BusyError, Flow, ModelError, NoCapacityError, NotAllowedError
 from tests.desk import NAME, ScriptedModel, TestDesk, dispatch, memory_desk, message
 from tests.samples import asleep, awake, put, spec
 
@@ -122,6 +122,17 @@ def test_no_copy_or_a_busy_one_is_no_failure(desk, why) -> None:
     desk.models.errors = [why]
     assert dispatch(desk, NAME, [message()]) == ["m-1"]
     assert desk.world.store.failures == {}
+
+
+def test_a_right_that_is_missing_is_no_failure_of_a_request_and_is_loud(desk) -> None:
+    put(desk.world, awake(NAME))
+    for _ in range(20):
+        desk.models.errors = [NotAllowedError("the role may not sagemaker:InvokeEndpoint")]
+        done = dispatch_batch(desk, NAME, [message()])
+        assert (done.stay, done.all_troubled) == (["m-1"], True)
+    assert desk.world.store.failures == {}
+    assert dispatch(desk, NAME, [message()]) == []
+    assert desk.world.announcer.kinds() == ["RequestAnswered"]
 
 
 def test_trouble_with_one_message_leaves_its_neighbours_alone(desk) -> None:

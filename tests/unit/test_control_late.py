@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.control.late import ASKED, ASKING, WHEN_ASKED
-from autoscaler.control.patience import TRIES, WHEN_BUSY
+from autoscaler.control.patience import TRIES, WHEN_BUSY, WHEN_TROUBLED
 from autoscaler.endpoints.completions import IncompleteAnswerError
 from autoscaler.endpoints.status import EndpointStatus
 from autoscaler.policy.types import Phase
@@ -17,6 +17,7 @@ from autoscaler.ports import (
     ExpiredError,
     Flow,
     ModelError,
+    NotAllowedError,
     UnsureError,
 )
 from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
@@ -108,6 +109,17 @@ def test_what_sagemaker_did_not_take_is_handed_over_with_the_next_look(
     assert desk.requests.postponed == [wait]
     again(desk, 2)
     assert (desk.late.asked == [KEY, KEY]) is anew
+
+
+def test_a_right_that_is_missing_is_loud_and_counts_for_nothing(desk) -> None:
+    there(desk)
+    desk.late.errors = [NotAllowedError("may not")]
+    done = batch(desk, NAME, [received(1)])
+    assert (done.stay, done.all_troubled) == (["m-1"], True)
+    assert desk.world.store.failures == {}
+    assert desk.requests.postponed == [WHEN_TROUBLED]
+    again(desk, 2)
+    assert desk.late.asked == [KEY, KEY]
 
 
 def test_what_sagemaker_may_have_taken_is_not_handed_over_again(desk) -> None:

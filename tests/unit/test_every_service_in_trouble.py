@@ -50,7 +50,15 @@ from autoscaler.aws.troubles import by_class
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.endpoints.stack_state import StackState
 from autoscaler.policy.types import Bounds
-from autoscaler.ports import BusyError, Flow, KeptAnswer, PriceListError, QuotaError, UnsureError
+from autoscaler.ports import (
+    BusyError,
+    Flow,
+    KeptAnswer,
+    NotAllowedError,
+    PriceListError,
+    QuotaError,
+    UnsureError,
+)
 from autoscaler.runtime import staging
 from autoscaler.spec import Kind
 from autoscaler.staging.errors import StoreUnavailableError
@@ -82,6 +90,7 @@ CLASSES = {
 OWN = (
     BusyError,
     NoBillError,
+    NotAllowedError,
     PriceListError,
     QuotaError,
     RetryLater,

@@ -18,7 +18,7 @@ from autoscaler.aws.streaming import (
     ModelStreams,
     RefusedByModelError,
 )
-from autoscaler.ports import BusyError, NoCapacityError
+from autoscaler.ports import BusyError, NoCapacityError, NotAllowedError
 from tests.samples import spec
 from tools.embedded.sagemaker.eventstream import exception, payload_part
 
@@ -121,6 +121,7 @@ def test_a_connection_that_is_lost_is_a_broken_answer() -> None:
         (refusal(400, "ValidationError", Message="Could not find endpoint x"),
          GoneError),
         (refusal(400, "ThrottlingException", message="slower"), BusyError),
+        (refusal(403, "AccessDeniedException", Message="may not"), NotAllowedError),
         (refusal(424, "ModelError", Message="m", OriginalStatusCode=503, OriginalMessage="full"),
          BusyError),
     ],

@@ -291,11 +291,17 @@ class BusyError(RuntimeError):
     """The model or the way to it takes nothing now: throttled, not ready, not reached."""
 
 
+class NotAllowedError(RuntimeError):
+    """The stack's role may not ask it: that says nothing of the request, and stays so until
+    whoever deploys mends it."""
+
+
 class ModelInvoker(Protocol):
     """Asks the model and assembles its streamed answer."""
 
     def ask(self, name: str, body: Mapping[str, Any], kind: Kind, shared: str = "") -> Answer:
-        """Raises ModelError, NoCapacityError, BusyError; anything else is a failed try."""
+        """Raises ModelError, NoCapacityError, BusyError, NotAllowedError; anything else is a
+        failed try."""
 
 
 class BodyError(RuntimeError):

@@ -92,17 +92,26 @@ class AccountView:
         return reader(arn) if reader is not None else {}
 
     def is_gone(self, arn: str) -> bool:
-        """Whether an ARN names a thing of SageMaker's that does not exist."""
-        return arn.startswith("arn:aws:sagemaker:") and not self._account.sagemaker.exists(arn)
+        """Whether an ARN names a thing that has tags when it exists, and does not exist."""
+        if arn.startswith("arn:aws:sagemaker:"):
+            return not self._account.sagemaker.exists(arn)
+        if arn.startswith("arn:aws:sqs:"):
+            return self._queue(arn) is None
+        if ":event-source-mapping:" in arn:
+            return arn.rpartition(":")[2] not in self._mappings()
+        return False
 
     def _sagemaker_tags(self, arn: str) -> Mapping[str, str]:
         return self._account.sagemaker.tags_of(arn)
 
     def _queue_tags(self, arn: str) -> Mapping[str, str]:
+        found = self._queue(arn)
+        return dict(found.tags) if found is not None else {}
+
+    def _queue(self, arn: str) -> Any:
         from moto.sqs.models import sqs_backends
 
-        found = sqs_backends[self.account_id][self.region].queues.get(arn.rpartition(":")[2])
-        return dict(found.tags) if found is not None else {}
+        return sqs_backends[self.account_id][self.region].queues.get(arn.rpartition(":")[2])
 
     def _mapping_tags(self, arn: str) -> Mapping[str, str]:
         found = self._mappings().get(arn.rpartition(":")[2])

@@ -10,7 +10,7 @@ import zipfile
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,13 @@ class Runtime:
         if before is not None:
             self._retire(before)
         return arn
+
+    def change_environment(self, name: str, **variables: str) -> None:
+        """As an update of a function's configuration: what is at work ends as it began."""
+        before = self.deployed[name]
+        launch = replace(before.launch, environ={**before.launch.environ, **variables})
+        self.deployed[name] = Function(name, launch, before.slots, before.log)
+        self._retire(before)
 
     def _retire(self, function: Function) -> None:
         """Ends what is idle; what works ends when it is done."""

@@ -16,8 +16,16 @@ from botocore.exceptions import (
 from ..endpoints import late
 from ..endpoints.completions import assemble, passed_on
 from ..endpoints.names import ResourceNames
-from ..ports import Answer, BusyError, ExpiredError, ModelError, UnsureError
+from ..ports import (
+    Answer,
+    BusyError,
+    ExpiredError,
+    ModelError,
+    NotAllowedError,
+    UnsureError,
+)
 from .clients import client, error_code, error_message
+from .troubles import DENIED
 
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
 _BUSY = {"InternalFailure", "ServiceUnavailable", "ThrottlingException"}
@@ -64,6 +72,8 @@ class S3LateModels:
         except ClientError as error:
             if error_code(error) in _BUSY:
                 raise BusyError(error_message(error)) from error
+            if error_code(error) in DENIED:
+                raise NotAllowedError(error_message(error)) from error
             raise
         except (EndpointConnectionError, ConnectTimeoutError) as unreached:
             raise BusyError(str(unreached)) from unreached

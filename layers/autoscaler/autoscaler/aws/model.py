@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from ..endpoints.completions import as_asked, assemble, is_own, passed_on
 from ..endpoints.names import ResourceNames
-from ..ports import Answer, BusyError, ModelError, NoCapacityError
+from ..ports import Answer, BusyError, ModelError, NoCapacityError, NotAllowedError
 from ..spec import Kind
 from .clients import client, error_code, error_message
+from .troubles import DENIED
 
 _NO_CAPACITY = "no capacity to process this request"
 _BUSY = {
@@ -63,6 +64,8 @@ def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
 def typed(error: ClientError) -> Exception:
     """The error as the flows know it; what they do not is botocore's own."""
     message = error_message(error)
+    if error_code(error) in DENIED:
+        return NotAllowedError(message)
     if _NO_CAPACITY in message:
         return NoCapacityError(message)
     refused = error.response.get("OriginalStatusCode", 0)

@@ -35,7 +35,7 @@ _THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
-_DENIED = frozenset(
+DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
 _LIMITED = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"})
@@ -81,7 +81,7 @@ def _kind(error: Any) -> type[RuntimeError]:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _THROTTLED or status == 429:
         return ThrottledError
-    if code in _DENIED:
+    if code in DENIED:
         return DeniedError
     if code in _LIMITED:
         return LimitError

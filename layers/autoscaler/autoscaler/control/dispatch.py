@@ -16,7 +16,14 @@ from typing import TypeVar
 
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
-from ..ports import BodyError, BusyError, ConflictError, ModelError, NoCapacityError
+from ..ports import (
+    BodyError,
+    BusyError,
+    ConflictError,
+    ModelError,
+    NoCapacityError,
+    NotAllowedError,
+)
 from ..spec import Kind
 from .deferring import done, move, put_back, sort_out
 from .desk import Code, Desk, Dispatched, Fate, Outcome
@@ -289,13 +296,16 @@ def _not_answered(
     desk: Desk, record: EndpointRecord, request: Request, error: Exception
 ) -> Outcome:
     """No copy, or a busy one, is no failure; nor says anything of the endpoint that was asked what
-    another one cannot take. A refusal stays one; the rest is counted, and refused in the end."""
+    another one cannot take, or may not be asked. A refusal stays one; the rest is counted, and
+    refused in the end."""
     name, sent_at, now = record.status.name, request.message.sent_at, desk.world.clock.now()
     if isinstance(error, NoCapacityError | BusyError):
         return postpone(desk, name, record, request, paced(WHEN_BUSY, sent_at, now), str(error))
     if request.other:
         wait = max(time_until_ready(record, sent_at, now), WHEN_TROUBLED)
         return postpone(desk, name, record, request, wait, str(error))
+    if isinstance(error, NotAllowedError):
+        return troubled(desk, name, request.message, error)
     if isinstance(error, ModelError):
         return refuse(desk, name, record, request, refusal_of_model(error))
     return failed(desk, name, record, request, error)

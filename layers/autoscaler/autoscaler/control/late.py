@@ -13,7 +13,7 @@ from datetime import timedelta
 from ..endpoints.completions import IncompleteAnswerError
 from ..endpoints.late import WAITS_SECONDS, WORKS_SECONDS
 from ..endpoints.status import EndpointRecord
-from ..ports import BusyError, ExpiredError, ModelError, UnsureError
+from ..ports import BusyError, ExpiredError, ModelError, NotAllowedError, UnsureError
 from .desk import Desk, Outcome
 from .messages import Request
 from .patience import WHEN_BUSY, paced
@@ -62,6 +62,9 @@ def hand_over(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:
             desk.asked.forget(note)
             wait = paced(WHEN_BUSY, message.sent_at, now)
             return postpone(desk, name, record, request, wait, str(busy))
+        except NotAllowedError:
+            desk.asked.forget(note)
+            raise  # told as trouble; the message comes back until it is mended
         except Exception as error:  # noqa: BLE001 - counted, and refused with it in the end
             desk.asked.forget(note)
             return failed(desk, name, record, request, error)
