@@ -23,8 +23,9 @@ from ..runtime.logs import logger
 from ..spec.request import ID_PATTERN
 from .access import Access, Caller, Renewed
 from .answering import Answering, Question
-from .asked import MOST_BYTES, patience, read
-from .errors import GatewayError, retry_after, wrong
+from .asked import patience, read
+from .bodies import Bodies
+from .errors import GatewayError, retry_after
 from .out import Out
 from .states import States
 from .tickets import endpoint_of, look
@@ -51,6 +52,7 @@ class Parts:
 
     access: Access
     answering: Answering
+    bodies: Bodies
     states: States
     counted: Counted
     tickets: Any
@@ -86,7 +88,9 @@ def application(parts: Parts) -> Starlette:
         await parts.close()
 
     handlers: Any = {404: _no_route, 405: _no_route}
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would lead to whatever host the caller named
+    return app
 
 
 async def _renewed(keys: Renewed, states: States) -> None:
@@ -149,7 +153,7 @@ def _asking(question: str) -> Handle:
         parts: Parts, scope: Scope, receive: Receive, out: Out, caller: Caller
     ) -> None:
         began, headers = time.monotonic(), Headers(scope=scope)
-        raw = await _body(receive, headers)
+        raw = await parts.bodies.read(receive, headers)
         asked = read(raw, question, caller)
         prefer = ",".join(headers.getlist("prefer"))
         wanted = Question(
@@ -162,28 +166,6 @@ def _asking(question: str) -> Handle:
         await _while_there(parts.answering.answer(wanted, out), receive, out)
 
     return handle
-
-
-async def _body(receive: Receive, headers: Headers) -> bytes:
-    too_large = GatewayError(
-        413,
-        "too_large",
-        f"the body is larger than {MOST_BYTES} bytes, which SageMaker does not take",
-    )
-    said = headers.get("content-length", "")
-    if said.isdigit() and int(said) > MOST_BYTES:
-        raise too_large
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise wrong("the body ended before its end")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MOST_BYTES:
-            raise too_large
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 async def _while_there(work: Any, receive: Receive, out: Out) -> None:
@@ -269,7 +251,8 @@ def _queried(scope: Scope, name: str) -> str:
 
 
 def _no_route(request: Any, _: Exception) -> Any:
-    why = f"there is no {request.method} {request.url.path:.80} here; see /v1/models"
+    # Not `request.url`: it is made of the caller's Host, and raises for one that is none.
+    why = f"there is no {request.method} {request.scope['path']:.80} here; see /v1/models"
     error = GatewayError(404, "not_found", why)
     return JSONResponse(error.document(), 404, {"x-request-id": _request_id()})
 

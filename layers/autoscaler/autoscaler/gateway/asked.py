@@ -10,12 +10,10 @@ from typing import Any
 
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
-from ..spec.strict_json import read_json
+from ..spec.strict_json import StrictError, read_json
 from .access import Caller
 from .errors import GatewayError, wrong
 
-# Lambda takes no larger request, nor does SageMaker.
-MOST_BYTES = 6 * 1024 * 1024
 DEEPEST = 64
 _NOT_BY_HTTP = ("id", "body")  # the gateway chooses them
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
@@ -107,6 +105,8 @@ def _object(raw: bytes) -> dict[str, Any]:
         where = ""  # a position, never the text
         if isinstance(bad, json.JSONDecodeError):
             where = f" (line {bad.lineno}, column {bad.colno})"
+        elif isinstance(bad, StrictError):
+            where = f": {bad}"
         raise wrong(f"the body is not JSON{where}", code="invalid_json") from None
     if not isinstance(body, dict):
         raise wrong("the body must be a JSON object", code="invalid_json")

@@ -22,10 +22,12 @@ from ..runtime.wiring import world
 from .access import Access, CheckedByIam, KeysError, Renewed
 from .answering import Answering, Pace
 from .app import Parts, Waits, application
+from .bodies import BODY_SECONDS, Bodies
 from .held import Held
 from .repeats import Repeats
 from .states import States
 from .traffic import Counted
+from .wire import HEAD_SECONDS, LAST_READ_SECONDS, WireLimits, within
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_SECONDS = 10  # for what is under way when it stops
@@ -43,6 +45,11 @@ class GatewaySettings(BaseModel):
     longest_wait_seconds: float = Field(default=3600, ge=0, alias="GATEWAY_LONGEST_WAIT_SECONDS")
     most_held: int = Field(default=1000, ge=0, alias="GATEWAY_MOST_HELD")
     most_held_mib: int = Field(default=64, ge=1, alias="GATEWAY_MOST_HELD_MIB")
+    head_seconds: float = Field(default=HEAD_SECONDS, gt=0, alias="GATEWAY_HEAD_SECONDS")
+    body_seconds: float = Field(default=BODY_SECONDS, gt=0, alias="GATEWAY_BODY_SECONDS")
+    last_read_seconds: float = Field(
+        default=LAST_READ_SECONDS, gt=0, alias="GATEWAY_LAST_READ_SECONDS"
+    )
     host: str = Field(default="127.0.0.1", alias="GATEWAY_HOST")
     port: int = Field(default=8080, alias="GATEWAY_PORT")
     function: str = Field(default="", alias="AWS_LAMBDA_FUNCTION_NAME")
@@ -99,7 +106,9 @@ def assembled(
         states.close()
 
     waits = Waits(env.wait_seconds, env.longest_wait_seconds)
-    return application(Parts(access, answering, states, counted, tickets, seen.clock, waits, close))
+    bodies, clock = Bodies(env.body_seconds), seen.clock
+    parts = Parts(access, answering, bodies, states, counted, tickets, clock, waits, close)
+    return application(parts)
 
 
 def of_this_stack(
@@ -120,7 +129,7 @@ def server(app: Starlette, env: GatewaySettings) -> uvicorn.Server:
         app,
         host=env.host,
         port=env.port,
-        http="httptools",
+        http=within(WireLimits(env.head_seconds, env.last_read_seconds)),
         ws="none",
         access_log=False,
         log_level="warning",

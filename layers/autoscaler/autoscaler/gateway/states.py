@@ -8,6 +8,7 @@ asleep meanwhile, SageMaker says so. So no stream waits for the table.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from ..control.patience import serves
 from ..control.world import World
 from ..endpoints.status import EndpointRecord
 from ..spec import Kind
+from ..spec.endpoint import LONGEST_NAME, NAME_PATTERN
 
 T = TypeVar("T")
 GOOD_SECONDS = 1.0
@@ -27,6 +29,7 @@ GOOD_SECONDS = 1.0
 _STALE_SECONDS = 30.0
 _MOST_KEPT = 2000
 _THREADS = 8
+_NAME = re.compile(NAME_PATTERN)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ class States:
         self._kept: dict[tuple[str, str], _Kept] = {}
 
     async def record(self, name: str) -> EndpointRecord | None:
-        """None: there is no endpoint of that name."""
+        """None: there is no endpoint of that name. What can be none is not looked for: a caller
+        chose it, and DynamoDB fails for a key of thousands of bytes."""
+        if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+            return None
         return await self._shared(
             ("record", name), lambda: self._world.store.load(name), _is_serving
         )

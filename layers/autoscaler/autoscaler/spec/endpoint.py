@@ -27,6 +27,7 @@ from .surroundings import Encryption, Network, Tags
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+LONGEST_NAME = 40
 Copies = Annotated[Whole, Field(ge=0, le=100)]
 
 
@@ -155,7 +156,7 @@ class EndpointSpec(_Part):
     (80 characters at most, of which a generation takes its share).
     """
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)]
+    name: Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
     model: Model
     kind: Kind = Kind.COMPONENT
     instances: Instances
@@ -163,7 +164,7 @@ class EndpointSpec(_Part):
     scaling: Scaling = Scaling()
     schedule: Schedule = Schedule()
     budget: Budget = Budget()
-    fallback: Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)] | None = None
+    fallback: Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)] | None = None
     answers: Answers = Answers()
     requests: Requests = Requests()
     tenants: Tenants = Field(default_factory=dict)

@@ -1,7 +1,8 @@
 """JSON as its standard has it, and as every reader further on can take it (RFC 8259).
 
 Python's own reader takes NaN and Infinity, makes infinity of 1e999, and keeps halves of surrogate
-pairs, which are no text: UTF-8 has none, so that whoever writes them on fails.
+pairs, which are no text: UTF-8 has none, so that whoever writes them on fails. Of a key that stands
+twice it keeps the last. Other readers keep the first, and would check what is not done.
 """
 
 from __future__ import annotations
@@ -15,32 +16,48 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _MOST_DIGITS = 64  # of a whole number; what is longer is no count of anything
 
 
+class StrictError(ValueError):
+    """What Python would have taken; quotes nothing of the text but a number's name."""
+
+
 def read_json(text: str | bytes) -> Any:
-    """Raises ValueError, or RecursionError for what is nested too deep. A message of ours quotes
-    nothing of the text but a number's name."""
+    """Raises ValueError, or RecursionError for what is nested too deep."""
     if isinstance(text, bytes):
         text = text.decode()
-    found = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
+    found = json.loads(
+        text,
+        parse_constant=_no_number,
+        parse_float=_finite,
+        parse_int=_whole,
+        object_pairs_hook=_once,
+    )
     if _HALF.search(text):
         try:
             json.dumps(found, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError("half of a surrogate pair is no character") from None
+            raise StrictError("half of a surrogate pair is no character") from None
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise StrictError("a key stands twice in an object")
     return found
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number in JSON")
+    raise StrictError(f"{text} is no number in JSON")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError("a number is too large for any reader")
+        raise StrictError("a number is too large for any reader")
     return number
 
 
 def _whole(text: str) -> int:
     if len(text) > _MOST_DIGITS:
-        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
+        raise StrictError(f"a number has more than {_MOST_DIGITS} digits")
     return int(text)
