@@ -35,6 +35,8 @@ from .waiting import UNSURE_SECONDS, because
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
 _RENEW_SECONDS = 300.0
+# Megabytes of JSON take a second to read, in which every stream would stand still.
+_READ_AT_ONCE_BYTES = 64 * 1024
 _ID = re.compile(ID_PATTERN)
 
 
@@ -154,7 +156,10 @@ def _asking(question: str) -> Handle:
     ) -> None:
         began, headers = time.monotonic(), Headers(scope=scope)
         raw = await parts.bodies.read(receive, headers)
-        asked = read(raw, question, caller)
+        if len(raw) > _READ_AT_ONCE_BYTES:
+            asked = await asyncio.to_thread(read, raw, question, caller)
+        else:
+            asked = read(raw, question, caller)
         prefer = ",".join(headers.getlist("prefer"))
         wanted = Question(
             asked,

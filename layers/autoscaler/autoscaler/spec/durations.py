@@ -25,7 +25,7 @@ def parse_duration(value: Any) -> timedelta:
     text = str(value).strip().replace(" ", "")
     parts = _PATTERN.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{value!r} is not a duration: write it as 90s, 10m, 2h or 1h30m")
+        raise ValueError(f"{value!r:.80} is not a duration: write it as 90s, 10m, 2h or 1h30m")
     seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in parts)
     if seconds > LONGEST.total_seconds():
         raise ValueError(f"{text[:40]} is too long: at most {format_duration(LONGEST)}")

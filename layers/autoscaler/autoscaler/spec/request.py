@@ -32,10 +32,14 @@ FIRST, USUAL, LAST = 9, 5, 0
 # most), and a start may take three more: what is due sooner goes where it is read at once.
 _LIES_UNREAD = timedelta(hours=2)
 _LONGEST_URL = 2048
+# Each key that is wrong has its sentence, and is compared with those that there are.
+_MOST_KEYS = 32
+_LONGEST_COMPARED = 40
 _QUEUE = re.compile(
     r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?"
     r"|arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?"
 )
+_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORMS: Mapping[str, str] = {
     "id": "cannot name a result: 1 to 128 of letters, digits and _ . : -",
     "tenant": "is not a tenant's name: 1 to 64 of letters, digits and _ . -",
@@ -66,8 +70,9 @@ def _positive(value: timedelta) -> timedelta:
 
 
 def _moment(value: Any) -> Any:
-    """Numbers would be taken for seconds since the epoch."""
-    if not isinstance(value, str | datetime):
+    """Numbers would be taken for seconds since the epoch, and so would text of digits."""
+    dated = isinstance(value, str) and _DATED.match(value)
+    if not dated and not isinstance(value, datetime):
         raise ValueError(f"{value!r:.80} {_NO_TIME}")
     return value
 
@@ -158,6 +163,9 @@ def parse_options(value: Any) -> RequestOptions:
     """Returns the options under the reserved key; raises RequestError naming each wrong field."""
     if not isinstance(value, Mapping):
         raise RequestError([f"{RESERVED}: is not a mapping of keys to values"])
+    for path, inner in ((RESERVED, value), (f"{RESERVED}.reply_to", value.get("reply_to"))):
+        if isinstance(inner, Mapping) and len(inner) > _MOST_KEYS:
+            raise RequestError([f"{path}: has {len(inner)} keys; at most {_MOST_KEYS}"])
     try:
         return RequestOptions.model_validate(dict(value))
     except ValidationError as invalid:
@@ -192,5 +200,5 @@ def _sentence(error: Any) -> str:
 def _suggestion(place: list[str]) -> str:
     model: type[BaseModel] = ReplyTo if place[0] == "reply_to" else RequestOptions
     known = list(model.model_fields)
-    close = get_close_matches(place[-1], known, n=1)
+    close = get_close_matches(place[-1][:_LONGEST_COMPARED], known, n=1)
     return f"; did you mean `{close[0]}`?" if close else f"; known keys: {', '.join(known)}"
