@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +13,33 @@ import uvicorn
 from starlette.applications import Starlette
 
 from autoscaler.gateway.serve import GatewaySettings, gateway_settings, server
+from autoscaler.runtime.logs import logger
 
 START_SECONDS = 20
+_LOGS = ("autoscaler", "uvicorn.error", "asyncio")  # of the gateway and the server below it
+
+
+class _Heard(logging.Handler):
+    def __init__(self, hear: Callable[[str], object]) -> None:
+        super().__init__()
+        self._hear = hear
+        self.setFormatter(logger.registered_formatter)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._hear(self.format(record))
+
+
+@contextmanager
+def overheard(hear: Callable[[str], object]) -> Iterator[None]:
+    """Tells each line that this process logs, as it is written."""
+    places, heard = [logging.getLogger(name) for name in _LOGS], _Heard(hear)
+    for place in places:
+        place.addHandler(heard)
+    try:
+        yield
+    finally:
+        for place in places:
+            place.removeHandler(heard)
 
 
 def environment(**changes: str) -> GatewaySettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,7 @@ from autoscaler.aws.streaming import ModelStreams
 from autoscaler.aws.tickets import Tickets
 from autoscaler.gateway.access import ByKey, Key, digest
 from autoscaler.gateway.serve import assembled
-from autoscaler.runtime.logs import logger
-from tests.gateway import environment, running
+from tests.gateway import environment, overheard, running
 from tests.memory import memory_world
 from tests.raw_http import Line, Reply, as_json
 from tests.samples import asleep, put
@@ -60,35 +58,11 @@ class Alone:
         return stored, waiting
 
 
-class _Heard(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
-        self._lines = lines
-        self.setFormatter(logger.registered_formatter)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
-
-
-@contextmanager
-def overheard(lines: list[str]) -> Iterator[None]:
-    """Collects what the gateway, and the server below it, log."""
-    places = [logging.getLogger(name) for name in ("autoscaler", "uvicorn.error", "asyncio")]
-    heard = _Heard(lines)
-    for place in places:
-        place.addHandler(heard)
-    try:
-        yield
-    finally:
-        for place in places:
-            place.removeHandler(heard)
-
-
 @contextmanager
 def gateway_alone(**changes: str) -> Iterator[Alone]:
     """Two endpoints that sleep, and a key for each of two tenants."""
     lines: list[str] = []
-    with mock_aws(), overheard(lines):
+    with mock_aws(), overheard(lines.append):
         s3, sqs = (boto3.client(name, region_name=REGION) for name in ("s3", "sqs"))
         s3.create_bucket(Bucket=BUCKET)
         world = memory_world()

@@ -20,6 +20,8 @@ from tests.embedded.overheard import executions
 if TYPE_CHECKING:
     from tests.embedded.stack import Stack
 
+# Of a gateway by keys; of it only the digest is in the account.
+GATEWAY_KEY = "ask-canaryOfEveryStack7Yq2mN4xW9"
 HUB_TOKEN = "hf_canaryOfEveryStack7Yq2mN4xW9"
 # Services through which neither goes; queues, buckets, models and secrets are there for them.
 WATCHED = frozenset({"dynamodb", "events", "logs", "monitoring", "sns", "states"})
@@ -34,6 +36,7 @@ class Net:
         self.leaks: dict[str, str] = {}  # what was around it, by place
         self._stack = stack
         self._secrets: set[str] = set()
+        self._keys: set[str] = set()
         self._lock = threading.Lock()
         for secret in secrets:
             self.watch(secret)
@@ -47,6 +50,11 @@ class Net:
         with self._lock:
             self._secrets = {*self._secrets, secret, json.dumps(secret)[1:-1]}
 
+    def watch_key(self, key: str) -> None:
+        """A gateway's: it may be nowhere, not even where prompts and answers are."""
+        self.watch(key)
+        self._keys = {*self._keys, key}
+
     def asked(self, body: Any) -> None:
         """Watches the prompts of a request that is about to be sent."""
         for prompt in _prompts(body):
@@ -54,7 +62,14 @@ class Net:
                 self.watch(prompt)
 
     def look(self, place: str, text: str) -> None:
-        for secret in self._secrets:
+        self._look(place, text, self._secrets)
+
+    def look_for_keys(self, place: str, text: str) -> None:
+        """In what may say prompts and answers."""
+        self._look(place, text, self._keys)
+
+    def _look(self, place: str, text: str, secrets: set[str]) -> None:
+        for secret in secrets:
             at = text.find(secret)
             if at >= 0:
                 around = text[max(0, at - _SHOWN) : at + len(secret) + _SHOWN]
@@ -75,9 +90,12 @@ class Net:
             self.look(f"report {entry['Key']}", body.decode())
 
     def _request(self, service: str, request: Request) -> None:
+        place = f"{service} {request.headers.get('X-Amz-Target', '')}".strip()
         if service in WATCHED:
-            operation = request.headers.get("X-Amz-Target", "")
-            self.look(f"{service} {operation}".strip(), request.get_data(as_text=True))
+            self.look(place, request.get_data(as_text=True))
+        if self._keys:
+            body = request.get_data().decode(errors="replace")
+            self.look_for_keys(place, f"{request.url}\n{request.headers}\n{body}")
 
 
 def settle(net: Net) -> None:

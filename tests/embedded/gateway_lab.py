@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import httpx
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autoscaler.aws.clients import Access
 from autoscaler.aws.container_logs import CloudWatchContainerLogs
@@ -29,8 +30,9 @@ from autoscaler.gateway.access import CheckedByIam
 from autoscaler.gateway.answering import Pace
 from autoscaler.gateway.serve import assembled
 from autoscaler.ports import Flow
+from tests.embedded.canaries import Net
 from tests.embedded.stack import Stack
-from tests.gateway import environment, running
+from tests.gateway import environment, overheard, running
 
 STACK = "autoscaler"
 GATEWAY = {"GatewayAccess": "iam"}  # what a stack is to be deployed with
@@ -103,8 +105,27 @@ def gateway(stack: Stack, access: Gate | None = None, **changes: str) -> Iterato
         kept,
         pace,
     )
-    with running(assembled(env, *parts), env) as address:
+    app = assembled(env, *parts)
+    app.add_middleware(_Answered, net=stack.net)
+    logged = overheard(lambda line: stack.net.look("log of the gateway", line))
+    with logged, running(app, env) as address:
         yield address
+
+
+class _Answered:
+    """Looks for keys in what callers are told."""
+
+    def __init__(self, app: ASGIApp, net: Net) -> None:
+        self._app, self._net = app, net
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def look(message: Message) -> None:
+            if scope["type"] == "http":
+                text = f"{message.get('headers', '')}{message.get('body', b'')!r}"
+                self._net.look_for_keys("an answer of the gateway", text)
+            await send(message)
+
+        await self._app(scope, receive, look)
 
 
 def said(address: str, path: str, **arguments: Any) -> httpx.Response:

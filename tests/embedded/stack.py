@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from autoscaler.aws.table import TableStore
-from tests.embedded.canaries import HUB_TOKEN, Net, settle
+from autoscaler.gateway.access import digest
+from tests.embedded.canaries import GATEWAY_KEY, HUB_TOKEN, Net, settle
 from tests.embedded.inventory import inventory
 from tests.samples import document
 from tools.embedded.kernel.account import Account
@@ -155,7 +156,8 @@ def deployed(
     """A stack in an account of its own, whose secrets may be nowhere when it is given up.
 
     `token`: the Hub's, which opens nothing there; None leaves its secret unset. `template`:
-    another than that of the checkout, whose roles are not judged.
+    another than that of the checkout, whose roles are not judged. With a gateway by keys its secret
+    is there, and GATEWAY_KEY opens it for the tenant `search`.
     """
     repositories = [
         make_repository(MODEL, shard_bytes=1 << 20),
@@ -179,6 +181,10 @@ def deployed(
             account.boto("secretsmanager").put_secret_value(
                 SecretId=outputs["HubTokenSecretName"], SecretString=token
             )
+        if name := parameters.get("GatewayKeysSecretName"):
+            stack.net.watch_key(GATEWAY_KEY)
+            keys = {"keys": [{"sha256": digest(GATEWAY_KEY), "tenant": "search"}]}
+            account.boto("secretsmanager").create_secret(Name=name, SecretString=json.dumps(keys))
         yield stack
         settle(stack.net)
         no_role_was_denied(account)

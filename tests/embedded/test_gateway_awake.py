@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import openai
 import pytest
 from langchain_openai import ChatOpenAI
 
-from autoscaler.gateway.access import Renewed, digest
+from autoscaler.gateway.access import Renewed
+from autoscaler.runtime.logs import logger
+from tests.embedded.canaries import GATEWAY_KEY as KEY
+from tests.embedded.canaries import Net
 from tests.embedded.gateway_lab import clients, gateway, said
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.embedded.sagemaker.dataplane import DataPlane
@@ -19,7 +22,6 @@ from tools.embedded.sagemaker.load import Request
 from tools.embedded.types import Fault
 
 NAME = "llama"
-KEY = "ask-of-the-tests"
 QUESTION = [{"role": "user", "content": "why is the sky blue?"}]
 TOOL = {
     "type": "function",
@@ -34,10 +36,6 @@ BY_KEYS = {"GatewayAccess": "keys", "GatewayKeysSecretName": "gateway-keys"}
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account"), **BY_KEYS) as found:
-        keys = {"keys": [{"sha256": digest(KEY), "tenant": "search"}]}
-        found.account.boto("secretsmanager").create_secret(
-            Name=BY_KEYS["GatewayKeysSecretName"], SecretString=json.dumps(keys)
-        )
         assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
         found.until(NAME, "AWAKE")
         yield found
@@ -120,15 +118,18 @@ async def _many(address: str) -> list[int]:
 
 def test_tools_reach_the_model(stack: Stack, client: openai.OpenAI) -> None:
     seen: list[bytes] = []
-    stack.account.front.on_request.append(
-        lambda name, request: seen.append(request.get_data()) if name == "sagemaker" else None
-    )
+
+    def hear(name: str, request: Any) -> None:
+        if name == "sagemaker":
+            seen.append(request.get_data())
+
+    stack.account.front.on_request.append(hear)
     try:
         client.chat.completions.create(
             model=NAME, messages=QUESTION, tools=[TOOL], tool_choice="auto", max_tokens=3
         )
     finally:
-        stack.account.front.on_request.clear()
+        stack.account.front.on_request.remove(hear)
     (asked,) = [body for body in seen if b"weather" in body]
     assert b'"tool_choice": "auto"' in asked
     assert b'"model": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"' in asked
@@ -209,3 +210,45 @@ def test_an_answer_that_breaks_off_is_told_inside_of_its_stream(
         list(stream)
     assert "the copy died" in str(caught.value)
     assert len(stack.account.front.fired) == before + 1
+
+
+def test_a_key_is_nowhere_wherever_its_holder_put_it(stack: Stack, address: str) -> None:
+    """The net of the stack looks for it in all that the gateway logs, answers and sends on, and in
+    what the functions behind it make of a request."""
+    body = {"model": NAME, "messages": QUESTION, "max_tokens": 3}
+    right, odd = {"authorization": f"Bearer {KEY}"}, {"x-api-key": KEY, "cookie": KEY}
+    for headers in ({"authorization": f"Basic {KEY}"}, {"authorization": KEY}, odd):
+        for path in ("/v1/models", f"/v1/models?api_key={KEY}", f"/v1/requests/x?key={KEY}"):
+            assert said(address, path, headers=headers).status_code == 401
+    for wrong in (b"{", b"[]", b'{"model": 1}'):
+        reply = said(address, "/v1/chat/completions", content=wrong, headers={**odd, **right})
+        assert reply.status_code == 400
+    wait_for(lambda: stack.command("sleep", endpoint=NAME), lambda told: told["ok"], "a sleep")
+    stack.until(NAME, "ASLEEP")
+    later = {**right, **odd, "prefer": "respond-async"}
+    taken = said(address, "/v1/chat/completions", json=body, headers=later)
+    assert taken.status_code == 202
+    where = f"/v1/requests/{taken.json()['id']}"
+    found = wait_for(
+        lambda: said(address, where, headers=right), lambda r: r.status_code == 200, "an answer"
+    )
+    assert found.json()["answer"]["usage"]["completion_tokens"] == 3
+    stack.net.look_at_what_is_left()
+    assert stack.net.leaks == {}
+
+
+def test_a_key_that_is_somewhere_is_found(stack: Stack, address: str) -> None:
+    """Or the test before would prove nothing."""
+    own, net = stack.net, Net(stack, [])
+    stack.net = net
+    key = "ask-planted-4Xw9mN2q"
+    net.watch_key(key)
+    try:
+        with gateway(stack) as other:  # where it is the name of a model
+            assert key in said(other, f"/v1/models/{key}").text
+            logger.error("planted", extra={"error": key})
+        stack.ask(NAME, {"id": "planted", "prompt": f"my key is {key}", "max_tokens": 1})
+        stack.result(NAME, "planted")
+    finally:
+        stack.net = own
+    assert {place.partition(" ")[0] for place in net.leaks} >= {"an", "log", "sqs", "sagemaker"}
