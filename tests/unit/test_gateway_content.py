@@ -137,6 +137,14 @@ def test_a_field_of_a_wrong_kind_is_refused_by_its_name(alone: Alone, traceless:
             }, (path, value, error)
 
 
+@pytest.mark.parametrize("prompt", [None, "", [], {}, 1, True, {"a": 1}])
+def test_a_prompt_of_a_wrong_kind_is_refused_by_its_name(
+    alone: Alone, traceless: None, prompt: Any
+) -> None:
+    error = refused(asked(alone, body(prompt=prompt), "/v1/completions"), (400, "invalid_value"))
+    assert error["param"] == "prompt"
+
+
 def _dumped(given: dict[str, Any]) -> bytes | None:
     try:
         return json.dumps({**json.loads(GOOD), **given}, ensure_ascii=False).encode()

@@ -50,6 +50,22 @@ def test_two_hundred_callers_read_the_table_once() -> None:
     assert store.looks == 1
 
 
+def test_a_name_that_can_be_none_costs_no_look() -> None:
+    """A sort key of more than 1,024 bytes is an error in DynamoDB, and a caller chose it."""
+    world, store = seen()
+    put(world, awake("llama"))
+
+    async def ask() -> None:
+        found = States(world)
+        for name in ("x" * 41, "llama#spec", "Llama", "", "llama\n"):
+            assert await found.record(name) is None
+        assert store.looks == 0
+        assert await found.record("llama") is not None
+
+    asyncio.run(ask())
+    assert store.looks == 1
+
+
 def test_a_stream_does_not_wait_for_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
     world, store = seen()
     put(world, awake("llama"))

@@ -256,7 +256,7 @@ def _queried(scope: Scope, name: str) -> str:
 
 
 def _no_route(request: Any, _: Exception) -> Any:
-    # Not `request.url`: it is made of the caller's Host, and raises for one that is none.
+    # Not `request.url`, which is made of the caller's Host.
     why = f"there is no {request.method} {request.scope['path']:.80} here; see /v1/models"
     error = GatewayError(404, "not_found", why)
     return JSONResponse(error.document(), 404, {"x-request-id": _request_id()})
