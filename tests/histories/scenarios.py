@@ -9,9 +9,12 @@ from autoscaler.policy.types import Phase
 from autoscaler.spec import Kind
 from tests.histories.checks import ledger_is_off, wrong_with
 from tests.histories.template import STACK
-from tests.histories.world import NAME, World
+from tests.histories.world import NAME, TICK_SECONDS, World
+from tests.samples import document
 
 Step = Callable[[World], None]
+# Lambda's tries of an event that it took, with the pauses between them.
+ASYNC_PAUSES = (0.0, 60.0, 120.0)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ def _retry(world: World) -> None:
     world.command("retry", endpoint=NAME)
 
 
+def _answered_once(world: World) -> list[str]:
+    """Since it sleeps soon again, wherever that is."""
+    return _phase(world, Phase.AWAKE, Phase.ASLEEP) + _answered(world, "one") + agreed(world)
+
+
 def _slept(world: World) -> list[str]:
     return _phase(world, Phase.ASLEEP) + agreed(world)
 
@@ -105,6 +113,23 @@ def _made(world: World) -> list[str]:
 def _delete(world: World) -> None:
     if world.phase() not in (None, Phase.RETIRING):
         world.command("delete", endpoint=NAME)
+
+
+def _delete_again(world: World) -> None:
+    """And what is left of one that is gone is for the sweep, which comes every hour."""
+    _delete(world)
+    if world.phase() is None and left(world):
+        sweep(world, 4)
+
+
+def sweep(world: World, hours: int) -> None:
+    """Every hour, as the schedule has it; the ticks between would see nothing."""
+    for _ in range(hours):
+        world.move_to(world.clock.time() + 3600)
+        for pause in ASYNC_PAUSES:
+            world.run(pause)
+            if not world.invoke("sweep-account", {"sweep": "remove"}).error:
+                break
 
 
 def _delete_and_wait(world: World) -> None:
@@ -202,6 +227,38 @@ def _all_stopped(world: World) -> list[str]:
     return off + _phase(world, Phase.ASLEEP) + agreed(world)
 
 
+def _awake_for_short(world: World) -> None:
+    """On machines of one type, which an endpoint does not tell."""
+    one = {**document(NAME)["instances"], "types": ["ml.g6e.xlarge"]}
+    world.apply(scaling={"max_copies": 2, "keep_alive": "10m"}, instances=one)
+    world.run(420)
+    assert world.phase() == Phase.AWAKE, world.phase()
+
+
+def _idle(world: World) -> None:
+    """By itself, because nobody asks."""
+    for _ in range(30):
+        world.move_to(world.clock.time() + TICK_SECONDS)
+        world.tick()
+        if world.phase() == Phase.SLEEPING:
+            return
+
+
+def _sleep_and_send(world: World) -> None:
+    """The request is there before the first step of the sleep, which finds it."""
+    _idle(world)
+    world.send("one")
+    world.run(480)
+
+
+def _send_while_it_sleeps(world: World) -> None:
+    """The request comes when its copies are going: whoever takes it turns it round."""
+    _idle(world)
+    world.run(20)
+    world.send("one")
+    world.run(480)
+
+
 def of_kind(kind: Kind, scenario: Scenario) -> Scenario:
     """The same of an endpoint whose copies are whole instances."""
 
@@ -215,10 +272,14 @@ def of_kind(kind: Kind, scenario: Scenario) -> Scenario:
 WAKE = Scenario("wake", asleep, _sent, _retry, _woken)
 SLEEP = Scenario("sleep", awake, _sleep_and_wait, _sleep, _slept)
 APPLY = Scenario("apply", nothing, _apply_and_wait, _apply, _made)
-DELETE = Scenario("delete", awake, _delete_and_wait, _delete, _gone)
+DELETE = Scenario("delete", awake, _delete_and_wait, _delete_again, _gone)
 HOLD = Scenario("hold", awake, _held, _hold, _two)
 UPDATE = Scenario("update", awake, _update_and_wait, _longer, _updated)
 STOP = Scenario("stop", awake, _stop_and_wait, _stop, _all_stopped)
-ALL = (WAKE, SLEEP, APPLY, DELETE, HOLD, UPDATE, STOP)
+TURNED = Scenario("turned round", _awake_for_short, _sleep_and_send, _retry, _answered_once)
+TURNED_LATE = Scenario(
+    "turned round late", _awake_for_short, _send_while_it_sleeps, _retry, _answered_once
+)
+ALL = (WAKE, SLEEP, APPLY, DELETE, HOLD, UPDATE, STOP, TURNED, TURNED_LATE)
 REALTIME = tuple(of_kind(Kind.REALTIME, one) for one in (WAKE, SLEEP, APPLY, DELETE, UPDATE))
 ASYNC = tuple(of_kind(Kind.ASYNC, one) for one in (WAKE, SLEEP, APPLY, DELETE))

@@ -58,6 +58,7 @@ class Execution:
     cause: str = ""
     due: float = 0.0
     path: list[str] = field(default_factory=list)  # the states that it was in
+    _working: bool = False  # at this moment, in `step`
 
     def __post_init__(self) -> None:
         self.due, self._steps = self.started, self._run()
@@ -72,19 +73,28 @@ class Execution:
         if limit is not None and self.tasks.now() - self.started > limit:
             self._ends("TIMED_OUT", "States.Timeout", "the execution took too long")
             return
+        self._working = True
         try:
             self.due = next(self._steps)
         except StopIteration as over:
-            self.status, self.output = "SUCCEEDED", over.value
+            if self.running:
+                self.status, self.output = "SUCCEEDED", over.value
         except Failure as failure:
-            self._ends("FAILED", failure.error, failure.cause)
+            if self.running:
+                self._ends("FAILED", failure.error, failure.cause)
+        finally:
+            self._working = False
+        if not self.running:
+            self._steps.close()
 
     def stop(self, error: str, cause: str) -> None:
+        """Also by a function that it waits for, which works on to its own end."""
         self._ends("ABORTED", error, cause)
 
     def _ends(self, status: str, error: str, cause: str) -> None:
         self.status, self.error, self.cause = status, error, cause
-        self._steps.close()
+        if not self._working:
+            self._steps.close()
 
     def _run(self) -> Steps:
         context = {"Execution": {"Id": self.arn, "StartTime": _iso(self.started)}}

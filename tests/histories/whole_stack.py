@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from tests.histories.checks import wrong_with
 from tests.histories.cloudformation import deletion
-from tests.histories.scenarios import Scenario, agreed, awake, left
+from tests.histories.scenarios import ASYNC_PAUSES, Scenario, agreed, awake, left, sweep
 from tests.histories.world import World
 
-_HOUR = 3600.0
-# Lambda's tries of an event that it took, with the pauses between them.
-_ASYNC_PAUSES = (0.0, 60.0, 120.0)
 # An orphan has to be half an hour old and to be seen twice; one sweep removes few.
 _SWEEPS = 8
 
 
 def _delete_stack(world: World) -> None:
     request = deletion(len(world.cloudformation.answers) + 1)
-    for pause in _ASYNC_PAUSES:
+    for pause in ASYNC_PAUSES:
         world.run(pause)
         if not world.invoke("retire-stack", request).error:
             break
@@ -26,6 +23,8 @@ def _delete_stack(world: World) -> None:
 def _delete_stack_again(world: World) -> None:
     if not _succeeded(world):
         _delete_stack(world)
+    if world.phase() is None and left(world):
+        sweep(world, 4)
 
 
 def _succeeded(world: World) -> bool:
@@ -48,13 +47,7 @@ def _orphaned(world: World) -> None:
 
 
 def _sweep(world: World) -> None:
-    """Every hour, as the schedule has it; the ticks between would see nothing."""
-    for _ in range(_SWEEPS):
-        world.move_to(world.clock.time() + _HOUR)
-        for pause in _ASYNC_PAUSES:
-            world.run(pause)
-            if not world.invoke("sweep-account", {"sweep": "remove"}).error:
-                break
+    sweep(world, _SWEEPS)
 
 
 def _swept(world: World) -> list[str]:

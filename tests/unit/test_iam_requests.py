@@ -224,6 +224,8 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
         "invoke_endpoint_with_response_stream",
         {"EndpointName": "e", "InferenceComponentName": "i", "Body": b"{}"},
         [
+            ("sagemaker:InvokeEndpoint", arn("endpoint", "e")),
+            ("sagemaker:InvokeEndpoint", arn("inference-component", "i")),
             ("sagemaker:InvokeEndpointWithResponseStream", arn("endpoint", "e")),
             ("sagemaker:InvokeEndpointWithResponseStream", arn("inference-component", "i")),
         ],

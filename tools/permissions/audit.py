@@ -59,7 +59,7 @@ def _of(grant: Grant, used: Counter[Key], alone: Counter[Key]) -> list[Finding]:
 
 def _problem(used: int, alone: int, exempt: str | None) -> str | None:
     if exempt is not None:
-        return None  # how things fall in a run may need it, or not
+        return "tests use it: take the excuse out of the template" if used else None
     if not used:
         return "no test used it; remove it, or say in the template why none can: `# unexercised: …`"
     if not alone:

@@ -79,6 +79,13 @@ def _invoke(action: str, *, components: bool = True) -> Rule:
     return _named(action, *kinds)
 
 
+def _stream(make: Maker, given: Members) -> list[Need]:
+    """Both: the action of its own is in AWS's Service Authorization Reference, and the API's page
+    says that InvokeEndpoint must be allowed."""
+    actions = ("InvokeEndpoint", "InvokeEndpointWithResponseStream")
+    return [need for action in actions for need in _invoke(action)(make, given)]
+
+
 def _tags(action: str) -> Rule:
     def rule(make: Maker, given: Members) -> list[Need]:
         tags = requested(given.get("Tags"))
@@ -187,7 +194,7 @@ RULES: dict[str, Rule] = {
     "sagemaker:DeleteTags": _tags("DeleteTags"),
     "sagemaker:InvokeEndpoint": _invoke("InvokeEndpoint"),
     "sagemaker:InvokeEndpointAsync": _invoke("InvokeEndpointAsync", components=False),
-    "sagemaker:InvokeEndpointWithResponseStream": _invoke("InvokeEndpointWithResponseStream"),
+    "sagemaker:InvokeEndpointWithResponseStream": _stream,
     "application-autoscaling:RegisterScalableTarget": _register,
     "application-autoscaling:DeregisterScalableTarget": _alarms_go("DeregisterScalableTarget"),
     "application-autoscaling:PutScalingPolicy": _policy,
