@@ -17,12 +17,18 @@ from autoscaler.policy.types import Phase
 from tests.embedded.stack import Stack, deployed, wait_for
 
 MANY = 30
+TOPIC = "arn:aws:sns:us-east-1:123456789012:search"  # read by one team
+ASKED_SECONDS = 600  # more than the queue's own 360 s
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account")) as found:
-        secret = {"url": found.slack.url, "group_seconds": 900}  # ten seconds of the wall
+    with deployed(tmp_path_factory.mktemp("account"), AlertTopicArns=TOPIC) as found:
+        secret = {
+            "url": found.slack.url,
+            "group_seconds": 900,  # ten seconds of the wall
+            "routes": [{"sns": TOPIC, "team": "search"}],
+        }
         found.account.boto("secretsmanager").put_secret_value(
             SecretId=found.outputs["SlackSecretName"], SecretString=json.dumps(secret)
         )
@@ -43,13 +49,29 @@ def announce(stack: Stack, *events: Event) -> None:
         stack.account.boto("events").put_events(Entries=entries[first : first + 10])
 
 
-def who(stack: Stack, name: str) -> dict[str, Any]:
+def who(stack: Stack, name: str, **more: str) -> dict[str, Any]:
     at = datetime.fromtimestamp(stack.account.clock.time(), tz=UTC)
-    return {"endpoint": name, "generation": 1, "at": at}
+    return {"endpoint": name, "generation": 1, "at": at, **more}
 
 
-def failed(stack: Stack, name: str) -> Event:
-    return EndpointFailed(**who(stack, name), failed_in=Phase.CREATING, failure="It died.")
+def failed(stack: Stack, name: str, **more: str) -> Event:
+    told = who(stack, name, **more)
+    return EndpointFailed(**told, failed_in=Phase.CREATING, failure="It died.")
+
+
+def mailbox(stack: Stack, topic: str) -> str:
+    """A queue of what a topic tells, as somebody's mail."""
+    sns, sqs = stack.account.boto("sns"), stack.account.boto("sqs")
+    url = str(sqs.create_queue(QueueName=f"mail-of-{topic.rpartition(':')[2]}")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    return url
+
+
+def mail(stack: Stack, url: str) -> list[dict[str, Any]]:
+    """What came since the last look."""
+    found = stack.account.boto("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [json.loads(one["Body"]) for one in found.get("Messages", [])]
 
 
 def held(stack: Stack) -> int:
@@ -97,19 +119,39 @@ def test_wakes_are_counted_by_their_cause(stack: Stack) -> None:
     assert wait_for(counted, lambda count: count >= MANY, "metrics") == MANY
 
 
+def test_slack_that_asks_for_time_gets_it_and_then_the_alert_once(stack: Stack) -> None:
+    before, began = stack.slack.posts, stack.account.clock.time()
+    stack.slack.busy(retry_after=ASKED_SECONDS)
+    announce(stack, failed(stack, "patient"))
+    told = "🚨 patient failed while CREATING"
+    wait_for(stack.slack.titles, lambda titles: told in titles, told)
+    assert stack.account.clock.time() - began >= ASKED_SECONDS, "not sooner than it asked for"
+    assert stack.slack.titles().count(told) == 1
+    assert stack.slack.posts == before + 2, "one that was sent away, and one that was taken"
+
+
+def test_a_team_with_a_topic_of_its_own_is_told_there_and_nobody_else_is(stack: Stack) -> None:
+    assert stack.account.boto("sns").create_topic(Name="search")["TopicArn"] == TOPIC
+    url, before = mailbox(stack, TOPIC), stack.slack.titles()
+    announce(stack, failed(stack, "finder", team="search"), failed(stack, "ours"))
+    (told,) = wait_for(lambda: mail(stack, url), bool, "mail of the team")
+    assert told["Subject"] == "[critical] finder failed while CREATING"
+    assert told["MessageAttributes"]["severity"]["Value"] == "critical"
+    here = "🚨 ours failed while CREATING"
+    wait_for(stack.slack.titles, lambda titles: here in titles, here)
+    assert stack.slack.titles() == [*before, here]
+
+
 def test_a_revoked_webhook_is_said_by_the_topic_and_by_an_alarm(stack: Stack) -> None:
-    sns, sqs = stack.account.boto("sns"), stack.account.boto("sqs")
-    (topic,) = [one["TopicArn"] for one in sns.list_topics()["Topics"]]
-    url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    topics = stack.account.boto("sns").list_topics()["Topics"]
+    (own,) = [one["TopicArn"] for one in topics if one["TopicArn"] != TOPIC]
+    url = mailbox(stack, own)
     stack.slack.revoke()
     announce(stack, failed(stack, "another"))
     read: list[str] = []
 
-    def mail() -> list[str]:
-        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        for body in (json.loads(one["Body"]) for one in found):
+    def subjects() -> list[str]:
+        for body in mail(stack, url):
             read.append(body.get("Subject") or json.loads(body["Message"])["AlarmName"])
             assert stack.slack.url not in body["Message"]
         return read
@@ -119,4 +161,4 @@ def test_a_revoked_webhook_is_said_by_the_topic_and_by_an_alarm(stack: Stack) ->
         "[critical] another failed while CREATING",
         "autoscaler-controller-alerts-refused",
     }
-    wait_for(mail, lambda subjects: wanted <= set(subjects), "the alert, why, and the alarm")
+    wait_for(subjects, lambda told: wanted <= set(told), "the alert, why, and the alarm")

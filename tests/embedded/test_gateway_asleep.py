@@ -14,7 +14,10 @@ import httpx
 import openai
 import pytest
 
-from tests.embedded.gateway_lab import GATEWAY, gateway, said
+from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.status import Cause, EndpointStatus
+from autoscaler.policy.types import Phase
+from tests.embedded.gateway_lab import GATEWAY, STACK, gateway, said
 from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 
 NAME = "llama"
@@ -167,6 +170,49 @@ def test_more_than_may_be_held_are_sent_away_with_the_reason(
     for one in held:
         one.join(120)
     assert stack.get(NAME)["phase"] == "AWAKE"
+
+
+def test_a_request_turns_a_sleep_round_that_nobody_asked_for(stack: Stack, address: str) -> None:
+    """Its keep_alive is over; what is asked while it goes to sleep does not wait for the sleep."""
+    assert stack.apply(NAME, scaling={"max_copies": 1, "keep_alive": "5m"})["ok"]
+    stack.account.clock.jump(400)
+    stack.account.clock.set_speed(20)  # the sleep is not over before somebody asks
+    answers: list[httpx.Response] = []
+    try:
+        stack.until(NAME, "SLEEPING")
+        stack.account.clock.set_speed(2)
+        falling = status(stack)
+        assert (falling.phase, falling.cause) == (Phase.SLEEPING, Cause.IDLE)
+        asking = threading.Thread(
+            target=lambda: answers.append(said(address, CHAT, json=BODY)), daemon=True
+        )
+        asking.start()
+        stack.until(NAME, "WAKING")
+        assert stack.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
+    finally:
+        stack.account.clock.set_speed(SPEED)
+    assert status(stack).generation == falling.generation + 1, "it never fell asleep"
+    asking.join(120)
+    assert [reply.status_code for reply in answers] == [200]
+    assert answers[0].json()["usage"]["completion_tokens"] == 7
+    assert stack.get(NAME)["phase"] == "AWAKE"
+    # moto calls an execution FAILED that is stopped as a call of its returns.
+    assert sleep_of(stack, falling.generation) in {"ABORTED", "FAILED"}, "nobody goes on with it"
+
+
+def status(stack: Stack) -> EndpointStatus:
+    record = stack.store().load(NAME)
+    assert record is not None
+    return record.status
+
+
+def sleep_of(stack: Stack, generation: int) -> str:
+    """What became of the execution that was to carry out this wish."""
+    execution = ResourceNames(STACK, NAME).execution(generation)
+    account = stack.account
+    where = f"arn:aws:states:{account.region}:{account.account_id}:execution"
+    arn = f"{where}:{STACK}-sleep-endpoint:{execution}"
+    return str(account.boto("stepfunctions").describe_execution(executionArn=arn)["status"])
 
 
 def test_a_request_that_nobody_made_is_not_found(address: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from langchain_openai import ChatOpenAI
+from werkzeug.wrappers import Request
 
 from autoscaler.gateway.access import Renewed
 from autoscaler.runtime.logs import logger
@@ -18,7 +20,7 @@ from tests.embedded.canaries import Net
 from tests.embedded.gateway_lab import clients, gateway, said
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.embedded.sagemaker.dataplane import DataPlane
-from tools.embedded.sagemaker.load import Request
+from tools.embedded.sagemaker.load import Request as Load
 from tools.embedded.types import Fault
 
 NAME = "llama"
@@ -36,7 +38,8 @@ BY_KEYS = {"GatewayAccess": "keys", "GatewayKeysSecretName": "gateway-keys"}
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account"), **BY_KEYS) as found:
-        assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
+        kept: dict[str, Any] = {"answers": {"keep": "1h"}}  # of what is asked deterministically
+        assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"}, **kept)["ok"]
         found.until(NAME, "AWAKE")
         yield found
 
@@ -116,23 +119,58 @@ async def _many(address: str) -> list[int]:
         return list(await asyncio.gather(*map(one, range(12))))
 
 
-def test_tools_reach_the_model(stack: Stack, client: openai.OpenAI) -> None:
+@contextmanager
+def asked_of_models(stack: Stack) -> Iterator[list[bytes]]:
+    """The bodies of all that models are asked meanwhile."""
     seen: list[bytes] = []
 
-    def hear(name: str, request: Any) -> None:
-        if name == "sagemaker":
+    def look(name: str, request: Request) -> None:
+        if name == "sagemaker" and "/invocations" in request.path:
             seen.append(request.get_data())
 
-    stack.account.front.on_request.append(hear)
+    stack.account.front.on_request.append(look)
     try:
+        yield seen
+    finally:
+        stack.account.front.on_request.remove(look)
+
+
+def test_tools_reach_the_model(stack: Stack, client: openai.OpenAI) -> None:
+    with asked_of_models(stack) as seen:
         client.chat.completions.create(
             model=NAME, messages=QUESTION, tools=[TOOL], tool_choice="auto", max_tokens=3
         )
-    finally:
-        stack.account.front.on_request.remove(hear)
     (asked,) = [body for body in seen if b"weather" in body]
     assert b'"tool_choice": "auto"' in asked
     assert b'"model": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"' in asked
+
+
+def kept_answers(stack: Stack) -> int:
+    place = {"Bucket": stack.outputs["ResultsBucketName"], "Prefix": f"answers/{NAME}/"}
+    return int(stack.account.boto("s3").list_objects_v2(**place)["KeyCount"])
+
+
+def test_what_is_asked_again_deterministically_is_answered_without_the_model(
+    stack: Stack, address: str, client: openai.OpenAI
+) -> None:
+    body = {"model": NAME, "messages": QUESTION, "max_tokens": 11, "temperature": 0}
+    headers = {"authorization": f"Bearer {KEY}"}
+    with asked_of_models(stack) as seen:
+        first = said(address, "/v1/chat/completions", json=body, headers=headers)
+        wait_for(lambda: kept_answers(stack), bool, "what is kept when its caller has it already")
+        again = said(address, "/v1/chat/completions", json=body, headers=headers)
+        streamed = client.chat.completions.create(**body, stream=True)  # type: ignore[call-overload]
+        words = "".join(chunk.choices[0].delta.content or "" for chunk in streamed)
+        warm = said(
+            address, "/v1/chat/completions", json={**body, "temperature": 1}, headers=headers
+        )
+    assert [r.status_code for r in (first, again, warm)] == [200, 200, 200]
+    cached = [r.headers.get("x-autoscaler-cached") for r in (first, again, warm)]
+    assert cached == [None, "true", None]
+    assert again.json() == first.json()
+    assert words == first.json()["choices"][0]["message"]["content"] != ""
+    asked = [json.loads(one)["temperature"] for one in seen]
+    assert asked == [0, 1], "once for the three that are the same"
 
 
 def test_the_endpoints_are_the_models(client: openai.OpenAI) -> None:
@@ -177,7 +215,7 @@ def test_a_caller_who_goes_away_ends_the_request_in_the_model(
     """A copy works for nobody: the stand-in cuts the request that was abandoned."""
     abandon, cut = DataPlane._abandon, []
 
-    def watched(plane: DataPlane, request: Request) -> None:
+    def watched(plane: DataPlane, request: Load) -> None:
         unfinished = request.finish > stack.account.clock.time()
         abandon(plane, request)
         cut.append(unfinished and request.cut is not None)

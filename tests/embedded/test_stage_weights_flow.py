@@ -6,18 +6,27 @@ import base64
 import hashlib
 import json
 import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from werkzeug.wrappers import Request
 
-from tests.embedded.stack import Stack, deployed, wait_for
+from tests.embedded.stack import Stack, deployed
+from tests.embedded.stage_weights_lab import (
+    execute,
+    killing,
+    large_from,
+    published,
+    stored,
+    uploads,
+)
 from tools.hub import Fault, Repository, make_repository
 
 SHARD = "model-00002-of-00003.safetensors"
+PART = 5 * 1024 * 1024  # S3 takes none that is smaller, but the last one
 Run = Callable[..., tuple[str, Any]]
 
 
@@ -29,48 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def run(stack: Stack) -> Run:
-    flows = stack.account.boto("stepfunctions")
-    machine = next(
-        one["stateMachineArn"]
-        for one in flows.list_state_machines()["stateMachines"]
-        if one["name"].endswith("stage-weights")
-    )
-
-    def execute(**request: Any) -> tuple[str, Any]:
-        execution = flows.start_execution(
-            stateMachineArn=machine, name=uuid.uuid4().hex, input=json.dumps(request)
-        )["executionArn"]
-        seen = wait_for(
-            lambda: flows.describe_execution(executionArn=execution),
-            lambda one: one["status"] != "RUNNING",
-            "the execution's end",
-        )
-        if seen["status"] == "SUCCEEDED":
-            return "SUCCEEDED", json.loads(seen["output"])
-        return seen["status"], {k: seen.get(k, "") for k in ("error", "cause")}
-
-    return execute
-
-
-def published(stack: Stack, name: str) -> Repository:
-    """A model repository of the test's own, so that one stack serves all tests."""
-    repository = make_repository(f"acme/{name}", shards=3, shard_bytes=300_000)
-    stack.hub.add(repository)
-    return repository
-
-
-def stored(stack: Stack, name: str) -> list[str]:
-    """The keys of a model's files and passport."""
-    bucket = stack.outputs["WeightsBucketName"]
-    found = stack.account.boto("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
-    return sorted(one["Key"] for one in found if f"/acme--{name}" in one["Key"])
-
-
-def uploads(stack: Stack) -> list[str]:
-    """The keys of multipart uploads that are open, of all tests."""
-    bucket = stack.outputs["WeightsBucketName"]
-    found = stack.account.boto("s3").list_multipart_uploads(Bucket=bucket).get("Uploads", [])
-    return [one["Key"] for one in found]
+    return partial(execute, stack)
 
 
 def test_from_a_model_id_to_a_passport_and_then_nothing_moves(stack: Stack, run: Run) -> None:
@@ -173,31 +141,74 @@ def test_a_wait_that_nobody_waits_for_is_told(stack: Stack, run: Run) -> None:
 
 def test_a_worker_that_is_killed_is_followed_by_another(stack: Stack, run: Run) -> None:
     published(stack, "killed")
-    functions = stack.account.runtime.deployed
-    worker = next(one for name, one in functions.items() if name.endswith("stage-file"))
-    killed: list[int] = []
-
-    def kill() -> None:
-        end = time.monotonic() + 30
-        while time.monotonic() < end and not killed:
-            if any(seen.place == "cdn" for seen in stack.hub.seen[asked:]):
-                for environment in list(worker.environments):
-                    environment._process.kill()
-                    killed.append(environment._process.pid)
-            time.sleep(0.05)
-
     asked = len(stack.hub.seen)
     stack.hub.bytes_per_second = 50_000
-    killer = threading.Thread(target=kill)
-    killer.start()
     try:
         threading.Timer(3, lambda: setattr(stack.hub, "bytes_per_second", None)).start()
-        status, told = run(model_id="acme/killed", revision="main")
+        with killing(
+            stack, lambda: any(seen.place == "cdn" for seen in stack.hub.seen[asked:])
+        ) as killed:
+            status, told = run(model_id="acme/killed", revision="main")
     finally:
         stack.hub.bytes_per_second = None
-        killer.join()
     assert killed, "no worker was there to be killed"
     assert status == "SUCCEEDED", told
+    assert uploads(stack) == []
+
+
+def test_who_follows_the_killed_one_sends_no_part_of_a_large_file_again(
+    stack: Stack, run: Run
+) -> None:
+    repository = published(stack, "huge", shards=1, shard_bytes=3 * PART - 1_000_000)
+    (shard,) = [path for path in repository.files if path.endswith(".safetensors")]
+    sent: list[str] = []
+
+    def look(_service: str, request: Request) -> None:
+        if request.method == "PUT" and "partNumber" in request.args:  # by a presigned address
+            sent.append(request.args["partNumber"])
+
+    stack.account.front.on_request.append(look)
+    stack.hub.bytes_per_second = 6_000_000
+    try:
+        with large_from(stack, 1_000_000, PART), killing(stack, lambda: "2" in sent) as killed:
+            status, told = run(model_id="acme/huge", revision="main")
+    finally:
+        stack.hub.bytes_per_second = None
+        stack.account.front.on_request.remove(look)
+    assert killed, "no worker was there to be killed"
+    assert status == "SUCCEEDED", told
+    assert sent.count("1") == 1 and set(sent) == {"1", "2", "3"}
+    key = f"models/acme--huge/{repository.commit}/{shard}"
+    whole = stack.account.boto("s3").get_object(Bucket=stack.outputs["WeightsBucketName"], Key=key)
+    assert hashlib.sha256(whole["Body"].read()).hexdigest() == repository.files[shard].sha256
+    assert not [key for key in stored(stack, "huge") if key.startswith("checkpoints/")]
+    assert uploads(stack) == []
+
+
+def test_a_refusal_ends_the_uploads_of_all_that_was_under_way(stack: Stack, run: Run) -> None:
+    """One large file breaks off and could be gone on with; the other one has wrong bytes."""
+    published(stack, "halves", shards=2, shard_bytes=2_000_000)
+    first, second = (f"model-0000{number}-of-00002.safetensors" for number in (1, 2))
+    begun: set[str] = set()
+
+    def look(service: str, request: Request) -> None:
+        if service == "s3" and request.method == "POST" and "uploads" in request.args:
+            begun.add(request.path.rpartition("/")[2])
+
+    stack.account.front.on_request.append(look)
+    stack.hub.inject(Fault.FOREIGN_REDIRECT, first, times=50)
+    stack.hub.inject(Fault.WRONG_BYTES, second)
+    before = stack.hub.fired[Fault.FOREIGN_REDIRECT], stack.hub.fired[Fault.WRONG_BYTES]
+    try:
+        with large_from(stack, 1_000_000, PART):
+            status, told = run(model_id="acme/halves", revision="main")
+    finally:
+        stack.account.front.on_request.remove(look)
+    assert stack.hub.fired[Fault.FOREIGN_REDIRECT] > before[0]
+    assert stack.hub.fired[Fault.WRONG_BYTES] == before[1] + 1
+    assert (status, told["error"]) == ("FAILED", "IntegrityError")
+    assert begun == {first, second}
+    assert stored(stack, "halves") == []
     assert uploads(stack) == []
 
 
