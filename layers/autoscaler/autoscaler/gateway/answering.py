@@ -181,9 +181,9 @@ class Answering:
             if not asked.stream:
                 found = await _whole(stream)
                 await self._counted.answered(name, dict(found.body.get("usage") or {}), waited)
-                await out.document(200, found.body, headers)
-                if own:
+                if own:  # before its caller has it, who may be gone at once, and this with him
                     await self._repeats.keep(asked, serving, found)
+                await out.document(200, found.body, headers)
                 return
             await out.begin_events(headers)
             passage = Passage(keep_usage=asked.wants_usage)

@@ -1,8 +1,9 @@
 """Answers that are kept for a request that comes again: found before a model is asked or woken,
-and kept after one was."""
+and kept before the caller has the end of one."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,9 @@ from .asked import Asked
 from .sse import DONE
 from .states import States
 from .troubles import logged
+
+# No answer waits longer for being kept; S3 takes some 30 ms.
+KEEP_SECONDS = 2.0
 
 
 class Repeats:
@@ -46,8 +50,8 @@ class Repeats:
             keep(self._answers, record, present, body, answer, now)
 
         try:
-            await self._states.blocking(work)
-        except Exception as error:  # noqa: BLE001 - logged; the caller has the answer
+            await asyncio.wait_for(self._states.blocking(work), KEEP_SECONDS)
+        except Exception as error:  # noqa: BLE001 - logged; the caller gets the answer
             logger.error("an answer could not be kept", extra=logged(error))
 
     async def keep_stream(
