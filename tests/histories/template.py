@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
+from tools.permissions.grants import arn_of
 
 ROOT = Path(__file__).parents[2]
 STACK = "autoscaler"
@@ -89,18 +90,7 @@ def _arn(path: str) -> str:
         return function_arn(_dashed(logical.removesuffix("Function")))
     if logical.endswith("Machine"):
         return MACHINE + _dashed(logical.removesuffix("Machine"))
-    name = _resource(logical)
-    form = _ARNS[template()["Resources"][logical]["Type"]]
-    return form.format(name=name, of=f"{DEFAULT_REGION}:{ACCOUNT_ID}", account=ACCOUNT_ID)
-
-
-_ARNS = {
-    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
-    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{of}:table/{name}",
-    "AWS::Events::EventBus": "arn:aws:events:{of}:event-bus/{name}",
-    "AWS::SQS::Queue": "arn:aws:sqs:{of}:{name}",
-    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
-}
+    return arn_of(template()["Resources"][logical]["Type"], _resource(logical))
 
 
 def function_arn(name: str) -> str:

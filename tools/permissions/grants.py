@@ -155,7 +155,7 @@ def resolver_of(template: Mapping[str, Any], **given: str) -> Resolver:
         return arn(logical) if any(one in kind for one in by_arn) else name(logical)
 
     def arn(logical: str) -> str:
-        return _arn(resources[logical]["Type"], name(logical))
+        return arn_of(resources[logical]["Type"], name(logical))
 
     def attribute(logical: str, key: str) -> str:
         return arn(logical) if key == "Arn" else f"{logical}.{key}"
@@ -167,7 +167,7 @@ def resolver_of(template: Mapping[str, Any], **given: str) -> Resolver:
     return resolver
 
 
-def _arn(kind: str, name: str) -> str:
+def arn_of(kind: str, name: str) -> str:
     """The ARN of a resource of the template, as AWS would give it."""
     forms = {
         "AWS::S3::Bucket": f"arn:aws:s3:::{name.lower()}",
