@@ -129,7 +129,7 @@ def wait_for(look: Callable[[], Any], reached: Callable[[Any], bool], what: Any)
     while not reached(seen):
         if time.monotonic() > end:
             raise AssertionError(f"waited {PATIENCE_SECONDS} s for {what}; saw {seen}")
-        time.sleep(0.2)
+        time.sleep(0.4)
         seen = look()
     return seen
 

@@ -6,8 +6,10 @@ The tests of this file are one story on one stack, told in order.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -63,11 +65,19 @@ def test_a_stream_is_held_with_comments_and_progress_until_the_model_is_up(
     with httpx.stream("POST", f"{address}{CHAT}", json=body, headers=headers, timeout=60) as reply:
         assert reply.status_code == 200
         lines = [line for line in reply.iter_lines() if line]
-    assert lines[0].startswith(": waking, ready in about ")
-    first = json.loads(lines[lines.index("event: progress") + 1].removeprefix("data: "))
-    assert (first["status"], first["endpoint"], first["phase"]) == ("waiting", NAME, "WAKING")
-    assert first["expected_seconds"] > 0
-    assert lines.count("event: progress") > 1
+    # The first sign comes at once, on a busy machine before the wake that it asked for has begun.
+    assert re.match(r": (asleep|waking), ready in about \d+ s$", lines[0])
+    told = [
+        json.loads(data.removeprefix("data: "))
+        for line, data in pairwise(lines)
+        if line == "event: progress"
+    ]
+    assert len(told) > 1
+    assert {(one["status"], one["endpoint"]) for one in told} == {("waiting", NAME)}
+    assert told[0]["expected_seconds"] > 0
+    phases = [one["phase"] for one in told]
+    assert "WAKING" in phases
+    assert phases == sorted(phases) and set(phases) <= {"ASLEEP", "WAKING"}
     assert lines[-1] == "data: [DONE]"
     assert sum('"content"' in line for line in lines) > 0
     assert stack.get(NAME)["phase"] == "AWAKE"

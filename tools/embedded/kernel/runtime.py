@@ -159,8 +159,9 @@ class Runtime:
 
     def close(self) -> None:
         self._closing.set()
-        for function in (*self.deployed.values(), *self._retired):
-            _close(function)
+        functions = (*self.deployed.values(), *self._retired)
+        with ThreadPoolExecutor(len(functions) or 1) as together:  # each waits for its server's end
+            deque(together.map(_close, functions), maxlen=0)
         self._launcher.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -91,8 +91,13 @@ def load(path: Path) -> dict[str, Any]:
             file = path.parent / properties.pop("DefinitionUri")
             if not file.exists():
                 raise TemplateError(f"{logical}: {file} does not exist")
-            properties["Definition"] = yaml.safe_load(file.read_text())
+            properties["Definition"] = _document(file.read_text())
     return transform(template, {}, _NoManagedPolicies())
+
+
+def _document(text: str) -> Any:
+    """What a file of YAML says, read by libyaml: a stack has ten of them, long ones."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 class _NoManagedPolicies:

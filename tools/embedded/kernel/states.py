@@ -1,8 +1,9 @@
 """moto's state machine interpreter, in the account's time and with a JSONata evaluator.
 
-What is mended here, each in a few lines: the interpreter is switched on; JSONata gets an
-evaluator; Wait states and retry intervals follow the account's clock; clients are made once
-(moto makes one a task) and know the service names that Step Functions uses.
+What is mended here, each in a few lines: the interpreter is switched on; a definition is
+checked once (that was a third of a stack's creation); JSONata gets an evaluator; Wait states and
+retry intervals follow the account's clock; clients are made once (moto makes one a task) and
+know the service names that Step Functions uses.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from functools import cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,6 +90,7 @@ def _mend() -> None:
         WaitFunction,
     )
     from moto.stepfunctions.parser.asl.jsonata import jsonata
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     StateTaskService._normalise_parameters = _to_boto
@@ -98,6 +100,7 @@ def _mend() -> None:
     state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = _NAP_SECONDS
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_ERROR_NAMES)
     state_errors.install()
+    Backend._validate_definition = staticmethod(lru_cache(256)(Backend._validate_definition))
     jsonata._eval_jsonata = evaluate
     for name in _FUNCTIONS:
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")
