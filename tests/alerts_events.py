@@ -14,6 +14,7 @@ from autoscaler.alerts.events import (
     observing,
     overrides,
     requests,
+    rounds,
 )
 from autoscaler.alerts.events.base import Event
 from autoscaler.endpoints.status import Cause, UpdateWay
@@ -92,6 +93,8 @@ ONE_OF_EACH: tuple[Event, ...] = (
     overrides.OverrideEnded(**WHO, kind=OverrideKind.PAUSE_SCALE_IN, author="Ann"),
     life.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
     capacity.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
+    capacity.ScalingMissing(**WHO, failure="AccessDenied: it may not put an alarm."),
+    rounds.RoundFailed(at=AT, function="sweep-account", failure="KeyError: 'Name'"),
     life.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
     life.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
     costs.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),

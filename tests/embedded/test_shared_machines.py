@@ -27,7 +27,9 @@ ENDPOINT_SECONDS = 150.0
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account")) as found:
         for name in (A, B):
-            answer = found.apply(name, instances=MACHINES, scaling={"max_copies": 2})
+            answer = found.apply(
+                name, instances=MACHINES, scaling={"max_copies": 2, "keep_alive": "8h"}
+            )
             assert answer["ok"], answer
         for name in (A, B):
             found.until(name, "AWAKE")

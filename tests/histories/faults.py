@@ -84,6 +84,11 @@ _NOT_FOUND = {
     "application-autoscaling": ("ObjectNotFoundException", "No scalable target found", 400),
     "monitoring": ("ResourceNotFound", "Unknown", 404),
 }
+_DENIED = {
+    "s3": ("AccessDenied", 403),
+    "sns": ("AuthorizationError", 403),
+    "monitoring": ("AccessDenied", 403),
+}
 # Operations to which a service can answer so; elsewhere it would be no answer of AWS's.
 _CAN_EXIST = ("Create", "Start", "Register", "PutItem", "UpdateItem", "PutObject")
 _CAN_BE_BUSY = ("Create", "Update", "Delete", "Register", "Deregister", "PutScaling", "Transact")
@@ -100,7 +105,8 @@ def words(fault: Fault, call: Call) -> RefusedError | None:
         return RefusedError(plain.broken[0], "We encountered an internal error.", plain.broken[1])
     if fault is Fault.DENIED:
         who = f"User: {call.actor} is not authorized to perform: {call.name}"
-        return RefusedError("AccessDeniedException", who, 400)
+        code, status = _DENIED.get(service, ("AccessDeniedException", 400))
+        return RefusedError(code, who, status)
     table, may = {
         Fault.EXISTS: (_EXISTS, operation.startswith(_CAN_EXIST)),
         Fault.BUSY: (_BUSY, operation.startswith(_CAN_BE_BUSY)),

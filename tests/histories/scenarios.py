@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from autoscaler.policy.types import Phase
 from autoscaler.spec import Kind
@@ -19,13 +20,17 @@ ASYNC_PAUSES = (0.0, 60.0, 120.0)
 
 @dataclass(frozen=True)
 class Scenario:
-    """`act` is disturbed; `again` is what a person does who sees that it did not come to pass."""
+    """`act` is disturbed; `again` is what a person does who sees that it did not come to pass.
+
+    `possible`: whether a case (drive.py) can come to pass at all.
+    """
 
     name: str
     prepare: Step
     act: Step
     again: Step
     wish: Callable[[World], list[str]]
+    possible: Callable[[Any], bool] = lambda case: True
 
 
 def nothing(_world: World) -> None:

@@ -77,6 +77,8 @@ def _resource(name: str) -> str:
         return _arn(f"{name}.Arn")
     if name.endswith("Topic"):
         return f"arn:aws:sns:{DEFAULT_REGION}:{ACCOUNT_ID}:{STACK}-{_dashed(name)}"
+    if name.endswith("Queue"):
+        return f"https://sqs.{DEFAULT_REGION}.amazonaws.com/{ACCOUNT_ID}/{STACK}-{_dashed(name)}"
     if name.endswith("Secret"):  # whose ARN ends in letters that nobody knows before
         secret = resolved(resources("AWS::SecretsManager::Secret")[name]["Name"])
         return f"arn:aws:secretsmanager:{DEFAULT_REGION}:{ACCOUNT_ID}:secret:{secret}-??????"
@@ -90,7 +92,7 @@ def _arn(path: str) -> str:
         return function_arn(_dashed(logical.removesuffix("Function")))
     if logical.endswith("Machine"):
         return MACHINE + _dashed(logical.removesuffix("Machine"))
-    return arn_of(template()["Resources"][logical]["Type"], _resource(logical))
+    return arn_of(template()["Resources"][logical]["Type"], _resource(logical).rpartition("/")[2])
 
 
 def function_arn(name: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.histories.alerts import ALERTS
 from tests.histories.drive import Case, Score, calls_of, cases_of, drive
 from tests.histories.faults import Call
 from tests.histories.forks import in_copy
@@ -22,8 +23,8 @@ from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
-CASES = 8  # of each scenario
-SCENARIOS = (*ALL, *REALTIME, *ASYNC, *ROUNDS, *WHOLE_STACK)
+CASES = 6  # of each scenario
+SCENARIOS = (*ALL, *REALTIME, *ASYNC, *ROUNDS, *WHOLE_STACK, ALERTS)
 
 
 def _of_each(calls: Sequence[Call]) -> list[Case]:
@@ -43,7 +44,7 @@ def spread(cases: Sequence[Case], count: int) -> list[Case]:
 
 def _driven(world: World, scenario: Scenario, count: int | None) -> Score:
     scenario.prepare(world)
-    cases = _of_each(calls_of(world, scenario))
+    cases = [one for one in _of_each(calls_of(world, scenario)) if scenario.possible(one)]
     return drive(world, scenario, spread(cases, count) if count else cases)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from autoscaler.policy.types import Phase
@@ -13,7 +15,7 @@ from tests.histories.world import World
 PUTS = ["monitoring:PutMetricAlarm", "application-autoscaling:PutScalingPolicy"]
 
 
-def _woken(world: World, denied: str) -> tuple[int, str | None, list[str], list[str], int]:
+def _woken(world: World, denied: str) -> tuple[int, str | None, list[str], list[str], int, Any]:
     def strike(call: Call) -> Fault | None:
         mine = (call.actor, call.name) == ("machine wake-endpoint", denied)
         return Fault.DENIED if mine else None
@@ -24,16 +26,19 @@ def _woken(world: World, denied: str) -> tuple[int, str | None, list[str], list[
     world.run(480)
     wakes = [one for one in world.states.executions.values() if one.flow == "wake-endpoint"]
     ends = [f"{one.status}: {one.cause}" for one in wakes]
-    return len(world.wire.fired), world.phase(), world.answers(), ends, world.instances()
+    told = world.told("ScalingMissing")
+    return len(world.wire.fired), world.phase(), world.answers(), ends, world.instances(), told
 
 
 @pytest.mark.parametrize("denied", PUTS)
 def test_a_wake_that_cannot_be_scaled_answers_at_once_and_is_told(
     empty: World, denied: str
 ) -> None:
-    fired, phase, answers, ends, instances = in_copy(lambda: _woken(empty, denied))
+    fired, phase, answers, ends, instances, told = in_copy(lambda: _woken(empty, denied))
     assert fired
     assert (phase, answers, instances) == (Phase.AWAKE, ["one"], 1)
     assert len(ends) == 1, "it was woken once"
-    assert ends[0].startswith("FAILED: "), "the alarm on failed executions sees it"
+    assert ends[0].startswith("FAILED: "), "the dashboard has it"
     assert f"not authorized to perform: {denied}" in ends[0]
+    (event,) = told  # nothing watches the dashboard at night
+    assert f"not authorized to perform: {denied}" in event["failure"]

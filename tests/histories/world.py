@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -37,6 +37,7 @@ from tools.embedded.quotas.service import QuotaService
 from tools.embedded.sagemaker import SageMakerService, SimSettings
 from tools.embedded.scaling import AutoScalingService
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
+from tools.permissions.grants import arn_of
 
 TUESDAY = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 TICK_SECONDS = 60.0
@@ -61,6 +62,7 @@ class World:
         self.handlers = Handlers(wire)
         self.events: list[tuple[str, dict[str, Any]]] = []  # on the bus: detail type and detail
         self.looks = 0  # that somebody asked for
+        self.each_minute: list[Callable[[], object]] = []  # besides the tick
         self.kind = Kind.COMPONENT  # of what is applied
         self.cloudformation = CloudFormation(wire)
         self.metrics = MetricsStore()
@@ -105,12 +107,16 @@ class World:
         for bucket in ("weights", "results", "reports"):
             self.client("s3").create_bucket(Bucket=f"{STACK}-{bucket}-bucket")
         self.client("secretsmanager").create_secret(Name=f"{STACK}/hub-token", SecretString="unset")
-        role = self.client("iam").create_role(
+        self.client("iam").create_role(
             RoleName="functions", AssumeRolePolicyDocument=json.dumps({"Statement": []})
-        )["Role"]["Arn"]
+        )
+        self.make_function("dispatch-requests")
+
+    def make_function(self, name: str) -> None:
+        """So that a queue can have it for its reader; it is carried out in this process."""
         self.client("lambda").create_function(
-            FunctionName=f"{STACK}-dispatch-requests",
-            Role=role,
+            FunctionName=f"{STACK}-{name}",
+            Role=arn_of("AWS::IAM::Role", "functions"),
             Runtime="python3.13",
             Handler="app.handler",
             Code={"ZipFile": empty_zip()},
@@ -175,6 +181,8 @@ class World:
         if (now - self.ticks_from) >= TICK_SECONDS:
             self.ticks_from += TICK_SECONDS * ((now - self.ticks_from) // TICK_SECONDS)
             self.tick()
+            for other in self.each_minute:
+                other()
             return True
         return False
 

@@ -101,9 +101,9 @@ def test_what_was_held_for_a_place_that_is_gone_stays_held() -> None:
     notify(AWOKE, world.office, "m1")
     world.sink().down = GONE
     world.forward(seconds=61)
-    assert len(flush(world.office).troubles) == 1 and len(world.held.items) == 1
+    assert len(flush(world.office, "a minute").troubles) == 1 and len(world.held.items) == 1
     world.sink().down = None
-    assert flush(world.office).messages == 1
+    assert flush(world.office, "a minute").messages == 1
 
 
 def test_what_was_held_for_a_route_that_is_no_more_goes_to_the_default() -> None:
@@ -111,7 +111,7 @@ def test_what_was_held_for_a_route_that_is_no_more_goes_to_the_default() -> None
     notify(AWOKE, world.office, "m1")
     world.configs.config = AlertConfig(token="xoxb-1", default=GPU)
     world.forward(seconds=61)
-    flush(world.office)
+    flush(world.office, "a minute")
     assert world.sink("#gpu").titles == ["llama is awake"]
 
 

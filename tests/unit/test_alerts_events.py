@@ -45,10 +45,11 @@ def test_severities() -> None:
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
     stops = {"StopSet", "RunawayStopped"}
     assert critical == {"EndpointFailed", "OrphansFound", "PhaseStuck", "SleepStuck", *stops}
-    waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed", "CopiesMissing"}
+    waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed", "CopiesMissing", "ScalingMissing"}
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",
         "ForecastExceeded", "StopEnded", "ObservingBegan", "ObservingEnded",
+        "RoundFailed",
     }  # fmt: skip
 
 

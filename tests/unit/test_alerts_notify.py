@@ -86,19 +86,48 @@ def test_news_whose_function_died_while_they_were_put_aside_are_there_once(where
     world.held.dies_at = world.seen.dies_at = ""
     notify(AWOKE, world.office, "m1")
     world.forward(seconds=61)
-    assert flush(world.office).messages == 1 and world.sink().titles == ["llama is awake"]
+    assert flush(world.office, "a minute").messages == 1 and world.sink().titles == [
+        "llama is awake"
+    ]
 
 
-def test_a_flush_that_died_before_it_forgot_tells_again_and_loses_nothing() -> None:
+def test_what_was_told_and_cannot_be_removed_is_told_no_more() -> None:
     world = MemoryOffice()
     notify(AWOKE, world.office, "m1")
     world.forward(seconds=61)
     world.held.dies_at = "drop"
-    with pytest.raises(DiedError):
-        flush(world.office)
+    for minute in range(3):
+        with pytest.raises(DiedError):
+            flush(world.office, f"minute {minute}")
+        world.forward(seconds=60)
+    notify(AWOKE.model_copy(update={"generation": 9}), world.office, "m2")
     world.held.dies_at = ""
-    assert flush(world.office).messages == 1 and len(world.sink().sent) == 2
-    assert flush(world.office).messages == 0
+    world.forward(seconds=61)
+    done = flush(world.office, "the last")  # its like, which came meanwhile, is not taken for told
+    assert (done.messages, done.events) == (1, 1)
+    assert len(world.sink().sent) == 2 and world.held.items == {}
+
+
+def test_a_flush_that_died_before_it_noted_tells_again_and_loses_nothing() -> None:
+    world = MemoryOffice()
+    notify(AWOKE, world.office, "m1")
+    world.forward(seconds=61)
+    world.seen.dies_at = "keep"
+    with pytest.raises(DiedError):
+        flush(world.office, "a minute")
+    world.seen.dies_at = ""
+    assert flush(world.office, "the next").messages == 1 and len(world.sink().sent) == 2
+    assert flush(world.office, "the third").messages == 0 and world.held.items == {}
+
+
+def test_what_could_not_be_told_for_ten_minutes_is_overdue() -> None:
+    world = MemoryOffice()
+    notify(AWOKE, world.office, "m1")
+    world.sink().down = RuntimeError("out of order")
+    world.forward(seconds=61)
+    assert (done := flush(world.office, "a minute")).overdue == 0 and done.troubles
+    world.forward(seconds=600)
+    assert flush(world.office, "later").overdue == 1
 
 
 def test_thirty_that_wake_together_are_one_message() -> None:
@@ -106,9 +135,9 @@ def test_thirty_that_wake_together_are_one_message() -> None:
     for number in range(30):
         assert notify(awoke(f"llama-{number:02}"), world.office, f"m{number}") is Told.HELD
         world.forward(seconds=1)
-    assert flush(world.office).messages == 0  # the first has waited half a minute
+    assert flush(world.office, "a minute").messages == 0  # the first has waited half a minute
     world.forward(seconds=30)
-    assert flush(world.office).events == 30
+    assert flush(world.office, "a minute").events == 30
     (message,) = world.sink().sent
     assert message.title == "30 endpoints are awake"
     assert "llama-28, llama-29\nEach because its schedule" in message.body
@@ -131,7 +160,7 @@ def test_the_first_warning_goes_at_once_and_its_like_are_grouped() -> None:
     ]
     assert ends == [Told.SENT, Told.HELD, Told.HELD, Told.HELD]
     world.forward(seconds=61)
-    flush(world.office)
+    flush(world.office, "a minute")
     assert world.sink().titles == ["e0 could not be woken", "3 endpoints could not be woken"]
 
 
@@ -150,7 +179,7 @@ def test_a_report_is_never_a_line_among_others() -> None:
     notify(awoke("a"), world.office, "m3")
     notify(awoke("b"), world.office, "m4")
     world.forward(hours=8)
-    flush(world.office)
+    flush(world.office, "a minute")
     assert world.sink().titles[1:] == ["Cost of 23 November 2026: $12.35", "2 endpoints are awake"]
 
 
@@ -162,10 +191,10 @@ def test_quiet_hours_hold_news_until_they_end_and_tell_one_digest() -> None:
     assert "llama failed while CREATING" in told_now and "llama could not be woken" in told_now
     assert "llama is awake" not in told_now
     world.forward(hours=8, minutes=29)  # 06:59
-    assert flush(world.office).messages == 0
+    assert flush(world.office, "a minute").messages == 0
     world.forward(minutes=1)
     before = len(world.sink().sent)
-    flush(world.office)
+    flush(world.office, "a minute")
     titles = world.sink().titles[before:]
     digest = next(t for t in titles if t.startswith("While it was quiet"))
     body = next(m.body for m in world.sink().sent if m.title == digest)
@@ -186,7 +215,7 @@ def test_what_was_held_before_the_quiet_hours_is_not_told_in_them() -> None:
     world.forward(hours=8, minutes=59, seconds=30)  # 21:59:30
     notify(AWOKE, world.office, "m1")
     world.forward(minutes=2)
-    assert flush(world.office).messages == 0 and len(world.held.items) == 1
+    assert flush(world.office, "a minute").messages == 0 and len(world.held.items) == 1
 
 
 def test_a_group_in_trouble_stays_held_and_the_others_are_told() -> None:
@@ -201,10 +230,12 @@ def test_a_group_in_trouble_stays_held_and_the_others_are_told() -> None:
     notify(awoke("llama"), world.office, "m2")
     world.sink("#a").down = RetryLater(5)
     world.forward(seconds=61)
-    done = flush(world.office)
+    done = flush(world.office, "a minute")
     assert (done.messages, done.waiting, len(done.troubles)) == (1, 1, 1)
     world.sink("#a").down = None
-    assert flush(world.office).messages == 1 and world.sink("#a").titles == ["theirs is awake"]
+    assert flush(world.office, "a minute").messages == 1 and world.sink("#a").titles == [
+        "theirs is awake"
+    ]
 
 
 def test_two_places_are_told_each_once_although_one_is_busy() -> None:

@@ -171,6 +171,17 @@ SENTENCES = {
         "1 is not known. `autoscaler sweep` shows them; what is marked deletable goes when two "
         "sweeps have seen it.",
     ),
+    "ScalingMissing": (
+        "llama is awake without its scaling policies",
+        "Its scaling policies or their alarm could not be put: AccessDenied: it may not put an "
+        "alarm. It is scaled by the ticks alone until its next wake. Mend the cause, and put it to "
+        "sleep and wake it to have them sooner.",
+    ),
+    "RoundFailed": (
+        "sweep-account does not work",
+        "KeyError: 'Name'. It was tried three times. Until it works again nobody looks for "
+        "machines that no endpoint owns.",
+    ),
     "OrphanRemoved": (
         "The sweep removed the endpoint prod-lost",
         "It belonged to no endpoint, was marked deletable, and two sweeps had seen it.",

@@ -98,6 +98,10 @@ def _machine(c: Context, made: Made) -> None:
     c.boto("stepfunctions").delete_state_machine(stateMachineArn=made.physical_id)
 
 
+def _invoke_config(c: Context, made: Made) -> None:
+    c.boto("lambda").delete_function_event_invoke_config(FunctionName=made.physical_id)
+
+
 def _nothing(_c: Context, _made: Made) -> None:
     """No service knows it: the engine alone has noted it, and forgets it."""
 
@@ -119,6 +123,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::Lambda::Permission": _nothing,
     "AWS::Lambda::Url": _nothing,
     "AWS::Lambda::EventSourceMapping": _mapping,
+    "AWS::Lambda::EventInvokeConfig": _invoke_config,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SNS::Topic": _topic,
     "AWS::SNS::Subscription": _subscription,

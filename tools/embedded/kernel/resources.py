@@ -215,6 +215,15 @@ def mapping(c, logical, p):
     return Made(u, u, {"Id": u})
 
 
+def invoke_config(c, logical, p):
+    c.boto("lambda").put_function_event_invoke_config(
+        FunctionName=p["FunctionName"],
+        MaximumRetryAttempts=int(p.get("MaximumRetryAttempts", 2)),
+        DestinationConfig=p.get("DestinationConfig", {}),
+    )
+    return Made(p["FunctionName"], logical)
+
+
 def schedule(c, logical, p):
     n = p.get("Name") or c.name(logical)[:64]
     c.boto("scheduler").create_schedule(**{**p, "Name": n})
@@ -283,6 +292,7 @@ MAKERS = {
     "AWS::Lambda::Permission": permission,
     "AWS::Lambda::Url": url,
     "AWS::Lambda::EventSourceMapping": mapping,
+    "AWS::Lambda::EventInvokeConfig": invoke_config,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::SNS::Topic": topic,
     "AWS::SNS::Subscription": subscription,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.embedded.kernel.crashes import Crashes
 from tools.embedded.kernel.environment import Environment, Launch
+from tools.embedded.kernel.given_up import given_up
 from tools.embedded.kernel.processes import launcher
 from tools.embedded.types import Invocation
 
@@ -167,10 +168,15 @@ class Runtime:
 
     def _until_it_works(self, function: str, payload: bytes) -> None:
         for attempt in range(_ASYNC_TRIES):
-            if self._closing.is_set() or not self.invoke(function, payload).function_error:
+            if (
+                self._closing.is_set()
+                or not (done := self.invoke(function, payload)).function_error
+            ):
                 return
             if attempt + 1 < _ASYNC_TRIES:
                 self._account.clock.sleep(_ASYNC_RETRY_SECONDS[attempt], self._closing)
+        if not self._closing.is_set():
+            given_up(self._account, self.find(function).launch.arn, payload, done)
 
     def _environment(self, function: Function) -> Environment:
         with function.lock:

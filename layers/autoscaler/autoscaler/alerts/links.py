@@ -8,9 +8,10 @@ from ..endpoints.names import ResourceNames
 from ..policy.types import Phase
 from .console import Console
 from .events.base import Event
-from .events.capacity import CapacityMissing, CopiesMissing
+from .events.capacity import CapacityMissing, CopiesMissing, ScalingMissing
 from .events.costs import ReportWritten
 from .events.life import EndpointFailed, PhaseStuck, SleepStuck, UpdateFailed
+from .events.rounds import RoundFailed
 
 _MACHINES = {
     Phase.STAGING: "deploy-endpoint",
@@ -56,6 +57,17 @@ def _(event: CapacityMissing, console: Console) -> Links:
 @links_of.register
 def _(event: CopiesMissing, console: Console) -> Links:
     return _logs(event, console)
+
+
+@links_of.register
+def _(event: ScalingMissing, console: Console) -> Links:
+    name = f"{event.endpoint}-{event.generation}"
+    return (("Execution", console.execution(_MACHINES[Phase.WAKING], name)),)
+
+
+@links_of.register
+def _(event: RoundFailed, console: Console) -> Links:
+    return (("Log", console.function_log(event.function)),)
 
 
 @links_of.register

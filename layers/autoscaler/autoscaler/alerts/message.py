@@ -18,6 +18,7 @@ from .sentences import (  # noqa: F401 - each registers with `told`
     observing,
     overrides,
     requests,
+    rounds,
 )
 from .sentences.base import Bars, Fact, charted, told
 

@@ -3,7 +3,8 @@
 News of one kind are held for a minute and become one message; what quiet hours hold back becomes
 one digest. Both lie in the table meanwhile and are told by the next `flush`, which looks at the
 clock anew each time: a function that dies at any point loses nothing. It may tell something twice
-if it dies after the sink took a message and before that was noted.
+if it dies after the sink took a message and before that was noted. What was told and cannot be
+removed from the table is noted, and told no more.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ __all__ = ["RetryLater", "SeenStore", "Sink", "SinkRejectedError", "Told", "flus
 # Longer than a message is out of sight of its queue (360 s): whoever claimed it and died has had
 # it again by then, and one that was sent again from a dead-letter queue finds the claim over.
 CLAIM = timedelta(minutes=15)
+# Of what was held and told: longer than it can stay in the table (aws/held.py).
+_TOLD = timedelta(days=15)
+# What could not be told for so long beyond its time is a person's matter.
+OVERDUE = timedelta(minutes=10)
 
 
 class Told(StrEnum):
@@ -108,15 +113,17 @@ def _key(event: Event, target: Target) -> str:
 
 @dataclass
 class Flushed:
-    """What a flush told, what waits on, and what went wrong with the rest."""
+    """What a flush told, what waits on, and what went wrong with the rest. `overdue`: events that
+    should have been told long ago."""
 
     messages: int = 0
     events: int = 0
     waiting: int = 0
+    overdue: int = 0
     troubles: list[Exception] = field(default_factory=list)
 
 
-def flush(office: Office) -> Flushed:
+def flush(office: Office, holder: str) -> Flushed:
     """Tells what has been held long enough. One group's trouble never touches the others; what
     could not be told stays held."""
     done, now = Flushed(), office.now()
@@ -129,15 +136,30 @@ def flush(office: Office) -> Flushed:
             done.waiting += len(group)
             continue
         try:
-            deliver(office, target_named(config, group[0].target), _message(group, office))
+            told = _tell(office, config, group, holder)
             office.held.drop(group)
         except Exception as error:  # noqa: BLE001 - told by the caller; it stays held
             done.troubles.append(error)
             done.waiting += len(group)
+            done.overdue += len(group) if _is_due(group, config, now - OVERDUE) else 0
         else:
-            done.messages += 1
-            done.events += len(group)
+            done.messages += bool(told)
+            done.events += told
     return done
+
+
+def _tell(office: Office, config: AlertConfig, group: Sequence[Held], holder: str) -> int:
+    """How many were told now: not those that were told before, and stayed only in the table."""
+    untold = [one for one in group if office.seen.first_time(_mark(one), timedelta(0), holder)]
+    if untold:
+        deliver(office, target_named(config, group[0].target), _message(untold, office))
+    for one in untold:
+        office.seen.keep(_mark(one), _TOLD)
+    return len(untold)
+
+
+def _mark(held: Held) -> str:
+    return f"HELD#{held.key}#{held.at.isoformat()}"
 
 
 def _groups(held: Sequence[Held]) -> list[list[Held]]:

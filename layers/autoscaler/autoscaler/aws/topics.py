@@ -19,6 +19,8 @@ _MEND = {
     "AuthorizationErrorException": "notify may not publish there: add its ARN to AlertTopicArns "
     "and deploy",
     "AccessDenied": "notify may not publish there: add its ARN to AlertTopicArns and deploy",
+    "AccessDeniedException": "notify may not publish there: add its ARN to AlertTopicArns and "
+    "deploy",
     "KMSAccessDenied": "notify may not use the topic's key",
     "InvalidParameter": "the topic's ARN is of another Region or malformed",
 }

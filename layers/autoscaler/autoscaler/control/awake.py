@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ..alerts.events.base import Event
+from ..alerts.events.capacity import ScalingMissing
 from ..alerts.events.life import EndpointAwoke, EndpointCreated
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
@@ -23,9 +24,16 @@ COLD_STARTS_KEPT = 20
 
 
 def record_awake(
-    world: World, name: str, generation: int, copies_per_instance: int | None = None
+    world: World,
+    name: str,
+    generation: int,
+    copies_per_instance: int | None = None,
+    unscaled: str = "",
 ) -> bool:
-    """The model answered: bounds are relaxed to what the policy says, the wake is measured."""
+    """The model answered: bounds are relaxed to what the policy says, the wake is measured.
+
+    `unscaled`: why its scaling policies could not be put; it is told.
+    """
 
     def step(record: EndpointRecord) -> None:
         now = world.clock.now()
@@ -38,13 +46,18 @@ def record_awake(
         if copies_per_instance is not None:
             placed = {"copies_per_instance": copies_per_instance}
             record = record.having(record.status.model_copy(update=placed))
-        _awake(world, record, capacity, load, now)
+        _awake(world, record, capacity, load, now, unscaled)
 
     return with_current(world, name, generation, step)
 
 
 def _awake(
-    world: World, record: EndpointRecord, capacity: Capacity, load: Load, now: datetime
+    world: World,
+    record: EndpointRecord,
+    capacity: Capacity,
+    load: Load,
+    now: datetime,
+    unscaled: str,
 ) -> None:
     created = record.status.phase is Phase.CREATING
     before = record.status
@@ -77,14 +90,20 @@ def _awake(
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
     text = _answered_after(_measured(before, now), created)
     saved = world.store.save(
-        telling(awake.model_copy(update={"bounds": bounds}), _told_of(awake, load, now)),
+        telling(awake.model_copy(update={"bounds": bounds}), *_told_of(awake, load, now, unscaled)),
         segments=segments,
         entries=[entry(awake, now, text)],
     )
     tell(world, saved)
 
 
-def _told_of(status: EndpointStatus, load: Load, now: datetime) -> Event:
+def _told_of(status: EndpointStatus, load: Load, now: datetime, unscaled: str) -> tuple[Event, ...]:
+    who = {"endpoint": status.name, "generation": status.generation, "at": now}
+    missing = (ScalingMissing(**who, failure=unscaled),) if unscaled else ()
+    return (_is_up(status, load, now), *missing)
+
+
+def _is_up(status: EndpointStatus, load: Load, now: datetime) -> Event:
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     seconds = (status.phase_since - status.wished_at).total_seconds()
     if status.cause in (Cause.APPLY, Cause.RETRY) and not status.cold_starts:

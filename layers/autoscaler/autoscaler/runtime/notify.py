@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..alerts.console import Console
+from ..alerts.events.base import Event
 from ..alerts.events.registry import parse_event
+from ..alerts.events.rounds import RoundFailed
 from ..alerts.message import Message
 from ..alerts.notify import Told, flush, notify
 from ..alerts.office import Office
@@ -34,6 +37,8 @@ from .metrics import Measures
 _FLUSH, _FLUSH_CLAIM = "FLUSH", timedelta(minutes=5)
 _LONGEST_WAIT = 3600.0  # seconds
 _MOST_TIMES = 20  # doubled so often, any wait is the longest
+_LONGEST_FAILURE = 500  # characters of what a function said
+_HEARD_FROM = 3  # times that an alert was not delivered: no hiccup, and a person hears of it
 
 
 class NotifySettings(BaseModel):
@@ -55,6 +60,36 @@ class Envelope(Foreign):
 
     detail_type: str = Field(alias="detail-type")
     detail: dict[str, Any]
+
+
+class _Failing(Foreign):
+    """What a function said in its last try; nothing of one that was killed or ran out of time."""
+
+    errorType: str = ""
+    errorMessage: str = ""
+
+
+class _Called(Foreign):
+    functionArn: str
+
+
+class GivenUp(Foreign):
+    """What Lambda sends when the last try of an asynchronous call failed (its developer guide,
+    "Capturing records of Lambda asynchronous invocations")."""
+
+    timestamp: AwareDatetime
+    requestContext: _Called
+    responsePayload: _Failing = _Failing()
+
+    def event(self, stack: str) -> RoundFailed:
+        function = self.requestContext.functionArn.partition(":function:")[2].partition(":")[0]
+        said = self.responsePayload
+        why = ": ".join(one for one in (said.errorType, said.errorMessage) if one)
+        return RoundFailed(
+            at=self.timestamp,
+            function=function.removeprefix(f"{stack}-"),
+            failure=(why or "It ended without a word")[:_LONGEST_FAILURE],
+        )
 
 
 class LogSink:
@@ -133,16 +168,25 @@ def tell(event: Any) -> dict[str, Any]:
         except Exception:  # noqa: BLE001 - one alert must not hold its neighbours back
             logger.exception("alert not delivered", message_id=message_id)
             stay.append(message_id)
+            if record.attributes.ApproximateReceiveCount >= _HEARD_FROM:
+                _measures().alert_refused()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}
 
 
 def _tell_one(record: QueueRecord) -> None:
-    envelope = Envelope.model_validate_json(record.body)
-    event = parse_event(envelope.detail_type, envelope.detail)
+    event = _event(record.body)
     told = notify(event, _office(), record.messageId)
     if told in (Told.SENT, Told.HELD):
         _measures().event(event)
     logger.info("alert", detail_type=event.detail_type, endpoint=event.endpoint, told=told)
+
+
+def _event(body: str) -> Event:
+    document = json.loads(body)
+    if isinstance(document, Mapping) and "requestContext" in document:
+        return GivenUp.model_validate(document).event(_settings().stack_name)
+    envelope = Envelope.model_validate(document)
+    return parse_event(envelope.detail_type, envelope.detail)
 
 
 def _put_off(record: QueueRecord, seconds: float, place_in_line: int) -> None:
@@ -165,11 +209,13 @@ def tell_held(invocation: str) -> dict[str, Any]:
     if not office.seen.first_time(_FLUSH, _FLUSH_CLAIM, invocation):
         return {"messages": 0, "waiting": 0}
     try:
-        done = flush(office)
+        done = flush(office, invocation)
     finally:
         office.seen.forget(_FLUSH)
     for trouble in done.troubles:
         logger.error("held alerts not delivered", exc_info=trouble)
+    if done.overdue:
+        _measures().alert_refused()
     logger.info("held alerts", messages=done.messages, events=done.events, waiting=done.waiting)
     busy = all(isinstance(trouble, RetryLater) for trouble in done.troubles)
     if done.troubles and not busy:

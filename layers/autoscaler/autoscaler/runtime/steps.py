@@ -59,6 +59,7 @@ class Staged(_Step):
 class Reached(_Step):
     step: Literal["awake", "asleep", "retired"]
     copies_per_instance: Annotated[int, Field(ge=1)] | None = None  # told after a creation
+    unscaled: str = ""  # why its scaling policies could not be put
 
 
 class Shaped(_Step):
@@ -194,7 +195,7 @@ def answer_record(event: Any) -> dict[str, Any]:
         current = gave_up(world(), step.endpoint, step.generation, step.error, step.cause)
     elif step.step == "awake":
         current = awake.record_awake(
-            world(), step.endpoint, step.generation, step.copies_per_instance
+            world(), step.endpoint, step.generation, step.copies_per_instance, step.unscaled
         )
     else:
         reached = {"asleep": progress.record_asleep, "retired": progress.record_retired}

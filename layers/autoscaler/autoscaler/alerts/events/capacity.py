@@ -66,6 +66,16 @@ class CopiesMissing(Event):
         return Severity.WARNING
 
 
+class ScalingMissing(Event):
+    """It is awake and answers, and what would scale it could not be put: only ticks do."""
+
+    failure: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
 class WakeDelayed(Event):
     """A wake is wanted and has to wait: the day's wakes are spent, the last one failed, or a person
     put it to sleep even for requests."""

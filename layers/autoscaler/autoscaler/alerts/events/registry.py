@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import budgets, capacity, costs, life, observing, overrides, requests
+from . import budgets, capacity, costs, life, observing, overrides, requests, rounds
 from .base import Event
 
 EVENTS: Mapping[str, type[Event]] = {
     name: found
-    for module in (life, overrides, capacity, requests, costs, budgets, observing)
+    for module in (life, overrides, capacity, requests, costs, budgets, observing, rounds)
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Event) and found is not Event
 }

@@ -9,6 +9,7 @@ from ..events.capacity import (
     CapacityMissing,
     CopiesChanged,
     CopiesMissing,
+    ScalingMissing,
     SignalMissing,
     WakeDelayed,
 )
@@ -82,6 +83,16 @@ def _(event: WakeDelayed) -> Sentence:
     else:
         body = f"Its last wake failed: it is tried again at {until}, and later each time."
     return Sentence(f"{event.endpoint} has to wait before it wakes", body, (("Waiting", waiting),))
+
+
+@told.register
+def _(event: ScalingMissing) -> Sentence:
+    body = (
+        f"Its scaling policies or their alarm could not be put: {event.failure.rstrip('.')}. It is "
+        "scaled by the ticks alone until its next wake. Mend the cause, and put it to sleep and "
+        "wake it to have them sooner."
+    )
+    return Sentence(f"{event.endpoint} is awake without its scaling policies", body)
 
 
 @told.register
