@@ -27,7 +27,14 @@ from .held import Held
 from .repeats import Repeats
 from .states import States
 from .traffic import Counted
-from .wire import HEAD_SECONDS, LAST_READ_SECONDS, WireLimits, within
+from .wire import (
+    HEAD_SECONDS,
+    LAST_READ_SECONDS,
+    MOST_CONNECTIONS,
+    TAKE_SECONDS,
+    WireLimits,
+    within,
+)
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_SECONDS = 10  # for what is under way when it stops
@@ -50,6 +57,8 @@ class GatewaySettings(BaseModel):
     last_read_seconds: float = Field(
         default=LAST_READ_SECONDS, gt=0, alias="GATEWAY_LAST_READ_SECONDS"
     )
+    take_seconds: float = Field(default=TAKE_SECONDS, gt=0, alias="GATEWAY_TAKE_SECONDS")
+    most_connections: int = Field(default=MOST_CONNECTIONS, ge=1, alias="GATEWAY_MOST_CONNECTIONS")
     host: str = Field(default="127.0.0.1", alias="GATEWAY_HOST")
     port: int = Field(default=8080, alias="GATEWAY_PORT")
     function: str = Field(default="", alias="AWS_LAMBDA_FUNCTION_NAME")
@@ -125,11 +134,14 @@ def of_this_stack(
 
 def server(app: Starlette, env: GatewaySettings) -> uvicorn.Server:
     """Without a log of its own: it would hold paths and callers twice."""
+    limits = WireLimits(
+        env.head_seconds, env.last_read_seconds, env.take_seconds, env.most_connections
+    )
     config = uvicorn.Config(
         app,
         host=env.host,
         port=env.port,
-        http=within(WireLimits(env.head_seconds, env.last_read_seconds)),
+        http=within(limits),
         ws="none",
         access_log=False,
         log_level="warning",

@@ -11,24 +11,29 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from .errors import GatewayError
+from .errors import GatewayError, retry_after
 
 # No server or proxy that is in use sends on more (nginx 32 KiB, Lambda's URL 10 KiB).
 MOST_HEAD_BYTES = 64 * 1024
 MOST_HEADERS = 100
 MOST_URL_BYTES = 8 * 1024
 HEAD_SECONDS = 20.0  # from the first byte of a request to the end of its head
+TAKE_SECONDS = 60.0  # for more of an answer, once the kernel and 64 KiB more are full of it
+MOST_CONNECTIONS = 2048  # held ones and those that are answered; a process may have few more files
 LAST_READ_SECONDS = 2.0  # for the rest of a body whose answer is known, so that it is heard
+_AGAIN_SECONDS = 10.0
 _VERSIONS = ("1.0", "1.1")
 _NO_HTTP = GatewayError(400, "invalid_http", "this is no HTTP/1.1 that can be understood")
 
 
 @dataclass(frozen=True)
 class WireLimits:
-    """Seconds that a connection has."""
+    """Seconds that a connection has, and how many there may be."""
 
     head_seconds: float = HEAD_SECONDS
     last_read_seconds: float = LAST_READ_SECONDS
+    take_seconds: float = TAKE_SECONDS
+    most_connections: int = MOST_CONNECTIONS
 
 
 class _TooMuchError(Exception):
@@ -36,14 +41,16 @@ class _TooMuchError(Exception):
 
 
 class Wire(HttpToolsProtocol):
-    """Refuses heads that are too large or too slow, and lets no body go on when its answer has been
-    given. Errors have OpenAI's shape, and quote nothing."""
+    """Refuses heads that are too large or too slow, and one connection too many; lets no body go on
+    when its answer has been given, and no answer when nobody takes it. Errors have OpenAI's shape,
+    and quote nothing."""
 
     limits = WireLimits()
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._timer: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
         self._unread = 0  # bytes since the last one of a body, or the last whole request
         self._head_bytes = 0
         self._inside = False  # between the end of a head and the end of its body
@@ -52,11 +59,24 @@ class Wire(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self.limits.most_connections:
+            self._refuse(_too_many())
+            return
         self._within(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The caller is 64 KiB behind: that is for asyncio to say."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(self.limits.take_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -141,6 +161,11 @@ class Wire(HttpToolsProtocol):
         self._stop_timer()
         self._timer = self.loop.call_later(seconds, self._over)
 
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -169,12 +194,18 @@ def _too_large() -> GatewayError:
     return GatewayError(431, "head_too_large", why)
 
 
+def _too_many() -> GatewayError:
+    why = "more connections are open here than fit; come back later"
+    return GatewayError(503, "too_many_connections", why, headers=retry_after(None, _AGAIN_SECONDS))
+
+
 def _reply(error: GatewayError) -> bytes:
     body = json.dumps(error.document()).encode()
     heads = (
         b"content-type: application/json",
         b"content-length: " + str(len(body)).encode(),
         b"connection: close",
+        *(f"{name}: {value}".encode() for name, value in error.headers.items()),
         f"x-request-id: req-{token_hex(12)}".encode(),
     )
     return STATUS_LINE[error.status] + b"\r\n".join(heads) + b"\r\n\r\n" + body
