@@ -39,6 +39,7 @@ _PLURALS = {
     "BoundsChanged": "endpoints have new bounds",
     "CapacityMissing": "endpoints could not be woken",
     "CopiesMissing": "endpoints serve with fewer copies than they need",
+    "ScalingMissing": "endpoints are awake without all of their scaling",
     "WakeDelayed": "endpoints have to wait before they wake",
     "SignalMissing": "endpoints are missing a signal",
     "BudgetReached": "endpoints have passed a step of their budget",

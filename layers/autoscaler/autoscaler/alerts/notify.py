@@ -29,8 +29,9 @@ __all__ = ["RetryLater", "SeenStore", "Sink", "SinkRejectedError", "Told", "flus
 # Longer than a message is out of sight of its queue (360 s): whoever claimed it and died has had
 # it again by then, and one that was sent again from a dead-letter queue finds the claim over.
 CLAIM = timedelta(minutes=15)
-# Of what was held and told: longer than it can stay in the table (aws/held.py).
-_TOLD = timedelta(days=15)
+# Of what was held and told: longer than it can stay in the table (14 days, aws/held.py), from which
+# DynamoDB removes what expired "within a few days".
+_TOLD = timedelta(days=45)
 # What could not be told for so long beyond its time is a person's matter.
 OVERDUE = timedelta(minutes=10)
 
@@ -135,16 +136,17 @@ def flush(office: Office, holder: str) -> Flushed:
         if not _is_due(group, config, now):
             done.waiting += len(group)
             continue
+        told: int | None = None
         try:
             told = _tell(office, config, group, holder)
             office.held.drop(group)
         except Exception as error:  # noqa: BLE001 - told by the caller; it stays held
             done.troubles.append(error)
             done.waiting += len(group)
-            done.overdue += len(group) if _is_due(group, config, now - OVERDUE) else 0
-        else:
-            done.messages += bool(told)
-            done.events += told
+        done.messages += bool(told)
+        done.events += told or 0
+        if told is None and _is_due(group, config, now - OVERDUE):
+            done.overdue += len(group)
     return done
 
 

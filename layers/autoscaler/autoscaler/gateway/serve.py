@@ -44,7 +44,9 @@ _WAITING_CALLERS = 2048
 class GatewaySettings(BaseModel):
     """What the template, or the command line, tells the gateway besides."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
 
     access: Literal["iam", "keys"] = Field(alias="GATEWAY_ACCESS")
     keys_secret: str = Field(default="", alias="GATEWAY_KEYS_SECRET")

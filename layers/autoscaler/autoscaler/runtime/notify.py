@@ -9,12 +9,11 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..alerts.console import Console
 from ..alerts.events.base import Event
 from ..alerts.events.registry import parse_event
-from ..alerts.events.rounds import RoundFailed
 from ..alerts.message import Message
 from ..alerts.notify import Told, flush, notify
 from ..alerts.office import Office
@@ -29,6 +28,7 @@ from ..aws.sinks import Sinks
 from ..aws.teams import TableTeams
 from ..aws.topics import NoTopic, TopicSink
 from .boundary import Foreign, QueueBatch, QueueRecord
+from .given_up import round_failed
 from .logs import logger
 from .metrics import Measures
 
@@ -37,14 +37,16 @@ from .metrics import Measures
 _FLUSH, _FLUSH_CLAIM = "FLUSH", timedelta(minutes=5)
 _LONGEST_WAIT = 3600.0  # seconds
 _MOST_TIMES = 20  # doubled so often, any wait is the longest
-_LONGEST_FAILURE = 500  # characters of what a function said
 _HEARD_FROM = 3  # times that an alert was not delivered: no hiccup, and a person hears of it
+_BUSY_HEARD_FROM = 10  # of a place that asks for patience: each wait is twice the one before
 
 
 class NotifySettings(BaseModel):
     """What the template tells the function."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
 
     stack_name: str = Field(default="", alias="STACK_NAME")
     flow_arn_prefix: str = Field(default="", alias="FLOW_ARN_PREFIX")
@@ -60,36 +62,6 @@ class Envelope(Foreign):
 
     detail_type: str = Field(alias="detail-type")
     detail: dict[str, Any]
-
-
-class _Failing(Foreign):
-    """What a function said in its last try; nothing of one that was killed or ran out of time."""
-
-    errorType: str = ""
-    errorMessage: str = ""
-
-
-class _Called(Foreign):
-    functionArn: str
-
-
-class GivenUp(Foreign):
-    """What Lambda sends when the last try of an asynchronous call failed (its developer guide,
-    "Capturing records of Lambda asynchronous invocations")."""
-
-    timestamp: AwareDatetime
-    requestContext: _Called
-    responsePayload: _Failing = _Failing()
-
-    def event(self, stack: str) -> RoundFailed:
-        function = self.requestContext.functionArn.partition(":function:")[2].partition(":")[0]
-        said = self.responsePayload
-        why = ": ".join(one for one in (said.errorType, said.errorMessage) if one)
-        return RoundFailed(
-            at=self.timestamp,
-            function=function.removeprefix(f"{stack}-"),
-            failure=(why or "It ended without a word")[:_LONGEST_FAILURE],
-        )
 
 
 class LogSink:
@@ -165,11 +137,11 @@ def tell(event: Any) -> dict[str, Any]:
         except RetryLater as later:
             stay.append(message_id)
             _put_off(record, later.seconds, len(stay))
+            _say(record, _BUSY_HEARD_FROM)
         except Exception:  # noqa: BLE001 - one alert must not hold its neighbours back
             logger.exception("alert not delivered", message_id=message_id)
             stay.append(message_id)
-            if record.attributes.ApproximateReceiveCount >= _HEARD_FROM:
-                _measures().alert_refused()
+            _say(record, _HEARD_FROM)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}
 
 
@@ -181,10 +153,16 @@ def _tell_one(record: QueueRecord) -> None:
     logger.info("alert", detail_type=event.detail_type, endpoint=event.endpoint, told=told)
 
 
+def _say(record: QueueRecord, since: int) -> None:
+    """A person hears of what was not delivered so many times."""
+    if record.attributes.ApproximateReceiveCount >= since:
+        _measures().alert_refused()
+
+
 def _event(body: str) -> Event:
     document = json.loads(body)
     if isinstance(document, Mapping) and "requestContext" in document:
-        return GivenUp.model_validate(document).event(_settings().stack_name)
+        return round_failed(document, _settings().stack_name)
     envelope = Envelope.model_validate(document)
     return parse_event(envelope.detail_type, envelope.detail)
 

@@ -49,7 +49,9 @@ from .logs import logger
 class ReportSettings(BaseModel):
     """What the template tells the function."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
 
     stack_name: str = Field(alias="STACK_NAME")
     table_name: str = Field(alias="TABLE_NAME")

@@ -18,7 +18,9 @@ class SettingsError(RuntimeError):
 class Settings(BaseModel):
     """What the template tells every function of the control loop."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
 
     stack_name: str = Field(alias="STACK_NAME")
     region: str = Field(alias="AWS_REGION")

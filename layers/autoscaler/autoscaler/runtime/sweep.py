@@ -21,7 +21,9 @@ from .wiring import world
 class SweepSettings(BaseModel):
     """What the template tells this function besides."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
+    )
 
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 

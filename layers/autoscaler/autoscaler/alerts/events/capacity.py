@@ -67,7 +67,7 @@ class CopiesMissing(Event):
 
 
 class ScalingMissing(Event):
-    """It is awake and answers, and what would scale it could not be put: only ticks do."""
+    """It is awake and answers, and not all that scales it between two ticks could be put."""
 
     failure: str
 

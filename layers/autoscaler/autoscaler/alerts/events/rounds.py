@@ -6,15 +6,23 @@ from .base import Event, Severity
 
 
 class RoundFailed(Event):
-    """A scheduled function failed, and so did Lambda's two other tries. `function`: without the
-    stack's name."""
+    """A scheduled function failed in all of Lambda's `tries`; 0: it was not even run. `function`:
+    without the stack's name; `period` and `closed`: the report that is missing."""
 
-    salient = ("function",)
+    grouped = False  # each is about another function
+    salient = ("function", "period", "closed", "day")
 
     endpoint: str = ""
     generation: int = 0
     function: str
     failure: str
+    tries: int = 0
+    period: str = ""
+    closed: bool = False
+
+    @property
+    def day(self) -> str:
+        return f"{self.at:%Y-%m-%d}"
 
     @property
     def severity(self) -> Severity:

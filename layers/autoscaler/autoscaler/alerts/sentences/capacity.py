@@ -88,11 +88,10 @@ def _(event: WakeDelayed) -> Sentence:
 @told.register
 def _(event: ScalingMissing) -> Sentence:
     body = (
-        f"Its scaling policies or their alarm could not be put: {event.failure.rstrip('.')}. It is "
-        "scaled by the ticks alone until its next wake. Mend the cause, and put it to sleep and "
-        "wake it to have them sooner."
+        f"A scaling policy or its alarm could not be put: {event.failure.rstrip('.')}. Ticks scale "
+        "it all the same, once a minute, and its next wake puts what is missing. Mend the cause."
     )
-    return Sentence(f"{event.endpoint} is awake without its scaling policies", body)
+    return Sentence(f"{event.endpoint} is awake without all of its scaling", body)
 
 
 @told.register
