@@ -31,9 +31,9 @@ def test_three_failures_of_an_asynchronous_call_are_an_alert(stack: Stack, funct
     )
     # A name that no table can have: the function fails before it asks for anything.
     stack.account.runtime.change_environment(name, TABLE_NAME="")
-    stack.account.runtime.invoke_async(name, b'{"period": "day"}')
-    of = " of the day" if function == "report-costs" else ""
-    title = f"{function}{of} does not work"
+    reports = function == "report-costs"
+    stack.account.runtime.invoke_async(name, b'{"period": "day"}' if reports else b"{}")
+    title = f"{function}{' of the day' if reports else ''} does not work"
     texts = wait_for(
         lambda: [json.dumps(one) for one in stack.slack.messages],
         lambda found: any(title in text for text in found),
