@@ -300,17 +300,23 @@ def test_two_flushes_at_once_do_not_tell_twice(function: Function) -> None:
     assert meanwhile == [{"messages": 0, "waiting": 0}] and len(function.slack.messages) == 1
 
 
-def test_after_a_flush_that_died_the_held_are_told_within_minutes(function: Function) -> None:
+@pytest.mark.parametrize("died_at", ["marked", "keep", "drop"])
+def test_after_a_flush_that_died_the_held_are_told_within_minutes(
+    function: Function, died_at: str
+) -> None:
     memory = function.wired.memory
     notifying.handle(batch([AWOKE]))
     memory.forward(seconds=61)
-    memory.held.dies_at = memory.seen.dies_at = "drop"
+    memory.held.dies_at = memory.seen.dies_at = died_at
     with pytest.raises(DiedError):
         notifying.handle({"flush": "held"}, "one")
     memory.held.dies_at = memory.seen.dies_at = ""
     assert notifying.handle({"flush": "held"}, "two")["messages"] == 0
     memory.forward(minutes=5)
-    assert notifying.handle({"flush": "held"}, "three")["messages"] == 1
+    again = {"marked": 1, "keep": 1, "drop": 0}[died_at]  # what was told and noted is told no more
+    assert notifying.handle({"flush": "held"}, "three")["messages"] == again
+    assert len(function.slack.messages) == 1 + (died_at == "keep")
+    assert not memory.held.items
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cli_account import talks_to
-from tests.embedded.by_hand import EVERYTHING, make, names
+from tests.embedded.by_hand import EVERYTHING, make, names, unmake
 from tests.embedded.stack import Stack, deployed, wait_for
 from tools.cli.app import app
 from tools.embedded.types import Fault
@@ -202,13 +202,21 @@ def test_what_somebody_named_otherwise_is_found_by_its_tag(stack) -> None:
 
 
 def test_what_carries_another_stacks_tag_is_none_of_ours(stack) -> None:
-    sqs = stack.account.boto("sqs")
-    url = sqs.create_queue(
-        QueueName="autoscaler-dev-llama", tags={**MARKED, "autoscaler:stack": "autoscaler-dev"}
-    )["QueueUrl"]
+    """Of a stack whose name begins with ours: its names look like those of our endpoints."""
+    other, theirs = "autoscaler-dev-llama", {**MARKED, "autoscaler:stack": "autoscaler-dev"}
+    make(stack, "queue", other, theirs)
+    make(stack, "inference component", other, theirs)
+    scaling = stack.account.boto("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"inference-component/{other}",
+        "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=0, MaxCapacity=1)
     stack.account.clock.jump(3600)
-    assert ("queue", "autoscaler-dev-llama") not in verdicts(sweep(stack))
-    sqs.delete_queue(QueueUrl=url)
+    assert not [name for _, name in verdicts(sweep(stack)) if other in name]
+    scaling.deregister_scalable_target(**target)
+    unmake(stack, other)
 
 
 def test_what_a_person_removes_by_the_command_line_is_told(

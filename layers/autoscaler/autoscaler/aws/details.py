@@ -123,8 +123,14 @@ def _model(clients: Clients, resource: Resource) -> Resource:
     return replace(resource, arn=found["ModelArn"], created_at=found["CreationTime"], tags=tags)
 
 
-def _target(_clients: Clients, resource: Resource) -> Resource:
-    return resource  # it goes with its component, whatever its tags
+def _target(clients: Clients, resource: Resource) -> Resource:
+    """Its own tags are nobody's: whose it is, is told by what it scales, if that is still there."""
+    word, name = resource.name.split("/")[:2]
+    kind = Kind.COMPONENT if word == "inference-component" else Kind.ENDPOINT
+    try:
+        return replace(resource, tags=detailed(clients, Resource(kind, name)).tags)
+    except GoneError:
+        return resource
 
 
 def _queue(clients: Clients, resource: Resource) -> Resource:
