@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ..spec import Window
@@ -99,8 +100,9 @@ def laid_out(
 ) -> Laid:
     """Lays windows of a schedule out over [start, end), two moments in UTC."""
     first, last = to_number(start), to_number(end)
-    opening = OpeningDays(schedule, *days_around(zone, start, end))
-    midnights = _midnights(zone, opening.days)
+    begins, count = days_around(zone, start, end)
+    opening = OpeningDays(schedule, begins, count)
+    midnights = _midnights(zone, begins, count)
     turns = (_turns(window, zone, opening, midnights, first, last) for window in windows)
     return Laid(first, last, tuple(turns))
 
@@ -132,19 +134,20 @@ def _turns(
     return array("q", found)
 
 
-def _midnights(zone: str, days: Sequence[date]) -> list[int | None]:
+@lru_cache(maxsize=64)  # a tick asks for the same days for minutes on end
+def _midnights(zone: str, first: date, count: int) -> tuple[int | None, ...]:
     """When each day begins; None for one around which clocks are changed, whose windows are to be
     asked for one by one."""
     info = ZoneInfo(zone)
-    begins = datetime.combine(days[0] - DAY, time(), UTC)
+    begins = datetime.combine(first - DAY, time(), UTC)
     # A window of a day ends before two days are over, and no zone is a day away from UTC.
-    looks = (len(days) + 4) * DAY // LOOK_EVERY
+    looks = (count + 4) * DAY // LOOK_EVERY
     offsets = [offset_at(begins + n * LOOK_EVERY, info) for n in range(looks + 1)]
     each, around = DAY // LOOK_EVERY, 4 * DAY // LOOK_EVERY
     found: list[int | None] = []
-    for number, day in enumerate(days):
+    for number in range(count):
         near = offsets[number * each : number * each + around + 1]
         plain = near.count(near[0]) == len(near)
-        as_if_utc = datetime.combine(day, time(), UTC)
+        as_if_utc = begins + (number + 1) * DAY
         found.append(to_number(as_if_utc - near[0]) if plain else None)
-    return found
+    return tuple(found)

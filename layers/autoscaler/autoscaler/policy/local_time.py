@@ -30,8 +30,9 @@ def days_around(zone: str, start: datetime, end: datetime) -> tuple[date, int]:
     From two days back: one for a window over midnight, one for a clock that is set back over
     midnight.
     """
-    first = start.astimezone(ZoneInfo(zone)).date() - 2 * DAY
-    last = end.astimezone(ZoneInfo(zone)).date() + DAY
+    info = ZoneInfo(zone)
+    first = start.astimezone(info).date() - 2 * DAY
+    last = end.astimezone(info).date() + DAY
     return first, (last - first).days + 1
 
 

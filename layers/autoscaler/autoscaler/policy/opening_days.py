@@ -62,7 +62,8 @@ class OpeningDays:
     def _on(self, named: Day | NthDay) -> int:
         if isinstance(named, NthDay):
             return self._where(named.holds(day) for day in self.days)
-        return self._where(WEEK[day.weekday()] is named for day in self.days)
+        first = (WEEK.index(named) - self.days[0].weekday()) % 7
+        return sum(1 << number for number in range(first, len(self.days), 7))
 
     def _dated(self, span: DateSpan) -> int:
         low = max((span.first - self.days[0]).days, 0)

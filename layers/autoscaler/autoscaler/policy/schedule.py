@@ -58,9 +58,8 @@ def zone_of(spec: EndpointSpec) -> str:
 
 def bounds_at(spec: EndpointSpec, moment: datetime) -> WindowBounds:
     """Returns the bounds in force at an aware moment; the first listed open window wins."""
-    utc, zone = aware_utc(moment), zone_of(spec)
-    first, count = days_around(zone, utc, utc)
-    days = [first + n * DAY for n in range(count)]
+    utc = aware_utc(moment)
+    days = _days_at(spec, utc) if spec.schedule.windows else []
     for window in spec.schedule.windows:
         if _is_open(spec, window, utc, days):
             return _bounds_in(spec, window)
@@ -149,6 +148,11 @@ def _bounds_in(spec: EndpointSpec, window: Window) -> WindowBounds:
 def _bounds_outside(spec: EndpointSpec) -> WindowBounds:
     scaling = spec.scaling
     return WindowBounds(None, scaling.min_copies, scaling.max_copies, scaling.keep_alive)
+
+
+def _days_at(spec: EndpointSpec, moment: datetime) -> list[date]:
+    first, count = days_around(zone_of(spec), moment, moment)
+    return [first + n * DAY for n in range(count)]
 
 
 def _is_open(spec: EndpointSpec, window: Window, moment: datetime, days: Sequence[date]) -> bool:
