@@ -19,6 +19,7 @@ import numpy as np
 from autoscaler.policy import Bounds, History, Observation, Phase, Transition, bounds_at, decide
 from autoscaler.policy.schedule import edges_between
 from autoscaler.spec import EndpointSpec, parse_spec
+from benchmarks.money import many_windows
 from benchmarks.staging.figures import Figure, at_most
 
 MINUTE = timedelta(minutes=1)
@@ -270,4 +271,4 @@ def figures() -> list[Figure]:
         late = lateness(CASES[1], tick_minutes)
         what = f"late at {late.openings} openings, a look every {tick_minutes} min"
         rows.append(at_most(what, late.late_seconds, 0, "{:.0f} s"))
-    return rows
+    return [*rows, *many_windows.figures()]

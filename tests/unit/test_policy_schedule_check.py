@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from autoscaler.policy.schedule_check import faults, oddities
 from autoscaler.spec import EndpointSpec
+from autoscaler.spec.schedule import MOST_WINDOWS
 from tests.unit.policy_cases import NOON, PEAK, WEEKDAYS, a_spec
 
 BERLIN = {"calendar": "DE", "subdivision": "BE"}
@@ -140,3 +142,25 @@ def test_a_window_that_keeps_another_out_has_an_effect() -> None:
     quiet = {**LUNCH, "name": "quiet", "min_copies": 0}
     found = list(oddities(with_windows(quiet, PEAK), NOON))
     assert [text for text in found if "changes nothing" in text] == []
+
+
+def test_as_many_windows_as_a_file_may_have_are_looked_at_together() -> None:
+    """Each listed pair by pair, over a year by the window, it took hours; nothing is timed here."""
+    minutes = [divmod(3 * n, 60) for n in range(MOST_WINDOWS + 1)]
+    clocks = [f"{hour:02}:{minute:02}" for hour, minute in minutes]
+    listed = [
+        {"name": f"w{n}", "days": WEEKDAYS, "start": start, "end": end, "min_copies": n % 2}
+        for n, (start, end) in enumerate(pairwise(clocks))
+    ]
+    spec = with_windows(*listed)
+    assert list(faults(spec, NOON)) == []
+    assert list(oddities(spec, NOON)) == [
+        f"schedule.windows.w{n}: changes nothing: on {_first_day(n)} {clocks[n]}-{clocks[n + 1]}, "
+        "and at all other times, the same holds without it"
+        for n in range(0, MOST_WINDOWS, 2)
+    ]
+
+
+def _first_day(number: int) -> str:
+    """It is 14:00 in Berlin: what closed before opens tomorrow."""
+    return "2026-05-13" if 3 * (number + 1) > 14 * 60 else "2026-05-14"

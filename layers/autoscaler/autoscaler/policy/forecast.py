@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from ..spec import EndpointSpec
 from .budget import period_end
-from .schedule import bounds_at, edges_between
+from .schedule import bounds_at, changes_between
 from .types import Hold
 
 _DAY = timedelta(days=1)
@@ -96,13 +96,16 @@ def asked_for(
     spec: EndpointSpec, hold: Hold | None, start: datetime, end: datetime
 ) -> dict[date, Decimal]:
     """Copy-hours by UTC day that the schedule and a hold keep, whatever comes."""
-    marks = {start, end, *edges_between(spec, start, end)}
+    changes = changes_between(spec, start, end)
+    marks = {start, end, *(moment for moment, _ in changes)}
     marks |= {_midnight(start) + n * _DAY for n in range(1, (end - start).days + 2)}
     marks |= {hold.until} if hold else set()
     inside = sorted(mark for mark in marks if start <= mark <= end)
+    copies_from = {moment: bounds.min_copies for moment, bounds in changes}
     hours: dict[date, Decimal] = {}
+    scheduled = bounds_at(spec, start).min_copies
     for since, until in pairwise(inside):
-        copies = bounds_at(spec, since).min_copies
+        scheduled = copies = copies_from.get(since, scheduled)
         if hold is not None and since < hold.until:
             copies = max(copies, hold.min_copies)
         spent = Decimal(copies) * _hours(until - since)

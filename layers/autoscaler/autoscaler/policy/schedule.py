@@ -19,20 +19,16 @@ do not exist.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from ..spec import EndpointSpec, Window
-from ..spec.schedule import MIDNIGHT
+from .laid import MICROSECOND, Laid, laid_out, to_moment, winner
+from .local_time import DAY, Span, aware_utc, days_around, span_on
 
 HORIZON = timedelta(days=8)  # a week, and the day on which a window may have been skipped
 # Where a window names dates, nth days or holidays: what comes every year comes within it.
 LONG_HORIZON = timedelta(days=400)
-_DAY = timedelta(days=1)
-
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -45,9 +41,14 @@ class WindowBounds:
     keep_alive: timedelta | None  # None: as learned
     deferrable: bool = False  # requests that may wait are worked off in it
 
+    @property
+    def effect(self) -> tuple[int, int, timedelta | None, bool]:
+        """All but the name."""
+        return self.min_copies, self.max_copies, self.keep_alive, self.deferrable
+
     def same_effect(self, other: WindowBounds) -> bool:
         """True when only the names differ."""
-        return replace(self, name=None) == replace(other, name=None)
+        return self.effect == other.effect
 
 
 def zone_of(spec: EndpointSpec) -> str:
@@ -57,19 +58,24 @@ def zone_of(spec: EndpointSpec) -> str:
 
 def bounds_at(spec: EndpointSpec, moment: datetime) -> WindowBounds:
     """Returns the bounds in force at an aware moment; the first listed open window wins."""
-    utc = _aware_utc(moment)
-    scaling = spec.scaling
-    days = _days_around(spec, utc, utc) if spec.schedule.windows else []
+    utc = aware_utc(moment)
+    days = _days_at(spec, utc) if spec.schedule.windows else []
     for window in spec.schedule.windows:
         if _is_open(spec, window, utc, days):
-            return WindowBounds(
-                window.name,
-                window.min_copies,
-                window.max_copies or scaling.max_copies,
-                window.keep_alive or scaling.keep_alive,
-                window.deferrable,
-            )
-    return WindowBounds(None, scaling.min_copies, scaling.max_copies, scaling.keep_alive)
+            return _bounds_in(spec, window)
+    return _bounds_outside(spec)
+
+
+def listed_bounds(spec: EndpointSpec) -> tuple[WindowBounds, ...]:
+    """The bounds of each window in their order, and last those outside all of them."""
+    inside = (_bounds_in(spec, window) for window in spec.schedule.windows)
+    return (*inside, _bounds_outside(spec))
+
+
+def lay_out_windows(spec: EndpointSpec, start: datetime, end: datetime) -> Laid:
+    """All windows over [start, end), each as number of its place in the list."""
+    schedule, zone = spec.schedule, zone_of(spec)
+    return laid_out(schedule, zone, schedule.windows, aware_utc(start), aware_utc(end))
 
 
 def next_edge(
@@ -77,12 +83,12 @@ def next_edge(
 ) -> datetime | None:
     """Returns the first UTC moment after `moment` at which the bounds change, within `horizon`:
     unless it is given, a time in which everything that this schedule repeats comes once."""
-    start = _aware_utc(moment)
+    start = aware_utc(moment)
     end = start + (horizon or _horizon(spec))
     while start < end and spec.schedule.windows:
         until = min(start + HORIZON, end)
-        if edge := next(_edges(spec, start, until), None):
-            return edge
+        if change := next(_changes(spec, start, until), None):
+            return change[0]
         start = until
     return None
 
@@ -94,7 +100,14 @@ def _horizon(spec: EndpointSpec) -> timedelta:
 
 def edges_between(spec: EndpointSpec, start: datetime, end: datetime) -> tuple[datetime, ...]:
     """Returns the UTC moments in (start, end] at which the bounds change, in order."""
-    return tuple(_edges(spec, _aware_utc(start), _aware_utc(end)))
+    return tuple(moment for moment, _ in changes_between(spec, start, end))
+
+
+def changes_between(
+    spec: EndpointSpec, start: datetime, end: datetime
+) -> tuple[tuple[datetime, WindowBounds], ...]:
+    """Returns those moments, each with the bounds from then on."""
+    return tuple(_changes(spec, start, end)) if spec.schedule.windows else ()
 
 
 def spans_between(
@@ -102,109 +115,47 @@ def spans_between(
 ) -> tuple[Span, ...]:
     """Returns the times in [start, end) in which a window is open, in order and disjoint, whatever
     the others are."""
-    first, last = _aware_utc(start), _aware_utc(end)
-    found: list[Span] = []
-    for opens, closes in _spans(spec, window, _days_around(spec, first, last)):
-        opens, closes = max(opens, first), min(closes, last)
-        if opens >= closes:
-            continue
-        if found and opens <= found[-1][1]:  # a change of the clocks may make two of them meet
-            opens, closes = found[-1][0], max(found[-1][1], closes)
-            found.pop()
-        found.append((opens, closes))
-    return tuple(found)
+    first, last = aware_utc(start), aware_utc(end)
+    (turns,) = laid_out(spec.schedule, zone_of(spec), [window], first, last).turns
+    moments = [to_moment(number) for number in turns]
+    return tuple(zip(moments[::2], moments[1::2], strict=True))
 
 
-def moments_between(spec: EndpointSpec, start: datetime, end: datetime) -> tuple[datetime, ...]:
-    """Returns the UTC moments in (start, end] at which any window opens or closes, in order."""
-    first, last = _aware_utc(start), _aware_utc(end)
-    days = _days_around(spec, first, last) if spec.schedule.windows else []
-    found = {
-        moment
-        for window in spec.schedule.windows
-        for span in _spans(spec, window, days)
-        for moment in span
-        if first < moment <= last
-    }
-    return tuple(sorted(found))
-
-
-def _edges(spec: EndpointSpec, start: datetime, end: datetime) -> Iterator[datetime]:
-    before = bounds_at(spec, start)
-    for moment in moments_between(spec, start, end):
-        after = bounds_at(spec, moment)
-        if not after.same_effect(before):
-            yield moment
+def _changes(
+    spec: EndpointSpec, start: datetime, end: datetime
+) -> Iterator[tuple[datetime, WindowBounds]]:
+    listed = listed_bounds(spec)
+    before: WindowBounds | None = None
+    # What opens or closes at `end` is seen in the microsecond after it.
+    for since, _, open_windows in lay_out_windows(spec, start, end + MICROSECOND).states():
+        after = listed[winner(open_windows)]
+        if before is not None and not after.same_effect(before):
+            yield to_moment(since), after
         before = after
 
 
-def _is_open(spec: EndpointSpec, window: Window, moment: datetime, days: Sequence[date]) -> bool:
-    return any(start <= moment < end for start, end in _spans(spec, window, days))
-
-
-def _days_around(spec: EndpointSpec, start: datetime, end: datetime) -> list[date]:
-    """The local days of which a window may touch [start, end], and a few around them.
-
-    Two days back: one for a window over midnight, one for a clock that is set back over midnight.
-    """
-    zone = ZoneInfo(zone_of(spec))
-    first = start.astimezone(zone).date() - 2 * _DAY
-    last = end.astimezone(zone).date() + _DAY
-    return [first + n * _DAY for n in range((last - first).days + 1)]
-
-
-def _spans(spec: EndpointSpec, window: Window, days: Sequence[date]) -> Iterator[Span]:
-    """Yields when a window is open that opens on some of the days."""
-    zone, schedule = zone_of(spec), spec.schedule
-    start, end = window.start, window.end
-    for day in days:
-        if schedule.opens(window, day):
-            yield _span_on(zone, start, end, day)
-
-
-def span_on(window: Window, zone: str, day: date) -> Span:
-    """Returns when a window that opens on a local day is open; of one that lies in a skipped hour
-    both are the same."""
-    return _span_on(zone, window.start, window.end, day)
-
-
-@lru_cache(maxsize=16384)
-def _span_on(zone: str, start: time, end: time, day: date) -> Span:
-    over_midnight = end <= start or end == MIDNIGHT
-    until = time() if end == MIDNIGHT else end
-    return (
-        _instant(zone, datetime.combine(day, start), fold=0),
-        _instant(zone, datetime.combine(day + _DAY * over_midnight, until), fold=1),
+def _bounds_in(spec: EndpointSpec, window: Window) -> WindowBounds:
+    scaling = spec.scaling
+    return WindowBounds(
+        window.name,
+        window.min_copies,
+        window.max_copies or scaling.max_copies,
+        window.keep_alive or scaling.keep_alive,
+        window.deferrable,
     )
 
 
-def _instant(zone: str, local: datetime, *, fold: int) -> datetime:
-    """Returns when clocks first (fold 0) or last (fold 1) show a naive local time, in UTC.
-
-    A time that is skipped gives the moment of the jump over it.
-    """
-    info = ZoneInfo(zone)
-    moment = local.replace(tzinfo=info, fold=fold).astimezone(UTC)
-    if moment.astimezone(info).replace(tzinfo=None) == local:
-        return moment
-    return _jump_over(info, local)
+def _bounds_outside(spec: EndpointSpec) -> WindowBounds:
+    scaling = spec.scaling
+    return WindowBounds(None, scaling.min_copies, scaling.max_copies, scaling.keep_alive)
 
 
-def _jump_over(zone: ZoneInfo, skipped: datetime) -> datetime:
-    # A skipped time read with the offset after the jump lies before it, and the other way round.
-    before = skipped.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    after = skipped.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    old_offset = before.astimezone(zone).utcoffset()
-    while (gap := int((after - before).total_seconds())) > 1:
-        middle = before + timedelta(seconds=gap // 2)
-        if middle.astimezone(zone).utcoffset() == old_offset:
-            before = middle
-        else:
-            after = middle
-    return after
+def _days_at(spec: EndpointSpec, moment: datetime) -> list[date]:
+    first, count = days_around(zone_of(spec), moment, moment)
+    return [first + n * DAY for n in range(count)]
 
 
-def _aware_utc(moment: datetime) -> datetime:
-    if moment.utcoffset() is None:
-        raise ValueError(f"{moment!r} has no time zone: the policy takes aware datetimes only")
-    return moment.astimezone(UTC)
+def _is_open(spec: EndpointSpec, window: Window, moment: datetime, days: Sequence[date]) -> bool:
+    zone, opens = zone_of(spec), spec.schedule.opens
+    spans = (span_on(window, zone, day) for day in days if opens(window, day))
+    return any(start <= moment < end for start, end in spans)

@@ -7,27 +7,20 @@ whose dates pass while it is in force.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec, Window, format_duration
-from .schedule import Span, bounds_at, edges_between, span_on, spans_between, zone_of
-from .stretches import ClockChange, clock_changes, stretches
+from .laid import Laid, to_moment
+from .local_time import DAY, Span, span_on
+from .rivalry import Turn, hiders, meetings, never_winning, without_effect
+from .schedule import lay_out_windows, listed_bounds, zone_of
+from .stretches import ClockChange, clock_changes
 
 YEARS = 5  # in so many, 29 February comes once
 _AHEAD = timedelta(days=YEARS * 365 + 1)
 _YEAR = timedelta(days=366)
-_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A window and when it is open in the next years, whatever the others are."""
-
-    window: Window
-    spans: tuple[Span, ...]
 
 
 def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
@@ -36,41 +29,45 @@ def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
     if schedule.holidays and (problem := schedule.holidays.problem()):
         yield f"schedule.holidays.{problem}"
         return
-    earlier: list[_Opened] = []
-    for window in schedule.windows:
-        opened = _Opened(window, spans_between(spec, window, now, now + _AHEAD))
-        if wrong := _fault(spec, opened, earlier, now):
-            yield f"schedule.windows.{window.name}: {wrong}"
-        earlier.append(opened)
+    laid = lay_out_windows(spec, now, now + _AHEAD)
+    hidden = never_winning(laid)
+    meant: dict[tuple[object, ...], Window] = {}
+    for number, window in enumerate(schedule.windows):
+        first = meant.setdefault(_meaning(window), window)
+        if not laid.turns[number]:
+            yield f"schedule.windows.{window.name}: {_never_open(spec, window, now)}"
+        elif first is not window:
+            yield f"schedule.windows.{window.name}: {_same(spec, laid, number, first)}"
+        elif hidden >> number & 1:
+            yield f"schedule.windows.{window.name}: {_never_wins(spec, laid, number)}"
 
 
-def _fault(
-    spec: EndpointSpec, opened: _Opened, earlier: Sequence[_Opened], now: datetime
-) -> str | None:
-    window, spans = opened.window, opened.spans
-    if not spans:
-        return _never_open(spec, window, now)
-    when = _when(spec, spans[0])
-    same = next((one for one in earlier if _meaning(one.window) == _meaning(window)), None)
-    if same is not None:
-        return (
-            f"means the same as {same.window.name!r}, which is listed before it and so wins "
-            f"whenever it is open (next {when}); take one of the two out"
-        )
-    hidden_by = [one for one in earlier if _minus(spans[:1], one.spans) != spans[:1]]
-    if _left(spans, [span for one in earlier for span in one.spans]):
-        return None
-    names = " and ".join(repr(one.window.name) for one in hidden_by)
+def _same(spec: EndpointSpec, laid: Laid, number: int, first: Window) -> str:
     return (
-        f"never wins: {names}, listed before it, hides it {when}, and it is hidden at all other "
-        f"times until {spans[-1][1]:%Y-%m-%d} too; list it first, or take it out"
+        f"means the same as {first.name!r}, which is listed before it and so wins whenever it is "
+        f"open (next {_when(spec, _first_span(laid, number))}); take one of the two out"
     )
+
+
+def _never_wins(spec: EndpointSpec, laid: Laid, number: int) -> str:
+    windows = spec.schedule.windows
+    names = " and ".join(repr(windows[other].name) for other in hiders(laid, number))
+    return (
+        f"never wins: {names}, listed before it, hides it "
+        f"{_when(spec, _first_span(laid, number))}, and it is hidden at all other times until "
+        f"{to_moment(laid.turns[number][-1]):%Y-%m-%d} too; list it first, or take it out"
+    )
+
+
+def _first_span(laid: Laid, number: int) -> Span:
+    opens, closes = laid.turns[number][:2]
+    return _span((opens, closes))
 
 
 def _never_open(spec: EndpointSpec, window: Window, now: datetime) -> str:
     today = now.astimezone(ZoneInfo(zone_of(spec))).date()
     dates = window.dates or ()
-    if dates and not window.days and all(span.is_over(today - _DAY) for span in dates):
+    if dates and not window.days and all(span.is_over(today - DAY) for span in dates):
         last = max(span.last for span in dates)
         return (
             f"all of its dates are over, the last on {last}; give it dates to come, write "
@@ -88,31 +85,6 @@ def _meaning(window: Window) -> tuple[object, ...]:
     return (*days, window.start, window.end, *effect)
 
 
-def _left(spans: Sequence[Span], earlier: Sequence[Span]) -> bool:
-    """Whether anything of `spans` is outside all of `earlier`."""
-    return bool(_minus(spans, earlier))
-
-
-def _minus(spans: Sequence[Span], taken: Sequence[Span]) -> tuple[Span, ...]:
-    """What is left of disjoint spans, in order, without others in any order."""
-    covers = sorted(taken)
-    left: list[Span] = []
-    first = 0
-    for opens, closes in spans:
-        while first < len(covers) and covers[first][1] <= opens:
-            first += 1
-        for index in range(first, len(covers)):
-            start, end = covers[index]
-            if start >= closes:
-                break
-            if start > opens:
-                left.append((opens, start))
-            opens = max(opens, end)
-        if opens < closes:
-            left.append((opens, closes))
-    return tuple(left)
-
-
 def oddities(spec: EndpointSpec, now: datetime) -> Iterator[str]:
     """Yields what is allowed and may yet surprise within a year."""
     schedule = spec.schedule
@@ -121,29 +93,25 @@ def oddities(spec: EndpointSpec, now: datetime) -> Iterator[str]:
             "schedule.holidays: no window asks for them; say `holidays: only`, `except` or `also` "
             "in one, or take the calendar out"
         )
-    until = now + _YEAR
-    opened = [_Opened(w, spans_between(spec, w, now, until)) for w in schedule.windows]
-    changes = clock_changes(spec, now, until)
-    for number, one in enumerate(opened):
-        where = f"schedule.windows.{one.window.name}"
+    laid = lay_out_windows(spec, now, now + _YEAR)
+    met = meetings(laid)
+    idle = without_effect(laid, [bounds.effect for bounds in listed_bounds(spec)])
+    changes = clock_changes(spec, now, now + _YEAR)
+    for number, window in enumerate(schedule.windows):
+        where = f"schedule.windows.{window.name}"
         for text in (
-            *_overlaps(spec, one, opened[:number]),
-            *_moved(spec, one.window, changes),
-            *_half_over(spec, one.window, now),
-            *_without_effect(spec, one.window, now, until),
+            *_overlaps(spec, met[number]),
+            *_moved(spec, window, changes),
+            *_half_over(spec, window, now),
+            *_without_effect(spec, idle.get(number)),
         ):
             yield f"{where}: {text}"
 
 
-def _overlaps(spec: EndpointSpec, one: _Opened, earlier: Sequence[_Opened]) -> Iterator[str]:
-    for other in earlier:
-        for opens, closes in one.spans:
-            both = [(max(opens, a), min(closes, b)) for a, b in other.spans if a < closes]
-            common = next((span for span in both if span[0] < span[1]), None)
-            if common:
-                name = other.window.name
-                yield f"overlaps {name!r}, next {_when(spec, common)}; {name!r}, listed first, wins"
-                break
+def _overlaps(spec: EndpointSpec, met: Mapping[int, Turn]) -> Iterator[str]:
+    for number, turn in sorted(met.items()):
+        name = spec.schedule.windows[number].name
+        yield f"overlaps {name!r}, next {_when(spec, _span(turn))}; {name!r}, listed first, wins"
 
 
 def _moved(spec: EndpointSpec, window: Window, changes: Sequence[ClockChange]) -> Iterator[str]:
@@ -152,7 +120,7 @@ def _moved(spec: EndpointSpec, window: Window, changes: Sequence[ClockChange]) -
     told: set[bool] = set()
     for change in changes:
         changed_on = change.at.astimezone(zone).date()
-        for day in (changed_on - _DAY, changed_on):
+        for day in (changed_on - DAY, changed_on):
             if not spec.schedule.opens(window, day) or (change.moved_by > timedelta(0)) in told:
                 continue
             opens, closes = span_on(window, zone_of(spec), day)
@@ -187,22 +155,15 @@ def _half_over(spec: EndpointSpec, window: Window, now: datetime) -> Iterator[st
         yield f"{', '.join(over)} {'is' if len(over) == 1 else 'are'} over; take it out"
 
 
-def _without_effect(
-    spec: EndpointSpec, window: Window, now: datetime, until: datetime
-) -> Iterator[str]:
+def _without_effect(spec: EndpointSpec, won: Turn | None) -> Iterator[str]:
     """A window that wins and changes nothing: without it the same would hold."""
-    others = tuple(one for one in spec.schedule.windows if one is not window)
-    schedule = spec.schedule.model_copy(update={"windows": others})
-    without = spec.model_copy(update={"schedule": schedule})
-    won = [one for one in stretches(spec, now, until) if one.bounds.name == window.name]
-    for one in won:
-        inner = edges_between(without, one.start, one.end - timedelta(microseconds=1))
-        for moment in (one.start, *inner):
-            if not bounds_at(without, moment).same_effect(one.bounds):
-                return
     if won:
-        when = _when(spec, (won[0].start, won[0].end))
+        when = _when(spec, _span(won))
         yield f"changes nothing: {when}, and at all other times, the same holds without it"
+
+
+def _span(turn: Turn) -> Span:
+    return to_moment(turn[0]), to_moment(turn[1])
 
 
 def _when(spec: EndpointSpec, span: Span) -> str:
@@ -210,6 +171,6 @@ def _when(spec: EndpointSpec, span: Span) -> str:
     zone = ZoneInfo(zone_of(spec))
     opens, closes = (moment.astimezone(zone) for moment in span)
     end = f"{closes:%H:%M}" if closes.date() == opens.date() else f"{closes:%Y-%m-%d %H:%M}"
-    if closes.date() == opens.date() + _DAY and f"{closes:%H:%M}" == "00:00":
+    if closes.date() == opens.date() + DAY and f"{closes:%H:%M}" == "00:00":
         end = "24:00"
     return f"on {opens:%Y-%m-%d %H:%M}-{end}"

@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec
-from .schedule import WindowBounds, bounds_at, moments_between, spans_between, zone_of
-
-# Two changes of a zone's clocks were never closer to each other.
-_LOOK_EVERY = timedelta(hours=12)
+from .laid import Laid, numbers, to_moment, winner
+from .local_time import LOOK_EVERY, offset_at
+from .schedule import WindowBounds, lay_out_windows, listed_bounds, zone_of
 
 
 @dataclass(frozen=True)
@@ -48,33 +47,34 @@ class ClockChange:
 
 def stretches(spec: EndpointSpec, start: datetime, end: datetime) -> tuple[Stretch, ...]:
     """Returns the stretches of [start, end), without a gap between them."""
-    first, last = start.astimezone(UTC), end.astimezone(UTC)
-    found: list[Stretch] = []
-    moments = [first, *moments_between(spec, first, last)]
-    for moment, until in zip(moments, [*moments[1:], last], strict=True):
-        if moment >= until:
+    listed, names = listed_bounds(spec), [window.name for window in spec.schedule.windows]
+    laid = lay_out_windows(spec, start, end)
+    return tuple(
+        Stretch(
+            to_moment(since),
+            to_moment(until),
+            listed[first],
+            tuple(names[number] for number in numbers(beneath)),
+        )
+        for since, until, first, beneath in won(laid)
+    )
+
+
+def won(laid: Laid) -> Iterator[tuple[int, int, int, int]]:
+    """Yields since when and until when each window wins (-1: none is open), and those that are open
+    beneath it at least for a while; without a gap."""
+    held: tuple[int, int, int, int] | None = None
+    for since, until, open_windows in laid.states():
+        first = winner(open_windows)
+        beneath = open_windows & (open_windows - 1)  # all but the first
+        if held is not None and held[2] == first:
+            held = (held[0], until, first, held[3] | beneath)
             continue
-        bounds = bounds_at(spec, moment)
-        if found and found[-1].bounds == bounds:
-            found[-1] = Stretch(found[-1].start, until, bounds)
-        else:
-            found.append(Stretch(moment, until, bounds))
-    return tuple(_with_beneath(spec, found)) if found else ()
-
-
-def _with_beneath(spec: EndpointSpec, found: list[Stretch]) -> Iterator[Stretch]:
-    first, last = found[0].start, found[-1].end
-    spans = {w.name: spans_between(spec, w, first, last) for w in spec.schedule.windows}
-    at = dict.fromkeys(spans, 0)
-    for one in found:
-        beneath = []
-        for name, opened in spans.items():
-            while at[name] < len(opened) and opened[at[name]][1] <= one.start:
-                at[name] += 1
-            open_too = at[name] < len(opened) and opened[at[name]][0] < one.end
-            if open_too and name != one.bounds.name:
-                beneath.append(name)
-        yield Stretch(one.start, one.end, one.bounds, tuple(beneath))
+        if held is not None:
+            yield held
+        held = (since, until, first, beneath)
+    if held is not None:
+        yield held
 
 
 def clock_changes(spec: EndpointSpec, start: datetime, end: datetime) -> tuple[ClockChange, ...]:
@@ -84,10 +84,10 @@ def clock_changes(spec: EndpointSpec, start: datetime, end: datetime) -> tuple[C
     moment = start.astimezone(UTC).replace(microsecond=0)
     last = end.astimezone(UTC).replace(microsecond=0)
     while moment < last:
-        until = min(moment + _LOOK_EVERY, last)
-        if _offset(until, zone) != _offset(moment, zone):
-            at = _first_with(_offset(until, zone), moment, until, zone)
-            found.append(ClockChange(at, _offset(moment, zone), _offset(at, zone)))
+        until = min(moment + LOOK_EVERY, last)
+        if offset_at(until, zone) != offset_at(moment, zone):
+            at = _first_with(offset_at(until, zone), moment, until, zone)
+            found.append(ClockChange(at, offset_at(moment, zone), offset_at(at, zone)))
         moment = until
     return tuple(found)
 
@@ -96,12 +96,8 @@ def _first_with(offset: timedelta, before: datetime, after: datetime, zone: Zone
     """The first whole second of (before, after] at which the zone has its last offset."""
     while (gap := int((after - before).total_seconds())) > 1:
         middle = before + timedelta(seconds=gap // 2)
-        if _offset(middle, zone) == offset:
+        if offset_at(middle, zone) == offset:
             after = middle
         else:
             before = middle
     return after
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta(0)
