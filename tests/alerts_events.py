@@ -94,7 +94,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     life.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
     capacity.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
     capacity.ScalingMissing(**WHO, failure="AccessDenied: it may not put an alarm."),
-    rounds.RoundFailed(at=AT, function="sweep-account", failure="KeyError: 'Name'"),
+    rounds.RoundFailed(at=AT, function="sweep-account", failure="KeyError: 'Name'", tries=3),
     life.EndpointUpdated(**WHO, seconds=412, way=UpdateWay.ROLL),
     life.UpdateFailed(**WHO, failure="its container dies: a file is missing"),
     costs.PricesStale(at=AT, region="eu-west-1", read_at=None, why="AccessDenied: no"),

@@ -81,11 +81,10 @@ def _endpoint(
         cause = random.choice([Cause.MESSAGE, Cause.MESSAGE, Cause.BACKLOG, Cause.WINDOW])
         ready = began + timedelta(seconds=lead)
         starts.append(ColdStart(requested_at=began, ready_at=ready, cause=cause, copies=copies))
-        entries.append(
-            HistoryEntry(
-                endpoint=name, at=began, generation=generation, phase=Phase.WAKING, text="Woken."
-            )
-        )
+        of_it = {"endpoint": name, "generation": generation, "cause": cause.value}
+        entries.append(HistoryEntry(**of_it, at=began, phase=Phase.WAKING, text="Woken."))
+        answered = {"text": "Answered.", "lead_seconds": starts[-1].lead_time.total_seconds()}
+        entries.append(HistoryEntry(**of_it, at=ready, phase=Phase.AWAKE, **answered))
     spent = sum((_usd(s) for s in segments), Decimal(0))
     status = asleep(
         name,

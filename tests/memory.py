@@ -125,6 +125,10 @@ class MemoryStore:
         lines = [entry for entry in self.entries if entry.endpoint == name]
         return sorted(lines, key=lambda entry: entry.at, reverse=True)[:limit]
 
+    def history_within(self, name: str, start: datetime, end: datetime) -> list[HistoryEntry]:
+        lines = [e for e in self.entries if e.endpoint == name and start <= e.at < end]
+        return sorted(lines, key=lambda entry: entry.at)
+
     def count_traffic(self, traffic: Traffic) -> None:
         key = (traffic.endpoint, traffic.start)
         before = self.counters.get(key, Traffic(endpoint=traffic.endpoint, start=traffic.start))

@@ -204,6 +204,8 @@ def test_after_a_rollback_the_release_before_reads_what_this_one_wrote(
     assert any(record.status.creation for record in records)
     segments = left.usage(*EVER)
     entries = [line for record in records for line in left.history(record.status.name)]
+    # as the line that says that a wake answered has them since
+    entries.append(entries[0].model_copy(update={"cause": "message", "lead_seconds": 312.5}))
     written: list[Item] = [stack_item(state), *map(segment_item, segments)]
     written += [item for record in records for item in _items_of(record)]
     written += map(history_item, entries)

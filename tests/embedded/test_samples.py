@@ -27,6 +27,7 @@ REPLAYED = {
     "refresh_prices": "refresh-prices",
     "sweep": "sweep-account",
     "held_alerts": "notify",
+    "round_failed": "notify",
     "command_apply": "accept-command",
     **{
         name: name.replace("_", "-")

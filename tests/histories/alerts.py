@@ -119,4 +119,4 @@ def _says_what_is_so(case: Case) -> bool:
     return not (case.actor == "notify" and case.fault is Fault.EXISTS)
 
 
-ALERTS = Scenario("alerts", _with_people, _happened, _time_passes, _told, _says_what_is_so)
+ALERTS = Scenario("alerts", _with_people, _happened, _time_passes, _told, _says_what_is_so, True)

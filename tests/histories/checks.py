@@ -25,7 +25,7 @@ def wrong_with(world: World) -> list[str]:
     for record in records.values():
         found += _of_endpoint(world, record)
     found += _ownerless(world, set(records))
-    found += _of_executions(world)
+    found += one_flow_a_generation(world)
     return found
 
 
@@ -66,7 +66,7 @@ def _ownerless(world: World, names: set[str]) -> Iterator[str]:
             yield f"{endpoint} bills {count} instances, and is in no table"
 
 
-def _of_executions(world: World) -> Iterator[str]:
+def one_flow_a_generation(world: World) -> Iterator[str]:
     """Of one generation one flow is carried out, whoever began it."""
     seen: dict[str, str] = {}
     for execution in world.states.executions.values():

@@ -124,42 +124,51 @@ def drive(world: World, scenario: Scenario, cases: Sequence[Case]) -> Score:
 
 def one_case(world: World, scenario: Scenario, case: Case) -> tuple[bool, list[str]]:
     """Whether the fault fired, and what was wrong in the end."""
-    world.wire.strike = _Strike(world, case)
+    world.wire.strike, ears = _Strike(world, case), _Ears(world)
     scenario.act(world)
     fired = bool(world.wire.fired)
     unheard = False
     if case.fault is Fault.DENIED:
         held_up = bool(scenario.wish(world))
         world.run(DENIED_SECONDS)
-        unheard = held_up and not _is_loud(world)
+        unheard = held_up and not ears.heard()
     rested = world.settle(hours=2)
     problems = scenario.wish(world)
     if unheard:
         return fired, [*problems, "it was held up, and nobody heard of the denial"]
-    if problems:  # whoever asked for it sees that, and asks again
+    if problems:
+        if not scenario.by_itself and not ears.heard():
+            return fired, [*problems, "and nobody was told of it"]
         scenario.again(world)
         rested = world.settle()
         problems = scenario.wish(world)
     return fired, problems if rested else [*problems, "it never came to rest"]
 
 
-def _is_loud(world: World) -> bool:
-    """Whether a person can know: an alarm looks at it, a command was answered so, or an alert was
-    sent. That an execution failed is on the dashboard, which nobody looks at in the night."""
-    told = any(parse_event(*one).severity is not Severity.INFO for one in world.events)
-    return told or any(
-        number >= _HEARD_FROM.get(name, math.inf) for name, number in _failures(world).items()
-    )
+class _Ears:
+    """What a person can hear from when it was made: an alarm looks at it, a command was answered
+    so, or an alert was sent. That an execution failed is on the dashboard, at which nobody looks in
+    the night."""
 
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._events, self._invoked = len(world.events), len(world.handlers.invoked)
 
-def _failures(world: World) -> Counter[str]:
-    """How often each function failed, or told whoever asked that it could not do it."""
-    found: Counter[str] = Counter()
-    for name, done in world.handlers.invoked:
-        payload = done.payload if isinstance(done.payload, dict) else {}
-        refused = payload.get("ok") is False or payload.get("problem")
-        found[name] += bool(done.error or refused or payload.get("batchItemFailures"))
-    return found
+    def heard(self) -> bool:
+        told = self._world.events[self._events :]
+        if any(parse_event(*one).severity is not Severity.INFO for one in told):
+            return True
+        failures = self._failures().items()
+        return any(number >= _HEARD_FROM.get(name, math.inf) for name, number in failures)
+
+    def _failures(self) -> Counter[str]:
+        """How often each function failed, or told whoever asked that it could not do it."""
+        found: Counter[str] = Counter()
+        for name, done in self._world.handlers.invoked[self._invoked :]:
+            payload = done.payload if isinstance(done.payload, dict) else {}
+            refused = payload.get("ok") is False or payload.get("problem")
+            found[name] += bool(done.error or refused or payload.get("batchItemFailures"))
+        return found
 
 
 # The alarms of the template on errors, and the reports of asynchronous calls that failed, sum up so

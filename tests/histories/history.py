@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autoscaler.policy.types import Phase
-from tests.histories.checks import ledger_is_off, wrong_with
+from tests.histories.checks import ledger_is_off, one_flow_a_generation, wrong_with
 from tests.histories.faults import Call, Fault, applies
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
@@ -24,6 +24,7 @@ class History:
         self.world = world
         self.sent: list[str] = []
         self.fired = 0
+        self._deleted = False
         self._armed: tuple[Fault, int] | None = None
         world.wire.strike = self._strike
 
@@ -35,6 +36,7 @@ class History:
     # What people do
 
     def command(self, command: str, **arguments: Any) -> None:
+        self._deleted = self._deleted or command == "delete"
         self.world.command(command, **arguments)
 
     def apply(self, tokens: int) -> None:
@@ -117,9 +119,22 @@ class History:
         self.send(1)
         rested = world.settle(hours=12)
         found = [] if rested else [f"it never came to rest: {world.phase()}"]
-        lost = sorted(set(self.sent) - set(world.answers()))
-        found += [f"without an answer: {lost}"] if lost else []
-        return [*found, *wrong_with(world), *ledger_is_off(world, NAME, _SPARE_SECONDS)]
+        # Who deletes an endpoint has its requests refused; nobody else has.
+        ended = {*world.answers(), *(world.refusals() if self._deleted else ())}
+        lost = sorted(set(self.sent) - ended)
+        found += [f"without an answer: {lost}, refused: {world.refusals()}"] if lost else []
+        return [*found, *wrong_with(world), *self._to_zero()]
+
+    def _to_zero(self) -> list[str]:
+        """Zero is zero, and the ledger has what there was."""
+        world = self.world
+        done = world.command("sleep", endpoint=NAME)
+        rested = world.settle(hours=12)
+        found = [] if rested else [f"its sleep never came to rest: {world.phase()}"]
+        if world.phase() != Phase.ASLEEP:
+            found.append(f"it was sent to sleep ({done.payload}) and is {world.phase()}")
+        spare = _SPARE_SECONDS if self.fired else 0.0
+        return [*found, *wrong_with(world), *ledger_is_off(world, NAME, spare)]
 
     def facts(self) -> dict[str, Any]:
         return {"phase": self.world.phase(), "fired": self.fired, "sent": len(self.sent)}
@@ -134,7 +149,4 @@ class History:
         found = list(self.world.watch.problems)
         if copies > _MOST_COPIES:
             found.append(f"{copies} copies are wanted, above {_MOST_COPIES}")
-        wakes = [e.name for e in self.world.states.executions.values() if e.flow == "wake-endpoint"]
-        if len(set(wakes)) != len(wakes):
-            found.append(f"a generation was woken twice: {wakes}")
-        return found
+        return found + list(one_flow_a_generation(self.world))

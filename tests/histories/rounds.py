@@ -28,6 +28,6 @@ def _written(world: World) -> list[str]:
     return [f"the report lacks {kind}" for kind in lacks] + told + agreed(world)
 
 
-PRICES = Scenario("prices", awake, _prices, _prices, _read)
+PRICES = Scenario("prices", awake, _prices, _prices, _read, by_itself=True)
 REPORT = Scenario("report", awake, _report, _report, _written)
 ROUNDS = (PRICES, REPORT)

@@ -20,9 +20,10 @@ ASYNC_PAUSES = (0.0, 60.0, 120.0)
 
 @dataclass(frozen=True)
 class Scenario:
-    """`act` is disturbed; `again` is what a person does who sees that it did not come to pass.
+    """`act` is disturbed; `again` is what a person does who was told that it did not come to pass.
 
-    `possible`: whether a case (drive.py) can come to pass at all.
+    `possible`: whether a case (drive.py) can come to pass at all. `by_itself`: `again` is no
+    person's doing, only the next round or more time.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Scenario:
     again: Step
     wish: Callable[[World], list[str]]
     possible: Callable[[Any], bool] = lambda case: True
+    by_itself: bool = False
 
 
 def nothing(_world: World) -> None:

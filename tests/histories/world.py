@@ -246,11 +246,22 @@ class World:
         return sum(one["DesiredInstanceCount"] for one in found["ProductionVariants"])
 
     def answers(self, name: str = NAME) -> list[str]:
-        found = self.client("s3").list_objects_v2(
-            Bucket=f"{STACK}-results-bucket", Prefix=f"results/{name}/"
-        )
-        keys = [one["Key"] for one in found.get("Contents", ())]
-        return sorted(key.rpartition("/")[2].removesuffix(".json") for key in keys)
+        """The ids of requests that a model answered."""
+        return self._results(name, "answer")
+
+    def refusals(self, name: str = NAME) -> list[str]:
+        """The ids of requests that have a stored refusal."""
+        return self._results(name, "error")
+
+    def _results(self, name: str, key: str) -> list[str]:
+        s3, bucket = self.client("s3"), f"{STACK}-results-bucket"
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=f"results/{name}/")
+        ids = []
+        for one in found.get("Contents", ()):
+            body = json.loads(s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read())
+            if key in body:
+                ids.append(one["Key"].rpartition("/")[2].removesuffix(".json"))
+        return sorted(ids)
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         return [detail for name, detail in self.events if name == kind]

@@ -172,15 +172,15 @@ SENTENCES = {
         "sweeps have seen it.",
     ),
     "ScalingMissing": (
-        "llama is awake without its scaling policies",
-        "Its scaling policies or their alarm could not be put: AccessDenied: it may not put an "
-        "alarm. It is scaled by the ticks alone until its next wake. Mend the cause, and put it to "
-        "sleep and wake it to have them sooner.",
+        "llama is awake without all of its scaling",
+        "A scaling policy or its alarm could not be put: AccessDenied: it may not put an alarm. "
+        "Ticks scale it all the same, once a minute, and its next wake puts what is missing. Mend "
+        "the cause.",
     ),
     "RoundFailed": (
         "sweep-account does not work",
-        "KeyError: 'Name'. It was tried three times. Until it works again nobody looks for "
-        "machines that no endpoint owns.",
+        "It failed in 3 tries: KeyError: 'Name'. Until it works again nobody looks for machines "
+        "that no endpoint owns.",
     ),
     "OrphanRemoved": (
         "The sweep removed the endpoint prod-lost",

@@ -140,9 +140,13 @@ class Functions:
         self.changed: list[tuple[str, int | bool | None]] = []
         self.busy = False
 
-    def list_event_source_mappings(self, **asked: str) -> dict[str, list]:
+    def get_paginator(self, operation: str) -> Functions:
+        assert operation == "list_event_source_mappings"
+        return self
+
+    def paginate(self, **asked: str) -> list[dict[str, list]]:
         self.asked.append(asked)
-        return {"EventSourceMappings": self.found}
+        return [{"EventSourceMappings": self.found}]
 
     def update_event_source_mapping(
         self, UUID: str, ScalingConfig: dict[str, int] | None = None, Enabled: bool | None = None

@@ -111,6 +111,10 @@ class EndpointStore(Protocol):
     def history(self, name: str, limit: int = 50) -> list[HistoryEntry]:
         """Newest first."""
 
+    def history_within(self, name: str, start: datetime, end: datetime) -> list[HistoryEntry]:
+        """All lines of [start, end), oldest first, however many; those of the last HISTORY_DAYS
+        are kept."""
+
     def count_traffic(self, traffic: Traffic) -> None:
         """Adds to the counters of a UTC hour."""
 

@@ -30,6 +30,7 @@ from ..endpoints.learned import StoredPattern
 from ..endpoints.migrations import FIRST, SCHEMA, Part, brought_up, spec_of, status_of
 from ..endpoints.stack_state import StackState
 from ..endpoints.status import (
+    HISTORY_DAYS,
     EndpointRecord,
     EndpointStatus,
     HistoryEntry,
@@ -40,7 +41,6 @@ from ..spec import EndpointSpec
 
 FLEET = "FLEET"
 STACK_SK = "#STACK"  # no endpoint's name is empty, so nothing else has such a key
-HISTORY_DAYS = 90
 FORGOTTEN_DAYS = 120  # Step Functions keeps the name of an execution taken for 90 days
 
 WAITS = "waits_"  # and the number of the bin
@@ -132,7 +132,8 @@ def history_item(entry: HistoryEntry) -> Item:
     return {
         **item_key(f"HISTORY#{entry.endpoint}", f"{entry.at.isoformat()}#{entry.generation}"),
         "expires_at": {"N": str(int(expires.timestamp()))},
-        **written(entry.model_dump_json()),
+        # What a line has not is not written: most are not of a wake.
+        **written(entry.model_dump_json(exclude_none=True)),
     }
 
 

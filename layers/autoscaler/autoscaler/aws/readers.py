@@ -45,7 +45,7 @@ class MappedReaders:
         return True
 
     def _mappings(self, queue: str) -> list[Any]:
-        found = self._lambda.list_event_source_mappings(
+        pages = self._lambda.get_paginator("list_event_source_mappings").paginate(
             EventSourceArn=self._arns + queue, FunctionName=self._dispatcher
         )
-        return list(found["EventSourceMappings"])
+        return [one for page in pages for one in page["EventSourceMappings"]]

@@ -43,6 +43,7 @@ from .items import (
     traffic_key,
     traffic_of,
 )
+from .pages import items_of, span
 from .price_book import PRICES_SK, price_item, read_book
 
 FAILURE_DAYS = 15  # a message lives 14 days at most
@@ -153,14 +154,11 @@ class TableStore:
         return [segment for segment in segments if segment.start < end and segment.end > start]
 
     def history(self, name: str, limit: int = 50) -> list[HistoryEntry]:
-        reply = self._db.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": f"HISTORY#{name}"}},
-            ScanIndexForward=False,
-            Limit=limit,
-        )
-        return [entry_of(item) for item in reply["Items"]]
+        return [entry_of(item) for item in self._query(f"HISTORY#{name}", newest=limit)]
+
+    def history_within(self, name: str, start: datetime, end: datetime) -> list[HistoryEntry]:
+        items = self._query(f"HISTORY#{name}", between=span(start, end))
+        return [entry_of(item) for item in items]
 
     def count_traffic(self, traffic: Traffic) -> None:
         counters = traffic.model_dump(exclude={"endpoint", "start", "hours", "waits"})
@@ -250,28 +248,8 @@ class TableStore:
             if refused.response.get("Item") != put["Item"]:
                 raise
 
-    def _query(
-        self,
-        pk: str,
-        *,
-        begins_with: str | None = None,
-        between: tuple[str, str] | None = None,
-    ) -> Iterator[Item]:
-        condition, values = "pk = :pk", {":pk": {"S": pk}}
-        if begins_with is not None:
-            condition += " AND begins_with(sk, :from)"
-            values[":from"] = {"S": begins_with}
-        if between is not None:
-            condition += " AND sk BETWEEN :from AND :to"
-            values |= {":from": {"S": between[0]}, ":to": {"S": between[1]}}
-        pages = self._db.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from page["Items"]
+    def _query(self, pk: str, **which: Any) -> Iterator[Item]:
+        return items_of(self._db, self._table, pk, **which)
 
 
 def _number(moment: datetime) -> dict[str, str]:

@@ -57,8 +57,9 @@ class TopicSink:
             ) from None
 
     def _is_read(self) -> bool:
-        """Whether somebody has confirmed; the first hundred subscriptions will do."""
-        found = self._sns.list_subscriptions_by_topic(TopicArn=self._arn)["Subscriptions"]
+        """Whether somebody has confirmed; a page has a hundred subscriptions."""
+        pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._arn)
+        found = (one for page in pages for one in page["Subscriptions"])
         return any(one["SubscriptionArn"].startswith("arn:") for one in found)
 
 

@@ -89,11 +89,12 @@ def _awake(
     present = observe(record, load, capacity, now, world.tick)
     bounds = decide(record.spec, present, history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
-    text = _answered_after(_measured(before, now), created)
+    start = _measured(before, now)
+    text, lead = _answered_after(start, created), None if created else start.lead_time
     saved = world.store.save(
         telling(awake.model_copy(update={"bounds": bounds}), *_told_of(awake, load, now, unscaled)),
         segments=segments,
-        entries=[entry(awake, now, text)],
+        entries=[entry(awake, now, text, lead)],
     )
     tell(world, saved)
 

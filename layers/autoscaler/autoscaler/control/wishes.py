@@ -8,7 +8,7 @@ starts whatever wish has no live execution (`reconcile`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..alerts.events.base import Event
@@ -68,14 +68,19 @@ def wished(
     )
 
 
-def entry(status: EndpointStatus, now: datetime, text: str) -> HistoryEntry:
-    """A line of history about the status as it is now."""
+def entry(
+    status: EndpointStatus, now: datetime, text: str, lead_time: timedelta | None = None
+) -> HistoryEntry:
+    """A line of history about the status as it is now. `lead_time`: of a wake that answered."""
+    of_a_wake = status.phase is Phase.WAKING or lead_time is not None
     return HistoryEntry(
         endpoint=status.name,
         at=now,
         generation=status.generation,
         phase=status.phase,
         text=text,
+        cause=status.cause.value if of_a_wake else None,
+        lead_seconds=None if lead_time is None else lead_time.total_seconds(),
     )
 
 

@@ -255,14 +255,24 @@ class EndpointStatus(Stored):
         return tuple(start.lead_time for start in self.cold_starts)
 
 
+HISTORY_DAYS = 90
+
+
 class HistoryEntry(Stored):
-    """One line of an endpoint's history: a transition or a decision that changed something."""
+    """One line of an endpoint's history: a transition or a decision that changed something. It is
+    kept for HISTORY_DAYS.
+
+    `cause` of a wake's lines, free, so that another release's is read; `lead_seconds` of the line
+    that says that it answered. Release 0.1.0 wrote neither.
+    """
 
     endpoint: str
     at: AwareDatetime
     generation: int
     phase: Phase
     text: str
+    cause: str | None = None
+    lead_seconds: float | None = None
 
 
 # Upper edges in seconds of the bins that waits are counted in; what is longer is in one more.

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
-from ..policy.types import Phase
 from .billed import (
     AlwaysOn,
     Prices,
@@ -37,6 +36,7 @@ from .notes import notes
 from .periods import Period
 from .sums import by_kind, gaps, served_of, unpriced
 from .usual import Earlier, earlier, first_days, unusual, with_forecast
+from .wakes import wakes_of
 
 _HOURS_PER_MONTH = Decimal("730.5")
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -44,7 +44,8 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Books:
-    """What the store knows: records read first, then closed segments, counters and history."""
+    """What the store knows: records read first, then closed segments, counters, and of the history
+    the lines of wakes."""
 
     records: Sequence[EndpointRecord]
     segments: Sequence[UsageSegment]
@@ -125,33 +126,12 @@ def _accounts(
                 record=record,
                 segments=segments,
                 baseline=always_on(record, segments, prices, period.start, until),
-                wakes=_wakes(record, books.history.get(name, ()), period.start, until),
+                wakes=wakes_of(record, books.history.get(name, ()), period.start, until),
                 served=served_of(t for t in counted if t.endpoint == name),
                 before_usd=before.of(name),
             )
         )
     return accounts
-
-
-def _wakes(
-    record: EndpointRecord | None,
-    entries: Sequence[HistoryEntry],
-    start: datetime,
-    until: datetime,
-) -> Wakes:
-    """A wake is a generation that was WAKING; it counts where its first line of history lies."""
-    began: dict[int, datetime] = {}
-    for entry in entries:
-        if entry.phase is Phase.WAKING:
-            began[entry.generation] = min(entry.at, began.get(entry.generation, entry.at))
-    count = sum(start <= at < until for at in began.values())
-    cold_starts = record.status.cold_starts if record else ()
-    measured = [c for c in cold_starts if start <= c.requested_at < until]
-    return Wakes(
-        count=max(count, len(measured)),
-        causes=dict(Counter(c.cause.value for c in measured).most_common()),
-        lead_seconds=tuple(sorted(c.lead_time.total_seconds() for c in measured)),
-    )
 
 
 def _figures(

@@ -79,6 +79,8 @@ def _figures(costs: Costs) -> Mapping[str, str]:
         "gap_instance_seconds": str(costs.gaps.instance_seconds),
         "gap_usd": _plain(costs.gaps.usd),
         "wakes": str(costs.wakes.count),
+        "wakes_measured": str(costs.wakes.measured),
+        "wake_causes": " ".join(f"{why}={n}" for why, n in costs.wakes.causes.items()),
         "lead_p50_seconds": _plain(costs.wakes.lead_p50_seconds),
         "lead_p90_seconds": _plain(costs.wakes.lead_p90_seconds),
         "requests": str(costs.served.requests),

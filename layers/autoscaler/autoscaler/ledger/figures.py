@@ -79,11 +79,22 @@ class Span(Figure):
 
 
 class Wakes(Figure):
-    """Wakes that began in the period. `causes` and lead times know the measured ones only."""
+    """Wakes that began in the period. Lead times are of those that answered, `measured` of them;
+    of what an older release wrote neither they nor `causes` may be known."""
 
     count: int = 0
     causes: dict[str, int] = {}
     lead_seconds: tuple[float, ...] = ()  # ascending
+
+    @property
+    def caused(self) -> int:
+        """Of how many the cause is known."""
+        return sum(self.causes.values())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def measured(self) -> int:
+        return len(self.lead_seconds)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -120,7 +120,8 @@ def _wakes(costs: Costs) -> str:
     wakes = costs.wakes
     times = "1 wake" if wakes.count == 1 else f"{wakes.count:,} wakes"
     lead = wakes.lead_p50_seconds
-    return times if lead is None else f"{times}, {spoken(lead)} median lead time"
+    few = f" of {wakes.measured:,}" if wakes.measured < wakes.count else ""
+    return times if lead is None else f"{times}, {spoken(lead)} median lead time{few}"
 
 
 def _mood(costs: Costs) -> str:
@@ -206,7 +207,6 @@ def _endpoint(endpoint: EndpointCosts, report: CostReport) -> str:
 
 def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
     cost, wakes, served = endpoint.cost, endpoint.wakes, endpoint.served
-    causes = ", ".join(f"{cause} {count}" for cause, count in wakes.causes.items())
     facts = [
         ("Serving", usd(cost.serving)),
         ("Kept warm", usd(cost.kept_warm)),
@@ -215,9 +215,9 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
         ("Instance-hours", f"{endpoint.instance_hours:,.2f}"),
         ("Of them serving", sections.utilisation(endpoint)),
         ("The period before", sections.against_before(endpoint)),
-        ("Lead time, median", _seconds(wakes.lead_p50_seconds)),
-        ("Lead time, 90th percentile", _seconds(wakes.lead_p90_seconds)),
-        ("Causes of wakes", causes or _NONE),
+        ("Lead time, median", sections.lead_time(wakes, wakes.lead_p50_seconds)),
+        ("Lead time, 90th percentile", sections.lead_time(wakes, wakes.lead_p90_seconds)),
+        ("Causes of wakes", sections.causes(wakes)),
         ("Mean wait of a request", _seconds(served.mean_wait_seconds)),
         ("Waits: half / 95 % / all", sections.waits(served)),
         ("Tokens in / out", f"{served.input_tokens:,} / {served.output_tokens:,}"),

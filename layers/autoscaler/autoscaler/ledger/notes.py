@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from ..alerts.wording import usd
-from ..endpoints.status import utc_hour
+from ..endpoints.status import HISTORY_DAYS, utc_hour
 from .figures import CostReport
 from .periods import Period
 
@@ -58,6 +59,25 @@ def _of_what_is_known(report: CostReport) -> Iterator[str]:
         )
 
 
+def _of_wakes(report: CostReport) -> Iterator[str]:
+    wakes, kept_from = report.total.wakes, report.written_at - timedelta(days=HISTORY_DAYS)
+    if wakes.measured < wakes.count:
+        yield (
+            f"Lead times are of {wakes.measured:,} of {wakes.count:,} wakes: the others "
+            "failed, were turned round, still run, or are of before an update of the stack."
+        )
+    if wakes.caused < wakes.count:
+        yield (
+            f"Causes are known of {wakes.caused:,} of {wakes.count:,} wakes: before an "
+            "update of the stack only those of an endpoint's last 20 were kept."
+        )
+    if report.endpoints and report.period.start < kept_from:
+        yield (
+            f"History is kept for {HISTORY_DAYS} days: of wakes before "
+            f"{kept_from:%Y-%m-%d} few or none are counted, and their number is a lower bound."
+        )
+
+
 def _sentences(report: CostReport) -> Iterator[str]:
     total = report.total
     beside = (
@@ -94,12 +114,7 @@ def _sentences(report: CostReport) -> Iterator[str]:
             "such an hour belongs to the period that holds its middle (to an open-ended report if "
             "it touches it). Dollars are cut exactly."
         )
-    if total.wakes.count > len(total.wakes.lead_seconds):
-        unmeasured = total.wakes.count - len(total.wakes.lead_seconds)
-        yield (
-            f"{unmeasured} of {total.wakes.count} wakes have no measured lead time: they failed, "
-            "were turned round, still run, or are older than the 20 that are kept."
-        )
+    yield from _of_wakes(report)
     if report.controller is None:
         yield "The controller's own usage was not counted: savings are before its cost."
     elif report.controller.unknown:

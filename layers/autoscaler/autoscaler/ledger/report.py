@@ -20,10 +20,7 @@ from .html import render_html
 from .notes import notes
 from .periods import Period
 from .usual import LOOK_BACK
-
-# Enough for a month of 48 wakes a day with a few lines each.
-_HISTORY_LINES = 10_000
-
+from .wakes import wake_lines
 
 Billed = Bill | str
 """A bill, or the sentence that says why there is none."""
@@ -124,7 +121,7 @@ def read_books(store: EndpointStore, period: Period, now: datetime | None = None
         records=records,
         segments=segments,
         traffic=counters,
-        history={name: store.history(name, _HISTORY_LINES) for name in sorted(names)},
+        history={name: wake_lines(store, name, period) for name in sorted(names)},
     )
 
 

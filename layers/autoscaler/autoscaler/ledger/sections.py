@@ -8,7 +8,7 @@ from html import escape
 
 from ..alerts.wording import percent, share_of, spoken, usd
 from .bill import BilledEndpoint, Reconciliation
-from .figures import Advice, BudgetUse, Costs, Served, Unusual
+from .figures import Advice, BudgetUse, Costs, Served, Unusual, Wakes
 
 NONE = "–"
 
@@ -78,6 +78,22 @@ def waits(served: Served) -> str:
         return NONE
     found = (served.wait_p50_seconds, served.wait_p95_seconds, served.wait_most_seconds)
     return " / ".join(f"{'≤ ' + spoken(one) if one is not None else '> 1 d'}" for one in found)
+
+
+def lead_time(wakes: Wakes, seconds: float | None) -> str:
+    """`4 min`, and of how many wakes it is if not of all: `4 min (20 of 70 wakes)`."""
+    if seconds is None:
+        return NONE
+    few = f" ({wakes.measured:,} of {wakes.count:,} wakes)" if wakes.measured < wakes.count else ""
+    return spoken(seconds) + few
+
+
+def causes(wakes: Wakes) -> str:
+    """`message 50, window 18, not known 2`: as many as there were wakes."""
+    unknown = wakes.count - wakes.caused
+    parts = [f"{cause} {count:,}" for cause, count in wakes.causes.items()]
+    parts += [f"not known {unknown:,}"] if unknown else []
+    return ", ".join(parts) or NONE
 
 
 def utilisation(costs: Costs) -> str:

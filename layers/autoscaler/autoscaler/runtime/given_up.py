@@ -1,8 +1,8 @@
 """What Lambda tells when an asynchronous call came to nothing.
 
-Lambda's developer guide, "Capturing records of Lambda asynchronous invocations": the function failed
-in all its tries (RetriesExhausted), or was not run at all for six hours (EventAgeExceeded). A record
-that names one of our functions is told whatever else it has.
+Lambda's developer guide, "Capturing records of Lambda asynchronous invocations": the function
+failed in all its tries (RetriesExhausted), or was not run at all for six hours (EventAgeExceeded).
+A record that names one of our functions is told whatever else it has.
 """
 
 from __future__ import annotations

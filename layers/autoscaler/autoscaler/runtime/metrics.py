@@ -45,7 +45,7 @@ class Metric(StrEnum):
     WAKES_AGAIN = "WakesAgain"  # after a failure or a change
     FAILURES = "Failures"
     REFUSED_REQUESTS = "RefusedRequests"
-    ALERTS_REFUSED = "AlertsRefused"  # by Slack, a topic or a webhook
+    ALERTS_REFUSED = "AlertsRefused"  # by Slack, a topic or a webhook, or not delivered for long
 
 
 OF_ENDPOINT = frozenset({Metric.COPIES, Metric.WAIT_SECONDS})
