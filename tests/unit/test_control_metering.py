@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 
 from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.control.progress import record_failed
 from autoscaler.control.reconcile import reconcile
-from autoscaler.control.wishes import request_sleep
+from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.status import Cause, UsageKind
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.csv import render_csv
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import read_books
-from autoscaler.policy.types import Hold
+from autoscaler.policy.types import Hold, Phase
 from autoscaler.ports import Load
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import awake, put, spec
+from tests.samples import asleep, awake, put, spec
 
 NAME = "llama"
 IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
@@ -114,3 +115,19 @@ def test_the_budget_of_a_month_agrees_with_its_cost(world) -> None:
     budget = report.endpoints[0].budget
     assert budget is not None
     assert abs(budget.spent_usd - report.endpoints[0].cost.total) < Decimal("1e-20")
+
+
+def test_what_never_came_costs_nothing_also_when_it_was_asked_for_the_day_before() -> None:
+    world = memory_world()
+    world.scaler.settle(NAME, 0)
+    put(world, asleep(NAME))
+    world.clock.forward(hours=11, minutes=45)  # a quarter to midnight, UTC
+    request_wake(world, world.store.load_all()[0], Cause.PERSON, 1, "now")
+    ticks(world, 20, IDLE)
+    (record,) = world.store.load_all()
+    assert record.status.phase is Phase.WAKING and record.status.meters
+    record_failed(world, NAME, record.status.generation, "NoCapacity", "nothing came")
+    ticks(world, 2, IDLE)
+    (record,) = world.store.load_all()
+    assert world.store.segments == [] and record.status.meters == ()
+    assert record.status.spent_usd == 0

@@ -14,7 +14,11 @@ WHO: dict[str, Any] = {"endpoint": "llama", "team": "search", "usd_per_hour": De
 
 
 def moved(
-    meter: Meter, minutes: float, instances: int, kind: UsageKind = UsageKind.SERVING
+    meter: Meter,
+    minutes: float,
+    instances: int,
+    kind: UsageKind = UsageKind.SERVING,
+    asking: bool = False,
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     return advance(
         meter,
@@ -22,6 +26,7 @@ def moved(
         instances=instances,
         instance_type="ml.g6e.xlarge",
         kind=kind,
+        asking=asking,
         **WHO,
     )
 
@@ -57,6 +62,15 @@ def test_two_days_of_the_same_are_closed_at_each_midnight() -> None:
     assert [s.end.hour for s in segments] == [0, 0]
     assert [s.instance_seconds / 3600 for s in segments] == [12, 24]
     assert later.since == datetime(2026, 11, 26, tzinfo=UTC)
+
+
+def test_what_is_only_asked_for_stays_open_over_midnight_and_is_cut_there_when_it_came() -> None:
+    meter, _ = moved(Meter(since=NOON), 0, 1, UsageKind.PROVISIONING)
+    later, segments = moved(meter, 13 * 60, 1, UsageKind.PROVISIONING, asking=True)
+    assert (later, segments) == (meter, ())
+    served, segments = moved(later, 14 * 60, 1)
+    assert [s.instance_seconds / 3600 for s in segments] == [12, 2]
+    assert served.since == NOON + timedelta(hours=14)
 
 
 def test_a_look_at_midnight_itself_closes_the_day() -> None:

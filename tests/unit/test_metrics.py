@@ -68,7 +68,7 @@ def test_what_counts_as_a_failure() -> None:
     found = {e.detail_type for e in ONE_OF_EACH if metric_of(e) is Metric.FAILURES}
     assert found == {
         "CapacityMissing", "CopiesMissing", "EndpointFailed", "PhaseStuck", "SleepStuck",
-        "UpdateFailed",
+        "UpdateFailed", "ScalingMissing", "RoundFailed",
     }  # fmt: skip
 
 

@@ -44,6 +44,25 @@ def answer(*groups: Any, **changes: Any) -> dict[str, Any]:
     return {"ResultsByTime": [day], **changes}
 
 
+@pytest.mark.parametrize(
+    ("usage_type", "instance"),
+    [
+        ("USE1-Host:ml.g6e.xlarge", True),
+        ("Host:ml.g6e.xlarge", True),
+        ("EUC1-AsyncInf:ml.g6e.xlarge", True),
+        ("USE1-Host:VolumeUsage.gp3", False),
+        ("USE1-AsyncInf:VolumeUsage.gp3", False),
+        ("USE1-Train:ml.g6e.xlarge", False),
+    ],
+)
+def test_hours_of_endpoints_of_every_kind_are_instances(usage_type: str, instance: bool) -> None:
+    money = Decimal(1)
+    assert BillLine(
+        day=FIRST, endpoint="llama", usage_type=usage_type, unblended_usd=money,
+        amortized_usd=money, quantity=money,
+    ).is_instance is instance  # fmt: skip
+
+
 @dataclass
 class Explorer:
     """Cost Explorer with answers of AWS's shape: botocore's stubber refuses any other."""

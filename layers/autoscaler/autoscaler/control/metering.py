@@ -75,6 +75,7 @@ def metered(
             endpoint=status.name,
             team=record.spec.team,
             usd_per_hour=record.prices.usd_per_hour(instance_type),
+            asking=phase in ASKING,
             **sharing,
         )
         meters += [meter] if meter.instances else []
@@ -217,9 +218,9 @@ def seen(status: EndpointStatus, instances: ByType) -> EndpointStatus:
 def settled(record: EndpointRecord) -> EndpointRecord:
     """The record when a wake or a creation ends: only what came is counted, from the wish on.
 
-    Whole days that ended meanwhile are stored already and stay as they were. Of shared machines
-    the most that were there at once counts from the wish on: too many rather than too few, if the
-    others asked for some of them only later.
+    Also when that was the day before: nothing was closed meanwhile. Of shared machines the most
+    that were there at once counts from the wish on: too many rather than too few, if the others
+    asked for some of them only later.
     """
     status = record.status
     if status.phase not in ASKING or not status.meters:

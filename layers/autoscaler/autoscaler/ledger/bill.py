@@ -19,8 +19,9 @@ from ..alerts.money import Money
 # Cost Explorer has a day's costs within a day or so, and goes on changing them for some more.
 LAG = timedelta(days=3)
 SHARED = "(shared machines)"
-# USE1-Host:ml.g6e.xlarge; Host:VolumeUsage.gp3 and the like are no instances.
-_INSTANCE = re.compile(r"Host:ml\.")
+# USE1-Host:ml.g6e.xlarge, of asynchronous endpoints USE1-AsyncInf:ml.g6e.xlarge (AWS Price List);
+# Host:VolumeUsage.gp3 and the like are no instances.
+_INSTANCE = re.compile(r"\b(?:Host|AsyncInf):ml\.")
 _NOTHING = Decimal("0.01")
 _CLOSE = Decimal("0.01")  # shares of a whole below this are no difference
 

@@ -27,13 +27,15 @@ def advance(
     shared: str = "",
     weight: Decimal = Decimal(0),
     share: Decimal = Decimal(1),
+    asking: bool = False,
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Returns the meter at `now` and the segments that were closed, oldest first.
 
     `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`; all else is as it
     is from now on, of shared machines their name, weight and share too. Nothing changed
-    and no UTC midnight passed: the same meter and no segment. A `now` before the meter's start
-    is a late observation and changes nothing.
+    and no UTC midnight passed: the same meter and no segment. `asking`: what was asked for and may
+    never come stays open over midnight, as what is closed cannot be taken back. A `now` before the
+    meter's start is a late observation and changes nothing.
     """
     if now < meter.since or instances == 0 == meter.instances:
         return meter, ()
@@ -46,7 +48,8 @@ def advance(
         share=share,
         since=meter.since,
     )
-    until = now if seen != meter else max(meter.since, _midnight(now))
+    unchanged = meter.since if asking else max(meter.since, _midnight(now))
+    until = now if seen != meter else unchanged
     opened = seen.model_copy(update={"since": until})
     if not meter.instances:
         return opened, ()

@@ -16,7 +16,7 @@ from enum import StrEnum
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from ..alerts.events.base import Event
-from ..alerts.events.capacity import CapacityMissing, CopiesMissing
+from ..alerts.events.capacity import CapacityMissing, CopiesMissing, ScalingMissing
 from ..alerts.events.life import (
     EndpointFailed,
     PhaseStuck,
@@ -25,6 +25,7 @@ from ..alerts.events.life import (
     WakeRequested,
 )
 from ..alerts.events.requests import RequestRefused
+from ..alerts.events.rounds import RoundFailed
 from ..endpoints.status import Cause
 
 NAMESPACE = "Autoscaler"
@@ -61,6 +62,7 @@ _WAKES = {
 }
 _FAILURES = (
     EndpointFailed, UpdateFailed, CapacityMissing, CopiesMissing, PhaseStuck, SleepStuck,
+    ScalingMissing, RoundFailed,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from ..alerts.console import Console
 from ..alerts.events.base import Event
 from ..alerts.events.registry import parse_event
 from ..alerts.message import Message
-from ..alerts.notify import Told, flush, notify
+from ..alerts.notify import flush, notify
 from ..alerts.office import Office
 from ..alerts.pace import Pace
 from ..alerts.sinks import RetryLater
@@ -30,7 +30,7 @@ from ..aws.topics import NoTopic, TopicSink
 from .boundary import Foreign, QueueBatch, QueueRecord
 from .given_up import round_failed
 from .logs import logger
-from .metrics import Measures
+from .metrics import Measures, metric_of
 
 # Two flushes at once would tell twice. Longer than one can take (the function's 60 s): who died in
 # it keeps the others away for so long, and nothing is lost.
@@ -147,10 +147,18 @@ def tell(event: Any) -> dict[str, Any]:
 
 def _tell_one(record: QueueRecord) -> None:
     event = _event(record.body)
+    _count(event, record)
     told = notify(event, _office(), record.messageId)
-    if told in (Told.SENT, Told.HELD):
-        _measures().event(event)
     logger.info("alert", detail_type=event.detail_type, endpoint=event.endpoint, told=told)
+
+
+def _count(event: Event, record: QueueRecord) -> None:
+    """What happened is counted once, whoever hears of it and however often."""
+    if metric_of(event) is None or record.attributes.ApproximateReceiveCount > 1:
+        return
+    ttl = timedelta(seconds=event.repeat_seconds)
+    if _office().seen.first_time(f"COUNTED#{event.dedupe_key}", ttl, record.messageId):
+        _measures().event(event)
 
 
 def _say(record: QueueRecord, since: int) -> None:
