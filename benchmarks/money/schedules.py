@@ -9,13 +9,15 @@ The days come from rules that are written out here, holidays from a list.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from autoscaler.catalog.loading import expected_start
+from autoscaler.catalog.models import known_models
 from autoscaler.policy import Bounds, History, Observation, Phase, Transition, bounds_at, decide
 from autoscaler.policy.schedule import edges_between
 from autoscaler.spec import EndpointSpec, parse_spec
@@ -27,6 +29,7 @@ DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AROUND = 3 * 1440  # minutes before and after a day, among which its window is looked for
 LEAD = timedelta(seconds=245)
+R1_LEAD = timedelta(minutes=45)  # FACTS.md: 30 to 45 minutes
 
 OpensOn = Callable[[date], bool]
 
@@ -207,6 +210,25 @@ def _span(shown: Any, declared: Declared, day: date, before: datetime) -> tuple[
 
 
 @dataclass(frozen=True)
+class Starts:
+    """What a start takes, and what the policy knows of it."""
+
+    takes: timedelta = LEAD
+    history: History = field(default_factory=lambda: History(lead_times=(LEAD,)))
+
+
+MEASURED = Starts()
+# What `control.observe` gives an endpoint of which no start was measured: the size of its model.
+UNMEASURED = {
+    "an 8B": Starts(history=History()),
+    "DeepSeek-R1": Starts(
+        R1_LEAD,
+        History(estimated_start=expected_start(known_models()["deepseek-ai/DeepSeek-R1"])),
+    ),
+}
+
+
+@dataclass(frozen=True)
 class Lateness:
     """How long capacity was missing at the openings of a year."""
 
@@ -215,7 +237,7 @@ class Lateness:
     late_seconds: float
 
 
-def lateness(case: Case, tick_minutes: int) -> Lateness:
+def lateness(case: Case, tick_minutes: int, starts: Starts = MEASURED) -> Lateness:
     """Seconds after an opening until a copy serves, over all openings: asleep until a tick wakes
     it, ready a lead time later. The ticks come at three different seconds and minutes."""
     spec, tick = spec_of(case), timedelta(minutes=tick_minutes)
@@ -228,14 +250,15 @@ def lateness(case: Case, tick_minutes: int) -> Lateness:
     late = 0.0
     for edge in openings:
         for shift in (0.0, 0.35, 0.99):
-            ahead = 2 + (LEAD + tick + MINUTE) // tick  # ticks: before any that could matter
-            ready = _first_wake(spec, edge - (ahead - shift) * tick, tick) + LEAD
+            # Ticks, of which the first comes before any that could matter.
+            ahead = 2 + (starts.takes + tick + MINUTE) // tick
+            first = edge - (ahead - shift) * tick
+            ready = _first_wake(spec, first, tick, starts.history) + starts.takes
             late += max(0.0, (ready - edge).total_seconds())
     return Lateness(tick_minutes, len(openings), late)
 
 
-def _first_wake(spec: EndpointSpec, first: datetime, tick: timedelta) -> datetime:
-    history = History(lead_times=(LEAD,))
+def _first_wake(spec: EndpointSpec, first: datetime, tick: timedelta, history: History) -> datetime:
     for now in _ticks(first, tick):
         asleep = Observation(
             phase=Phase.ASLEEP,
@@ -253,7 +276,7 @@ def _first_wake(spec: EndpointSpec, first: datetime, tick: timedelta) -> datetim
 
 
 def _ticks(first: datetime, tick: timedelta) -> Iterator[datetime]:
-    yield from (first + n * tick for n in range(40))
+    yield from (first + n * tick for n in range(60))
 
 
 def figures() -> list[Figure]:
@@ -270,5 +293,10 @@ def figures() -> list[Figure]:
     for tick_minutes in (1, 5, 15):
         late = lateness(CASES[1], tick_minutes)
         what = f"late at {late.openings} openings, a look every {tick_minutes} min"
+        rows.append(at_most(what, late.late_seconds, 0, "{:.0f} s"))
+    for model, starts in UNMEASURED.items():
+        late = lateness(CASES[1], 1, starts)
+        takes = f"{starts.takes.total_seconds() / 60:.0f} min"
+        what = f"late at {late.openings} openings, {model} ({takes}) of which no start was measured"
         rows.append(at_most(what, late.late_seconds, 0, "{:.0f} s"))
     return [*rows, *many_windows.figures()]

@@ -72,3 +72,17 @@ def test_capacity_that_comes_late_is_counted(monkeypatch: pytest.MonkeyPatch) ->
     late = schedules.lateness(case, 5)
     # The look 195 s before the opening is the first that sees it: ready 50 s after it.
     assert late.late_seconds == 50 * late.openings > 0
+
+
+@pytest.mark.parametrize("model", schedules.UNMEASURED)
+def test_of_a_model_whose_starts_were_never_measured_none_is_late(model: str) -> None:
+    case = replace(KOLKATA, windows=(PEAK,))
+    assert schedules.lateness(case, 1, schedules.UNMEASURED[model]).late_seconds == 0
+
+
+def test_a_long_start_of_which_nothing_is_known_is_counted_as_late() -> None:
+    """45 minutes, begun six before: the default and a tick."""
+    case = replace(KOLKATA, windows=(PEAK,))
+    late = schedules.lateness(case, 1, schedules.Starts(schedules.R1_LEAD, schedules.History()))
+    three = 3 * late.openings  # each with ticks at three different seconds
+    assert 0 < 39 * 60 * three <= late.late_seconds <= 40 * 60 * three

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from ..endpoints.mode import Mode
-from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Update, same_starts
+from ..endpoints.starts import starts_forgotten
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Update
 from ..policy.types import Bounds, Phase
 from ..ports import Flow
-from ..spec import EndpointSpec, parse_spec
+from ..spec import parse_spec
 from .breaker import outgrown
 from .namesakes import LeftoverError
 from .plan import Plan, Setting, plan
@@ -54,7 +55,8 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
             failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
-            shape=anew(record.status), instance_type="", **_measured(planned.record, planned.spec),
+            shape=anew(record.status), instance_type="",
+            **starts_forgotten(planned.record.spec, planned.spec),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})
@@ -94,11 +96,6 @@ def _changed(world: World, planned: Plan, record: EndpointRecord, now: datetime)
     )
     started = start_update(world, record.having(saved), now)
     return started.status if started else saved
-
-
-def _measured(record: EndpointRecord, spec: EndpointSpec) -> dict[str, Any]:
-    """Cold starts of another model, container or machine say nothing of this one."""
-    return {} if same_starts(record.spec, spec) else {"cold_starts": ()}
 
 
 def _remove_first(world: World, document: Any) -> None:

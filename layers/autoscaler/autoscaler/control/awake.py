@@ -82,6 +82,7 @@ def _awake(
             "failure": None,
             "asked": asked_by_the_wish(before, capacity.instances),
             "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
+            "creation": _measured(before, now) if created else before.creation,
         }
     )
     record = record.having(awake)

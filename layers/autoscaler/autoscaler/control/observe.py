@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from ..endpoints.starts import created_in, estimated_start
 from ..endpoints.status import EndpointRecord
 from ..policy.learning import learn
 from ..policy.types import Episode, History, Observation
@@ -85,6 +86,8 @@ def history(record: EndpointRecord) -> History:
     return History(
         recommendations=status.recommendations,
         lead_times=status.lead_times(),
+        created_in=created_in(record),
+        estimated_start=estimated_start(record),
         pattern=record.pattern.pattern(),
         episode=status.episode,
     )

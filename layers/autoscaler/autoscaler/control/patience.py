@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ..endpoints.status import EndpointRecord
-from ..policy.economy import lead_time
+from ..policy.economy import lead_time, worth_asking_after
 from ..policy.ladder import backoff
 from ..policy.types import Phase
 from .in_force import sleeper, why_requests_wait
@@ -43,7 +43,7 @@ def time_until_ready(record: EndpointRecord, sent_at: datetime, now: datetime) -
     """Until the wake in flight should be ready, or until it is worth another look."""
     status = record.status
     if status.phase in _STARTING:
-        wait = remaining_lead(record, lead_time(history(record)), now)
+        wait = remaining_lead(record, worth_asking_after(history(record)), now)
     elif (pause := _pause(record, now)) > timedelta(0):
         wait = pause
     else:

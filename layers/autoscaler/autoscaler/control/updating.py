@@ -14,13 +14,13 @@ from typing import Any
 
 from ..alerts.events.base import Event
 from ..alerts.events.life import EndpointUpdated, UpdateFailed
+from ..endpoints.starts import starts_forgotten
 from ..endpoints.status import (
     Cause,
     EndpointRecord,
     EndpointStatus,
     Shape,
     UpdateWay,
-    same_starts,
 )
 from ..policy.types import Phase
 from ..spec import EndpointSpec
@@ -98,8 +98,8 @@ def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:
     status, update = record.status, record.status.update
     if update is None:
         return record
-    starts = status.cold_starts if same_starts(record.spec, update.spec) else ()
-    changes = {"update": None, "shape": anew(status), "instance_type": "", "cold_starts": starts}
+    changes = {"update": None, "shape": anew(status), "instance_type": ""}
+    changes |= starts_forgotten(record.spec, update.spec)
     saved = world.store.save(status.model_copy(update=changes), spec=update.spec)
     return record.model_copy(update={"spec": update.spec, "status": saved})
 
@@ -127,8 +127,8 @@ def record_updated(
             copies_per_instance=copies_per_instance, commit=update.commit or status.commit,
             weights_uri=update.weights_uri or status.weights_uri,
             facts=update.facts or status.facts, tries=(),
-            cold_starts=status.cold_starts if same_starts(record.spec, update.spec) else (),
             instance_type="" if update.way is UpdateWay.REPLACE else status.instance_type,
+            **starts_forgotten(record.spec, update.spec),
             **outgrown(record, update.spec, now, copies_per_instance),
         )  # fmt: skip
         return True

@@ -23,10 +23,11 @@ from ..endpoints.status import (
 )
 from ..policy.economy import lead_time
 from ..policy.ladder import Step, next_step
-from ..policy.types import History, Phase
+from ..policy.types import Phase
 from ..ports import Flow
 from .in_force import why_requests_wait
 from .metering import asked_for_copies, metered, on_rung, running, settled
+from .observe import history
 from .purse import BarredError, barred
 from .telling import tell, telling
 from .world import ObserveError, World
@@ -159,7 +160,7 @@ def request_wake(
         at=now,
         cause=cause,
         copies=copies,
-        expected_seconds=lead_time(History((), status.lead_times())).total_seconds(),
+        expected_seconds=lead_time(history(record)).total_seconds(),
     )
     return carry_out(world, record, status, segments, text, requested)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..catalog.fit import Placement, choose
 from ..catalog.images import Image, image
 from ..catalog.instances import instance
+from ..catalog.loading import SLOWEST_BYTES_PER_SECOND
 from ..catalog.models import ModelFacts
 from ..catalog.prices import PriceBook, bundled
 from ..policy.types import Bounds
@@ -26,7 +27,6 @@ from .sharing import shared_labels
 from .tags import STACK, as_labels, tags_of
 from .variants import create_variant_config
 
-SLOWEST_BYTES_PER_SECOND = 100 * 1024 * 1024  # of weights from S3 to a copy
 SHORTEST_STARTUP_SECONDS = 600  # without a measure
 LEAST_STARTUP_SECONDS = 60  # that SageMaker takes
 MARGIN_OVER_MEASURED = 3

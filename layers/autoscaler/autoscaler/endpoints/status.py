@@ -100,7 +100,7 @@ class Asked(Stored):
 
 
 class ColdStart(Stored):
-    """One wake, measured: when it was asked for and how long each stage took."""
+    """One wake (or a creation), measured: when it was asked for and how long each stage took."""
 
     requested_at: AwareDatetime
     ready_at: AwareDatetime
@@ -211,6 +211,7 @@ class EndpointStatus(Stored):
     discard_requests: bool = False  # its retirement need not wait for the last of its requests
     discard_weights: bool = False  # its staged weights go with it, unless another one has them
     cold_starts: tuple[ColdStart, ...] = ()
+    creation: ColdStart | None = None  # measured as a wake is, and not one of them
     recommendations: tuple[Recommendation, ...] = ()
     episode: Episode = Episode()  # the idle time or the wait that is under way
     wakes_on: date | None = None
@@ -324,13 +325,6 @@ class EndpointRecord(Stored):
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""
         return self.model_copy(update={"status": status})
-
-
-def same_starts(before: EndpointSpec, after: EndpointSpec) -> bool:
-    """Whether cold starts of the one say anything of the other: the same model, container and
-    machines."""
-    fields = ("model", "serving", "instances")
-    return all(getattr(before, name) == getattr(after, name) for name in fields)
 
 
 def utc_hour(moment: datetime) -> datetime:

@@ -9,6 +9,7 @@ from math import ceil
 from ..spec import EndpointSpec
 from .types import History, Observation
 
+# Of a start of which nothing is known; a small model took so long from zero (FACTS.md).
 DEFAULT_LEAD_TIME = timedelta(seconds=300)
 TICK = timedelta(seconds=60)  # between two looks at the clock
 # From scaling in until SageMaker has given the instance back: FACTS.md, "release".
@@ -33,11 +34,27 @@ class Economy:
 
 
 def lead_time(history: History) -> timedelta:
-    """Returns the p90 (nearest rank) of this endpoint's own cold starts, or the default."""
+    """Returns how long a start takes: the p90 (nearest rank) of this endpoint's own cold starts.
+
+    Until one was measured, what its creation took; without that what its model's size lets expect,
+    and no less than the default; else the default.
+    """
     measured = sorted(history.lead_times)
-    if not measured:
-        return DEFAULT_LEAD_TIME
-    return measured[ceil(0.9 * len(measured)) - 1]
+    if measured:
+        return measured[ceil(0.9 * len(measured)) - 1]
+    if history.created_in is not None:
+        return history.created_in
+    return max(history.estimated_start or DEFAULT_LEAD_TIME, DEFAULT_LEAD_TIME)
+
+
+def worth_asking_after(history: History) -> timedelta:
+    """Returns when a start is first worth a look for what waits for it.
+
+    A creation may have waited for capacity, and an estimate is on the long side: a request that
+    trusted either would wait on for a copy that serves.
+    """
+    lead = lead_time(history)
+    return lead if history.lead_times else min(lead, DEFAULT_LEAD_TIME)
 
 
 def economy(spec: EndpointSpec, observation: Observation, history: History) -> Economy | None:

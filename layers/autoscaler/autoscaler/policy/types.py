@@ -209,12 +209,15 @@ class Episode:
 
 @dataclass(frozen=True)
 class History:
-    """What is remembered of one endpoint: recommendations and its own cold starts."""
+    """What is remembered of one endpoint: recommendations and its own cold starts; and what stands
+    in for those until one was measured."""
 
     recommendations: tuple[Recommendation, ...] = ()
     lead_times: tuple[timedelta, ...] = ()  # trigger to ready, newest last
     pattern: Pattern = field(default_factory=Pattern)
     episode: Episode = field(default_factory=Episode)
+    created_in: timedelta | None = None  # a start from zero, by its creation
+    estimated_start: timedelta | None = None  # by its model's size
 
 
 class Transition(StrEnum):

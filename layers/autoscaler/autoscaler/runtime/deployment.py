@@ -16,7 +16,8 @@ from ..endpoints.removal import obsolete, removable
 from ..endpoints.requests import Deployment
 from ..endpoints.reshape import reshape_requests, same_config, same_copies
 from ..endpoints.scaling import scales
-from ..endpoints.status import EndpointRecord, Shape, same_starts
+from ..endpoints.starts import same_starts
+from ..endpoints.status import EndpointRecord, Shape
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
 from .boundary import Boundary, EndpointName, Generation
