@@ -119,4 +119,7 @@ def _says_what_is_so(case: Case) -> bool:
     return not (case.actor == "notify" and case.fault is Fault.EXISTS)
 
 
-ALERTS = Scenario("alerts", _with_people, _happened, _time_passes, _told, _says_what_is_so, True)
+# A denial that outlasts an alert's twelve tries, 72 minutes, leaves it in the dead-letter queue.
+ALERTS = Scenario(
+    "alerts", _with_people, _happened, _time_passes, _told, _says_what_is_so, True, 1800.0
+)

@@ -14,8 +14,6 @@ from tests.histories.forks import ChildError, in_copy
 from tests.histories.scenarios import Scenario
 from tests.histories.world import World
 
-DENIED_SECONDS = 1800.0  # a denial lasts until somebody mends the template
-
 
 @dataclass(frozen=True)
 class Case:
@@ -52,8 +50,8 @@ class Score:
 class _Strike:
     """Strikes one call; a denial strikes every one like it until it is over."""
 
-    def __init__(self, world: World, case: Case) -> None:
-        self._world, self._case = world, case
+    def __init__(self, world: World, case: Case, denied_seconds: float) -> None:
+        self._world, self._case, self._denied_seconds = world, case, denied_seconds
         self._met = 0
         self._until = 0.0
 
@@ -63,7 +61,7 @@ class _Strike:
             return None
         self._met += 1
         if self._met == case.number:
-            lasts = DENIED_SECONDS if case.fault is Fault.DENIED else 0.0
+            lasts = self._denied_seconds if case.fault is Fault.DENIED else 0.0
             self._until = self._world.clock.time() + lasts
             return case.fault
         denied = case.fault is Fault.DENIED and self._met > case.number
@@ -124,13 +122,14 @@ def drive(world: World, scenario: Scenario, cases: Sequence[Case]) -> Score:
 
 def one_case(world: World, scenario: Scenario, case: Case) -> tuple[bool, list[str]]:
     """Whether the fault fired, and what was wrong in the end."""
-    world.wire.strike, ears = _Strike(world, case), _Ears(world)
+    world.wire.strike = _Strike(world, case, scenario.denied_seconds)
+    ears = _Ears(world)
     scenario.act(world)
     fired = bool(world.wire.fired)
     unheard = False
     if case.fault is Fault.DENIED:
         held_up = bool(scenario.wish(world))
-        world.run(DENIED_SECONDS)
+        world.run(scenario.denied_seconds)
         unheard = held_up and not ears.heard()
     rested = world.settle(hours=2)
     problems = scenario.wish(world)

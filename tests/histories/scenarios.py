@@ -23,7 +23,9 @@ class Scenario:
     """`act` is disturbed; `again` is what a person does who was told that it did not come to pass.
 
     `possible`: whether a case (drive.py) can come to pass at all. `by_itself`: `again` is no
-    person's doing, only the next round or more time.
+    person's doing, only the next round or more time. `denied_seconds`: a denial lasts until
+    somebody mends the template, who hears of it at last when an endpoint is stuck, one that goes or
+    is billed after an hour (control/stuck.py).
     """
 
     name: str
@@ -33,6 +35,7 @@ class Scenario:
     wish: Callable[[World], list[str]]
     possible: Callable[[Any], bool] = lambda case: True
     by_itself: bool = False
+    denied_seconds: float = 4500.0
 
 
 def nothing(_world: World) -> None:
