@@ -47,6 +47,7 @@ HANDLERS = {
     "held_alerts": ("notify", Phase.AWAKE),
     "look_at_start": ("look_at_start", Phase.WAKING),
     "notify": ("notify", Phase.AWAKE),
+    "round_failed": ("notify", Phase.AWAKE),
     "plan_deployment": ("plan_deployment", Phase.CREATING),
     "plan_staging": ("plan_staging", Phase.STAGING),
     "plan_wake": ("plan_wake", Phase.WAKING),

@@ -86,6 +86,12 @@ EVERYTHING: dict[str, Any] = {
     "Mapping": of(
         "Lambda::EventSourceMapping", EventSourceArn=QUEUE_ARN, FunctionName={"Ref": "One"}
     ),
+    "Failures": of(
+        "Lambda::EventInvokeConfig",
+        FunctionName={"Ref": "One"},
+        Qualifier="$LATEST",
+        DestinationConfig={"OnFailure": {"Destination": QUEUE_ARN}},
+    ),
     "Schedule": of(
         "Scheduler::Schedule",
         ScheduleExpression="rate(1 day)",
