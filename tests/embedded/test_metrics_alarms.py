@@ -345,7 +345,7 @@ def test_in_running_time_a_high_resolution_alarm_fires_soon_after_its_window():
 
 
 def test_queue_age_wakes_a_function_end_to_end():
-    with world(speed=120) as at:
+    with world(speed=30) as at:  # what is late on a busy machine are real seconds
         function = at.function("acts")
         url, _ = at.queue("jobs")
         alarm(
@@ -358,11 +358,10 @@ def test_queue_age_wakes_a_function_end_to_end():
             TreatMissingData="notBreaching",
         )
         at.boto("sqs").send_message(QueueUrl=url, MessageBody="x")
-        eventually(lambda: at.functions.events("acts"), 10)
+        eventually(lambda: at.functions.events("acts"), 40)
         event = at.functions.events("acts")[0]
         moment = datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
-        # Not before; how long after is the machine's affair, at 120 seconds a second.
-        assert 100 <= moment.timestamp() - START < 1200
+        assert 100 <= moment.timestamp() - START < 300
 
 
 def test_services_publish_their_own_metrics():
@@ -394,7 +393,7 @@ def test_services_publish_their_own_metrics():
         assert (
             total("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName="jobs") == 3
         )
-        assert 0 < oldest() < 1200
+        assert 0 < oldest() < 600
         assert total("AWS/Lambda", "Invocations", FunctionName="f") == 2
         assert total("AWS/Lambda", "Errors", FunctionName="f") == 1
         assert total("AWS/Lambda", "Throttles", FunctionName="f") == 1
