@@ -23,6 +23,7 @@ from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import read_books
 from autoscaler.policy.types import Phase
 from tests.samples import asleep, spec
+from tests.tables import make_table
 
 NAME = "llama"
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -36,15 +37,9 @@ PHASES = (Phase.WAKING, Phase.AWAKE, Phase.SLEEPING, Phase.ASLEEP)
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    keys = {"pk": "HASH", "sk": "RANGE"}
     with mock_aws():
         made = boto3.client("dynamodb", region_name="us-east-1")
-        made.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
-            KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
-        )
+        make_table(made)
         yield made
 
 

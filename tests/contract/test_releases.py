@@ -48,6 +48,7 @@ from tests.memory import memory_world
 from tests.releases import machines
 from tests.releases.archive import PREVIOUS, archive, digests, of_git, unpacked
 from tests.releases.record import calls_file, table_file
+from tests.tables import make_table
 
 ROOT = Path(__file__).parents[2]
 EVER = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
@@ -85,15 +86,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    keys = {"pk": "HASH", "sk": "RANGE"}
     with mock_aws():
         made = boto3.client("dynamodb", region_name="us-east-1")
-        made.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
-            KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
-        )
+        make_table(made)
         yield made
 
 

@@ -17,6 +17,7 @@ from autoscaler.policy.types import Phase, Stop
 from autoscaler.ports import ConflictError, EndpointStore
 from tests.memory import NOON, MemoryStore
 from tests.samples import asleep, spec
+from tests.tables import make_table
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -26,18 +27,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[EndpointStore]:
         return
     with mock_aws():
         dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        dynamodb.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-        )
+        make_table(dynamodb)
         yield TableStore("table", dynamodb)
 
 

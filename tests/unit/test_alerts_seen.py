@@ -18,6 +18,7 @@ from autoscaler.aws.seen import TableSeen
 from autoscaler.aws.teams import TableTeams
 from tests.alerts_events import AT, ONE_OF_EACH
 from tests.memory import StandingClock
+from tests.tables import make_table
 
 HOUR = timedelta(hours=1)
 
@@ -28,18 +29,7 @@ def dynamodb() -> Iterator[Any]:
         client = boto3.client(
             "dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
-        client.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-        )
+        make_table(client)
         yield client
 
 

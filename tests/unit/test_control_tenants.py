@@ -16,6 +16,7 @@ from autoscaler.spec import SpecError, Tenant, parse_spec
 from tests.desk import NAME, MemoryTenants, TestDesk, dispatch, memory_desk, message
 from tests.memory import NOON
 from tests.samples import asleep, awake, document, put, spec
+from tests.tables import make_table
 
 END = NOON + timedelta(minutes=16)
 LIMITS = {"search": {"share": 3, "in_flight": 2}, "*": {"requests_per_minute": 1}}
@@ -81,13 +82,7 @@ def leases(request: pytest.FixtureRequest) -> Iterator[Any]:
         return
     with mock_aws():
         dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        keys = {"pk": "HASH", "sk": "RANGE"}
-        dynamodb.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
-            KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
-        )
+        make_table(dynamodb)
         yield TableTenants("table", dynamodb)
 
 
@@ -129,13 +124,7 @@ def test_of_two_dispatchers_that_write_at_once_one_reads_again() -> None:
     """Both have read that there is room for one."""
     with mock_aws():
         dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        keys = {"pk": "HASH", "sk": "RANGE"}
-        dynamodb.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
-            KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
-        )
+        make_table(dynamodb)
         first, second = TableTenants("table", dynamodb), TableTenants("table", dynamodb)
         read, overtaken = first._read, []
 

@@ -20,6 +20,7 @@ from autoscaler.aws.table import TableStore
 from autoscaler.control.sweeping import Memory
 from autoscaler.runtime import reports as reporting
 from tests.ledger_books import fleet_books
+from tests.tables import make_table
 
 ENV = {
     "STACK_NAME": "stack",
@@ -33,7 +34,6 @@ ENV = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
 }
-KEYS = (("pk", "HASH"), ("sk", "RANGE"))
 
 
 class Evening:
@@ -51,12 +51,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         client.cache_clear()
         reporting._settings.cache_clear()
-        boto3.client("dynamodb").create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in KEYS],
-            KeySchema=[{"AttributeName": n, "KeyType": kind} for n, kind in KEYS],
-        )
+        make_table(boto3.client("dynamodb"))
         boto3.client("events").create_event_bus(Name="bus")
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="reports")

@@ -16,10 +16,8 @@ from tools.embedded.types import Invocation
 if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
 
-_TRIES = 3
 
-
-def given_up(account: Account, arn: str, payload: bytes, last: Invocation) -> None:
+def given_up(account: Account, arn: str, payload: bytes, last: Invocation, tries: int) -> None:
     """Tells the function's destination on failure, if it has one: a queue."""
     name = arn.rpartition(":")[2]
     queue = _destination(account, name)
@@ -28,7 +26,8 @@ def given_up(account: Account, arn: str, payload: bytes, last: Invocation) -> No
     session = boto3.Session(**account.runtime.session(name), region_name=account.region)
     sqs = session.client("sqs", endpoint_url=account.endpoint_url)
     url = account.boto("sqs").get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(_record(account, arn, payload, last)))
+    record = _record(account, arn, payload, last, tries)
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record))
 
 
 def _destination(account: Account, name: str) -> str | None:
@@ -41,7 +40,9 @@ def _destination(account: Account, name: str) -> str | None:
     return str(arn) if arn and ":sqs:" in arn else None
 
 
-def _record(account: Account, arn: str, payload: bytes, last: Invocation) -> dict[str, Any]:
+def _record(
+    account: Account, arn: str, payload: bytes, last: Invocation, tries: int
+) -> dict[str, Any]:
     return {
         "version": "1.0",
         "timestamp": account.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -49,7 +50,7 @@ def _record(account: Account, arn: str, payload: bytes, last: Invocation) -> dic
             "requestId": last.request_id,
             "functionArn": f"{arn}:$LATEST",
             "condition": "RetriesExhausted",
-            "approximateInvokeCount": _TRIES,
+            "approximateInvokeCount": tries,
         },
         "requestPayload": json.loads(payload or b"{}"),
         "responseContext": {

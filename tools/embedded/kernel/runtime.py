@@ -176,7 +176,7 @@ class Runtime:
             if attempt + 1 < _ASYNC_TRIES:
                 self._account.clock.sleep(_ASYNC_RETRY_SECONDS[attempt], self._closing)
         if not self._closing.is_set():
-            given_up(self._account, self.find(function).launch.arn, payload, done)
+            given_up(self._account, self.find(function).launch.arn, payload, done, _ASYNC_TRIES)
 
     def _environment(self, function: Function) -> Environment:
         with function.lock:

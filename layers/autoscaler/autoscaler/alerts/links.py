@@ -61,8 +61,7 @@ def _(event: CopiesMissing, console: Console) -> Links:
 
 @links_of.register
 def _(event: ScalingMissing, console: Console) -> Links:
-    name = f"{event.endpoint}-{event.generation}"
-    return (("Execution", console.execution(_MACHINES[Phase.WAKING], name)),)
+    return _looked_at(Phase.WAKING, _execution(event, console, event.generation), console)
 
 
 @links_of.register

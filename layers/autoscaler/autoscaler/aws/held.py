@@ -17,6 +17,7 @@ from typing import Any
 from ..alerts.events.registry import EventError, parse_event
 from ..alerts.office import Held
 from .clients import client
+from .pages import items_of
 
 HELD = "HELD"
 _KEPT = timedelta(days=14)
@@ -44,13 +45,7 @@ class TableHeld:
         self._db.put_item(TableName=self._table, Item=item)
 
     def all(self) -> list[Held]:
-        pages = self._db.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": HELD}},
-            ConsistentRead=True,
-        )
-        items = [json.loads(item["body"]["S"]) for page in pages for item in page["Items"]]
+        items = [json.loads(i["body"]["S"]) for i in items_of(self._db, self._table, HELD)]
         return [held for body in items if (held := _readable(body)) is not None]
 
     def drop(self, held: Sequence[Held]) -> None:

@@ -12,15 +12,15 @@ from ..alerts.sinks import RetryLater, SinkRejectedError
 from .clients import client, error_code
 
 _RETRY_SECONDS = 30.0
+_GONE = "there is no such topic: name another one in the secret"
+_DENIED = "notify may not publish there: add its ARN to AlertTopicArns and deploy"
 _MEND = {
-    "NotFound": "there is no such topic: name another one in the secret",
-    "NotFoundException": "there is no such topic: name another one in the secret",
-    "AuthorizationError": "notify may not publish there: add its ARN to AlertTopicArns and deploy",
-    "AuthorizationErrorException": "notify may not publish there: add its ARN to AlertTopicArns "
-    "and deploy",
-    "AccessDenied": "notify may not publish there: add its ARN to AlertTopicArns and deploy",
-    "AccessDeniedException": "notify may not publish there: add its ARN to AlertTopicArns and "
-    "deploy",
+    "NotFound": _GONE,
+    "NotFoundException": _GONE,
+    "AuthorizationError": _DENIED,
+    "AuthorizationErrorException": _DENIED,
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
     "KMSAccessDenied": "notify may not use the topic's key",
     "InvalidParameter": "the topic's ARN is of another Region or malformed",
 }

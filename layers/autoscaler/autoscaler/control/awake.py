@@ -61,6 +61,7 @@ def _awake(
 ) -> None:
     created = record.status.phase is Phase.CREATING
     before = record.status
+    start = _measured(before, now)
     came = seen(before, capacity.instances_by_type)
     record = settled(record.having(came))
     counted, segments = metered(
@@ -81,15 +82,14 @@ def _awake(
             "retry_at": None,
             "failure": None,
             "asked": asked_by_the_wish(before, capacity.instances),
-            "cold_starts": before.cold_starts if created else _with(_measured(before, now), before),
-            "creation": _measured(before, now) if created else before.creation,
+            "cold_starts": before.cold_starts if created else _with(start, before),
+            "creation": start if created else before.creation,
         }
     )
     record = record.having(awake)
     present = observe(record, load, capacity, now, world.tick)
     bounds = decide(record.spec, present, history(record), now).bounds
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
-    start = _measured(before, now)
     text, lead = _answered_after(start, created), None if created else start.lead_time
     saved = world.store.save(
         telling(awake.model_copy(update={"bounds": bounds}), *_told_of(awake, load, now, unscaled)),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 import uvicorn
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 
 from ..aws.clients import client
@@ -17,6 +17,7 @@ from ..aws.streaming import ModelStreams
 from ..aws.tickets import Tickets
 from ..control.world import World
 from ..ports import Clock, KeptAnswers
+from ..runtime.boundary import Variables
 from ..runtime.settings import SettingsError, settings
 from ..runtime.wiring import world
 from .access import Access, CheckedByIam, KeysError, Renewed
@@ -41,12 +42,8 @@ _LAST_SECONDS = 10  # for what is under way when it stops
 _WAITING_CALLERS = 2048
 
 
-class GatewaySettings(BaseModel):
+class GatewaySettings(Variables):
     """What the template, or the command line, tells the gateway besides."""
-
-    model_config = ConfigDict(
-        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
-    )
 
     access: Literal["iam", "keys"] = Field(alias="GATEWAY_ACCESS")
     keys_secret: str = Field(default="", alias="GATEWAY_KEYS_SECRET")

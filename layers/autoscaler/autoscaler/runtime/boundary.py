@@ -42,6 +42,11 @@ def _text_or_none(value: Any) -> Any:
     return "" if value is None else value
 
 
+class Variables(Foreign):
+    """Frozen; what a function's environment has for it, beside what is not its affair. An error
+    quotes none of them: credentials are among them."""
+
+
 class QueueAttributes(Foreign):
     """What SQS says of a message, as numbers."""
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..alerts.console import Console
 from ..alerts.events.base import Event
@@ -27,7 +27,7 @@ from ..aws.seen import TableSeen
 from ..aws.sinks import Sinks
 from ..aws.teams import TableTeams
 from ..aws.topics import NoTopic, TopicSink
-from .boundary import Foreign, QueueBatch, QueueRecord
+from .boundary import Foreign, QueueBatch, QueueRecord, Variables
 from .given_up import round_failed
 from .logs import logger
 from .metrics import Measures, metric_of
@@ -41,12 +41,8 @@ _HEARD_FROM = 3  # times that an alert was not delivered: no hiccup, and a perso
 _BUSY_HEARD_FROM = 10  # of a place that asks for patience: each wait is twice the one before
 
 
-class NotifySettings(BaseModel):
+class NotifySettings(Variables):
     """What the template tells the function."""
-
-    model_config = ConfigDict(
-        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
-    )
 
     stack_name: str = Field(default="", alias="STACK_NAME")
     flow_arn_prefix: str = Field(default="", alias="FLOW_ARN_PREFIX")

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+from pydantic import BeforeValidator, Field, Json
 
 from ..aws.clock import SystemClock
 from ..aws.cost_explorer import CostExplorer
@@ -42,16 +42,12 @@ from ..policy.types import Phase
 from ..ports import Clock
 from ..spec.schedule import TimeZoneName
 from .bills import bill_of, is_closed
-from .boundary import Boundary
+from .boundary import Boundary, Variables
 from .logs import logger
 
 
-class ReportSettings(BaseModel):
+class ReportSettings(Variables):
     """What the template tells the function."""
-
-    model_config = ConfigDict(
-        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
-    )
 
     stack_name: str = Field(alias="STACK_NAME")
     table_name: str = Field(alias="TABLE_NAME")

@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ..endpoints.mode import Mode
 from ..ports import Flow
+from .boundary import Variables
 
 
 class SettingsError(RuntimeError):
     """The function's environment lacks something; the template must give it."""
 
 
-class Settings(BaseModel):
+class Settings(Variables):
     """What the template tells every function of the control loop."""
-
-    model_config = ConfigDict(
-        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
-    )
 
     stack_name: str = Field(alias="STACK_NAME")
     region: str = Field(alias="AWS_REGION")

@@ -6,24 +6,20 @@ import os
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
 from ..control.sweeping import Swept, found_event, inspect, sweep
 from ..endpoints.mode import Mode
-from .boundary import Boundary
+from .boundary import Boundary, Variables
 from .logs import logger
 from .settings import settings
 from .wiring import world
 
 
-class SweepSettings(BaseModel):
+class SweepSettings(Variables):
     """What the template tells this function besides."""
-
-    model_config = ConfigDict(
-        frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
-    )
 
     cap: int = Field(alias="SWEEP_CAP", ge=0)
 
