@@ -31,6 +31,7 @@ from autoscaler.ports import (
     FlowReport,
     FlowState,
     Load,
+    Minute,
 )
 from autoscaler.spec import EndpointSpec, Kind
 
@@ -168,6 +169,8 @@ class MemoryLoad:
     loads: dict[str, Load] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     in_sight: dict[str, int] = field(default_factory=dict)
+    metrics_read: list[str] = field(default_factory=list)  # of whom, in order
+    passed: dict[str, list[Minute]] = field(default_factory=dict)
 
     def read(
         self,
@@ -175,15 +178,42 @@ class MemoryLoad:
         now: datetime,
         kinds: Mapping[str, Kind] | None = None,
         resting: Collection[str] = (),
+        quiet: Collection[str] = (),
+        since: Mapping[str, datetime] | None = None,
     ) -> Mapping[str, Load]:
-        quiet = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
-        found = {name: self.loads.get(name, quiet) for name in names}
+        idle = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
+        found = {name: self.loads.get(name, idle) for name in names}
+        unread = {
+            name
+            for name in quiet
+            if name in found and found[name].backlog == 0 and not found[name].deferrable
+        }
+        self.metrics_read += [name for name in names if name not in {*resting, *unread}]
+        for name in {*names} - {*resting}:
+            self._passes(name, found[name], now)
         return {
-            name: Load(load.backlog, None, deferrable=load.deferrable, trouble=load.trouble)
-            if name in resting
-            else load
+            name: Load(
+                load.backlog,
+                None,
+                deferrable=load.deferrable,
+                trouble=load.trouble,
+                unread=name in unread,
+            )
+            if name in resting or name in unread
+            else replace(load, minutes=self._minutes(name, (since or {}).get(name), now))
             for name, load in found.items()
         }
+
+    def _passes(self, name: str, load: Load, now: datetime) -> None:
+        """Metrics go on, whether they are read or not."""
+        if load.concurrency_per_copy is not None:
+            minute = Minute(now, load.concurrency_per_copy, load.invocations or 0.0)
+            self.passed.setdefault(name, []).append(minute)
+
+    def _minutes(self, name: str, since: datetime | None, now: datetime) -> tuple[Minute, ...]:
+        if since is None:
+            return ()
+        return tuple(m for m in self.passed.get(name, ()) if since < m.end <= now)
 
     def backlog(self, name: str) -> int:
         return self.read([name], NOON)[name].backlog or 0

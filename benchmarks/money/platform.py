@@ -88,8 +88,11 @@ class Demand(MemoryLoad):
         now: datetime,
         kinds: Mapping[str, Kind] | None = None,
         resting: Collection[str] = (),
+        quiet: Collection[str] = (),
+        since: Mapping[str, datetime] | None = None,
     ) -> Mapping[str, Load]:
-        return {name: self._load(name in resting) for name in names}
+        self.loads = {name: self._load(name in resting) for name in names}
+        return super().read(names, now, kinds, resting, quiet, since)
 
     def _load(self, resting: bool) -> Load:
         cluster = self.cluster

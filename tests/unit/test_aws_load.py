@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from autoscaler.aws.load import AwsLoadReader
 from tests.memory import NOON
+
+MINUTE = timedelta(minutes=1)
 
 
 def throttled(operation: str) -> ClientError:
@@ -16,10 +20,10 @@ def throttled(operation: str) -> ClientError:
 
 
 class Sqs:
-    """Queues with three messages; some are refused."""
+    """Queues with three messages, or another number; some are refused."""
 
-    def __init__(self, *refused: str) -> None:
-        self.refused = refused
+    def __init__(self, *refused: str, holds: int = 3) -> None:
+        self.refused, self._holds = refused, holds
 
     def get_queue_url(self, QueueName: str) -> dict[str, str]:
         if QueueName in self.refused:
@@ -27,7 +31,7 @@ class Sqs:
         return {"QueueUrl": QueueName}
 
     def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
-        return {"Attributes": {"ApproximateNumberOfMessages": "3"}}
+        return {"Attributes": {"ApproximateNumberOfMessages": str(self._holds)}}
 
 
 class CloudWatch:
@@ -45,6 +49,27 @@ class CloudWatch:
         if len(self.calls) - 1 == self._refused:
             raise throttled("GetMetricData")
         return []
+
+
+class Minutes:
+    """Answers values of minutes that follow each other; the first began so many ago."""
+
+    def __init__(self, values: Mapping[str, Sequence[float]], ago: int = 3) -> None:
+        self._values, self._first = values, NOON - ago * MINUTE
+        self.began: datetime | None = None
+
+    def get_paginator(self, _: str) -> Minutes:
+        return self
+
+    def paginate(self, MetricDataQueries: list[Any], StartTime: datetime, **_: Any) -> list[Any]:
+        self.began = StartTime
+        keys = ("concurrency", "invocations", "latency")
+        results = []
+        for number, query in enumerate(MetricDataQueries):
+            values = self._values.get(keys[number % 3], ())
+            starts = [self._first + n * MINUTE for n in range(len(values))]
+            results.append({"Id": query["Id"], "Timestamps": starts, "Values": list(values)})
+        return [{"MetricDataResults": results}]
 
 
 def test_a_thousand_endpoints_take_six_calls_and_one_that_rests_takes_none() -> None:
@@ -73,3 +98,37 @@ def test_metrics_that_are_refused_are_missing_and_never_zero() -> None:
     assert troubled == names[166:334], "those of the refused call"
     assert all(loads[name].concurrency_per_copy is None for name in troubled)
     assert loads["e399"].trouble is None
+
+
+def test_of_one_that_is_quiet_metrics_are_left_out_unless_something_waits() -> None:
+    metrics = CloudWatch()
+    reader = AwsLoadReader("s", sqs=Sqs(), cloudwatch=metrics)
+    loads = reader.read(["a"], NOON, quiet=["a"])
+    assert (len(metrics.calls), loads["a"].unread, loads["a"].backlog) == (1, False, 3)
+    empty = AwsLoadReader("s", sqs=Sqs(holds=0), cloudwatch=metrics)
+    loads = empty.read(["a", "b"], NOON, quiet=["a"])
+    assert [len(call) for call in metrics.calls[1:]] == [3], "of b alone"
+    assert (loads["a"].unread, loads["b"].unread) == (True, False)
+    assert loads["a"].concurrency_per_copy is None
+
+
+def test_minutes_are_told_from_where_they_were_read_last_and_once() -> None:
+    ended = {"concurrency": [2.0, 0.0, 4.0], "invocations": [5.0, 0.0]}
+    metrics = Minutes(ended)
+    reader = AwsLoadReader("s", sqs=Sqs(), cloudwatch=metrics)
+    loads = reader.read(["a", "b"], NOON, since={"a": NOON - 2 * MINUTE})
+    assert metrics.began == NOON - 3 * MINUTE
+    told = [(m.end, m.concurrency_per_copy, m.invocations) for m in loads["a"].minutes]
+    assert told == [(NOON - MINUTE, 0.0, 0.0), (NOON, 4.0, 0.0)]
+    assert loads["b"].minutes == (), "at every look"
+    reader.read(["a"], NOON, since={"a": NOON - 8 * MINUTE})
+    assert metrics.began == NOON - 9 * MINUTE, "the minute in which they were read may be in it"
+
+
+def test_the_present_is_of_the_last_three_minutes_however_far_back_is_read() -> None:
+    metrics = Minutes({"concurrency": [9.0], "invocations": [600.0]}, ago=7)
+    reader = AwsLoadReader("s", sqs=Sqs(), cloudwatch=metrics)
+    load = reader.read(["a"], NOON, since={"a": NOON - 8 * MINUTE})["a"]
+    assert (load.concurrency_per_copy, load.served_per_second, load.invocations) == (None,) * 3
+    assert load.invoked_at == NOON - 6 * MINUTE
+    assert [m.end for m in load.minutes] == [NOON - 6 * MINUTE]

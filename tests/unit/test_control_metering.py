@@ -14,6 +14,7 @@ import pytest
 from autoscaler.catalog.prices import usd_per_hour
 from autoscaler.control.progress import record_failed
 from autoscaler.control.reconcile import reconcile
+from autoscaler.control.signals import brought_up
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.status import Cause, UsageKind
 from autoscaler.ledger.costs import summarize
@@ -47,7 +48,8 @@ def ticks(world: MemoryWorld, minutes: int, load: Load) -> None:
 
 def booked(world: MemoryWorld) -> dict[UsageKind, float]:
     """Minutes by kind after the endpoint went to sleep now."""
-    request_sleep(world, world.store.records[NAME], Cause.PERSON, "over")
+    record = brought_up(world, world.store.records[NAME], world.clock.now())
+    request_sleep(world, record, Cause.PERSON, "over")
     minutes: Counter[UsageKind] = Counter()
     for segment in world.store.segments:
         minutes[segment.kind] += segment.instance_seconds / 60

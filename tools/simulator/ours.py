@@ -18,6 +18,7 @@ from autoscaler.policy import (
     learn,
     remember,
 )
+from autoscaler.policy.attention import may_wait
 from autoscaler.spec import EndpointSpec
 
 from .cluster import Cluster
@@ -46,6 +47,9 @@ class Ours:
         self._looked_at = 0.0
         self._wakes: dict[int, int] = {}
         self.last: Decision | None = None
+        self.metrics_read = 0  # looks at which the stack would have read its metrics
+        self._read: Observation | None = None  # as they were read last, at:
+        self._read_at = origin
 
     def habits(self, world: World) -> Habits:
         return Habits(
@@ -60,7 +64,9 @@ class Ours:
         self._follow(cluster, now)
         moment = self._origin + timedelta(seconds=now)
         seen = self._observe(cluster, now)
+        # What is not read now is read later for this minute too.
         self._history = learn(self._history, self._spec, seen, moment)
+        seen = self._as_read(seen, cluster.waiting, moment)
         decision = self.last = decide(self._spec, seen, self._history, moment)
         self._bounds = decision.bounds
         if decision.recommendation:
@@ -97,6 +103,25 @@ class Ours:
             arrivals_per_second=cluster.arrivals_since(now - _RATE_SECONDS) / _RATE_SECONDS,
             usd_per_copy_hour=cluster.world.usd_per_copy_hour,
         )
+
+    def _as_read(self, seen: Observation, waiting: int, now: datetime) -> Observation:
+        """What the stack's tick knows: of metrics that it leaves out, what they were before.
+        Requests come straight to the endpoint; those that wait are those in its queue."""
+        if self._read is not None:
+            before = replace(
+                seen,
+                backlog=waiting,
+                in_flight=self._read.in_flight,
+                last_active_at=self._read.last_active_at,
+                seconds_per_request=self._read.seconds_per_request,
+                arrivals_per_second=self._read.arrivals_per_second,
+            )
+            if may_wait(self._spec, before, self._history, self._read_at, now):
+                return before
+        serves = seen.phase is Phase.AWAKE
+        self._read, self._read_at = (seen if serves else None), now
+        self.metrics_read += serves
+        return seen
 
     def _carry_out(self, decision: Decision, now: float) -> int:
         if decision.transition is Transition.SLEEP:

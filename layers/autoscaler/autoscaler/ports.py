@@ -132,6 +132,15 @@ class EndpointStore(Protocol):
 
 
 @dataclass(frozen=True)
+class Minute:
+    """What metrics tell of a minute that is over."""
+
+    end: datetime
+    concurrency_per_copy: float
+    invocations: float = 0.0
+
+
+@dataclass(frozen=True)
 class Load:
     """An endpoint's queue and model as measured; None: the signal is missing."""
 
@@ -143,6 +152,8 @@ class Load:
     invoked_at: datetime | None = None  # the end of the last minute that had a request
     deferrable: int = 0  # requests that may wait, which are no part of the backlog
     trouble: str | None = None  # what AWS answered in place of a signal that is missing
+    unread: bool = False  # its metrics were left out: those that were read last stand for them
+    minutes: tuple[Minute, ...] = ()  # of its metrics, since they were read last; oldest first
 
 
 class SignalError(RuntimeError):
@@ -158,10 +169,13 @@ class LoadReader(Protocol):
         now: datetime,
         kinds: Mapping[str, Kind],
         resting: Collection[str] = (),
+        quiet: Collection[str] = (),
+        since: Mapping[str, datetime] | None = None,
     ) -> Mapping[str, Load]:
         """By the metrics that each of the `kinds` has. One endpoint's trouble is told in its own
         Load. Of those `resting` only the queue is read: they have no copy, and metrics are paid
-        for by the query."""
+        for by the query. Of those that are `quiet` too, unless something waits. Others' minutes
+        begin where they were read last (`since`)."""
 
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..endpoints.kinds import dimensions, manner
 from ..endpoints.names import ResourceNames
-from ..ports import Load
+from ..ports import Load, Minute
 from ..spec import Kind
 from .clients import NO_QUEUE, client, error_code
 
 _QUERIES_PER_CALL = 500
-_LOOK_BACK = timedelta(minutes=3)
+_LOOK_BACK = timedelta(minutes=3)  # what is older says nothing about the present
 _PERIOD = timedelta(minutes=1)
 _THREADS = 16
 _METRICS = (
@@ -56,12 +56,20 @@ class AwsLoadReader:
         now: datetime,
         kinds: Mapping[str, Kind] | None = None,
         resting: Collection[str] = (),
+        quiet: Collection[str] = (),
+        since: Mapping[str, datetime] | None = None,
     ) -> Mapping[str, Load]:
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             queues = dict(zip(names, pool.map(self._queue, names), strict=True))
-        awake = [name for name in names if name not in resting]
-        metrics = self._metrics(awake, now, kinds or {})
-        return {name: _load(queues[name], metrics.get(name, _Series()), now) for name in names}
+        unread = {name for name in quiet if name in queues and queues[name].is_empty}
+        asked = [name for name in names if name not in resting and name not in unread]
+        metrics = self._metrics(asked, now, kinds or {}, since or {})
+        return {
+            name: replace(
+                _load(queues[name], metrics.get(name, _Series(now))), unread=name in unread
+            )
+            for name in names
+        }
 
     def backlog(self, name: str) -> int:
         """A queue that does not exist (yet, or any more) holds nothing."""
@@ -114,9 +122,13 @@ class AwsLoadReader:
         return self._urls[queue]
 
     def _metrics(
-        self, names: Sequence[str], now: datetime, kinds: Mapping[str, Kind]
+        self,
+        names: Sequence[str],
+        now: datetime,
+        kinds: Mapping[str, Kind],
+        since: Mapping[str, datetime],
     ) -> dict[str, _Series]:
-        found = {name: _Series() for name in names}
+        found = {name: _Series(now, since.get(name)) for name in names}
         wanted = [
             (name, kinds.get(name, Kind.COMPONENT), *metric)
             for name in names
@@ -128,13 +140,15 @@ class AwsLoadReader:
                 self._read_batch(batch, found, now)
             except (ClientError, BotoCoreError) as error:
                 for name, *_ in batch:  # others are not touched by it
-                    found[name] = _Series(trouble=f"its metrics could not be read: {error}")
+                    found[name] = _Series(now, trouble=f"its metrics could not be read: {error}")
         return found
 
     def _read_batch(self, batch: _Batch, found: Mapping[str, _Series], now: datetime) -> None:
+        # One time for all of them: points that come back cost nothing.
+        first = min(found[name].first for name, *_ in batch)
         pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
             MetricDataQueries=[self._query(i, *entry) for i, entry in enumerate(batch)],
-            StartTime=now - _LOOK_BACK,
+            StartTime=first,
             EndTime=now,
         )
         for page in pages:
@@ -166,37 +180,65 @@ class _Queues:
     deferrable: int
     trouble: str | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        return self.backlog == 0 and not self.deferrable
+
 
 @dataclass
 class _Series:
-    """The last minutes of an endpoint's metrics, by key: (start of the minute, value)."""
+    """An endpoint's metrics until `now`, by key: (start of the minute, value)."""
 
+    now: datetime
+    since: datetime | None = None  # they were read until then
     points: dict[str, list[tuple[datetime, float]]] = field(default_factory=dict)
     trouble: str | None = None
 
+    @property
+    def first(self) -> datetime:
+        """The minute in which they were read last may not have been over."""
+        recent = self.now - _LOOK_BACK
+        return min(recent, self.since - _PERIOD) if self.since else recent
+
     def add(self, key: str, starts: Sequence[datetime], values: Sequence[float]) -> None:
-        self.points.setdefault(key, []).extend(zip(starts, values, strict=True))
+        known = self.points.setdefault(key, [])
+        known += [one for one in zip(starts, values, strict=True) if one[0] >= self.first]
 
     def newest(self, key: str) -> float | None:
-        points = self.points.get(key)
+        points = self._recent(key)
         return max(points)[1] if points else None
 
     def total(self, key: str) -> float | None:
-        points = self.points.get(key)
+        points = self._recent(key)
         return sum(value for _, value in points) if points else None
 
     def busiest(self, key: str) -> float | None:
-        """A second, in the busiest minute."""
-        points = self.points.get(key)
+        """A second, in the busiest of the last minutes."""
+        points = self._recent(key)
         return max(value for _, value in points) / _PERIOD.total_seconds() if points else None
 
-    def last_above_zero(self, key: str, now: datetime) -> datetime | None:
+    def last_above_zero(self, key: str) -> datetime | None:
         """The end of the last minute in which there was anything."""
         ends = [start + _PERIOD for start, value in self.points.get(key, ()) if value]
-        return min(max(ends), now) if ends else None
+        return min(max(ends), self.now) if ends else None
+
+    def minutes(self) -> tuple[Minute, ...]:
+        """Those that were over and not yet told; none if they were read at the last look too."""
+        if self.since is None:
+            return ()
+        invocations = dict(self.points.get("invocations", ()))
+        known = sorted(self.points.get("concurrency", ()))
+        return tuple(
+            Minute(start + _PERIOD, value, invocations.get(start, 0.0))
+            for start, value in known
+            if self.since < start + _PERIOD <= self.now
+        )
+
+    def _recent(self, key: str) -> list[tuple[datetime, float]]:
+        return [one for one in self.points.get(key, ()) if one[0] >= self.now - _LOOK_BACK]
 
 
-def _load(queues: _Queues, series: _Series, now: datetime) -> Load:
+def _load(queues: _Queues, series: _Series) -> Load:
     return Load(
         backlog=queues.backlog,
         deferrable=queues.deferrable,
@@ -204,8 +246,9 @@ def _load(queues: _Queues, series: _Series, now: datetime) -> Load:
         invocations=series.total("invocations"),
         seconds_per_request=_seconds(series.newest("latency")),
         served_per_second=series.busiest("invocations"),
-        invoked_at=series.last_above_zero("invocations", now),
+        invoked_at=series.last_above_zero("invocations"),
         trouble=queues.trouble or series.trouble,
+        minutes=series.minutes(),
     )
 
 

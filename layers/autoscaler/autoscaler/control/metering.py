@@ -118,8 +118,11 @@ def _at_largest_share(record: EndpointRecord) -> EndpointRecord:
 
 def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:
     """What instances are for from now on."""
-    idle_from = record.status.last_active_at
-    idle = idle_from is not None and now - idle_from >= WARM_AFTER
+    status = record.status
+    idle_from = status.last_active_at
+    # What its metrics say of the time since they were read is not known before they are again.
+    seen_until = status.signals.read_at if status.signals else now
+    idle = idle_from is not None and seen_until - idle_from >= WARM_AFTER
     if phase is Phase.AWAKE and idle and _is_kept(record, now):
         return UsageKind.KEPT_WARM
     return _KINDS.get(phase, UsageKind.IDLE_TAIL)

@@ -63,9 +63,11 @@ def _signal_missing(
 ) -> EndpointStatus:
     signals = {"backlog": load.backlog, "concurrency": load.concurrency_per_copy}
     absent = [name for name, value in signals.items() if value is None]
-    if status.phase is not Phase.AWAKE or not absent:
+    if status.phase is not Phase.AWAKE or not absent or load.unread:
         return status.model_copy(update={"missing_since": None, "missing_told": False})
-    since = status.missing_since or now
+    # Of a look that left them out it is not known: since the last minute that they told of.
+    told_of = max((m.end for m in load.minutes), default=now)
+    since = status.missing_since or min(now, told_of)
     tell = now - since >= SIGNAL_PATIENCE and not status.missing_told
     if tell:
         events += [

@@ -8,7 +8,7 @@ from ..endpoints.starts import created_in, estimated_start
 from ..endpoints.status import EndpointRecord
 from ..policy.learning import learn
 from ..policy.types import Episode, History, Observation
-from ..ports import Capacity, Load
+from ..ports import Capacity, Load, Minute
 from .purse import purse
 
 # A growth over a longer time says little about now.
@@ -68,16 +68,39 @@ def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: dateti
 
 
 def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> History:
-    """What the policy remembers after this look."""
-    return learn(history(record), record.spec, observe(record, load, capacity, now), now)
+    """What the policy remembers after this look: of each minute since its metrics were read, or
+    nothing while those of before stand for now."""
+    known, status = history(record), record.status
+    if load.unread:
+        return known
+    active = status.last_active_at
+    for minute in load.minutes[:-1]:  # the newest one is the look itself
+        past = _load_of(minute)
+        active = active_at(active, past, minute.end)
+        then = record.having(status.model_copy(update={"last_active_at": active}))
+        seen = observe(then, past, capacity, minute.end)
+        known = learn(known, record.spec, seen, minute.end)
+    return learn(known, record.spec, observe(record, load, capacity, now), now)
+
+
+def _load_of(minute: Minute) -> Load:
+    """Nothing waited in it: else its metrics would have been read then."""
+    invoked = minute.end if minute.invocations else None
+    return Load(
+        backlog=0,
+        concurrency_per_copy=minute.concurrency_per_copy,
+        served_per_second=minute.invocations / _TICK.total_seconds(),
+        invoked_at=invoked,
+    )
 
 
 def active_at(before: datetime | None, load: Load, now: datetime) -> datetime | None:
     """When the endpoint was last seen at work: now, if anything waits or runs."""
-    if load.backlog or load.concurrency_per_copy:
+    if load.backlog or (load.concurrency_per_copy and not load.unread):
         return now
     invoked = load.invoked_at or (now if load.invocations else None)
-    return max((at for at in (before, invoked) if at is not None), default=None)
+    worked = (m.end for m in load.minutes if m.concurrency_per_copy or m.invocations)
+    return max((at for at in (before, invoked, *worked) if at is not None), default=None)
 
 
 def history(record: EndpointRecord) -> History:

@@ -13,7 +13,8 @@ from ..policy.types import Phase
 from .budget_view import budget_of
 from .fallback import falls_back
 from .in_force import Kind, in_force, sentence, shown, sleeper
-from .observe import history
+from .observe import active_at, history
+from .signals import brought_up
 from .wishes import ladder_step, request_retirement, request_sleep, request_wake
 from .withheld import withheld_view
 from .world import OrderError, World, find
@@ -49,6 +50,7 @@ def sleep(world: World, name: str, author: str) -> EndpointStatus:
     backlog = world.load.backlog(name)
     if backlog:
         raise OrderError(f"{backlog} requests are waiting for {name}: they would wake it again")
+    record = brought_up(world, record, now)
     return request_sleep(world, record, Cause.PERSON, f"{author} put it to sleep.").status
 
 
@@ -123,6 +125,8 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "weights_uri", "cause", "wished_at",
     }  # fmt: skip
     load = world.load_of(record, now)
+    active = active_at(status.last_active_at, load, now)
+    status = status.model_copy(update={"last_active_at": active})
     return {
         **status.model_dump(mode="json", include=kept),
         "overrides": shown(status, now),

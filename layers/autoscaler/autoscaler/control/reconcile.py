@@ -25,7 +25,7 @@ from .back_pressure import tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
-from .metering import ASKING, asked, metered, running, seen, spent_this_month
+from .metering import ASKING, asked, running, seen, spent_this_month
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .observing import advise, followed
@@ -33,6 +33,7 @@ from .progress import forget_retired
 from .purse import barred
 from .reasons import keep_reasons
 from .shortage import note_shortage
+from .signals import is_quiet, metered_since, read_after_all, signals_of, standing_in
 from .stack_watch import watched
 from .standing import with_standing
 from .stuck import is_stuck
@@ -94,6 +95,8 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
         now,
         {r.status.name: r.spec.kind for r in records},
         resting={r.status.name for r in records if _measures_nothing(r.status)},
+        quiet={r.status.name for r in records if is_quiet(r, now, world.tick)},
+        since={s.name: s.signals.read_at for s in (r.status for r in records) if s.signals},
     )
 
     def tended(record: EndpointRecord) -> Exception | None:
@@ -181,7 +184,8 @@ def reconcile_endpoint(
 ) -> None:
     """Reconciles one endpoint; raises ConflictError when it was changed meanwhile."""
     status = record.status
-    load = as_it_wakes(world, record, loads.get(status.name, NO_LOAD), now)
+    load = standing_in(status.signals, loads.get(status.name, NO_LOAD))
+    load = as_it_wakes(world, record, load, now)
     record = give_notice(world, record, load, now)
     if world.only_observes(status):
         _only_observe(world, record, load, now)
@@ -198,6 +202,7 @@ def reconcile_endpoint(
     elif status.phase in (Phase.AWAKE, Phase.ASLEEP):
         looks = status.phase is Phase.AWAKE or _is_stale(record, now)
         capacity = world.look(record) if looks else _as_it_was(record)
+        load = read_after_all(world, record, load, capacity, now)
         record = with_readers(world, record, capacity) if status.phase is Phase.AWAKE else record
         if looks:
             record = observed(world, record, load, now, capacity)
@@ -205,7 +210,7 @@ def reconcile_endpoint(
             return
         record = note_shortage(world, record, capacity, now)
         decision = decide_and_act(world, record, load, capacity, now)
-        if decision is not None:
+        if decision is not None and not load.unread:
             keep_reasons(world, record, decision, load, now)
     elif status.parked or _is_stale(record, now):
         _clear_up(world, record, load, now)
@@ -241,6 +246,7 @@ def observed(
 ) -> EndpointRecord:
     """Stores what was seen, with the meter moved on to now; writes only what changed."""
     status = record.status
+    known = learned(record, load, capacity, now)
     first_seen = status.instance_seen_at or (now if capacity.instances else None)
     after = seen(status, capacity.instances_by_type).model_copy(
         update={
@@ -251,15 +257,15 @@ def observed(
             "instance_seen_at": first_seen,
             "observed_at": now,
             "busy": busy(load, capacity),
+            "signals": signals_of(record, load, now),
             "last_active_at": active_at(status.last_active_at, load, now),
         }
     )
     record, unseen = booked_unseen(record, capacity, now)
     after = after.model_copy(update=meters_of(record.status))
     record = record.having(after)
-    known = learned(record, load, capacity, now)
     pattern = StoredPattern.of(known.pattern)
-    counted, segments = metered(record, now, _billed(world, record, capacity), status.phase)
+    counted, segments = metered_since(record, load, _billed(world, record, capacity), now)
     saved = world.store.save(
         counted.model_copy(update={"episode": known.episode}),
         pattern=pattern if pattern != record.pattern else None,

@@ -59,8 +59,9 @@ class World:
 
     def load_of(self, record: EndpointRecord, now: datetime) -> Load:
         """The demand on one endpoint."""
-        name = record.status.name
-        found = self.load.read([name], now, {name: record.spec.kind})
+        name, read = record.status.name, record.status.signals
+        since = {name: read.read_at} if read else {}
+        found = self.load.read([name], now, {name: record.spec.kind}, since=since)
         return found.get(name, NO_LOAD)
 
 

@@ -18,6 +18,7 @@ from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Override, Phase, Reach, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
+from .signals import Signals
 from .stack_state import StackState
 from .untold import Untold
 from .withheld import DollarsByDay, Withheld
@@ -201,6 +202,7 @@ class EndpointStatus(Stored):
     observed_at: AwareDatetime | None = None
     # Requests that waited or ran at the last look; None: nobody could say.
     busy: float | None = None
+    signals: Signals | None = None  # its metrics, while it is awake; None: they were not there
     readers: int | None = None  # dispatchers at a time that its queue was last given
     reads_later: bool = True  # its queue of requests that may wait is read
     last_active_at: AwareDatetime | None = None
