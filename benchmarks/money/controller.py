@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from autoscaler.endpoints.bursts import LEAST_COPIES
 from autoscaler.endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
 from autoscaler.ledger.metric_hours import OF_THE_STACK
@@ -25,7 +26,7 @@ from benchmarks.policy.sources import Source, prepared
 from benchmarks.staging.figures import Figure, at_most
 from tests.embedded.stack import Stack, deployed
 from tools.simulator.engine import simulate
-from tools.simulator.policies import OURS, Setting, make
+from tools.simulator.ours import Ours
 from tools.simulator.results import Outcome
 
 ENDPOINTS = 10
@@ -53,6 +54,7 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
 # guide, "How Lambda polls SQS"); only the queue of requests is read all the time.
 POLLS_PER_SECOND = 5 / 20
 SECRETS = 2
+METRICS_A_LOOK = 2  # concurrency and latency, of one endpoint
 
 
 @dataclass(frozen=True)
@@ -61,29 +63,36 @@ class Month:
 
     wakes: float
     awake_seconds: float
-    scaled_seconds: float  # of these, of endpoints that may have a second copy
+    looks: float  # at which metrics are read
+    scaled_seconds: float  # awake, of endpoints that may have a second copy
     scaled: int  # such endpoints
+    bursting_seconds: float  # the same of a third one
+    bursting: int
+
+    @property
+    def looks_a_minute(self) -> float:
+        return self.looks / (self.awake_seconds / 60)
 
 
 @dataclass(frozen=True)
 class Unit:
     """Counts: of a tick with all asleep, of a minute of one that is awake, of a wake with its
-    sleep beside these minutes; and the alarms of all, asleep and awake."""
+    sleep beside these minutes; and the alarms of all asleep."""
 
     tick: Mapping[str, float]
     awake_minute: Mapping[str, float]
     cycle: Mapping[str, float]
     asleep_alarms: Mapping[str, float]
-    awake_alarms: Mapping[str, float]
 
 
 def figures() -> list[Figure]:
     month = simulated(TRAFFIC)
-    unit = measured(month.scaled)
+    unit = measured(month.scaled, month.bursting)
     cost = controller_cost(used(month, unit), Decimal(1))
     return [
         Figure("month of ten endpoints: wakes", f"{month.wakes:,.0f}"),
         Figure("  hours awake, of each", f"{month.awake_seconds / 3600 / ENDPOINTS:,.0f}"),
+        Figure("  looks at metrics, of its minutes", f"{month.looks_a_minute:.2f}"),
         Figure("  transitions of a wake and its sleep", f"{unit.cycle['state_transitions']:.0f}"),
         *_lines(cost),
         at_most("controller, ten endpoints, a month", float(cost.total_usd), ASKED_USD, "${:.2f}"),
@@ -99,20 +108,41 @@ def _lines(cost: ControllerCost) -> Iterable[Figure]:
 
 def simulated(traffic: Sequence[tuple[str, str]]) -> Month:
     """The month in which each goes on as it was recorded."""
-    wakes = awake = scaled = 0.0
-    several = 0
-    for name, change in traffic:
-        trace, fleet = prepared(Source(TRACES / f"{name}.csv.gz", change))
-        setting = Setting(the_spec(fleet, DEFAULT), fleet)
-        outcome = simulate(trace, the_world(fleet, DEFAULT), make(OURS, setting))
-        times = MONTH_SECONDS / outcome.end_seconds
-        wakes += outcome.wakes * times
-        seconds = awake_seconds(outcome) * times
-        awake += seconds
-        if fleet > 1:
-            scaled += seconds
-            several += 1
-    return Month(wakes, awake, scaled, several)
+    each = [_simulated(name, change) for name, change in traffic]
+    scaled = [one for one in each if one.copies >= 2]
+    bursting = [one for one in each if one.copies >= LEAST_COPIES]
+    return Month(
+        wakes=sum(one.wakes for one in each),
+        awake_seconds=sum(one.awake_seconds for one in each),
+        looks=sum(one.looks for one in each),
+        scaled_seconds=sum(one.awake_seconds for one in scaled),
+        scaled=len(scaled),
+        bursting_seconds=sum(one.awake_seconds for one in bursting),
+        bursting=len(bursting),
+    )
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """What one of them does in the month."""
+
+    copies: int  # at most
+    wakes: float
+    awake_seconds: float
+    looks: float
+
+
+def _simulated(name: str, change: str) -> _Endpoint:
+    trace, fleet = prepared(Source(TRACES / f"{name}.csv.gz", change))
+    spec, ours = the_spec(fleet, DEFAULT), Ours(the_spec(fleet, DEFAULT))
+    outcome = simulate(trace, the_world(fleet, DEFAULT), ours)
+    times = MONTH_SECONDS / outcome.end_seconds
+    return _Endpoint(
+        copies=spec.highest_max_copies,
+        wakes=outcome.wakes * times,
+        awake_seconds=awake_seconds(outcome) * times,
+        looks=ours.metrics_read * times,
+    )
 
 
 def awake_seconds(outcome: Outcome) -> float:
@@ -136,38 +166,49 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
     ):
         sums.update({name: count * times for name, count in part.items()})
     sums["queue_requests"] += ENDPOINTS * POLLS_PER_SECOND * MONTH_SECONDS
-    share = month.awake_seconds / (ENDPOINTS * MONTH_SECONDS)
-    scaled = month.scaled_seconds / (month.scaled * MONTH_SECONDS)
-    for name, part in (("alarms", share), ("high_resolution_alarms", scaled)):
-        asleep, awake = unit.asleep_alarms[name], unit.awake_alarms[name]
-        sums[name] = asleep + part * (awake - asleep)
-    # `Copies` while it is awake; `WaitSeconds` in the hours of its wakes: for them requests queued.
-    hours = MONTH_SECONDS / 3600
-    sums["metric_hours"] = hours * (OF_THE_STACK + ENDPOINTS * share) + month.wakes
+    # The stack's minutes awake had no traffic: with it metrics are read as the simulated looks say,
+    # and a look that reads them is stored in any case.
+    before = unit.awake_minute["metrics_read"] / METRICS_A_LOOK
+    share = month.looks_a_minute
+    sums["metrics_read"] += (share - before) * minutes * METRICS_A_LOOK
+    stored = unit.awake_minute["table_writes"] * minutes
+    sums["table_writes"] += stored * (_stored(share) / _stored(before) - 1)
+    sums["alarms"] = unit.asleep_alarms["alarms"]
+    tracking = month.scaled_seconds * TRACKING_ALARMS_PER_ENDPOINT
+    sums["high_resolution_alarms"] = (tracking + month.bursting_seconds) / MONTH_SECONDS
+    # Answers and wakes for requests in every hour: the most that there can be.
+    sums["metric_hours"] = MONTH_SECONDS / 3600 * (OF_THE_STACK + 2)
     sums["secrets"] = SECRETS
     del sums[TICKS]
     return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})
 
 
-def measured(scaled: int) -> Unit:
-    """Runs the stack; so many of its endpoints may have a second copy."""
+def _stored(share: float) -> float:
+    """Looks that write what they saw, of all; `share` of them read metrics. Of the others each
+    second one does."""
+    return share + (1 - share) / 2
+
+
+def measured(scaled: int, bursting: int) -> Unit:
+    """Runs the stack; so many of its endpoints may have a second copy, and a third one."""
     names = [f"money-{number}" for number in range(ENDPOINTS)]
     with TemporaryDirectory() as folder, deployed(Path(folder), GatewayAccess="none") as stack:
         counts = Counts(stack)
         for number, name in enumerate(names):
-            scaling = {"max_copies": 2 if number < scaled else 1, "keep_alive": "12h"}
+            copies = 3 if number < bursting else 2 if number < scaled else 1
+            scaling = {"max_copies": copies, "keep_alive": "12h"}
             assert stack.apply(name, scaling=scaling)["ok"]
         _all(stack, names, "AWAKE")
         _order(stack, "sleep", names)
         _all(stack, names, "ASLEEP")
         asleep_alarms = alarms(stack)
+        assert not asleep_alarms["high_resolution_alarms"]
         tick = _rate(stack, counts)
         with counts.of() as wake:
             _order(stack, "wake", names)
             _all(stack, names, "AWAKE")
-        awake_alarms = alarms(stack)
-        # Those of target tracking, which the embedded account's scaling does without.
-        awake_alarms["high_resolution_alarms"] += scaled * TRACKING_ALARMS_PER_ENDPOINT
+        # Those of target tracking the embedded account's scaling does without.
+        assert alarms(stack) - asleep_alarms == Counter(high_resolution_alarms=bursting)
         awake = _rate(stack, counts)
         with counts.of() as sleep:
             _order(stack, "sleep", names)
@@ -185,7 +226,7 @@ def measured(scaled: int) -> Unit:
         / ENDPOINTS
         for name in {*wake, *sleep}
     }
-    return Unit(tick, minute, cycle, asleep_alarms, awake_alarms)
+    return Unit(tick, minute, cycle, asleep_alarms)
 
 
 def _rate(stack: Stack, counts: Counts) -> Counter[str]:

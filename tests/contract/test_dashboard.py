@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from autoscaler.runtime.metrics import ENDPOINT, NAMESPACE, OF_ENDPOINT, STACK, Metric
+from autoscaler.runtime.metrics import NAMESPACE, STACK, Metric
 from tests.contract.test_watching import of_type
 
 # What AWS writes by itself, as its documentation lists it.
@@ -23,8 +23,7 @@ OF_AWS = {
     ("AWS/SageMaker", ("EndpointName",)): {"ApproximateBacklogSizePerInstance"},
 }
 OURS = {
-    (NAMESPACE, (STACK,)): {one.value for one in Metric if one not in OF_ENDPOINT},
-    (NAMESPACE, (STACK, ENDPOINT)): {one.value for one in OF_ENDPOINT},
+    (NAMESPACE, (STACK,)): {one.value for one in Metric},
 }
 WRITTEN = {**OF_AWS, **OURS}
 Named = tuple[str, tuple[str, ...], str]  # namespace, dimensions, metric
@@ -91,3 +90,16 @@ def test_expressions_name_metrics_of_their_own_widget() -> None:
 def test_the_region_of_every_widget_is_the_stacks() -> None:
     metric = [one for one in body()["widgets"] if one["type"] == "metric"]
     assert {one["properties"]["region"] for one in metric} == {"${AWS::Region}"}
+
+
+def test_what_is_shown_of_each_endpoint_is_read_from_a_log_that_has_it() -> None:
+    """The fields of the queries are those of the lines; that these are written is in
+    tests/unit/test_metrics.py."""
+    queries = [w["properties"]["query"] for w in body()["widgets"] if w["type"] == "log"]
+    groups = of_type("AWS::Logs::LogGroup")
+    logs = [re.match(r"SOURCE '\$\{(\w+)\}' ", query) for query in queries]
+    assert [log and log[1] in groups for log in logs] == [True, True]
+    assert [" | stats max(copies) by " in queries[0], "message = 'copies'" in queries[0]] == [
+        True
+    ] * 2
+    assert " | stats max(longest_wait_seconds) by " in queries[1]

@@ -54,7 +54,10 @@ ROOT = Path(__file__).parents[2]
 EVER = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
 THE_USERS_OWN = "ScannerFunctionArn"
 # What a machine reads of its input that the release before did not give, and where it goes without.
-MAY_BE_MISSING = {"requests.scales": ("create_capacity", "MayScale", "PutPolicy")}
+MAY_BE_MISSING = {
+    "requests.bursts": ("create_capacity", "MayBurst", "PutBurstPolicy"),
+    "requests.scales": ("create_capacity", "MayScale", "PutPolicy"),
+}
 # What each function that a state machine calls makes of its event first.
 BOUNDARIES: dict[str, TypeAdapter[Any]] = {
     "accept-command": COMMANDS,

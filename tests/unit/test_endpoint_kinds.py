@@ -12,7 +12,7 @@ from autoscaler.aws.load import AwsLoadReader
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.endpoints import kinds
 from autoscaler.endpoints.alarms import alarms_of
-from autoscaler.endpoints.bursts import burst_alarm, put_burst_policy
+from autoscaler.endpoints.bursts import burst_alarm, bursts, put_burst_policy
 from autoscaler.endpoints.late import answer_name
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.queues import queue_requests
@@ -189,7 +189,7 @@ def test_containers_speak_in_the_log_of_the_kind(kind: Kind, group: str) -> None
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_report_counts_the_alarms_that_a_kind_really_makes(kind: Kind) -> None:
-    wanted = spec(kind=kind.value, scaling={"max_copies": 2})
+    wanted = spec(kind=kind.value, scaling={"max_copies": 3})
     built = made(wanted)
     queues = queue_requests(
         wanted, NAMES, account_arn_prefix="arn:aws:sqs:us-east-1:1:", dispatcher_arn="arn:d",
@@ -246,6 +246,25 @@ def test_a_burst_is_seen_by_the_metric_of_the_kind_and_not_looked_for_in_a_queue
     assert (alarm["MetricName"], alarm["Dimensions"]) == ("ConcurrentRequestsPerModel", BY_VARIANT)
     assert put_burst_policy(spec(kind="realtime"), NAMES)["ResourceId"] == VARIANT
     assert burst_alarm(spec(kind="async"), NAMES, []) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "copies", "found"),
+    [
+        ("component", 1, False),
+        ("component", 2, False),
+        ("component", 3, True),
+        ("realtime", 3, True),
+        ("async", 3, False),
+    ],
+)
+def test_bursts_are_watched_where_there_is_more_than_one_copy_to_add(
+    kind: str, copies: int, found: bool
+) -> None:
+    wanted = spec(kind=kind, scaling={"max_copies": copies})
+    assert bursts(wanted) is found
+    tracking = 0 if kind == "async" or copies == 1 else 2
+    assert alarms_of(wanted, asleep=False).fine == tracking + found
 
 
 @pytest.mark.parametrize("kind", WHOLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from autoscaler.endpoints.status import Traffic
+from autoscaler.endpoints.status import Traffic, UsageKind
 from autoscaler.ledger.controller import ControllerUsage, controller_cost
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.metric_hours import metric_hours
@@ -70,11 +70,15 @@ def test_net_savings_need_a_controller_that_was_counted_in_full() -> None:
 
 def test_a_metric_is_paid_for_in_the_hours_in_which_it_has_a_value() -> None:
     half_past = MONDAY + timedelta(minutes=30)
-    ran = [segment(half_past, 60), segment(half_past + timedelta(hours=1), 10)]  # two hours touched
+    ran = [
+        segment(half_past, 5, kind=UsageKind.PROVISIONING),
+        segment(half_past + timedelta(hours=1), 10),
+    ]
     asked = [
         Traffic(endpoint="llama", start=MONDAY, requests=3),
+        Traffic(endpoint="mistral", start=MONDAY, requests=3),  # the same metric
         Traffic(endpoint="llama", start=MONDAY + timedelta(hours=1)),
         Traffic(endpoint="llama", start=MONDAY - timedelta(hours=1), requests=3),  # before it
     ]
     found = metric_hours(ran, asked, MONDAY, MONDAY + timedelta(days=1))
-    assert found == 2 * 24 + 2 + 1
+    assert found == 2 * 24 + 1 + 1

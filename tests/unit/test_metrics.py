@@ -10,7 +10,7 @@ import pytest
 
 from autoscaler.alerts.events.life import WakeRequested
 from autoscaler.endpoints.status import Cause
-from autoscaler.runtime.metrics import NAMESPACE, OF_ENDPOINT, Measures, Metric, metric_of
+from autoscaler.runtime.metrics import NAMESPACE, Measures, Metric, metric_of
 from tests.alerts_events import ONE_OF_EACH, WHO
 
 
@@ -32,29 +32,32 @@ def series(line: dict[str, Any]) -> list[tuple[str, str, tuple[str, ...]]]:
     ]
 
 
-def test_a_tick_is_a_line_for_the_stack_and_one_an_endpoint(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    Measures("prod").tick({"llama": 2, "mistral": 0}, stuck=1, spent_usd=Decimal("12.3456789"))
-    stack, llama, mistral = lines(capsys)
+def test_a_tick_is_a_line_of_the_whole_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    Measures("prod").tick(3, stuck=0, spent_usd=Decimal("12.3456789"))
+    (stack,) = lines(capsys)
     assert series(stack) == [
-        (NAMESPACE, "StuckEndpoints", ("Stack",)),
+        (NAMESPACE, "Copies", ("Stack",)),
         (NAMESPACE, "SpentUsd", ("Stack",)),
     ]
-    assert (stack["Stack"], stack["StuckEndpoints"], stack["SpentUsd"]) == (
-        "prod",
-        [1.0],
-        [12.345679],
+    assert (stack["Stack"], stack["Copies"], stack["SpentUsd"]) == ("prod", [3.0], [12.345679])
+
+
+def test_stuck_endpoints_have_a_value_only_while_there_are_any(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Measures("prod").tick(3, stuck=2, spent_usd=Decimal(1))
+    _, stuck = lines(capsys)
+    assert (series(stuck), stuck["StuckEndpoints"]) == (
+        [(NAMESPACE, "StuckEndpoints", ("Stack",))],
+        [2.0],
     )
-    assert series(llama) == [(NAMESPACE, "Copies", ("Stack", "Endpoint"))]
-    assert (llama["Endpoint"], llama["Copies"], mistral["Copies"]) == ("llama", [2.0], [0.0])
 
 
 def test_waits_are_one_line_a_batch_with_every_value(capsys: pytest.CaptureFixture[str]) -> None:
-    Measures("prod").waited("llama", [1.0, 2.5, 0.25])
+    Measures("prod").waited([1.0, 2.5, 0.25])
     (line,) = lines(capsys)
-    assert line["WaitSeconds"] == [1.0, 2.5, 0.25] and series(line)[0][2] == ("Stack", "Endpoint")
-    Measures("prod").waited("llama", [])
+    assert line["WaitSeconds"] == [1.0, 2.5, 0.25] and series(line)[0][2] == ("Stack",)
+    Measures("prod").waited([])
     assert lines(capsys) == []
 
 
@@ -70,7 +73,3 @@ def test_what_counts_as_a_failure() -> None:
         "CapacityMissing", "CopiesMissing", "EndpointFailed", "PhaseStuck", "SleepStuck",
         "UpdateFailed", "ScalingMissing", "RoundFailed",
     }  # fmt: skip
-
-
-def test_an_endpoint_has_three_metrics_of_ours_at_most() -> None:
-    assert len(OF_ENDPOINT) <= 3

@@ -33,7 +33,14 @@ from .progress import forget_retired
 from .purse import barred
 from .reasons import keep_reasons
 from .shortage import note_shortage
-from .signals import is_quiet, metered_since, read_after_all, signals_of, standing_in
+from .signals import (
+    is_as_before,
+    is_quiet,
+    metered_since,
+    read_after_all,
+    signals_of,
+    standing_in,
+)
 from .stack_watch import watched
 from .standing import with_standing
 from .stuck import is_stuck
@@ -266,6 +273,8 @@ def observed(
     record = record.having(after)
     pattern = StoredPattern.of(known.pattern)
     counted, segments = metered_since(record, load, _billed(world, record, capacity), now)
+    if load.unread and not (unseen or segments) and is_as_before(status, counted, now):
+        return record.having(status)
     saved = world.store.save(
         counted.model_copy(update={"episode": known.episode}),
         pattern=pattern if pattern != record.pattern else None,

@@ -19,6 +19,7 @@ from .observe import active_at, history, observe
 from .world import World
 
 _MINUTE = timedelta(minutes=1)
+_STORED_EVERY = timedelta(seconds=90)
 
 
 def signals_of(record: EndpointRecord, load: Load, now: datetime) -> Signals | None:
@@ -58,6 +59,15 @@ def is_quiet(record: EndpointRecord, now: datetime, tick: timedelta = _MINUTE) -
     load = standing_in(signals, Load(backlog=0, concurrency_per_copy=None, unread=True))
     seen = observe(record, load, as_left, now, tick)
     return may_wait(record.spec, seen, history(record), signals.read_at, now)
+
+
+def is_as_before(before: EndpointStatus, after: EndpointStatus, now: datetime) -> bool:
+    """Whether a look found nothing but that it looked, and the one before is stored. Every second
+    such look is: each write is paid for, and a change between looks that are more than two and a
+    half minutes apart would count as one that nobody saw (`unseen.GAP`)."""
+    looked = before.observed_at
+    fresh = looked is not None and now - looked < _STORED_EVERY
+    return fresh and after.model_copy(update={"observed_at": looked}) == before
 
 
 def read_after_all(

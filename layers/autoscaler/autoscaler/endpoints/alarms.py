@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..spec import EndpointSpec
 from . import kinds
-from .bursts import has_burst_alarm
+from .bursts import bursts
 from .scaling import TRACKING_ALARMS_PER_ENDPOINT, scales
 
 
@@ -29,7 +29,7 @@ def alarms_of(spec: EndpointSpec, *, asleep: bool) -> AlarmCount:
     watched = 1 if kinds.manner(kind).uncovered is None else 2
     if asleep or not scales(spec):
         return AlarmCount(watched, 0)
-    burst = 1 if has_burst_alarm(kind) else 0
+    burst = 1 if bursts(spec) else 0
     if kinds.manner(kind).tracked is None:
         return AlarmCount(watched + TRACKING_ALARMS_PER_ENDPOINT, burst)
     return AlarmCount(watched, TRACKING_ALARMS_PER_ENDPOINT + burst)

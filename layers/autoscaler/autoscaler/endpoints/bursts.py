@@ -18,6 +18,7 @@ from .scaling import Request
 BURST = 2.0
 # Seconds in which the copies that a burst asked for are not asked for once more.
 COOLDOWN_SECONDS = 60
+LEAST_COPIES = 3  # from which on there is more than one to add
 PERIOD_SECONDS = 10  # what SageMaker publishes the metric by
 
 
@@ -56,7 +57,7 @@ def burst_alarm(
 
     None of an async endpoint, whose metric comes once a minute and whose requests can wait.
     """
-    if not has_burst_alarm(spec.kind):
+    if spec.kind is Kind.ASYNC:
         return None
     metric = kinds.manner(spec.kind).concurrency
     return {
@@ -75,8 +76,10 @@ def burst_alarm(
     }
 
 
-def has_burst_alarm(kind: Kind) -> bool:
-    return kind is not Kind.ASYNC
+def bursts(spec: EndpointSpec) -> bool:
+    """Whether policy and alarm are made. Not for two copies at most: then target tracking asks for
+    the same one copy more twenty seconds later, and the alarm is paid for by the hour."""
+    return spec.kind is not Kind.ASYNC and spec.highest_max_copies >= LEAST_COPIES
 
 
 def burst_threshold(spec: EndpointSpec) -> float:

@@ -1,8 +1,8 @@
-"""In how many hours the controller's own metrics had a value, which is what CloudWatch bills. Pure.
+"""In how many hours the controller's own metrics had a value, which is what CloudWatch bills.
 
-Counted from the books, since CloudWatch tells nobody: two of the stack at every tick, `Copies` of
-each endpoint while it has instances, `WaitSeconds` in hours with answers. Those of wakes and
-failures, some hours a month, are left out.
+Counted from the books, since CloudWatch tells nobody: two at every tick, `WaitSeconds` in hours
+with answers, and one that counts wakes in hours with one. Those of failures, some hours a month,
+are left out. Pure.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ..endpoints.status import Traffic, UsageSegment, utc_hour
+from ..endpoints.status import Traffic, UsageKind, UsageSegment, utc_hour
 
-OF_THE_STACK = 2  # StuckEndpoints and SpentUsd
+OF_THE_STACK = 2  # Copies and SpentUsd
 _HOUR = timedelta(hours=1)
 
 
@@ -21,14 +21,12 @@ def metric_hours(
     segments: Iterable[UsageSegment], traffic: Iterable[Traffic], start: datetime, until: datetime
 ) -> Decimal:
     """`segments`: of the fleet within [start, until), open meters too."""
-    awake = {(one.endpoint, hour) for one in segments for hour in _hours_of(one)}
-    counted = sum(t.hours for t in traffic if t.requests and t.start < until and t.end > start)
+    woken = {utc_hour(one.start) for one in segments if one.kind is UsageKind.PROVISIONING}
+    answered = {
+        one.start + n * _HOUR
+        for one in traffic
+        if one.requests and one.start < until and one.end > start
+        for n in range(one.hours)
+    }
     stack = Decimal((until - start) // timedelta(seconds=1)) / 3600 * OF_THE_STACK
-    return stack + len(awake) + counted
-
-
-def _hours_of(segment: UsageSegment) -> Iterable[datetime]:
-    hour = utc_hour(segment.start)
-    while hour < segment.end:
-        yield hour
-        hour += _HOUR
+    return stack + len(woken) + len(answered)

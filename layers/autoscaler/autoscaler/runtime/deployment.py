@@ -10,6 +10,7 @@ from pydantic import Field
 from ..aws.troubles import by_class
 from ..catalog.models import ModelFacts
 from ..control.sharing import awaited, sharers, stayers
+from ..endpoints.bursts import bursts
 from ..endpoints.kinds import log_requests, scalable
 from ..endpoints.names import ResourceNames
 from ..endpoints.removal import obsolete, removable
@@ -107,6 +108,7 @@ def _all_requests(record: EndpointRecord, step: Deploy) -> dict[str, Any]:
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
         "scales": scales(spec),
+        "bursts": bursts(spec),
     }
     return {**made.as_dict(), **queues_of(spec), **told}
 
@@ -188,6 +190,7 @@ def _reshaping(
         "shared": spec.instances.shared or "",
         "scalable_target": made.scalable_target,
         "scales": scales(spec),
+        "bursts": bursts(spec),
         "scaling_policy": made.scaling_policy,
         "burst_policy": made.burst_policy,
         "burst_alarm": made.burst_alarm,

@@ -25,7 +25,9 @@ def tick() -> dict[str, Any]:
     from ..control.reconcile import reconcile
 
     outcome = reconcile(world(), TICK_SECONDS)
-    _measures().tick(outcome.copies, len(outcome.stuck), outcome.spent_usd)
+    _measures().tick(sum(outcome.copies.values()), len(outcome.stuck), outcome.spent_usd)
+    for name, copies in outcome.copies.items():
+        logger.info("copies", endpoint=name, copies=copies)  # a widget of the dashboard reads it
     logger.info(
         "reconciled",
         endpoints=outcome.endpoints,
@@ -63,12 +65,14 @@ def work_off(event: Any, seconds_left: float) -> dict[str, Any]:
         if done.all_troubled:
             raise done.troubles[0]  # so that the alarm on this function's errors sees it
         stay += done.stay
-        _measures().waited(name, done.waited_seconds)
+        _measures().waited(done.waited_seconds)
         logger.info(
             "dispatched",
             received=len(records),
             postponed=len(done.stay),
             troubles=len(done.troubles),
+            # A widget of the dashboard reads it.
+            longest_wait_seconds=max(done.waited_seconds, default=None),
         )
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}
 

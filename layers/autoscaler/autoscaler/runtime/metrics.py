@@ -1,9 +1,10 @@
 """Every metric of our own, as EMF lines: the only place that names them.
 
 CloudWatch bills a custom metric by the hour in which it has a value, $0.30 for a whole month
-(docs/costs.md). So there are two for an endpoint and a few for the stack, no dimension besides
-these two, and nothing that AWS measures itself: backlog and its age are SQS's, concurrency is
-SageMaker's, failed executions are Step Functions'.
+(docs/costs.md). So they are the stack's, with no other dimension; what they are of each endpoint is
+in the log, where the dashboard finds it (`runtime/loop.py`). Nothing is here that AWS measures
+itself: backlog and its age are SQS's, concurrency is SageMaker's, failed executions are Step
+Functions'.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from ..alerts.events.rounds import RoundFailed
 from ..endpoints.status import Cause
 
 NAMESPACE = "Autoscaler"
-STACK, ENDPOINT = "Stack", "Endpoint"
+STACK = "Stack"
 _MOST_VALUES = 100  # of one metric in an EMF line
 
 
 class Metric(StrEnum):
-    """Names on the dashboard and in alarms. Those of an endpoint come first."""
+    """Names on the dashboard and in alarms."""
 
-    COPIES = "Copies"
-    WAIT_SECONDS = "WaitSeconds"
-    STUCK_ENDPOINTS = "StuckEndpoints"
+    COPIES = "Copies"  # of all endpoints
+    WAIT_SECONDS = "WaitSeconds"  # of each request that was answered
+    STUCK_ENDPOINTS = "StuckEndpoints"  # while there are any
     SPENT_USD = "SpentUsd"  # of the UTC month so far
     WAKES_BY_REQUEST = "WakesByRequest"
     WAKES_BY_SCHEDULE = "WakesBySchedule"
@@ -49,7 +50,6 @@ class Metric(StrEnum):
     ALERTS_REFUSED = "AlertsRefused"  # by Slack, a topic or a webhook, or not delivered for long
 
 
-OF_ENDPOINT = frozenset({Metric.COPIES, Metric.WAIT_SECONDS})
 _UNITS = {Metric.WAIT_SECONDS: MetricUnit.Seconds, Metric.SPENT_USD: MetricUnit.NoUnit}
 _WAKES = {
     Cause.MESSAGE: Metric.WAKES_BY_REQUEST,
@@ -72,15 +72,11 @@ class Measures:
 
     stack: str
 
-    def emit(
-        self, values: Mapping[Metric, float | Iterable[float]], endpoint: str | None = None
-    ) -> None:
-        """One line: of an endpoint, or without one of the stack."""
+    def emit(self, values: Mapping[Metric, float | Iterable[float]]) -> None:
+        """One line."""
         # Without a service: it would be one more dimension.
         line = EphemeralMetrics(namespace=NAMESPACE, service="")
         line.add_dimension(name=STACK, value=self.stack)
-        if endpoint is not None:
-            line.add_dimension(name=ENDPOINT, value=endpoint)
         for metric, value in values.items():
             each = [value] if isinstance(value, int | float) else list(value)[:_MOST_VALUES]
             for one in each:
@@ -88,16 +84,16 @@ class Measures:
                 line.add_metric(name=metric.value, unit=unit, value=one)
         line.flush_metrics()
 
-    def tick(self, copies: Mapping[str, int], stuck: int, spent_usd: Decimal) -> None:
+    def tick(self, copies: int, stuck: int, spent_usd: Decimal) -> None:
         """What a tick has seen of the whole stack."""
-        self.emit({Metric.STUCK_ENDPOINTS: stuck, Metric.SPENT_USD: float(round(spent_usd, 6))})
-        for endpoint, count in copies.items():
-            self.emit({Metric.COPIES: count}, endpoint)
+        self.emit({Metric.COPIES: copies, Metric.SPENT_USD: float(round(spent_usd, 6))})
+        if stuck:
+            self.emit({Metric.STUCK_ENDPOINTS: stuck})
 
-    def waited(self, endpoint: str, seconds: Iterable[float]) -> None:
+    def waited(self, seconds: Iterable[float]) -> None:
         """How long the requests waited that a batch has answered."""
         if rounded := [round(one, 3) for one in seconds]:
-            self.emit({Metric.WAIT_SECONDS: rounded}, endpoint)
+            self.emit({Metric.WAIT_SECONDS: rounded})
 
     def event(self, event: Event) -> None:
         """Wakes by their cause, and what went wrong; each event is counted when it is new."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..endpoints import kinds
-from ..endpoints.bursts import burst_alarm, put_burst_policy
+from ..endpoints.bursts import burst_alarm, bursts, put_burst_policy
 from ..endpoints.requests import create_endpoint
 from ..endpoints.scaling import (
     put_scaling_policy,
@@ -20,12 +20,12 @@ from .making import names_of, ours
 
 
 def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, Any]:
-    """`{kind, target, shared, bounds, scales, policy, burst_policy, burst_alarm, copies,
+    """`{kind, target, shared, bounds, scales, bursts, policy, burst_policy, burst_alarm, copies,
     endpoint}`.
 
-    The kind, what is scaled, whether there is more than one copy to scale, and the requests that
-    move its bounds, let AWS scale inside them, move its copies, and make the endpoint again from
-    the config that it shall have.
+    The kind, what is scaled, whether there is more than one copy to scale, or more than two, and
+    the requests that move its bounds, let AWS scale inside them, move its copies, and make the
+    endpoint again from the config that it shall have.
     """
     spec, names = record.spec, names_of(record.spec, record.status.shape)
     labels = as_labels(tags_of(spec, ours(spec.name)))
@@ -34,6 +34,7 @@ def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, A
         "shared": spec.instances.shared or "",
         "bounds": register_scalable_target(names, bounds, spec.kind),
         "scales": scales(spec),
+        "bursts": bursts(spec),
         "policy": put_scaling_policy(spec, names),
         "burst_policy": put_burst_policy(spec, names),
         "burst_alarm": burst_alarm(spec, names, labels),
