@@ -220,9 +220,15 @@ def changes(path: str, result: Mapping[str, Any]) -> None:
     console.print(f"  {_WAYS[result.get('way')]}", highlight=False, soft_wrap=True)
 
 
+def in_force(told: Mapping[str, Sequence[str]]) -> None:
+    """What people asked for until some time, a line each; not among what scripts read."""
+    for name, sentences in told.items():
+        for sentence in sentences:
+            line = f"[magenta]{escape(name)} is {escape(sentence)}[/]"
+            errors.print(line, highlight=False, soft_wrap=True)
+
+
 def warnings(result: Mapping[str, Any]) -> None:
-    for override in result.get("overrides", ()):
-        console.print(f"  [magenta]it is {escape(override)}[/]", highlight=False, soft_wrap=True)
     for warning in result.get("warnings", ()):
         console.print(f"  [yellow]{escape(warning)}[/]")
 
