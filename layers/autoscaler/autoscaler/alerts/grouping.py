@@ -14,7 +14,7 @@ from .console import Console
 from .events.base import Event, Severity
 from .events.capacity import CopiesChanged
 from .events.life import EndpointAwoke, EndpointSlept, WakeRequested
-from .message import Message, message_of
+from .message import Message, in_force_of, message_of
 from .routing import at_least
 from .sentences.life import BECAUSE
 from .wording import spoken, usd
@@ -64,6 +64,7 @@ def grouped(events: Sequence[Event], console: Console | None = None) -> Message:
         facts=(),
         context=f"{worst(events)} · {first.detail_type} · {_span(first.at, last.at)}",
         kind=first.detail_type,
+        in_force=in_force_of(ordered),
     )
 
 
@@ -83,6 +84,7 @@ def digest(events: Sequence[Event]) -> Message:
         facts=(),
         context=f"{worst(events)} · held back · {_span(ordered[0].at, ordered[-1].at)}",
         kind="Digest",
+        in_force=in_force_of(ordered),
     )
 
 

@@ -161,8 +161,8 @@ def expired(
     status: EndpointStatus, now: datetime, events: list[Event], lines: list[HistoryEntry]
 ) -> EndpointStatus:
     """The status without what is over; adds what is to be told and noted of that."""
-    there = in_force(status, datetime.min.replace(tzinfo=now.tzinfo))
-    for kind in there.keys() - in_force(status, now).keys():
+    there, still = in_force(status, datetime.min.replace(tzinfo=now.tzinfo)), in_force(status, now)
+    for kind in (one for one in there if one not in still):
         status = _without(status, kind)
         events.append(_ended(status, kind, now, None))
         what = "The hold" if kind is Kind.HOLD else f"{kind.replace('_', '-').capitalize()}"
