@@ -16,7 +16,7 @@ from .events.capacity import CopiesChanged
 from .events.life import EndpointAwoke, EndpointSlept, WakeRequested
 from .message import Message, in_force_of, message_of
 from .routing import at_least
-from .sentences.life import BECAUSE
+from .sentences.life import BECAUSE, for_whom
 from .wording import spoken, usd
 
 _FEW = 6  # names with a figure each
@@ -159,12 +159,12 @@ def brief(event: Event) -> str:
 
 @brief.register
 def _(event: EndpointAwoke) -> str:
-    return spoken(event.lead_seconds)
+    return spoken(event.lead_seconds) + for_whom(event.cause, event.asked_by)
 
 
 @brief.register
 def _(event: WakeRequested) -> str:
-    return f"in {spoken(event.expected_seconds)}"
+    return f"in {spoken(event.expected_seconds)}{for_whom(event.cause, event.asked_by)}"
 
 
 @brief.register

@@ -54,6 +54,14 @@ def keeps_copies(status: EndpointStatus, moment: datetime) -> bool:
     return Kind.KEEP_WARM in found or (isinstance(held, Hold) and held.min_copies > 0)
 
 
+def who_keeps_copies(status: EndpointStatus, moment: datetime) -> str | None:
+    """The person who keeps at least one copy at a moment; None: nobody does."""
+    found = in_force(status, moment)
+    held = found.get(Kind.HOLD)
+    kept = held if isinstance(held, Hold) and held.min_copies else found.get(Kind.KEEP_WARM)
+    return kept.author if kept is not None else None
+
+
 def told_of(status: EndpointStatus, now: datetime) -> tuple[str, ...]:
     """A sentence for each that is in force."""
     return tuple(sentence(kind, one) for kind, one in in_force(status, now).items())
