@@ -35,13 +35,15 @@ def series(line: dict[str, Any]) -> list[tuple[str, str, tuple[str, ...]]]:
 def test_a_tick_is_a_line_for_the_stack_and_one_an_endpoint(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Measures("prod").tick({"llama": 2, "mistral": 0}, stuck=1, spent_usd=Decimal("12.3456789"))
+    Measures("prod").tick(
+        {"llama": 2, "mistral": 0}, stuck=1, spent_today_usd=Decimal("12.3456789")
+    )
     stack, llama, mistral = lines(capsys)
     assert series(stack) == [
         (NAMESPACE, "StuckEndpoints", ("Stack",)),
-        (NAMESPACE, "SpentUsd", ("Stack",)),
+        (NAMESPACE, "SpentTodayUsd", ("Stack",)),
     ]
-    assert (stack["Stack"], stack["StuckEndpoints"], stack["SpentUsd"]) == (
+    assert (stack["Stack"], stack["StuckEndpoints"], stack["SpentTodayUsd"]) == (
         "prod",
         [1.0],
         [12.345679],

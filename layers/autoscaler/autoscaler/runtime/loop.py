@@ -25,7 +25,7 @@ def tick() -> dict[str, Any]:
     from ..control.reconcile import reconcile
 
     outcome = reconcile(world(), TICK_SECONDS)
-    _measures().tick(outcome.copies, len(outcome.stuck), outcome.spent_usd)
+    _measures().tick(outcome.copies, len(outcome.stuck), outcome.spent_today_usd)
     logger.info(
         "reconciled",
         endpoints=outcome.endpoints,

@@ -39,7 +39,7 @@ class Metric(StrEnum):
     COPIES = "Copies"
     WAIT_SECONDS = "WaitSeconds"
     STUCK_ENDPOINTS = "StuckEndpoints"
-    SPENT_USD = "SpentUsd"  # of the UTC month so far
+    SPENT_TODAY_USD = "SpentTodayUsd"  # of the UTC day so far
     WAKES_BY_REQUEST = "WakesByRequest"
     WAKES_BY_SCHEDULE = "WakesBySchedule"
     WAKES_BY_PERSON = "WakesByPerson"
@@ -50,7 +50,7 @@ class Metric(StrEnum):
 
 
 OF_ENDPOINT = frozenset({Metric.COPIES, Metric.WAIT_SECONDS})
-_UNITS = {Metric.WAIT_SECONDS: MetricUnit.Seconds, Metric.SPENT_USD: MetricUnit.NoUnit}
+_UNITS = {Metric.WAIT_SECONDS: MetricUnit.Seconds, Metric.SPENT_TODAY_USD: MetricUnit.NoUnit}
 _WAKES = {
     Cause.MESSAGE: Metric.WAKES_BY_REQUEST,
     Cause.BACKLOG: Metric.WAKES_BY_REQUEST,
@@ -88,9 +88,10 @@ class Measures:
                 line.add_metric(name=metric.value, unit=unit, value=one)
         line.flush_metrics()
 
-    def tick(self, copies: Mapping[str, int], stuck: int, spent_usd: Decimal) -> None:
+    def tick(self, copies: Mapping[str, int], stuck: int, spent_today_usd: Decimal) -> None:
         """What a tick has seen of the whole stack."""
-        self.emit({Metric.STUCK_ENDPOINTS: stuck, Metric.SPENT_USD: float(round(spent_usd, 6))})
+        spent = float(round(spent_today_usd, 6))
+        self.emit({Metric.STUCK_ENDPOINTS: stuck, Metric.SPENT_TODAY_USD: spent})
         for endpoint, count in copies.items():
             self.emit({Metric.COPIES: count}, endpoint)
 
