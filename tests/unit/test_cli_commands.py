@@ -303,7 +303,6 @@ BUDGETS = {
 ABOUT_ENDPOINTS: list[tuple[tuple[str, ...], Any]] = [
     (("apply", "FILE"), CHANGED),
     (("plan", "FILE", "--no-history"), CHANGED),
-    (("get",), {"endpoints": [ENDPOINT]}),
     (("wake", "llama"), PHASE),
     (("sleep", "llama"), PHASE),
     (("retry", "llama"), {**PHASE, "did": "nothing"}),
@@ -358,8 +357,10 @@ def test_a_page_that_says_what_is_in_force_says_it_once(stack: Stub) -> None:
     hold = {"until": "2026-11-24T18:00:00Z", "min_copies": 1, "author": "ada", "reason": "a demo"}
     one = {**ENDPOINT, "hold": hold}
     stack.answer = {"ok": True, "result": {"endpoints": [one]}, "in_force": {"llama": [HELD]}}
-    ran = stack.run("get", "llama")
-    assert ran.output.count("a demo") == 1 and "held at 1 or more by ada" in ran.stdout
+    for typed in (("get",), ("get", "llama")):
+        ran = stack.run(*typed)
+        assert ran.output.count("a demo") == 1, typed
+        assert "held at 1 or more by ada until 2026-11-24 18:00:00 UTC" in ran.stdout
 
 
 def test_delete_asks_first(stack: Stub) -> None:

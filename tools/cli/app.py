@@ -147,8 +147,7 @@ def get(
         typer.echo(json.dumps(endpoints, indent=2))
     else:
         output.print_page(endpoints, context.obj.now(), whole=bool(endpoint))
-        if endpoint:
-            context.obj.in_force.clear()  # the page says it
+        context.obj.in_force.clear()  # the page says it
 
 
 @app.command()
