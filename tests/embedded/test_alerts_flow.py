@@ -137,9 +137,10 @@ def test_a_new_process_gives_it_the_same_time(stack: Stack) -> None:
     wait_for(lambda: stack.slack.posts, lambda posts: posts == before + 1, "a post in vain")
     stack.account.runtime.change_environment("autoscaler-notify", RENEWED="yes")
     announce(stack, failed(stack, "newcomer"))
-    told = {f"🚨 {name} failed while CREATING" for name in ("sent-away", "newcomer")}
-    wait_for(stack.slack.titles, lambda titles: told <= set(titles), told)
+    first, second = (f"🚨 {name} failed while CREATING" for name in ("newcomer", "sent-away"))
+    wait_for(stack.slack.titles, lambda titles: first in titles, first)
     assert stack.account.clock.time() - began >= ASKED_SECONDS, "not sooner than it asked for"
+    wait_for(stack.slack.titles, lambda titles: second in titles, second)
     assert stack.slack.posts == before + 3, "nobody asked meanwhile"
 
 
