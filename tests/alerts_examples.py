@@ -14,20 +14,24 @@ from tests.alerts_events import AT
 WHO = {"endpoint": "deepseek-r1-8b", "generation": 41, "at": AT, "team": "research"}
 
 DAY: tuple[Event, ...] = (
-    life.WakeRequested(**WHO, cause=Cause.MESSAGE, copies=1, expected_seconds=312),
+    life.WakeRequested(
+        **WHO, cause=Cause.MESSAGE, asked_by="search", copies=1, expected_seconds=312
+    ),
     life.EndpointAwoke(
         **WHO,
         cause=Cause.MESSAGE,
+        asked_by="search",
+        in_force=("kept from scaling in until 24 Nov 14:00 UTC by ana: load test",),
         copies=1,
         lead_seconds=297,
         stages={"trigger": 2, "capacity": 104, "container": 71, "weights": 88, "ready": 32},
         backlog=12,
     ),
     life.EndpointSlept(
-        **WHO,
-        awake_seconds=2_940,
+        **{**WHO, "at": AT + timedelta(hours=2, minutes=16)},
+        awake_seconds=8_040,
         reason=Cause.IDLE,
-        cost_usd=Decimal("2.42"),
+        cost_usd=Decimal("6.04"),
         saved_usd=Decimal("1187.30"),
     ),
 )

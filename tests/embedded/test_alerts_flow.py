@@ -130,6 +130,20 @@ def test_slack_that_asks_for_time_gets_it_and_then_the_alert_once(stack: Stack) 
     assert stack.slack.posts == before + 2, "one that was sent away, and one that was taken"
 
 
+def test_a_new_process_gives_it_the_same_time(stack: Stack) -> None:
+    before, began = stack.slack.posts, stack.account.clock.time()
+    stack.slack.busy(retry_after=ASKED_SECONDS)
+    announce(stack, failed(stack, "sent-away"))
+    wait_for(lambda: stack.slack.posts, lambda posts: posts == before + 1, "a post in vain")
+    stack.account.runtime.change_environment("autoscaler-notify", RENEWED="yes")
+    announce(stack, failed(stack, "newcomer"))
+    first, second = (f"🚨 {name} failed while CREATING" for name in ("newcomer", "sent-away"))
+    wait_for(stack.slack.titles, lambda titles: first in titles, first)
+    assert stack.account.clock.time() - began >= ASKED_SECONDS, "not sooner than it asked for"
+    wait_for(stack.slack.titles, lambda titles: second in titles, second)
+    assert stack.slack.posts == before + 3, "nobody asked meanwhile"
+
+
 def test_a_team_with_a_topic_of_its_own_is_told_there_and_nobody_else_is(stack: Stack) -> None:
     assert stack.account.boto("sns").create_topic(Name="search")["TopicArn"] == TOPIC
     url, before = mailbox(stack, TOPIC), stack.slack.titles()

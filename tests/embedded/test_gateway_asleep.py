@@ -20,7 +20,7 @@ from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.status import Cause, EndpointStatus
 from autoscaler.policy.types import Phase
 from tests.embedded.gateway_lab import GATEWAY, STACK, gateway, said
-from tests.embedded.stack import SPEED, Stack, deployed, wait_for
+from tests.embedded.stack import SPEED, Stack, at_once, deployed, wait_for
 
 NAME = "llama"
 QUESTION = [{"role": "user", "content": "why is the sky blue?"}]
@@ -31,6 +31,9 @@ CHAT = "/v1/chat/completions"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account"), **GATEWAY) as found:
+        found.account.boto("secretsmanager").put_secret_value(
+            SecretId=found.outputs["SlackSecretName"], SecretString=at_once(found.slack)
+        )
         assert found.apply(NAME, scaling={"max_copies": 1, "keep_alive": "8h"})["ok"]
         found.until(NAME, "AWAKE")
         yield found
@@ -137,6 +140,10 @@ def test_who_does_not_wait_gets_a_ticket_that_was_stored_and_queued_before(
         lambda: said(address, f"/v1/requests/{ticket}"), lambda r: r.status_code == 200, "an answer"
     )
     assert found.json()["answer"]["usage"]["completion_tokens"] == 7
+    told = ("It wakes for search. 1 copy", "It woke for search. It answered")
+    wait_for(
+        lambda: str(stack.slack.messages), lambda heard: all(one in heard for one in told), told
+    )
 
 
 def test_a_stream_whose_patience_is_over_ends_with_its_ticket(

@@ -64,6 +64,7 @@ def test_put_to_sleep_even_for_requests_it_wakes_for_them_when_that_ends(stack: 
     assert stack.account.clock.time() > began + ASLEEP_SECONDS
     assert stack.get(NAME)["overrides"] == []
     told(stack, "no money")
+    told(stack, "📌 llama is put to sleep, even for requests,")  # below that it has to wait
 
 
 def test_released_before_its_time_it_is_over_at_once(stack: Stack) -> None:

@@ -121,7 +121,7 @@ def test_it_is_in_no_log_event_metric_input_item_or_message(stack: Stack, heard:
         ("events", "too-long"),
         ("events", "RequestAnswered"),
         ("logs", "dispatched"),
-        ("metrics", "StuckEndpoints"),
+        ("metrics", "Copies"),
         ("messages", "too-long"),
     ):
         assert any(word in text for text in kept[what]), (what, word)

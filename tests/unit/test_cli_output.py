@@ -78,8 +78,11 @@ def test_bounds_are_shown_where_they_are_in_force(phase: str, copies: str) -> No
     assert row.split("1h")[1].split("  ")[1:][0].strip() == copies
 
 
-def test_the_list_shows_a_line_each_and_no_more() -> None:
-    assert len(_shown(HELD, ENDPOINT, whole=False).splitlines()) == 3
+def test_the_list_shows_a_line_each_and_what_is_in_force_below() -> None:
+    heading, held, other, *below = _shown(HELD, ENDPOINT, whole=False).splitlines()
+    assert [line.split()[0] for line in (heading, held, other)] == ["endpoint", "llama", "llama"]
+    (line,) = below
+    assert line.startswith("llama is held at 1 or more by ada until 2026-11-24 18:00:00 UTC: ")
 
 
 def test_a_name_is_never_cut_short() -> None:

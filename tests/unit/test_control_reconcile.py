@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,7 +12,8 @@ import pytest
 from autoscaler.control.metering import running
 from autoscaler.control.reconcile import ReconcileError, _urgency, reconcile
 from autoscaler.control.wishes import FLOWS
-from autoscaler.endpoints.status import Cause
+from autoscaler.endpoints.status import Cause, Meter, UsageKind
+from autoscaler.policy.forecast import Spending
 from autoscaler.policy.types import Bounds, Hold, Phase
 from autoscaler.ports import Capacity, Flow, Load
 from autoscaler.spec import Kind
@@ -286,15 +287,29 @@ def test_endpoints_are_looked_at_several_at_a_time(world) -> None:
 
 
 def test_the_tick_says_what_the_dashboard_shows(world) -> None:
-    """Copies of whoever is not at rest, and the month's dollars of all: open meters too."""
+    """Copies of whoever is not at rest, and the day's dollars of all: open meters too."""
     put(world, awake(NAME))
-    put(world, asleep("resting", spent_usd=Decimal(7), spent_in="2026-11"))
-    put(world, asleep("stale", spent_usd=Decimal(9), spent_in="2026-10"))
+    today, month = world.clock.now().date(), {"spent_usd": Decimal(30), "spent_in": "2026-11"}
+    put(world, asleep("resting", spending=Spending(today, Decimal(7)), **month))
+    yesterday = Spending(today - timedelta(days=1), Decimal(9))
+    put(world, asleep("stale", spending=yesterday, **month))
     put(world, asleep("left-over", observed_instances=1))
     world.scaler.settle(NAME, 1)
     outcome = reconcile(world)
     assert outcome.copies == {NAME: 1, "left-over": 0}
-    assert outcome.spent_usd == Decimal(7) + Decimal("2.61")  # an hour awake
+    assert outcome.spent_today_usd == Decimal(7) + Decimal("2.61")  # an hour awake
+
+
+@pytest.mark.parametrize("began", ["2026-11-30T22:00", "2026-11-23T22:00"])
+def test_the_days_dollars_begin_at_midnight_though_nobody_looked_then(world, began) -> None:
+    """On the first of a month as on any other day."""
+    before = datetime.fromisoformat(f"{began}+00:00")
+    meter = Meter(instances=1, instance_type="ml.g6e.xlarge", kind=UsageKind.SERVING, since=before)
+    put(world, awake(NAME, at=before, meters=(meter,), spending=Spending(before.date())))
+    world.scaler.settle(NAME, 1)
+    world.load.loads[NAME] = BUSY
+    world.clock.moment = before + timedelta(hours=5)  # three of them on the new day
+    assert reconcile(world).spent_today_usd == 3 * Decimal("2.61")
 
 
 @pytest.mark.parametrize(

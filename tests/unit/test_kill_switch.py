@@ -12,6 +12,7 @@ from autoscaler.control import kill_switch, orders, overrides
 from autoscaler.control.apply import apply
 from autoscaler.control.breaker import runaway
 from autoscaler.control.dispatch import wake_for
+from autoscaler.control.in_context import InContext
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.overrides import Asked
 from autoscaler.control.plan import Setting
@@ -21,7 +22,6 @@ from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
 from autoscaler.control.retry import retry
 from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.updating import record_updated
-from autoscaler.control.while_stopped import WhileStopped
 from autoscaler.control.world import OrderError, UnknownEndpointError
 from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Shape, Update, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
@@ -321,10 +321,10 @@ class TestTelling:
         in_phase(world, Phase.AWAKE)
         stop(world, "ada", "a leaked key")
         heard = MemoryAnnouncer()
-        WhileStopped(heard, world.store).announce_all(told(world, "StopSet"))
+        InContext(heard, world.store).announce_all(told(world, "StopSet"))
         assert "by ada: a leaked key" in heard.events[0].stopped
         start(world, "ada")
-        WhileStopped(heard, world.store).announce_all(told(world, "StopEnded"))
+        InContext(heard, world.store).announce_all(told(world, "StopEnded"))
         assert heard.events[-1].stopped == ""
 
 

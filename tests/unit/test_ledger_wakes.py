@@ -20,6 +20,7 @@ from autoscaler.endpoints.status import Cause, EndpointRecord, HistoryEntry, Sha
 from autoscaler.ledger.figures import Wakes
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import write_report
+from autoscaler.ledger.sections import NONE, askers
 from autoscaler.ledger.wakes import wakes_of
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
@@ -47,9 +48,9 @@ def here(world: MemoryWorld) -> EndpointRecord:
     return world.store.records[NAME]
 
 
-def wake(world: MemoryWorld, cause: Cause, seconds: float) -> None:
+def wake(world: MemoryWorld, cause: Cause, seconds: float, who: str | None = None) -> None:
     """From zero to an answer after so many seconds, and back to zero."""
-    waking = request_wake(world, here(world), cause, 1, f"{cause} wakes it.").status
+    waking = request_wake(world, here(world), cause, 1, f"{cause} wakes it.", who).status
     world.clock.forward(seconds=seconds)
     world.scaler.settle(NAME, 1)
     assert record_awake(world, NAME, waking.generation)
@@ -212,6 +213,21 @@ def test_a_wake_whose_wish_has_no_line_any_more_counts_from_its_answer() -> None
     found = wakes_of(None, [later, answered], MONDAY, WEEK.end)
     assert found == Wakes(count=1, causes={"message": 1}, lead_seconds=(90.0,))
     assert wakes_of(None, [answered], at - timedelta(seconds=89), WEEK.end) == Wakes()
+
+
+def test_the_report_says_for_whom_wakes_were_where_that_is_known(world: MemoryWorld) -> None:
+    for who, times in (("search", 3), ("ana <b>", 2), (None, 1)):
+        for _ in range(times):
+            wake(world, Cause.MESSAGE, 60, who)
+    files = Files(world)
+    assert files.wakes["asked_by"] == {"search": 3, "ana <b>": 2}
+    assert "Woken forsearch 3, ana <b> 2" in files.page, "as text: it is no tag"
+
+
+def test_of_many_the_page_names_the_first_five() -> None:
+    wakes = Wakes(count=21, asked_by={f"t{n}": 6 - n for n in range(6)} | {"t6": 1})
+    assert askers(wakes) == "t0 6, t1 5, t2 4, t3 3, t4 2, 2 others 2"
+    assert askers(Wakes(count=3)) == NONE
 
 
 def test_a_cause_of_another_release_is_read() -> None:

@@ -33,19 +33,19 @@ def series(line: dict[str, Any]) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def test_a_tick_is_a_line_of_the_whole_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    Measures("prod").tick(3, stuck=0, spent_usd=Decimal("12.3456789"))
+    Measures("prod").tick(3, stuck=0, spent_today_usd=Decimal("12.3456789"))
     (stack,) = lines(capsys)
     assert series(stack) == [
         (NAMESPACE, "Copies", ("Stack",)),
-        (NAMESPACE, "SpentUsd", ("Stack",)),
+        (NAMESPACE, "SpentTodayUsd", ("Stack",)),
     ]
-    assert (stack["Stack"], stack["Copies"], stack["SpentUsd"]) == ("prod", [3.0], [12.345679])
+    assert (stack["Stack"], stack["Copies"], stack["SpentTodayUsd"]) == ("prod", [3.0], [12.345679])
 
 
 def test_stuck_endpoints_have_a_value_only_while_there_are_any(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Measures("prod").tick(3, stuck=2, spent_usd=Decimal(1))
+    Measures("prod").tick(3, stuck=2, spent_today_usd=Decimal(1))
     _, stuck = lines(capsys)
     assert (series(stuck), stuck["StuckEndpoints"]) == (
         [(NAMESPACE, "StuckEndpoints", ("Stack",))],

@@ -63,12 +63,13 @@ def main(
 
 
 def tells(command: Callable[..., None]) -> Callable[..., None]:
-    """Turns an expected error into its lines and an exit status."""
+    """Turns an expected error into its lines and an exit status. Below what a command shows comes
+    what is in force of the endpoints that it is about; as JSON the answer has it."""
 
     @functools.wraps(command)
     def told(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            _run(command, *args, **kwargs)
         except RefusedError as refused:
             _complain(*refused.problems)
             raise typer.Exit(refused.exit_code) from None
@@ -82,6 +83,14 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_INTERRUPTED) from None
 
     return told
+
+
+def _run(command: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    try:
+        command(*args, **kwargs)
+    finally:  # a refusal, too, is better understood with it
+        if "context" in kwargs and not kwargs.get("as_json"):
+            output.in_force(kwargs["context"].obj.in_force)
 
 
 @app.command()
@@ -138,6 +147,7 @@ def get(
         typer.echo(json.dumps(endpoints, indent=2))
     else:
         output.print_page(endpoints, context.obj.now(), whole=bool(endpoint))
+        context.obj.in_force.clear()  # the page says it
 
 
 @app.command()

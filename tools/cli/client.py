@@ -46,6 +46,8 @@ class StackClient:
         # Lambda and the other SDKs go by AWS_REGION; boto3 alone knows only AWS_DEFAULT_REGION.
         self._region = region or os.environ.get("AWS_REGION") or None
         self._endpoint_url = endpoint_url
+        # What people asked for until some time, by endpoint, as the last answer about it says.
+        self.in_force: dict[str, list[str]] = {}
 
     def region_or(self, default: str) -> str:
         """The Region that was given or that the environment names."""
@@ -82,12 +84,14 @@ class StackClient:
         return str(given.get("DefaultTimeZone") or "UTC")
 
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Sends a command; returns its result or raises RefusedError."""
+        """Sends a command; returns its result, with `in_force`, or raises RefusedError."""
         body = {"command": command, "author": _author(), **arguments}
         answer = self.invoke("CommandFunctionName", body)
+        in_force = dict(answer.get("in_force") or {})  # an older stack's has none
+        self.in_force |= in_force
         if not answer.get("ok"):
             raise RefusedError(list(answer.get("problems") or ["refused without a reason"]))
-        return dict(answer["result"])
+        return {**answer["result"], "in_force": in_force}
 
     def invoke(self, output: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Calls the function that an output names."""

@@ -81,7 +81,7 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
     """A line for each endpoint; `whole`: everything about the one there is."""
     if not endpoints:
         return Group("no endpoints yet: autoscaler apply endpoints/<file>.yaml")
-    lines = [line for one in endpoints for line in _details(one)] if whole else []
+    lines = [line for one in endpoints for line in (_details(one) if whole else _in_force(one))]
     told = [_history(one.get("history", ())) for one in endpoints] if whole else []
     table = endpoints_table(endpoints, now)
     stops = dict.fromkeys(one["stopped"]["text"] for one in endpoints if one.get("stopped"))
@@ -89,6 +89,11 @@ def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) 
     if any(one.get("mode") == "observe" for one in endpoints):
         banner.append(Text(_OBSERVES, style="bold yellow"))
     return Group(*banner, table, *(Text.from_markup(line) for line in lines), *told)
+
+
+def _in_force(one: Mapping[str, Any]) -> Iterator[str]:
+    for line in in_force_lines(one):
+        yield f"[magenta]{escape(one['name'])} is {escape(line)}[/]"
 
 
 def print_page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> None:
@@ -220,9 +225,15 @@ def changes(path: str, result: Mapping[str, Any]) -> None:
     console.print(f"  {_WAYS[result.get('way')]}", highlight=False, soft_wrap=True)
 
 
+def in_force(told: Mapping[str, Sequence[str]]) -> None:
+    """What people asked for until some time, a line each; not among what scripts read."""
+    for name, sentences in told.items():
+        for sentence in sentences:
+            line = f"[magenta]{escape(name)} is {escape(sentence)}[/]"
+            errors.print(line, highlight=False, soft_wrap=True)
+
+
 def warnings(result: Mapping[str, Any]) -> None:
-    for override in result.get("overrides", ()):
-        console.print(f"  [magenta]it is {escape(override)}[/]", highlight=False, soft_wrap=True)
     for warning in result.get("warnings", ()):
         console.print(f"  [yellow]{escape(warning)}[/]")
 

@@ -71,6 +71,7 @@ def show(
         typer.echo(json.dumps(document(laid), indent=2))
     else:
         output.print_wide(page(laid))
+        client.in_force.clear()  # the page says it
 
 
 Found = tuple[EndpointSpec, PriceBook, list[str], list[str]]

@@ -14,9 +14,9 @@ from .console import Console
 from .events.base import Event, Severity
 from .events.capacity import CopiesChanged
 from .events.life import EndpointAwoke, EndpointSlept, WakeRequested
-from .message import Message, message_of
+from .message import Message, in_force_of, message_of
 from .routing import at_least
-from .sentences.life import BECAUSE
+from .sentences.life import BECAUSE, for_whom
 from .wording import spoken, usd
 
 _FEW = 6  # names with a figure each
@@ -64,6 +64,7 @@ def grouped(events: Sequence[Event], console: Console | None = None) -> Message:
         facts=(),
         context=f"{worst(events)} · {first.detail_type} · {_span(first.at, last.at)}",
         kind=first.detail_type,
+        in_force=in_force_of(ordered),
     )
 
 
@@ -83,6 +84,7 @@ def digest(events: Sequence[Event]) -> Message:
         facts=(),
         context=f"{worst(events)} · held back · {_span(ordered[0].at, ordered[-1].at)}",
         kind="Digest",
+        in_force=in_force_of(ordered),
     )
 
 
@@ -157,12 +159,12 @@ def brief(event: Event) -> str:
 
 @brief.register
 def _(event: EndpointAwoke) -> str:
-    return spoken(event.lead_seconds)
+    return spoken(event.lead_seconds) + for_whom(event.cause, event.asked_by)
 
 
 @brief.register
 def _(event: WakeRequested) -> str:
-    return f"in {spoken(event.expected_seconds)}"
+    return f"in {spoken(event.expected_seconds)}{for_whom(event.cause, event.asked_by)}"
 
 
 @brief.register

@@ -23,12 +23,14 @@ from .sentences import (  # noqa: F401 - each registers with `told`
 from .sentences.base import Bars, Fact, charted, told
 
 Link = tuple[str, str]
+_MOST_IN_FORCE = 8  # lines: two endpoints with all kinds, or eight of which one is in force
 STACK = ""  # the endpoint of what concerns the whole stack
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a sink sends. `notes`: what has to be said besides, of the sending itself."""
+    """What a sink sends. `in_force`: what people asked for of its endpoints until some time;
+    `notes`: what has to be said besides, of the sending itself."""
 
     severity: Severity
     title: str
@@ -38,6 +40,7 @@ class Message:
     kind: str = ""  # the event's name
     endpoint: str = STACK
     links: tuple[Link, ...] = ()
+    in_force: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bars: Bars | None = None
 
@@ -67,8 +70,18 @@ def message_of(event: Event, console: Console | None = None) -> Message:
         kind=event.detail_type,
         endpoint=event.endpoint,
         links=links_of(event, console) if console else (),
+        in_force=in_force_of([event]),
         bars=charted(event),
     )
+
+
+def in_force_of(events: Sequence[Event]) -> tuple[str, ...]:
+    """`llama is held at 2 copies or more until … by ana: load test`: of each endpoint as its last
+    event has it; of many endpoints the first, and how many more there are."""
+    last = {event.endpoint: event for event in sorted(events, key=lambda event: event.at)}
+    said = [f"{name} is {one}" for name, event in sorted(last.items()) for one in event.in_force]
+    more = len(said) - _MOST_IN_FORCE
+    return (*said[:_MOST_IN_FORCE], *((f"… and {more} more",) if more > 0 else ()))
 
 
 def own_message(

@@ -29,7 +29,7 @@ def text(message: Message) -> str:
         parts.append(text_bars(message.bars))
     if message.links:
         parts.append("\n".join(f"{label}: {url}" for label, url in message.links))
-    parts += message.notes
+    parts += (*message.in_force, *message.notes)
     return "\n\n".join([*parts, message.context]) + "\n"
 
 
@@ -44,6 +44,7 @@ def document(message: Message) -> dict[str, Any]:
         "text": message.fallback,
         "facts": [{"name": label, "value": value} for label, value in message.facts],
         "links": [{"name": label, "url": url} for label, url in message.links],
+        "in_force": list(message.in_force),
         "notes": list(message.notes),
         "context": message.context,
     }

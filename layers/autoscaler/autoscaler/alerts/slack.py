@@ -64,7 +64,8 @@ def _details(message: Message) -> list[dict[str, Any]]:
         blocks.append({"type": "section", "block_id": "chart", "text": _chart(message.bars)})
     if message.links:
         blocks.append({"type": "section", "text": _links(message.links)})
-    blocks += [{"type": "context", "elements": [_text(f"⚠️ {note}")]} for note in message.notes]
+    below = (*(f"📌 {one}" for one in message.in_force), *(f"⚠️ {one}" for one in message.notes))
+    blocks += [{"type": "context", "elements": [_text(line)]} for line in below]
     blocks.append({"type": "context", "elements": [_text(message.context)]})
     return blocks
 

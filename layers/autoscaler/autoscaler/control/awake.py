@@ -113,6 +113,7 @@ def _is_up(status: EndpointStatus, load: Load, now: datetime) -> Event:
     return EndpointAwoke(
         **who,
         cause=status.cause,
+        asked_by=status.asked_by,
         copies=status.observed_copies,
         lead_seconds=seconds,
         stages=status.cold_starts[-1].stages() if status.cold_starts else {},

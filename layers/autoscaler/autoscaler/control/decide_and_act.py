@@ -12,8 +12,9 @@ from ..policy.keep_alive import LONGEST_STAY
 from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
+from .asked_by import named
 from .drift import mend_drift
-from .in_force import why_requests_wait
+from .in_force import sleeper, who_keeps_copies, why_requests_wait
 from .observe import history, observe
 from .telling import tell, telling
 from .wishes import entry, request_sleep, request_wake
@@ -49,9 +50,14 @@ def decide_and_act(
     decision = decide(record.spec, seen, history(record), now)
     cause = next((_CAUSES[r.code] for r in decision.reasons if r.code in _CAUSES), Cause.IDLE)
     if decision.transition is Transition.WAKE:
-        request_wake(world, record, cause, decision.copies, decision.summary)
+        by_person = cause in (Cause.HOLD, Cause.PERSON)
+        who = named([who_keeps_copies(record.status, now) if by_person else None])
+        request_wake(world, record, cause, decision.copies, decision.summary, who)
     elif decision.transition is Transition.SLEEP:
-        request_sleep(world, record, _cause_of_sleep(record, decision, now), decision.summary)
+        cause = _cause_of_sleep(record, decision, now)
+        one = sleeper(record.status, now) if cause is Cause.PERSON else None
+        who = named([one.author if one else None])
+        request_sleep(world, record, cause, decision.summary, who)
     elif record.status.phase is Phase.AWAKE:
         _move(world, record, decision, capacity, now)
     return decision

@@ -25,6 +25,7 @@ from ..ports import (
     NotAllowedError,
 )
 from ..spec import Kind
+from .asked_by import named
 from .deferring import done, move, put_back, sort_out
 from .desk import Code, Desk, Dispatched, Fate, Outcome
 from .fallback import as_asked_of, stand_in
@@ -111,8 +112,9 @@ def _deferred(
 def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request]) -> list[Outcome]:
     desk, name = work.desk, work.name
     try:
-        ready = wake_for(desk.world, record)
-        other = stand_in(desk.world, ready)
+        who = named(request.options.tenant for request in requests)
+        ready = wake_for(desk.world, record, who)
+        other = stand_in(desk.world, ready, who)
     except Exception as error:  # noqa: BLE001 - told; the tick goes on with a wish that is stored
         return [troubled(desk, name, request.message, error) for request in requests]
     try:
@@ -181,8 +183,9 @@ def _closed(work: _Work, outcomes: Sequence[Outcome]) -> Dispatched:
     return Dispatched(stay, troubles, fates == {Fate.TROUBLED}, waited)
 
 
-def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
-    """Wishes the endpoint awake for a message if it sleeps or is about to.
+def wake_for(world: World, record: EndpointRecord, asked_by: str | None = None) -> EndpointRecord:
+    """Wishes the endpoint awake for a message if it sleeps or is about to. `asked_by`: the tenants
+    whose messages wait.
 
     One conditional write and one StartExecution, whatever the number of messages. The size is
     settled by `plan_wake`, which sees the whole backlog.
@@ -193,9 +196,9 @@ def wake_for(world: World, record: EndpointRecord) -> EndpointRecord:
     if may_not_wake(record, world.clock.now()) or world.only_observes(status):
         return record
     try:
-        return request_wake(
-            world, record, Cause.MESSAGE, max(1, status.wish_copies), "A request is waiting."
-        )
+        text = f"A request{f' of {asked_by}' if asked_by else ''} is waiting."
+        copies = max(1, status.wish_copies)
+        return request_wake(world, record, Cause.MESSAGE, copies, text, asked_by)
     except ConflictError:
         return world.store.load(status.name) or record
 

@@ -26,9 +26,11 @@ def falls_back(record: EndpointRecord, now: datetime) -> bool:
     return status.phase in _CANNOT_BE_HAD and ladder_step(record, now).exhausted
 
 
-def stand_in(world: World, record: EndpointRecord) -> EndpointRecord | None:
+def stand_in(
+    world: World, record: EndpointRecord, asked_by: str | None = None
+) -> EndpointRecord | None:
     """The endpoint that answers for one that cannot be had, woken if it sleeps; None: there is
-    none. It does not fall back further itself."""
+    none. It does not fall back further itself. `asked_by`: whose requests wait."""
     now = world.clock.now()
     if record.spec.fallback is None or not falls_back(record, now):
         return None
@@ -41,7 +43,8 @@ def stand_in(world: World, record: EndpointRecord) -> EndpointRecord | None:
         return other
     text = f"Requests of {record.status.name} wait, which cannot be had."
     try:
-        return request_wake(world, other, Cause.MESSAGE, max(1, other.status.wish_copies), text)
+        copies = max(1, other.status.wish_copies)
+        return request_wake(world, other, Cause.MESSAGE, copies, text, asked_by)
     except ConflictError:
         return world.store.load(other.status.name)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ..endpoints.status import EndpointStatus
+from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.types import Hold, Override
 from ..policy.wording import at_utc, counted
 
@@ -53,9 +54,23 @@ def keeps_copies(status: EndpointStatus, moment: datetime) -> bool:
     return Kind.KEEP_WARM in found or (isinstance(held, Hold) and held.min_copies > 0)
 
 
+def who_keeps_copies(status: EndpointStatus, moment: datetime) -> str | None:
+    """The person who keeps at least one copy at a moment; None: nobody does."""
+    found = in_force(status, moment)
+    held = found.get(Kind.HOLD)
+    kept = held if isinstance(held, Hold) and held.min_copies else found.get(Kind.KEEP_WARM)
+    return kept.author if kept is not None else None
+
+
 def told_of(status: EndpointStatus, now: datetime) -> tuple[str, ...]:
     """A sentence for each that is in force."""
     return tuple(sentence(kind, one) for kind, one in in_force(status, now).items())
+
+
+def by_endpoint(records: Iterable[EndpointRecord], now: datetime) -> dict[str, list[str]]:
+    """The same of each endpoint of which anything is in force."""
+    told = {record.status.name: list(told_of(record.status, now)) for record in records}
+    return {name: sentences for name, sentences in sorted(told.items()) if sentences}
 
 
 def shown(status: EndpointStatus, now: datetime) -> list[dict[str, Any]]:

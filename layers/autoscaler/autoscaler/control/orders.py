@@ -10,6 +10,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import TryOutcome
 from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Phase
+from .asked_by import named
 from .budget_view import budget_of
 from .fallback import falls_back
 from .in_force import Kind, in_force, sentence, shown, sleeper
@@ -35,7 +36,8 @@ def wake(world: World, name: str, author: str) -> EndpointStatus:
             f"{name} is {sentence(Kind.SLEEP_UNTIL, put_to_sleep)}; release it first: "
             f"autoscaler release {name}"
         )
-    return request_wake(world, record, Cause.PERSON, 1, f"{author} woke it.").status
+    text = f"{author} woke it."
+    return request_wake(world, record, Cause.PERSON, 1, text, named([author])).status
 
 
 def sleep(world: World, name: str, author: str) -> EndpointStatus:
@@ -51,7 +53,8 @@ def sleep(world: World, name: str, author: str) -> EndpointStatus:
     if backlog:
         raise OrderError(f"{backlog} requests are waiting for {name}: they would wake it again")
     record = brought_up(world, record, now)
-    return request_sleep(world, record, Cause.PERSON, f"{author} put it to sleep.").status
+    text = f"{author} put it to sleep."
+    return request_sleep(world, record, Cause.PERSON, text, named([author])).status
 
 
 def _refuse_to_be_woken_again(record: EndpointRecord, now: datetime) -> None:
@@ -165,6 +168,6 @@ def _ladder(record: EndpointRecord, now: datetime) -> dict[str, Any]:
 
 def _lines(world: World, name: str) -> list[dict[str, Any]]:
     return [
-        line.model_dump(mode="json", include={"at", "phase", "text", "generation"})
+        line.model_dump(mode="json", include={"at", "phase", "text", "generation", "asked_by"})
         for line in world.store.history(name, HISTORY_LINES)
     ]

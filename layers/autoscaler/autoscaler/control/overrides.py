@@ -15,7 +15,8 @@ from ..alerts.events.life import HoldEnded, HoldSet
 from ..alerts.events.overrides import OverrideEnded, OverrideSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, HistoryEntry
 from ..policy.types import Hold, Override, OverrideKind, Phase
-from .in_force import Kind, in_force, sentence
+from .asked_by import named
+from .in_force import Kind, in_force, sentence, who_keeps_copies
 from .purse import barred, capped
 from .telling import tell, telling
 from .wishes import entry, may_not_wake, request_wake
@@ -135,7 +136,8 @@ def _taken(
     lines = [entry(status, told.at, text)]
     saved = tell(world, world.store.save(telling(status, told), entries=lines))
     if copies and saved.phase in (Phase.ASLEEP, Phase.SLEEPING):
-        return request_wake(world, record.having(saved), cause, copies, text).status
+        who = named([who_keeps_copies(saved, told.at)])
+        return request_wake(world, record.having(saved), cause, copies, text, who).status
     return saved
 
 
@@ -161,8 +163,8 @@ def expired(
     status: EndpointStatus, now: datetime, events: list[Event], lines: list[HistoryEntry]
 ) -> EndpointStatus:
     """The status without what is over; adds what is to be told and noted of that."""
-    there = in_force(status, datetime.min.replace(tzinfo=now.tzinfo))
-    for kind in there.keys() - in_force(status, now).keys():
+    there, still = in_force(status, datetime.min.replace(tzinfo=now.tzinfo)), in_force(status, now)
+    for kind in (one for one in there if one not in still):
         status = _without(status, kind)
         events.append(_ended(status, kind, now, None))
         what = "The hold" if kind is Kind.HOLD else f"{kind.replace('_', '-').capitalize()}"

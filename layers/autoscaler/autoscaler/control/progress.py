@@ -157,6 +157,7 @@ def _slept(
         at=now,
         awake_seconds=max(0.0, awake.total_seconds()),
         reason=status.cause,
+        asked_by=status.asked_by,
         cost_usd=cost([s for s in (*used, *closing) if s.start >= woken]),
         saved_usd=saved_this_month(record, (*stored, *closing), now, fleet),
         team=record.spec.team,

@@ -25,7 +25,7 @@ from .back_pressure import tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
-from .metering import ASKING, asked, running, seen, spent_this_month
+from .metering import ASKING, asked, running, seen, spent_today
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .observing import advise, followed
@@ -76,7 +76,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
     copies: dict[str, int] = field(default_factory=dict)  # of whoever does not rest at zero
-    spent_usd: Decimal = Decimal(0)  # in this UTC month, of what was removed too
+    spent_today_usd: Decimal = Decimal(0)  # in this UTC day, of what was removed too
 
 
 class LeftError(RuntimeError):
@@ -151,16 +151,16 @@ def _watched(
 def _begun(
     world: World, records: Sequence[EndpointRecord], stuck: list[str], now: datetime
 ) -> Outcome:
-    # What was removed this month has been spent too: the sum must not fall when an endpoint goes.
+    # What was removed today has been spent too: the sum must not fall when an endpoint goes.
     state = records[0].stack if records else world.store.stack()
-    gone, _ = state.gone_usd(now, {life_of(r.status.name, r.status.created_at) for r in records})
-    spent = (spent_this_month(record, now) for record in records)
+    _, gone = state.gone_usd(now, {life_of(r.status.name, r.status.created_at) for r in records})
+    spent = (spent_today(record, now) for record in records)
     copies = {
         r.status.name: r.status.observed_copies
         for r in records
         if r.status.phase not in _RESTING or r.status.observed_instances
     }
-    return Outcome(len(records), stuck=stuck, copies=copies, spent_usd=sum(spent, gone))
+    return Outcome(len(records), stuck=stuck, copies=copies, spent_today_usd=sum(spent, gone))
 
 
 def _urgency(record: EndpointRecord) -> tuple[bool, datetime]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import FlowState
+from .asked_by import named
 from .purse import barred
 from .tend import tend_flow
 from .wishes import FLOWS, entry, request_wake
@@ -53,7 +54,7 @@ def _wake(
             f"{name} is ASLEEP and waits for no other try: autoscaler wake {name} wakes it"
         )
     text = f"{author} did not wait until {status.retry_at:%H:%M} UTC: it is woken now."
-    after = request_wake(world, record, Cause.PERSON, 1, text)
+    after = request_wake(world, record, Cause.PERSON, 1, text, named([author]))
     return after, f"it is woken now, on {_types(after)}"
 
 

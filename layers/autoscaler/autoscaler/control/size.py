@@ -9,7 +9,8 @@ from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
 from ..ports import SignalError
-from .in_force import Kind, in_force, keeps_copies
+from .asked_by import named
+from .in_force import Kind, in_force, keeps_copies, who_keeps_copies
 from .metering import asked_for_copies, metered
 from .observe import history, observe
 from .progress import with_current
@@ -87,7 +88,8 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
                 status.hold.min_copies if Kind.HOLD in in_force(status, now) and status.hold else 1
             )
             text = "Copies were asked to stay while it went to sleep: turning round."
-            request_wake(world, record, Cause.HOLD, max(1, held), text)
+            who = named([who_keeps_copies(status, now)])
+            request_wake(world, record, Cause.HOLD, max(1, held), text, who)
             return False
         backlog = 0 if may_not_wake(record, now) else world.load.backlog(name)
         if backlog:

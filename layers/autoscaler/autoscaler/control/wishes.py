@@ -52,8 +52,12 @@ UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON, Cause.UPDATE, Cause.
 def wished(
     status: EndpointStatus, phase: Phase, cause: Cause, now: datetime, **changes: Any
 ) -> EndpointStatus:
-    """Returns the status with a new wish; raises PhaseError when the table does not allow it."""
+    """Returns the status with a new wish; raises PhaseError when the table does not allow it.
+
+    Who asked stays with a wish that is begun again.
+    """
     check_transition(status.phase, phase)
+    same = (status.phase, status.cause) == (phase, cause)
     return status.model_copy(
         update={
             "generation": status.generation + 1,
@@ -61,6 +65,7 @@ def wished(
             "phase_since": now,
             "wished_at": now,
             "cause": cause,
+            "asked_by": status.asked_by if same else None,
             "attempts": 0,
             "parked": False,
             **changes,
@@ -80,6 +85,7 @@ def entry(
         phase=status.phase,
         text=text,
         cause=status.cause.value if of_a_wake else None,
+        asked_by=status.asked_by if of_a_wake else None,
         lead_seconds=None if lead_time is None else lead_time.total_seconds(),
     )
 
@@ -124,9 +130,15 @@ def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
 
 
 def request_wake(
-    world: World, record: EndpointRecord, cause: Cause, copies: int, text: str
+    world: World,
+    record: EndpointRecord,
+    cause: Cause,
+    copies: int,
+    text: str,
+    asked_by: str | None = None,
 ) -> EndpointRecord:
-    """Wishes the endpoint awake with so many copies and starts `wake_endpoint`.
+    """Wishes the endpoint awake with so many copies and starts `wake_endpoint`. `asked_by`: for
+    whom (`asked_by.named`).
 
     From the wish on the instances count as asked for. Raises ConflictError when somebody else
     wrote first: read again and look; and BarredError while nothing may wake it.
@@ -145,6 +157,7 @@ def request_wake(
         Phase.WAKING,
         cause,
         now,
+        asked_by=asked_by,
         wish_copies=copies,
         wakes_on=today,
         wakes_today=woken + 1,
@@ -159,6 +172,7 @@ def request_wake(
         generation=status.generation,
         at=now,
         cause=cause,
+        asked_by=asked_by,
         copies=copies,
         expected_seconds=lead_time(history(record)).total_seconds(),
     )
@@ -171,11 +185,13 @@ def ladder_step(record: EndpointRecord, now: datetime) -> Step:
     return next_step(status.tries, len(record.spec.rungs), now, status.name)
 
 
-def request_sleep(world: World, record: EndpointRecord, cause: Cause, text: str) -> EndpointRecord:
+def request_sleep(
+    world: World, record: EndpointRecord, cause: Cause, text: str, asked_by: str | None = None
+) -> EndpointRecord:
     """Wishes the endpoint asleep and starts `sleep_endpoint`."""
     now = world.clock.now()
     counted, segments = metered(record, now, running(record.status), Phase.SLEEPING)
-    status = wished(counted, Phase.SLEEPING, cause, now, wish_copies=0)
+    status = wished(counted, Phase.SLEEPING, cause, now, asked_by=asked_by, wish_copies=0)
     return carry_out(world, record, status, segments, text)
 
 

@@ -172,6 +172,7 @@ class EndpointStatus(Stored):
     phase_since: AwareDatetime
     created_at: AwareDatetime
     cause: Cause = Cause.APPLY
+    asked_by: str | None = None  # the person or the tenants that the wish is for, where known
     wish_copies: int = 0
     wished_at: AwareDatetime
     attempts: int = 0  # executions of this wish that ended badly
@@ -264,8 +265,9 @@ class HistoryEntry(Stored):
     """One line of an endpoint's history: a transition or a decision that changed something. It is
     kept for HISTORY_DAYS.
 
-    `cause` of a wake's lines, free, so that another release's is read; `lead_seconds` of the line
-    that says that it answered. Release 0.1.0 wrote neither.
+    `cause` of a wake's lines, free, so that another release's is read, and `asked_by`: the person
+    or the tenants that it was for, where known; `lead_seconds` of the line that says that it
+    answered. Release 0.1.0 wrote none of them.
     """
 
     endpoint: str
@@ -274,6 +276,7 @@ class HistoryEntry(Stored):
     phase: Phase
     text: str
     cause: str | None = None
+    asked_by: str | None = None
     lead_seconds: float | None = None
 
 

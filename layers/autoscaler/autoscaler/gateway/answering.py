@@ -98,7 +98,7 @@ class Answering:
                 return
             except ABSENT:
                 self._states.forget(question.name)  # it fell asleep since the last look
-        wanted = await self._states.wanted(question.name)
+        wanted = await self._states.wanted(question.name, question.asked.tenant)
         record = wanted.record or record
         refuse_if_hopeless(record)
         later = question.patience.later or question.patience.seconds <= 0
@@ -147,7 +147,7 @@ class Answering:
     async def _look_again(self, question: Question, before: Wanted) -> Wanted:
         """A look that fails is no reason to let go of who waits: the next one may not."""
         try:
-            return await self._states.wanted(question.name)
+            return await self._states.wanted(question.name, question.asked.tenant)
         except Exception as error:  # noqa: BLE001 - logged; the table mends itself or patience ends
             logger.error("an endpoint could not be looked at", extra=logged(error))
             return before

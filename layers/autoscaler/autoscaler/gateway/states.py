@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ..control.asked_by import named
 from ..control.dispatch import wake_for
 from ..control.fallback import stand_in
 from ..control.patience import serves
@@ -74,9 +75,11 @@ class States:
     async def all(self) -> list[EndpointRecord]:
         return await self._shared(("all", ""), self._world.store.load_all, _never)
 
-    async def wanted(self, name: str) -> Wanted:
-        """Wakes the endpoint as the dispatcher does, if it sleeps."""
-        return await self._shared(("wanted", name), lambda: self._want(name), _never)
+    async def wanted(self, name: str, tenant: str = "") -> Wanted:
+        """Wakes the endpoint as the dispatcher does, if it sleeps; of callers at the same time the
+        first one's tenant is told as whom it wakes for."""
+        who = named([tenant])
+        return await self._shared(("wanted", name), lambda: self._want(name, who), _never)
 
     def forget(self, name: str) -> None:
         """What was read of it turned out to be old."""
@@ -90,12 +93,12 @@ class States:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _want(self, name: str) -> Wanted:
+    def _want(self, name: str, asked_by: str | None) -> Wanted:
         record = self._world.store.load(name)
         if record is None or serves_directly(record):
             return Wanted(record)
-        record = wake_for(self._world, record)
-        return Wanted(record, stand_in(self._world, record))
+        record = wake_for(self._world, record, asked_by)
+        return Wanted(record, stand_in(self._world, record, asked_by))
 
     async def _shared(
         self, key: tuple[str, str], work: Callable[[], T], still_good: Callable[[Any], bool]

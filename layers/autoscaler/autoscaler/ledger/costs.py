@@ -145,8 +145,10 @@ def _figures(
     serving = (s for s in segments if s.kind is UsageKind.SERVING)
     leads = sorted(lead for a in accounts for lead in a.wakes.lead_seconds)
     causes: Counter[str] = Counter()
+    asked_by: Counter[str] = Counter()
     for account in accounts:
         causes.update(account.wakes.causes)
+        asked_by.update(account.wakes.asked_by)
     return {
         "cost": by_kind(segments),
         "awake_hours": float(sum((hours(s.end - s.start) for s in awake), Decimal(0))),
@@ -159,6 +161,7 @@ def _figures(
         "wakes": Wakes(
             count=sum(a.wakes.count for a in accounts),
             causes=dict(causes.most_common()),
+            asked_by=dict(asked_by.most_common()),
             lead_seconds=tuple(leads),
         ),
         "served": served_of(a.served for a in accounts),

@@ -80,10 +80,12 @@ class Span(Figure):
 
 class Wakes(Figure):
     """Wakes that began in the period. Lead times are of those that answered, `measured` of them;
-    of what an older release wrote neither they nor `causes` may be known."""
+    of what an older release wrote neither they nor `causes` may be known. `asked_by`: wakes by the
+    tenants or the person that they were for, where known."""
 
     count: int = 0
     causes: dict[str, int] = {}
+    asked_by: dict[str, int] = {}
     lead_seconds: tuple[float, ...] = ()  # ascending
 
     @property

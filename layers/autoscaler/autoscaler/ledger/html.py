@@ -218,6 +218,7 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
         ("Lead time, median", sections.lead_time(wakes, wakes.lead_p50_seconds)),
         ("Lead time, 90th percentile", sections.lead_time(wakes, wakes.lead_p90_seconds)),
         ("Causes of wakes", sections.causes(wakes)),
+        ("Woken for", sections.askers(wakes)),
         ("Mean wait of a request", _seconds(served.mean_wait_seconds)),
         ("Waits: half / 95 % / all", sections.waits(served)),
         ("Tokens in / out", f"{served.input_tokens:,} / {served.output_tokens:,}"),

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from ..endpoints.status import Traffic, UsageKind, UsageSegment, utc_hour
 
-OF_THE_STACK = 2  # Copies and SpentUsd
+OF_THE_STACK = 2  # Copies and SpentTodayUsd
 _HOUR = timedelta(hours=1)
 
 

@@ -11,6 +11,7 @@ from .bill import BilledEndpoint, Reconciliation
 from .figures import Advice, BudgetUse, Costs, Served, Unusual, Wakes
 
 NONE = "–"
+_MOST_ASKERS = 5  # by name
 
 
 def listed(sentences: Iterable[str]) -> str:
@@ -93,6 +94,15 @@ def causes(wakes: Wakes) -> str:
     unknown = wakes.count - wakes.caused
     parts = [f"{cause} {count:,}" for cause, count in wakes.causes.items()]
     parts += [f"not known {unknown:,}"] if unknown else []
+    return ", ".join(parts) or NONE
+
+
+def askers(wakes: Wakes) -> str:
+    """`search 40, ana 2, 3 others 5`: the wakes of whose tenant or person anything is known."""
+    shown = list(wakes.asked_by.items())[:_MOST_ASKERS]
+    parts = [f"{name} {count:,}" for name, count in shown]
+    if others := list(wakes.asked_by.values())[_MOST_ASKERS:]:
+        parts.append(f"{len(others):,} others {sum(others):,}")
     return ", ".join(parts) or NONE
 
 

@@ -27,6 +27,7 @@ class _Wake:
     began: datetime
     cause: str | None
     lead_seconds: float | None
+    asked_by: str | None = None
 
 
 def wake_lines(store: EndpointStore, name: str, period: Period) -> list[HistoryEntry]:
@@ -46,6 +47,7 @@ def wakes_of(
     return Wakes(
         count=len(wakes),
         causes=dict(causes.most_common()),
+        asked_by=dict(Counter(w.asked_by for w in wakes if w.asked_by).most_common()),
         lead_seconds=tuple(sorted(w.lead_seconds for w in wakes if w.lead_seconds is not None)),
     )
 
@@ -67,6 +69,7 @@ def _wake(lines: Sequence[HistoryEntry]) -> _Wake:
         began=min(line.at - timedelta(seconds=line.lead_seconds or 0) for line in lines),
         cause=next((line.cause for line in lines if line.cause is not None), None),
         lead_seconds=next((s for line in lines if (s := line.lead_seconds) is not None), None),
+        asked_by=next((line.asked_by for line in lines if line.asked_by), None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ..control import orders, overrides
 from ..control.apply import apply
 from ..control.budget_view import stop_view
-from ..control.in_force import Kind, told_of
+from ..control.in_force import Kind, by_endpoint
 from ..control.plan import Setting, plan
 from ..control.purse import BarredError
 from ..control.retry import retry
@@ -107,17 +107,41 @@ _EXPECTED = (
 
 
 def accept(event: Any) -> dict[str, Any]:
-    """`{ok: True, result}` or `{ok: False, error, problems}`; the unexpected is raised."""
+    """`{ok: True, result}` or `{ok: False, error, problems}`; the unexpected is raised.
+
+    `in_force` beside either: what people asked for until some time of the endpoints that the answer
+    is about, in sentences by endpoint.
+    """
     try:
         command = COMMANDS.validate_python(event)
     except ValidationError as invalid:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
         return {"ok": False, "error": "CommandError", "problems": problems}
+    answer = _answer(command)
+    return {**answer, "in_force": _in_force(command, answer)}
+
+
+def _answer(command: Command) -> dict[str, Any]:
     try:
         return {"ok": True, "result": _until_unopposed(command)}
     except _EXPECTED as refused:
         problems = refused.problems if isinstance(refused, SpecError) else [str(refused)]
         return {"ok": False, "error": type(refused).__name__, "problems": problems}
+
+
+def _in_force(command: Command, answer: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Read after the command is carried out; a refusal says it too, as it may be the reason."""
+    name: str | None = getattr(command, "endpoint", None)
+    if isinstance(command, Apply):
+        if not answer["ok"]:
+            return {}  # a file that is refused may name anything
+        name = answer["result"]["endpoint"]
+    store = world().store
+    try:
+        found = [store.load(name)] if name else store.load_all()
+    except (NewerSchemaError, UnreadableError):
+        return {}  # the answer says that it cannot be read, if it is about that
+    return by_endpoint((record for record in found if record), world().clock.now())
 
 
 @cache
@@ -207,7 +231,6 @@ def _apply(command: Apply) -> dict[str, Any]:
         "way": planned.way,
         "warnings": list(planned.warnings),
         "preview": list(planned.preview),
-        "overrides": list(told_of(status, world().clock.now())) if status else [],
         "prices": _prices(planned.spec),
     }
 

@@ -25,7 +25,7 @@ def tick() -> dict[str, Any]:
     from ..control.reconcile import reconcile
 
     outcome = reconcile(world(), TICK_SECONDS)
-    _measures().tick(sum(outcome.copies.values()), len(outcome.stuck), outcome.spent_usd)
+    _measures().tick(sum(outcome.copies.values()), len(outcome.stuck), outcome.spent_today_usd)
     for name, copies in outcome.copies.items():
         logger.info("copies", endpoint=name, copies=copies)  # a widget of the dashboard reads it
     logger.info(

@@ -40,7 +40,7 @@ class Metric(StrEnum):
     COPIES = "Copies"  # of all endpoints
     WAIT_SECONDS = "WaitSeconds"  # of each request that was answered
     STUCK_ENDPOINTS = "StuckEndpoints"  # while there are any
-    SPENT_USD = "SpentUsd"  # of the UTC month so far
+    SPENT_TODAY_USD = "SpentTodayUsd"  # of the UTC day so far
     WAKES_BY_REQUEST = "WakesByRequest"
     WAKES_BY_SCHEDULE = "WakesBySchedule"
     WAKES_BY_PERSON = "WakesByPerson"
@@ -50,7 +50,7 @@ class Metric(StrEnum):
     ALERTS_REFUSED = "AlertsRefused"  # by Slack, a topic or a webhook, or not delivered for long
 
 
-_UNITS = {Metric.WAIT_SECONDS: MetricUnit.Seconds, Metric.SPENT_USD: MetricUnit.NoUnit}
+_UNITS = {Metric.WAIT_SECONDS: MetricUnit.Seconds, Metric.SPENT_TODAY_USD: MetricUnit.NoUnit}
 _WAKES = {
     Cause.MESSAGE: Metric.WAKES_BY_REQUEST,
     Cause.BACKLOG: Metric.WAKES_BY_REQUEST,
@@ -84,9 +84,9 @@ class Measures:
                 line.add_metric(name=metric.value, unit=unit, value=one)
         line.flush_metrics()
 
-    def tick(self, copies: int, stuck: int, spent_usd: Decimal) -> None:
+    def tick(self, copies: int, stuck: int, spent_today_usd: Decimal) -> None:
         """What a tick has seen of the whole stack."""
-        self.emit({Metric.COPIES: copies, Metric.SPENT_USD: float(round(spent_usd, 6))})
+        self.emit({Metric.COPIES: copies, Metric.SPENT_TODAY_USD: float(round(spent_today_usd, 6))})
         if stuck:
             self.emit({Metric.STUCK_ENDPOINTS: stuck})
 

@@ -23,6 +23,7 @@ from ..aws.alert_queue import AlertQueue
 from ..aws.alert_secret import AlertSecret
 from ..aws.clock import SystemClock
 from ..aws.held import TableHeld
+from ..aws.pauses import TablePauses
 from ..aws.seen import TableSeen
 from ..aws.sinks import Sinks
 from ..aws.teams import TableTeams
@@ -97,7 +98,8 @@ def _office() -> Office:
         if secret
         else "the alert channel is none, or no secret is named"
     )
-    sinks = Sinks(secret, env.alarm_topic_arn, LogSink(why), Pace(clock.now))
+    pace = Pace(clock.now, pauses=TablePauses(env.table_name))
+    sinks = Sinks(secret, env.alarm_topic_arn, LogSink(why), pace)
     return Office(
         configs=AlertSecret(secret),
         seen=TableSeen(env.table_name),

@@ -8,8 +8,8 @@ from ..aws.clock import SystemClock
 from ..aws.events import BusAnnouncer
 from ..aws.price_list import AwsPriceList
 from ..aws.table import TableStore
+from ..control.in_context import InContext
 from ..control.refresh_prices import refresh_prices
-from ..control.while_stopped import WhileStopped
 from .logs import logger
 from .settings import settings
 
@@ -18,7 +18,7 @@ def refresh() -> dict[str, Any]:
     """Reads the price list; what it could not be read for is logged, and the old prices stay."""
     env = settings()
     store = TableStore(env.table_name)
-    announcer = WhileStopped(BusAnnouncer(env.bus_name), store)
+    announcer = InContext(BusAnnouncer(env.bus_name), store)
     done = refresh_prices(store, AwsPriceList(), announcer, SystemClock())
     book = done.book
     if done.problem:

@@ -22,8 +22,8 @@ from ..aws.reports import S3Reports
 from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
 from ..control.budget_view import stop_sentences
+from ..control.in_context import InContext
 from ..control.sweeping import remark
-from ..control.while_stopped import WhileStopped
 from ..control.withheld import withheld_sentences
 from ..endpoints.alarms import alarms_of
 from ..endpoints.status import EndpointRecord
@@ -147,7 +147,7 @@ def report(event: Any) -> dict[str, Any]:
         store,
         reports,
         clock,
-        WhileStopped(BusAnnouncer(env.bus_name), store),
+        InContext(BusAnnouncer(env.bus_name), store),
         period,
         prices=store.prices().usd_per_hour,
         priced=store.prices().sentence(),

@@ -17,7 +17,7 @@ from ..aws.load import AwsLoadReader
 from ..aws.readers import MappedReaders
 from ..aws.scaler import SageMakerScaler
 from ..aws.table import TableStore
-from ..control.while_stopped import WhileStopped
+from ..control.in_context import InContext
 from ..control.world import World
 from .settings import settings
 
@@ -38,7 +38,7 @@ def world() -> World:
         load=AwsLoadReader(env.stack_name),
         scaler=SageMakerScaler(env.stack_name),
         flows=StepFunctionsFlows(env.stack_name, env.machines()),
-        announcer=WhileStopped(BusAnnouncer(env.bus_name), store),
+        announcer=InContext(BusAnnouncer(env.bus_name), store),
         logs=CloudWatchContainerLogs(env.stack_name),
         readers=MappedReaders(
             env.stack_name, f"{env.stack_name}-dispatch-requests", env.queue_arns

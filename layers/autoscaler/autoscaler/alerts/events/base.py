@@ -39,6 +39,9 @@ class Event(BaseModel):
     at: AwareDatetime
     team: str = ""  # whose endpoint; empty: `notify` looks it up
     stopped: str = ""  # the kill switch while it is on: since when, by whom and why
+    # Holds and the other overrides of the endpoint: sentences that begin after its name. They are
+    # filled in, as `stopped` is, when it is announced (control/in_context.py).
+    in_force: tuple[str, ...] = ()
 
     @property
     def detail_type(self) -> str:

@@ -17,13 +17,18 @@ class EndpointCreated(Event):
 
 
 class WakeRequested(Event):
+    """`asked_by`, also of those below: the person, or the tenants whose requests wait; None: nobody
+    is known."""
+
     cause: Cause
+    asked_by: str | None = None
     copies: int
     expected_seconds: Seconds
 
 
 class EndpointAwoke(Event):
     cause: Cause
+    asked_by: str | None = None
     copies: int
     lead_seconds: Seconds
     stages: dict[str, Seconds] = {}  # of the lead time: trigger, capacity, container, ...
@@ -35,6 +40,7 @@ class EndpointSlept(Event):
 
     awake_seconds: Seconds
     reason: Cause
+    asked_by: str | None = None
     cost_usd: Money | None = None  # from its wake to that zero; None: a price is unknown
     # Of the UTC month so far, against always on; None: a price is unknown, or an older sender.
     saved_usd: Money | None = None

@@ -40,6 +40,22 @@ BECAUSE = {
 }
 
 
+# Who waits for an answer is a tenant; whoever asked otherwise is a person.
+_BY_REQUESTS = frozenset({Cause.MESSAGE, Cause.BACKLOG})
+
+
+def for_whom(cause: Cause, asked_by: str | None) -> str:
+    """` for acme`, `, as ana asked`; nothing when nobody is known."""
+    if not asked_by:
+        return ""
+    return f" for {asked_by}" if cause in _BY_REQUESTS else f", as {asked_by} asked"
+
+
+def _because(cause: Cause, asked_by: str | None) -> str:
+    """`, because …`; nothing of a person who is named."""
+    return "" if asked_by and cause is Cause.PERSON else f", because {BECAUSE[cause]}"
+
+
 def _begun(failure: str) -> str:
     """As the beginning of a text: failures are said in the middle of one elsewhere."""
     return f"{failure[:1].upper()}{failure[1:].rstrip('.')}"
@@ -54,8 +70,9 @@ def _(event: EndpointCreated) -> Sentence:
 @told.register
 def _(event: WakeRequested) -> Sentence:
     copies = counted(event.copies, "copy")
-    expected = spoken(event.expected_seconds)
-    body = f"{copies} asked for, because {BECAUSE[event.cause]}. Expected to answer in {expected}."
+    expected, whom = spoken(event.expected_seconds), for_whom(event.cause, event.asked_by)
+    body = f"{copies} asked for{_because(event.cause, event.asked_by)}. "
+    body = f"{f'It wakes{whom}. ' if whom else ''}{body}Expected to answer in {expected}."
     return Sentence(f"{event.endpoint} is waking", body)
 
 
@@ -63,7 +80,10 @@ def _(event: WakeRequested) -> Sentence:
 def _(event: EndpointAwoke) -> Sentence:
     lead = spoken(event.lead_seconds)
     waiting = NOT_KNOWN if event.backlog is None else counted(event.backlog, "request")
-    body = f"It answered {lead} after it was asked to wake, because {BECAUSE[event.cause]}."
+    whom, why = for_whom(event.cause, event.asked_by), _because(event.cause, event.asked_by)
+    body = (
+        f"{f'It woke{whom}. ' if whom else ''}It answered {lead} after it was asked to wake{why}."
+    )
     if event.backlog:
         body += f" {waiting} {'was' if event.backlog == 1 else 'were'} waiting for it."
     facts: list[Fact] = [("Lead time", lead), ("Copies", str(event.copies))]
@@ -75,12 +95,17 @@ def _(event: EndpointAwoke) -> Sentence:
     return Sentence(f"{event.endpoint} is awake", body, tuple(facts))
 
 
+def _slept(event: EndpointSlept) -> str:
+    whom = for_whom(event.reason, event.asked_by)
+    return whom or f" because {BECAUSE[event.reason]}"
+
+
 @told.register
 def _(event: EndpointSlept) -> Sentence:
     awake = spoken(event.awake_seconds)
     body = (
-        f"It was awake for {awake} and went to sleep because {BECAUSE[event.reason]}. Zero "
-        "instances were seen: nothing of it is billed now."
+        f"It was awake for {awake} and went to sleep{_slept(event)}. Zero instances were seen: "
+        "nothing of it is billed now."
     )
     facts: list[Fact] = [("Awake", awake)]
     if event.cost_usd is not None:
