@@ -48,7 +48,8 @@ def ticks(world: MemoryWorld, minutes: int, load: Load) -> None:
 
 def booked(world: MemoryWorld) -> dict[UsageKind, float]:
     """Minutes by kind after the endpoint went to sleep now."""
-    record = brought_up(world, world.store.records[NAME], world.clock.now())
+    now, record = world.clock.now(), world.store.records[NAME]
+    record = brought_up(record, world.load_of(record, now), now)
     request_sleep(world, record, Cause.PERSON, "over")
     minutes: Counter[UsageKind] = Counter()
     for segment in world.store.segments:

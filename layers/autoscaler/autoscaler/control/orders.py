@@ -42,6 +42,9 @@ def wake(world: World, name: str, author: str) -> EndpointStatus:
 
 def sleep(world: World, name: str, author: str) -> EndpointStatus:
     """Puts an endpoint to sleep; refuses while requests wait or its schedule keeps copies."""
+    # What was at work since the tick read metrics last is no idle tail. Read before the record is,
+    # so that nobody has time to write in between.
+    load = world.load_of(find(world, name), world.clock.now())
     record = find(world, name)
     status, now = record.status, world.clock.now()
     if status.phase in (Phase.ASLEEP, Phase.SLEEPING):
@@ -52,7 +55,7 @@ def sleep(world: World, name: str, author: str) -> EndpointStatus:
     backlog = world.load.backlog(name)
     if backlog:
         raise OrderError(f"{backlog} requests are waiting for {name}: they would wake it again")
-    record = brought_up(world, record, now)
+    record = brought_up(record, load, now)
     text = f"{author} put it to sleep."
     return request_sleep(world, record, Cause.PERSON, text, named([author])).status
 

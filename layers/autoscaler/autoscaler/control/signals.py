@@ -81,13 +81,8 @@ def read_after_all(
     return world.load_of(record, now)
 
 
-def brought_up(world: World, record: EndpointRecord, now: datetime) -> EndpointRecord:
-    """The record with when it was last at work as its metrics say now; of one that serves and
-    whose metrics were left out for a while."""
-    read = record.status.signals
-    if read is None or read.read_at >= now:
-        return record
-    load = world.load_of(record, now)
+def brought_up(record: EndpointRecord, load: Load, now: datetime) -> EndpointRecord:
+    """The record with when it was last at work, as a load that was just read says."""
     active = active_at(record.status.last_active_at, load, now)
     return record.having(record.status.model_copy(update={"last_active_at": active}))
 
