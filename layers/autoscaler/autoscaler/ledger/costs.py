@@ -201,7 +201,7 @@ def _shared(account: _Account) -> str:
 
 
 def _span(used: UsageSegment) -> Span:
-    fields = ("start", "end", "instances", "kind")
+    fields = ("start", "end", "instances", "kind", "usd_per_hour", "price_origin")
     return Span(**{name: getattr(used, name) for name in fields}, share=float(used.share))
 
 

@@ -59,6 +59,8 @@ class BudgetUse(Figure):
     forecast_usd: Money | None = None  # at the month's end; None: too little is known
 
     @computed_field  # type: ignore[prop-decorator]
+    usd_per_hour: Money | None = None  # of an instance; None: not known
+    price_origin: str | None = None  # None: it is open, or was closed by an older release
     @property
     def share(self) -> float:
         return float(self.spent_usd / self.monthly_usd)
