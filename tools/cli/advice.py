@@ -6,7 +6,7 @@ It runs here, not in the report's function: the simulator is no part of the stac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -66,16 +66,22 @@ def changes(spec: EndpointSpec) -> Iterator[Change]:
 
 
 def advised(
-    report: CostReport, cloudwatch: Any, stack: str, assumed: Assumed, now: datetime
+    report: CostReport,
+    cloudwatch: Any,
+    stack: str,
+    assumed: Assumed,
+    now: datetime,
+    begun: Callable[[str], None] = lambda _: None,
 ) -> tuple[CostReport, list[str]]:
-    """The report with its three changes, and why an endpoint has none; botocore's errors pass."""
+    """The report with its three changes, and why an endpoint has none; botocore's errors pass.
+    `begun` is told what is being done."""
     specs, notes = _specs(report)
     kinds = {name: spec.kind for name, spec in specs.items()}
     recorded = read_recorded(cloudwatch, stack, list(specs), now, DAYS, kinds)
     found: list[Advice] = []
-    for endpoint in report.endpoints:
-        if endpoint.name not in specs:
-            continue
+    known = [endpoint for endpoint in report.endpoints if endpoint.name in specs]
+    for number, endpoint in enumerate(known, 1):
+        begun(f"replaying the requests of {endpoint.name} ({number} of {len(known)})")
         lead = endpoint.wakes.lead_p50_seconds
         try:
             trace = history_of("CloudWatch", recorded[endpoint.name], now)
