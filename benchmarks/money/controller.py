@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from autoscaler.endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
 from autoscaler.ledger.metric_hours import OF_THE_STACK
+from autoscaler.ledger.own_use import POLLS_PER_SECOND
 from benchmarks.money.counted import TICKS, Counts, alarms
 from benchmarks.policy.runs import DEFAULT, the_spec, the_world
 from benchmarks.policy.sources import Source, prepared
@@ -49,9 +50,6 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
     ("chat-2w-trickle", _THINNED),
     ("chat-2w-weekday", _THINNED),
 )
-# Lambda polls a queue with five long polls of 20 s at a time while it is empty (Lambda developer
-# guide, "How Lambda polls SQS"); only the queue of requests is read all the time.
-POLLS_PER_SECOND = 5 / 20
 SECRETS = 2
 
 
@@ -135,7 +133,8 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
         (unit.cycle, month.wakes),
     ):
         sums.update({name: count * times for name, count in part.items()})
-    sums["queue_requests"] += ENDPOINTS * POLLS_PER_SECOND * MONTH_SECONDS
+    # Only the queue of requests is read all the time.
+    sums["queue_requests"] += ENDPOINTS * float(POLLS_PER_SECOND) * MONTH_SECONDS
     share = month.awake_seconds / (ENDPOINTS * MONTH_SECONDS)
     scaled = month.scaled_seconds / (month.scaled * MONTH_SECONDS)
     for name, part in (("alarms", share), ("high_resolution_alarms", scaled)):

@@ -121,6 +121,7 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
     cost, baseline = usd(written.get("cost_usd")), usd(written.get("baseline_usd"))
     period = written.get("period", "the period")
     yield f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline} (estimated)"
+    yield from _net(written)
     if written.get("billed_usd") is not None:
         yield _billed(written)
     if written.get("before_usd") is not None:
@@ -130,6 +131,15 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
         yield f"{usd(written['gap_usd'])} of it rest on time in which nobody looked"
     yield from written.get("unusual", ())
     yield from written.get("stopped", ())
+
+
+def _net(written: Mapping[str, Any]) -> Iterator[str]:
+    """Nothing of a stack that does not tell its own cost yet."""
+    net, most = written.get("net_saved_usd"), written.get("net_saved_at_most_usd")
+    if written.get("controller_usd") is not None and most is not None:
+        bound = " at most" if net is None else ""
+        own = usd(written["controller_usd"])
+        yield f"saved {usd(most if net is None else net)}{bound}, net of the controller's own {own}"
 
 
 def _billed(written: Mapping[str, Any]) -> str:

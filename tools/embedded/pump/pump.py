@@ -102,7 +102,8 @@ class Pump:
         return last_minute(self.store, specification, now)
 
     def ingest_log_line(self, function_name: str, line: str) -> int:
-        """Takes a line of a function's log; stores the metrics in it, if it is EMF."""
+        """Takes a line of a function's log: its bytes count, and if it is EMF its metrics too."""
+        self.metrics.logged(function_name, line)
         return ingest_line(self.store, line, self._account.clock.time())
 
     def function_invoked(
