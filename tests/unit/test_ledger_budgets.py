@@ -97,6 +97,8 @@ def test_the_page_has_them_in_one_table() -> None:
     for cell in ("$5,000.00 in 2026-11", "$5,200.00, over it", "$20.00 a day", "1 of 7",
                  "$900.00 in 2026-11", "$6.00 a day"):  # fmt: skip
         assert f"<span>{cell}</span>" in html
+    for owner in ("The stack, month", "The stack, day", "llama, month", "llama, day"):
+        assert f"<td>{owner}</td>" in html
     assert "over it on 1 of 7 days" in html, "beside the other figures of the endpoint"
     assert "<h2>Budgets</h2>" not in render_html(report(RAN))
 

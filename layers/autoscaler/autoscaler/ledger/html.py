@@ -74,11 +74,14 @@ def _reconciled(report: CostReport) -> str:
 def _tiles(report: CostReport) -> str:
     total = report.total
     saved = share_of(total.savings_usd, total.baseline_usd)
+    of_it = [f"{saved} of always on"] if saved else []
+    if report.net_savings_usd is not None:
+        of_it.append(f"{usd(report.net_savings_usd)} net of the controller")
     at_least = "at least, a price is unknown" if total.unpriced else _kinds(total)
     tiles = (
         ("Cost", usd(total.cost.total), at_least, ""),
         ("Always on", usd(total.baseline_usd), _fleet(report), ""),
-        ("Saved", usd(total.savings_usd), f"{saved} of always on" if saved else "", _mood(total)),
+        ("Saved", usd(total.savings_usd), ", ".join(of_it), _mood(total)),
         ("Requests", f"{total.served.requests:,}", _wakes(total), ""),
     )
     return '<div class="tiles">{}</div>'.format(

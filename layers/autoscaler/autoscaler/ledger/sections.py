@@ -119,7 +119,7 @@ def budgets(report: CostReport) -> str:
     owners += [(e.name, e.budget, e.daily_budget) for e in report.endpoints]
     heads = ("Budget", "Spent", "Of", "Share", "Forecast", "Days over it")
     rows = "".join(
-        _cells((who, *_limit(use)), heads)
+        _cells((f"{who}, {_each(use)}", *_limit(use)), heads)
         for who, *both in owners
         for use in both
         if use is not None
@@ -133,6 +133,10 @@ def budgets(report: CostReport) -> str:
         f"last day of the report.</p><table><thead><tr>{top}</tr></thead>"
         f"<tbody>{rows}</tbody></table></section>"
     )
+
+
+def _each(use: BudgetUse | DailyBudget) -> str:
+    return "day" if isinstance(use, DailyBudget) else "month"
 
 
 def _limit(use: BudgetUse | DailyBudget) -> tuple[str, ...]:
