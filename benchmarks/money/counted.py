@@ -34,13 +34,13 @@ class Counts:
     def of(self) -> Iterator[Counter[str]]:
         """What is counted while it is open."""
         found: Counter[str] = Counter()
-        transitions = self._transitions()
+        transitions = entered_states(self._stack)
         with self._lock:
             before = Counter(self.sums)
         yield found
         with self._lock:
             found.update({name: n - before[name] for name, n in self.sums.items()})
-        found["state_transitions"] = self._transitions() - transitions
+        found["state_transitions"] = entered_states(self._stack) - transitions
 
     def _invoked(self, function: str, milliseconds: float, _failed: bool) -> None:
         with self._lock:
@@ -66,16 +66,17 @@ class Counts:
         with self._lock:
             self.sums.update(found)
 
-    def _transitions(self) -> int:
-        """States that were entered, and tries of tasks after the first: AWS counts both."""
-        machines = self._stack.account.boto("stepfunctions")
-        found = 0
-        for machine in machines.list_state_machines()["stateMachines"]:
-            arn = machine["stateMachineArn"]
-            pages = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
-            for execution in (one for page in pages for one in page["executions"]):
-                found += _entered(machines, execution["executionArn"])
-        return found
+
+def entered_states(stack: Stack) -> int:
+    """States that were entered, and tries of tasks after the first: AWS counts both."""
+    machines = stack.account.boto("stepfunctions")
+    found = 0
+    for machine in machines.list_state_machines()["stateMachines"]:
+        arn = machine["stateMachineArn"]
+        pages = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
+        for execution in (one for page in pages for one in page["executions"]):
+            found += _entered(machines, execution["executionArn"])
+    return found
 
 
 def _entered(machines: Any, execution: str) -> int:
