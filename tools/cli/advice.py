@@ -6,6 +6,7 @@ It runs here, not in the report's function: the simulator is no part of the stac
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
@@ -30,6 +31,8 @@ from tools.simulator.world import World
 
 DAYS = 14
 SHOWN = 3
+# A spec is replayed some eight times, each in a process; more cores than that bring nothing.
+_WORKERS = max(2, min(8, os.cpu_count() or 2))
 _LEAST_USD = 0.5  # over the history; less is no advice
 _KEEP_ALIVES = (None, "5m", "10m", "20m")
 _LEARNED = "learned"
@@ -118,7 +121,7 @@ def _of(spec: EndpointSpec, trace: History, world: World, assumed: Assumed) -> l
     fleet = always_on_copies(trace, world.concurrency_per_copy, world.max_copies)
     world = replace(world, initial_copies=0)
     wanted = list(changes(spec))
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(_WORKERS) as pool:
         runs = [
             pool.submit(_run, trace, world, Setting(one, fleet, assumed.start))
             for one in (spec, *(change.spec for change in wanted))
