@@ -111,7 +111,7 @@ def _own_usage(known: Books) -> ControllerUsage:
     calls = {"reconcile": 10_080, "notify": 10_130, "look-at-start": 660, "guard-sleep": 190,
              "plan-wake": 61, "record-phase": 122, "probe-endpoint": 61}  # fmt: skip
     invocations = {name: Decimal(count) for name, count in calls.items()}
-    setup = Setup(timedelta(minutes=1), alarms=7, secrets=2)
+    setup = Setup(timedelta(minutes=1), alarms=7)
     found = estimated(known, WEEK, WRITTEN, PRICES.get, setup, invocations, of_a_report=71)
     return ControllerUsage(
         lambda_requests=sum(invocations.values(), Decimal(0)),

@@ -23,10 +23,15 @@ NEVER: dict[str, Decimal] = {}
 BEFORE, AFTER = MONDAY - DAY, MONDAY + 2 * DAY
 
 
-def used(books: Books, invocations: dict[str, Decimal] = NEVER, **setup: int) -> dict[str, Decimal]:
+def used(
+    books: Books,
+    invocations: dict[str, Decimal] = NEVER,
+    since: datetime | None = None,
+    **setup: int,
+) -> dict[str, Decimal]:
     """Of one UTC day that is over."""
-    stack = {"minutes": 1, "alarms": 0, "secrets": 0, "of_a_report": 0, **setup}
-    told = Setup(stack["minutes"] * MINUTE, stack["alarms"], stack["secrets"])
+    stack = {"minutes": 1, "alarms": 0, "of_a_report": 0, **setup}
+    told = Setup(stack["minutes"] * MINUTE, stack["alarms"], since)
     day = Period.day(MONDAY.date())
     return estimated(books, day, AFTER, PRICES.get, told, invocations, stack["of_a_report"])
 
@@ -136,6 +141,18 @@ def test_events_are_told_for_answers_and_for_wakes() -> None:
 @pytest.mark.parametrize(("minutes", "calls"), [(1, 2880), (5, 1728)])
 def test_the_schedules_of_tick_and_alerts_are_called_all_day(minutes: int, calls: int) -> None:
     assert used(Books([], []), minutes=minutes)["schedule_calls"] == calls
+
+
+@pytest.mark.parametrize(
+    ("since", "share"), [(None, 1), (BEFORE, 1), (MONDAY + 6 * HOUR, 0.75), (AFTER, 0)]
+)
+def test_before_the_stack_was_there_it_cost_nothing(since: datetime | None, share: float) -> None:
+    found = used(Books([], []), since=since, alarms=8)
+    assert found["alarms"] == 8 * share
+    assert found["queue_requests"] == 86_400 // 4 * share
+    assert found["metric_hours"] == 2 * 24 * share
+    assert found["schedule_calls"] == 2880 * share
+    assert Setup(MINUTE, 0, since).share(MONDAY, MONDAY + DAY) == Decimal(share)
 
 
 def test_each_line_says_how_it_is_known() -> None:

@@ -182,6 +182,18 @@ def test_with_all_of_it_known_the_net_savings_are_a_figure(s3: Any) -> None:
     assert document["net_savings_usd"] == reply["net_saved_usd"]
 
 
+def test_a_stack_that_is_younger_than_the_period_costs_from_its_first_call_on(s3: Any) -> None:
+    fill()
+    used(
+        "Invocations", datetime(2026, 11, 23, 17, 20, tzinfo=UTC), 1, FunctionName="stack-reconcile"
+    )
+    stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
+    document = document_of(s3, reporting.report({"period": "day"}))
+    counts = {line["item"]: line["count"] for line in document["controller"]["lines"]}
+    assert float(counts["Secrets"]) == 2 * 6 / 24, "the day in Berlin ends at 23:00 UTC"
+    assert float(counts["S3 storage, GB"]) == 16 * 6 / 24
+
+
 def test_what_cloudwatch_has_no_value_of_is_unknown_and_the_net_savings_a_bound(s3: Any) -> None:
     fill()
     reply = reporting.report({"period": "day"})

@@ -38,6 +38,7 @@ class OwnUsage:
     log_gb: Decimal | None
     stored_gb: Decimal | None  # a mean
     metrics: int  # that this read: they are paid for
+    since: datetime | None  # the first hour of the period, or of three days before, with a call
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class ControllerMetrics:
 
     def read(self, start: datetime, end: datetime) -> OwnUsage:
         """The UTC hours whose middle is within [start, end), as requests are counted."""
-        singles = [self._writes, self._reads]
-        wanted = [*self._calls.values(), *self._times.values(), *self._logs, *singles, *self._sizes]
+        calls, singles = self._calls.values(), [self._writes, self._reads]
+        wanted = [*calls, *self._times.values(), *self._logs, *singles, *self._sizes]
         points = dict(zip(map(id, wanted), self._points(wanted, start, end), strict=True))
 
         def within(one: _Wanted) -> list[Decimal]:
@@ -115,6 +116,7 @@ class ControllerMetrics:
             log_gb=sum(logged, Decimal(0)) / _BYTES_PER_GB if logged else None,
             stored_gb=sum(known, Decimal(0)) / _BYTES_PER_GB if known else None,
             metrics=len(wanted),
+            since=min((at for one in calls for at, _ in points[id(one)]), default=None),
         )
 
     def _points(self, wanted: list[_Wanted], start: datetime, end: datetime) -> list[list[Point]]:

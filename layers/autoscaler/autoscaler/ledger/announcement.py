@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 from ..alerts.events.costs import (
     ReportBudget,
@@ -12,6 +13,7 @@ from ..alerts.events.costs import (
     ReportTeam,
     ReportWritten,
 )
+from .bill import Reconciliation
 from .budget_use import BudgetUse, DailyBudget
 from .figures import CostReport, EndpointCosts
 
@@ -38,10 +40,7 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
         first_day=report.period.first_day,
         running=report.until < report.period.end,
         basis=report.basis,
-        billed_usd=report.bill.billed_usd if report.bill else None,
-        billed_first=report.bill.first if report.bill else None,
-        billed_last=report.bill.last if report.bill else None,
-        billed_against_usd=report.bill.estimated_usd if report.bill else None,
+        **_billed(report.bill),
         before_usd=total.before_usd,
         net_saved_usd=report.net_savings_usd,
         net_saved_at_most_usd=report.net_savings_at_most_usd,
@@ -64,6 +63,17 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
         unusual=tuple(one.sentence for one in report.unusual),
         gap_usd=total.gaps.usd,
     )
+
+
+def _billed(bill: Reconciliation | None) -> dict[str, Any]:
+    if bill is None:
+        return {}
+    return {
+        "billed_usd": bill.billed_usd,
+        "billed_first": bill.first,
+        "billed_last": bill.last,
+        "billed_against_usd": bill.estimated_usd,
+    }
 
 
 def _budgets(report: CostReport) -> Iterator[ReportBudget]:

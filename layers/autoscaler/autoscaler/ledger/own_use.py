@@ -56,7 +56,15 @@ class Setup:
 
     tick: timedelta
     alarms: int
-    secrets: int
+    since: datetime | None = None  # it was there from then on; None: all the time
+
+    def began(self, start: datetime, until: datetime) -> datetime:
+        """From when on it was there within a period."""
+        return min(until, max(start, self.since or start))
+
+    def share(self, start: datetime, until: datetime) -> Decimal:
+        """The share of a period in which it was there."""
+        return _times(until - self.began(start, until), until - start)
 
 
 def estimated(
@@ -71,23 +79,25 @@ def estimated(
     """By the fields of ControllerUsage. `invocations`: as AWS counted them, by function;
     `of_a_report`: metrics that one report reads."""
     start, until = period.start, max(period.start, min(period.end, now))
+    began = setup.began(start, until)
+    there = until - began
     ran = billed_segments(books.segments, books.records, prices, start, until, now)
     counted = [one for one in books.traffic if period.holds(one.start, one.end)]
     lives = lives_of(books.records, ran, start, until)
     usual, fine = _alarms(books.records, ran, lives, start, until)
     lines = [x for of_one in books.history.values() for x in of_one if start <= x.at < until]
     answers = sum(one.requests + one.refused for one in counted)
-    reports = _REPORTS_PER_DAY * _times(until - start, timedelta(days=1))
+    reports = _REPORTS_PER_DAY * _times(there, timedelta(days=1))
     return {
         "state_transitions": transitions(invocations, _wakes_by_kind(books, start, until)),
-        "alarms": setup.alarms + usual,
+        "alarms": setup.alarms * setup.share(start, until) + usual,
         "high_resolution_alarms": fine,
-        "queue_requests": _queue_requests(lives, answers, until - start, setup.tick),
+        "queue_requests": _queue_requests(lives, answers, there, setup.tick),
         "metrics_read": metrics_read(ran, setup.tick) + reports * of_a_report,
-        "metric_hours": metric_hours(ran, books.traffic, start, until),
+        "metric_hours": metric_hours(ran, books.traffic, began, until),
         "bus_events": Decimal(answers + len(lines) * _EVENTS_PER_LINE),
         "traces": sum(invocations.values(), Decimal(0)),
-        "schedule_calls": _times(until - start, setup.tick) + _times(until - start, _ALERTS_EVERY),
+        "schedule_calls": _times(there, setup.tick) + _times(there, _ALERTS_EVERY),
     }
 
 

@@ -62,11 +62,9 @@ def write_report(
         report = _reconciled(report, books, prices, bill)
     elif bill is not None:
         remarks = (*remarks, bill)
-    if priced:
-        told = f"{priced} What was closed before keeps the price that it was closed with."
-        report = report.model_copy(update={"notes": (*report.notes, told)})
-    if remarks:
-        report = report.model_copy(update={"notes": (*remarks, *report.notes)})
+    told = [f"{priced} What was closed before keeps the price that it was closed with."]
+    said = (*remarks, *report.notes, *(told if priced else ()))
+    report = report.model_copy(update={"notes": said})
     folder = folder_of(period)
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")

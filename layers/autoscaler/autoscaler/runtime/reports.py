@@ -97,8 +97,10 @@ def _own_usage(
     """What AWS counts of this stack, and of the rest what follows from the books."""
     buckets = (env.weights_bucket, env.results_bucket, env.reports_bucket)
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name, buckets)
-    found = metrics.read(period.start, max(period.start, min(period.end, now)))
-    setup = Setup(timedelta(minutes=env.tick_minutes), env.stack_alarms, env.stack_secrets)
+    until = max(period.start, min(period.end, now))
+    found = metrics.read(period.start, until)
+    setup = Setup(timedelta(minutes=env.tick_minutes), env.stack_alarms, found.since)
+    there = setup.share(period.start, until)
     worked_out = estimated(books, period, now, prices, setup, found.invocations, found.metrics)
     return ControllerUsage(
         lambda_requests=sum(found.invocations.values(), Decimal(0)),
@@ -106,8 +108,8 @@ def _own_usage(
         table_writes=found.table_writes,
         table_reads=found.table_reads,
         log_gb=found.log_gb,
-        stored_gb=found.stored_gb,
-        secrets=Decimal(env.stack_secrets),
+        stored_gb=None if found.stored_gb is None else found.stored_gb * there,
+        secrets=env.stack_secrets * there,
         **worked_out,
         estimated=frozenset(worked_out),
     )
