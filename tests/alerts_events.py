@@ -145,6 +145,22 @@ def report(**changes: Any) -> costs.ReportWritten:
         "cost_usd": Decimal("107.39"),
         "baseline_usd": Decimal("438.20"),
         "saved_usd": Decimal("330.81"),
+        "net_saved_usd": Decimal("328.97"),
+        "net_saved_at_most_usd": Decimal("328.97"),
+        "controller_usd": Decimal("1.84"),
+        "budgets": (
+            costs.ReportBudget(
+                limit_usd=Decimal(900), spent_usd=Decimal("402.18"), forecast_usd=Decimal("611.40")
+            ),
+            costs.ReportBudget(
+                endpoint="support-bot",
+                per="day",
+                limit_usd=Decimal(3),
+                spent_usd=Decimal("1.10"),
+                days=7,
+                days_over=1,
+            ),
+        ),
         "lines": (
             costs.ReportLine(
                 endpoint="llama-3-70b",

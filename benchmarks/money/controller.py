@@ -20,6 +20,7 @@ from autoscaler.endpoints.bursts import LEAST_COPIES
 from autoscaler.endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
 from autoscaler.ledger.metric_hours import OF_THE_STACK
+from autoscaler.ledger.own_use import POLLS_PER_SECOND
 from benchmarks.money.counted import TICKS, Counts, alarms
 from benchmarks.policy.runs import DEFAULT, the_spec, the_world
 from benchmarks.policy.sources import Source, prepared
@@ -50,9 +51,6 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
     ("chat-2w-trickle", _THINNED),
     ("chat-2w-weekday", _THINNED),
 )
-# Lambda polls a queue with five long polls of 20 s at a time while it is empty (Lambda developer
-# guide, "How Lambda polls SQS"); only the queue of requests is read all the time.
-POLLS_PER_SECOND = 5 / 20
 SECRETS = 2
 METRICS_A_LOOK = 2  # concurrency and latency, of one endpoint
 
@@ -165,7 +163,10 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
         (unit.cycle, month.wakes),
     ):
         sums.update({name: count * times for name, count in part.items()})
-    sums["queue_requests"] += ENDPOINTS * POLLS_PER_SECOND * MONTH_SECONDS
+    # The queue of each endpoint's requests, and of the alerts.
+    sums["queue_requests"] += (ENDPOINTS + 1) * float(POLLS_PER_SECOND) * MONTH_SECONDS
+    sums["traces"] = sums["lambda_requests"]
+    sums["schedule_calls"] = 2 * ticks  # the tick's and the alerts'
     # The stack's minutes awake had no traffic: with it metrics are read as the simulated looks say,
     # and a look that reads them is stored in any case.
     before = unit.awake_minute["metrics_read"] / METRICS_A_LOOK

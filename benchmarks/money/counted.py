@@ -15,6 +15,7 @@ from tools.embedded.kernel.traffic import Call
 
 TICKS = "ticks"
 _KIB = 1024
+_GB = 1024**3
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
 _READS = {"GetItem": 1, "Query": 1, "Scan": 1}
 # Of the free ones (control planes of SageMaker, Lambda, Step Functions, scaling) nothing is kept.
@@ -29,24 +30,33 @@ class Counts:
         self.sums: Counter[str] = Counter()
         stack.account.front.traffic.on_call.append(self._called)
         stack.account.runtime.on_invocation.append(self._invoked)
+        stack.account.pump.on_line.append(self._logged)
 
     @contextmanager
     def of(self) -> Iterator[Counter[str]]:
         """What is counted while it is open."""
         found: Counter[str] = Counter()
-        transitions = self._transitions()
+        transitions = entered_states(self._stack)
         with self._lock:
             before = Counter(self.sums)
         yield found
         with self._lock:
             found.update({name: n - before[name] for name, n in self.sums.items()})
-        found["state_transitions"] = self._transitions() - transitions
+        found["state_transitions"] = entered_states(self._stack) - transitions
 
     def _invoked(self, function: str, milliseconds: float, _failed: bool) -> None:
         with self._lock:
             self.sums[TICKS] += function == "autoscaler-reconcile"
             self.sums["lambda_requests"] += 1
             self.sums["lambda_gb_seconds"] += self._memory_gb[function] * milliseconds / 1000
+
+    def _logged(self, line: str) -> None:
+        with self._lock:
+            self.sums["log_gb"] += len(line.encode()) / _GB
+
+    def _is_command(self, call: Call) -> bool:
+        session = self._stack.account.iam.session_of(call.caller)
+        return session is not None and "accept-command" in session[1]
 
     def _called(self, call: Call) -> None:
         if not call.by_role:
@@ -60,22 +70,24 @@ class Counts:
         elif service == "sqs":
             found["queue_requests"] = 1
         elif service in ("monitoring", "cloudwatch") and operation == "GetMetricData":
-            found["metrics_read"] = _metrics(call.body)
+            # What a person asks by a command, as the benchmark does, is no part of the month.
+            found["metrics_read"] = 0 if self._is_command(call) else _metrics(call.body)
         elif service == "events" and operation == "PutEvents":
             found["bus_events"] = len(json.loads(call.body)["Entries"])
         with self._lock:
             self.sums.update(found)
 
-    def _transitions(self) -> int:
-        """States that were entered, and tries of tasks after the first: AWS counts both."""
-        machines = self._stack.account.boto("stepfunctions")
-        found = 0
-        for machine in machines.list_state_machines()["stateMachines"]:
-            arn = machine["stateMachineArn"]
-            pages = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
-            for execution in (one for page in pages for one in page["executions"]):
-                found += _entered(machines, execution["executionArn"])
-        return found
+
+def entered_states(stack: Stack) -> int:
+    """States that were entered, and tries of tasks after the first: AWS counts both."""
+    machines = stack.account.boto("stepfunctions")
+    found = 0
+    for machine in machines.list_state_machines()["stateMachines"]:
+        arn = machine["stateMachineArn"]
+        pages = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
+        for execution in (one for page in pages for one in page["executions"]):
+            found += _entered(machines, execution["executionArn"])
+    return found
 
 
 def _entered(machines: Any, execution: str) -> int:

@@ -103,6 +103,24 @@ def test_the_report_knows_every_function_and_alarm_of_the_stack() -> None:
     assert int(told["STACK_ALARMS"]) == len(of_type("AWS::CloudWatch::Alarm"))
 
 
+def chosen(value: Any, conditions: set[str]) -> Any:
+    """Evaluates `!If [condition, this, that]` of the tag-less template."""
+    if isinstance(value, str):
+        return value
+    condition, this, that = value
+    return chosen(this if condition in conditions else that, conditions)
+
+
+@pytest.mark.parametrize(
+    "given", [set(), {"MakeSlackSecret"}, {"MakeHubSecret"}, {"MakeSlackSecret", "MakeHubSecret"}]
+)
+def test_the_report_knows_how_many_secrets_the_stack_has_made(given: set[str]) -> None:
+    told = of_type("AWS::Serverless::Function")["ReportCostsFunction"]["Environment"]["Variables"]
+    resources = template()["Resources"].values()
+    made = [r for r in resources if r["Type"] == "AWS::SecretsManager::Secret"]
+    assert int(chosen(told["STACK_SECRETS"], given)) == sum(r["Condition"] in given for r in made)
+
+
 def holds(condition: Any, parameters: dict[str, str]) -> bool:
     """Evaluates `!Not [!Equals [!Ref X, literal]]` of the tag-less template."""
     ((name, literal),) = condition

@@ -5,12 +5,15 @@ The tests of this file are one story on one stack, told in order.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.money.counted import entered_states
 from tests.embedded.inventory import inventory, left
 from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tests.samples import document
@@ -160,6 +163,21 @@ def test_the_ledger_agrees_with_what_sagemaker_billed(stack) -> None:
     ledger = float(written["cost_usd"]) / 2.61 * 3600
     assert ledger == pytest.approx(counted, abs=len(billed) * stack.longest_tick)
     assert set(written["uris"]) == {"html", "csv", "json"}
+
+
+def test_the_report_knows_what_the_controller_itself_used(stack) -> None:
+    """Of the transitions it knows how often the machines called the stack's functions. Those of
+    the Distributed Map's children are in no history here, and AWS bills them."""
+    key = urlsplit(stack.report()["uris"]["json"]).path.lstrip("/")
+    bucket = stack.outputs["ReportsBucketName"]
+    body = stack.account.boto("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    controller = json.loads(body)["controller"]
+    assert controller["unknown"] == ["S3 storage, GB"], "S3 tells no size before its first midnight"
+    lines = {line["item"]: line for line in controller["lines"]}
+    logs, transitions = lines["Logs, GB"], lines["Step Functions transitions"]
+    assert logs["known"] == "counted" and float(logs["count"]) > 0
+    assert transitions["known"] == "estimated"
+    assert float(transitions["count"]) == pytest.approx(entered_states(stack), rel=0.35)
 
 
 def test_it_sleeps_again_and_slack_heard_of_everything(stack) -> None:

@@ -398,3 +398,34 @@ def test_services_publish_their_own_metrics():
         assert total("AWS/Lambda", "Errors", FunctionName="f") == 1
         assert total("AWS/Lambda", "Throttles", FunctionName="f") == 1
         assert total("AWS/Lambda", "Duration", "Average", FunctionName="f") == 16.25
+        at.pump.ingest_log_line("f", "ein Satz über Größe")
+        assert total("AWS/Logs", "IncomingBytes", LogGroupName="/aws/lambda/f") == 22
+
+
+def test_s3_tells_the_size_of_a_bucket_at_midnight():
+    with world(speed=120) as at:
+        at.boto("s3").create_bucket(Bucket="weights")
+        for key, size in (("a", 30), ("b", 12)):
+            at.boto("s3").put_object(Bucket="weights", Key=key, Body=b"x" * size)
+        midnight = START + 12 * 3600
+
+        def sizes():
+            points = at.boto("cloudwatch").get_metric_statistics(
+                Namespace="AWS/S3",
+                MetricName="BucketSizeBytes",
+                Period=86_400,
+                Statistics=["Average"],
+                StartTime=datetime.fromtimestamp(midnight - 86_400, UTC),
+                EndTime=datetime.fromtimestamp(midnight + 86_400, UTC),
+                Dimensions=[
+                    {"Name": "BucketName", "Value": "weights"},
+                    {"Name": "StorageType", "Value": "StandardStorage"},
+                ],
+            )["Datapoints"]
+            return [(point["Timestamp"].timestamp(), point["Average"]) for point in points]
+
+        eventually(lambda: at.clock.time() > START + 61, 10)
+        assert sizes() == []
+        at.clock.jump(12 * 3600)
+        eventually(sizes, 10)
+        assert sizes() == [(midnight, 42.0)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from autoscaler.catalog.instances import instances
-from autoscaler.catalog.prices import OTHER_REGION, PriceBook, bundled
+from autoscaler.catalog.prices import BUNDLED_ON, OTHER_REGION, PriceBook, bundled
 
 READ = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 IRELAND = PriceBook("eu-west-1", {"ml.g6e.xlarge": Decimal("2.94")}, READ)
@@ -56,3 +58,19 @@ def test_a_report_can_say_where_its_prices_come_from() -> None:
         IRELAND.sentence()
     )
     assert "us-east-1 on demand, as of 2026-09-27" in bundled().sentence()
+
+
+@pytest.mark.parametrize(
+    ("book", "instance_type", "origin"),
+    [
+        (PriceBook(), "ml.g6e.xlarge", f"table list us-east-1 {BUNDLED_ON}"),
+        (PriceBook("eu-west-1"), "ml.g6e.xlarge", f"table other-region us-east-1 {BUNDLED_ON}"),
+        (IRELAND, "ml.g6e.xlarge", "list eu-west-1 2026-11-25"),
+        (PriceBook(), "ml.new.large", None),
+    ],
+    ids=["bundled", "another Region's", "the Region's own", "unknown"],
+)
+def test_the_origin_of_a_price_is_short(
+    book: PriceBook, instance_type: str, origin: str | None
+) -> None:
+    assert book.price(instance_type).origin == origin

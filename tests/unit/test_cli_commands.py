@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import boto3
 import pytest
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaBackend
+from moto.cloudwatch.models import CloudWatchBackend
+from moto.core.exceptions import ServiceException
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
@@ -406,25 +408,72 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     assert over == {"function": "report-costs", "period": "day"}
 
 
-def test_advice_is_put_into_the_files_or_it_says_why_there_is_none(
-    stack: Stub, tmp_path: Path
-) -> None:
+@pytest.fixture
+def written(stack: Stub) -> Stub:
+    """The stack's function has written a week's report; its page is one word."""
     found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, PRICES.get)
     bodies = {"html": "old", "csv": "old", "json": found.model_dump_json()}
     for kind, body in bodies.items():
         boto3.client("s3").put_object(Bucket="reports", Key=f"a/costs.{kind}", Body=body.encode())
     uris = {kind: f"s3://reports/a/costs.{kind}" for kind in bodies}
     stack.answer = {"cost_usd": "1", "baseline_usd": "2", "uris": uris}
-    ran = stack.run("report", "--advice", "--closed", "--out", str(tmp_path))
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("options", "advised"),
+    [
+        ((), True),
+        (("--period", "month", "--last"), True),
+        (("--no-advice",), False),
+        (("--period", "day"), False),
+        (("--period", "all"), False),
+        (("--period", "all", "--advice"), True),
+        (("--json",), False),
+    ],
+)
+def test_advice_is_looked_for_in_weeks_and_months_that_are_not_printed_as_json(
+    written: Stub, tmp_path: Path, options: Sequence[str], advised: bool
+) -> None:
+    ran = written.run("report", *options, "--out", str(tmp_path))
     assert ran.exit_code == 0, ran.output
-    assert "No change of a spec would have saved anything" in ran.stdout
-    assert "deepseek-r1: no requests in it" in ran.stderr
     page = (tmp_path / "costs.html").read_text()
-    assert page.startswith("<!doctype html>") and "report --advice" not in page
-    assert stack.sent == [{"function": "report-costs", "period": "week", "closed": True}]
-    shown = json.loads(stack.run("report", "--advice", "--json", "--out", str(tmp_path)).stdout)
-    assert shown["advice"] == []
-    assert stack.run("report", "--period", "all", "--closed").exit_code == 2
+    assert (page != "old") is advised
+    if advised:
+        assert "deepseek-r1: no requests in it" in ran.stderr
+        assert "No advice for deepseek-r1: no requests in it." in page
+        assert "report --advice" not in page, "it has been done"
+
+
+def test_advice_is_a_part_of_the_document(written: Stub, tmp_path: Path) -> None:
+    ran = written.run("report", "--advice", "--closed", "--json", "--out", str(tmp_path))
+    assert json.loads(ran.stdout)["advice"] == []
+    assert written.sent == [{"function": "report-costs", "period": "week", "closed": True}]
+    assert written.run("report", "--period", "all", "--closed").exit_code == 2
+
+
+def test_a_report_whose_metrics_may_not_be_read_says_so_and_is_there(
+    written: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any, **__: Any) -> Any:
+        raise ServiceException("AccessDenied", "cloudwatch:GetMetricData is not allowed")
+
+    monkeypatch.setattr(CloudWatchBackend, "get_metric_data", denied)
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 0, ran.output
+    assert "no advice: " in ran.stderr and "GetMetricData" in ran.stderr
+    page = (tmp_path / "costs.html").read_text()
+    assert "What would save most is not known: " in page and "GetMetricData" in page
+
+
+def test_a_report_that_this_command_line_cannot_read_is_left_as_it_is(
+    written: Stub, tmp_path: Path
+) -> None:
+    boto3.client("s3").put_object(Bucket="reports", Key="a/costs.json", Body=b'{"of": "later"}')
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 0, ran.output
+    assert "cannot read the report of the stack" in ran.stderr
+    assert (tmp_path / "costs.html").read_text() == "old"
 
 
 @pytest.mark.parametrize("command", [[], ["get"], ["local"], ["local", "up"]])

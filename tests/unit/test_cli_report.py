@@ -67,6 +67,28 @@ def test_it_says_what_is_estimated_reconciled_unseen_and_odd() -> None:
     ]
 
 
+NET = {"controller_usd": "1.20", "net_saved_at_most_usd": "46.4544"}
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ({}, None),  # an older stack
+        (NET, "saved $46.45 at most, net of the controller's own $1.20"),
+        (
+            {**NET, "net_saved_usd": "46.4544"},
+            "saved $46.45, net of the controller's own $1.20",
+        ),
+        ({"controller_usd": "1.20", "net_saved_at_most_usd": None}, None),  # a price is missing
+    ],
+)
+def test_what_is_saved_is_told_net_of_the_controllers_own_cost(
+    told: dict[str, Any], line: str | None
+) -> None:
+    lines = list(report_lines({"cost_usd": "12", "baseline_usd": "60", **told}))
+    assert [one for one in lines if "net of" in one] == ([line] if line else [])
+
+
 def test_of_an_older_stack_it_says_what_that_tells() -> None:
     assert list(report_lines({"cost_usd": "1", "baseline_usd": None}, running=True)) == [
         "the period so far: cost $1.00, always on unknown (estimated)"

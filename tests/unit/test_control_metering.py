@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
@@ -11,18 +12,19 @@ from typing import Any
 
 import pytest
 
-from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, usd_per_hour
 from autoscaler.control.progress import record_failed
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.signals import brought_up
 from autoscaler.control.wishes import request_sleep, request_wake
-from autoscaler.endpoints.status import Cause, UsageKind
+from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.csv import render_csv
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import read_books
 from autoscaler.policy.types import Hold, Phase
 from autoscaler.ports import Load
+from tests.ledger_books import segment
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -52,8 +54,8 @@ def booked(world: MemoryWorld) -> dict[UsageKind, float]:
     record = brought_up(record, world.load_of(record, now), now)
     request_sleep(world, record, Cause.PERSON, "over")
     minutes: Counter[UsageKind] = Counter()
-    for segment in world.store.segments:
-        minutes[segment.kind] += segment.instance_seconds / 60
+    for one in world.store.segments:
+        minutes[one.kind] += one.instance_seconds / 60
     return dict(minutes)
 
 
@@ -134,3 +136,32 @@ def test_what_never_came_costs_nothing_also_when_it_was_asked_for_the_day_before
     (record,) = world.store.load_all()
     assert world.store.segments == [] and record.status.meters == ()
     assert record.status.spent_usd == 0
+
+
+def test_what_is_closed_says_where_its_price_was_from(world) -> None:
+    put(world, fresh(), spec(NAME))
+    midnight = NOON.replace(hour=0) + timedelta(days=1)
+    ticks(world, 13 * 60, BUSY)  # a day is closed at its midnight
+    listed = {"ml.g6e.xlarge": Decimal("3.10")}
+    world.store.keep_prices(PriceBook("eu-central-1", listed, midnight + timedelta(hours=1)))
+    ticks(world, 60, BUSY)
+    request_sleep(world, world.store.load(NAME), Cause.PERSON, "over")
+    first, *_, last = sorted(world.store.segments, key=lambda one: one.start)
+    table = f"table list us-east-1 {BUNDLED_ON}"
+    assert (first.usd_per_hour, first.price_origin) == (usd_per_hour("ml.g6e.xlarge"), table)
+    listed_on = f"list eu-central-1 {midnight.date()}"
+    assert (last.usd_per_hour, last.price_origin) == (Decimal("3.10"), listed_on)
+    world.clock.forward(minutes=5)  # what still runs is open
+    period = Period.since(NOON, world.clock.now())
+    books = read_books(world.store, period)
+    report = summarize(books, period, world.clock.now(), world.store.prices().usd_per_hour)
+    (endpoint,) = report.endpoints
+    origins = [span.price_origin for span in endpoint.timeline]
+    assert (origins[0], origins[-2:]) == (table, [listed_on, None])
+    document = json.loads(report.model_dump_json())
+    assert document["endpoints"][0]["timeline"][0]["price_origin"] == table
+
+
+def test_of_what_an_older_release_closed_it_is_not_known() -> None:
+    closed = segment(NOON, 60).model_dump(mode="json", exclude={"price_origin"})
+    assert UsageSegment.model_validate(closed).price_origin is None

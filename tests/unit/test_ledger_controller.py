@@ -27,6 +27,8 @@ USAGE = ControllerUsage(
     bus_events=100_000,
     log_gb=1,
     stored_gb=100,
+    traces=1_000_000,
+    schedule_calls=1_000_000,
 )
 
 
@@ -39,6 +41,7 @@ def test_a_month_by_hand() -> None:
     assert by_item["Secrets"] == Decimal("0.8")
     assert round(by_item["Custom metrics, hours"] or 0, 2) == 3
     assert by_item["S3 storage, GB"] == Decimal("2.3")
+    assert (by_item["X-Ray traces"], by_item["Scheduler calls"]) == (5, 1)
     assert cost.total_usd == sum(usd for usd in by_item.values() if usd is not None)
     assert cost.unknown == ()
 
@@ -64,7 +67,7 @@ def test_net_savings_need_a_controller_that_was_counted_in_full() -> None:
     assert full.controller and full.total.savings_usd
     assert full.net_savings_usd == full.total.savings_usd - full.controller.total_usd
     assert part.net_savings_usd is None and none.net_savings_usd is None
-    assert any("lower bound; not counted: Lambda requests" in note for note in part.notes)
+    assert any("lower bound; not known: Lambda requests" in note for note in part.notes)
     assert any("usage was not counted" in note for note in none.notes)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -19,9 +20,10 @@ from autoscaler.alerts.money import millionths
 from autoscaler.endpoints.status import Traffic
 from autoscaler.ledger.announcement import announcement
 from autoscaler.ledger.charts import nice_top
+from autoscaler.ledger.controller import ControllerUsage
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.csv import render_csv
-from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.figures import Advice, CostReport
 from autoscaler.ledger.html import render_html
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import period_since_first, write_report
@@ -69,6 +71,24 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+FULL = ControllerUsage(
+    **dict.fromkeys(ControllerUsage.model_fields.keys() - {"estimated"}, 1),
+    estimated=frozenset({"queue_requests"}),
+)
+
+
+def table(report: CostReport) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(render_csv(report))))
+
+
+def rows_of(kind: str, report: CostReport) -> list[dict[str, str]]:
+    return [row for row in table(report) if row["row_kind"] == kind]
+
+
+def total(rows: Iterable[Mapping[str, str]], name: str) -> Decimal:
+    return sum((Decimal(row[name]) for row in rows if row[name]), Decimal(0))
 
 
 def weekly() -> CostReport:
@@ -136,7 +156,7 @@ def test_the_scale_ends_at_a_round_number(highest: float, top: float) -> None:
 
 def test_the_table_has_a_line_per_endpoint_and_team_and_one_for_all() -> None:
     report = weekly()
-    rows = list(csv.DictReader(io.StringIO(render_csv(report))))
+    rows = [row for row in table(report) if row["row_kind"] in ("endpoint", "team", "all")]
     names = [e.name for e in report.endpoints]
     assert [row["endpoint"] for row in rows] == [*names, "(team)", "(team)", "(all)"]
     teams = {row["team"]: row["cost_usd"] for row in rows if row["endpoint"] == "(team)"}
@@ -145,11 +165,69 @@ def test_the_table_has_a_line_per_endpoint_and_team_and_one_for_all() -> None:
     assert rows[0]["basis"] == "estimated"
 
 
+def test_the_table_has_each_day_and_each_teams_part_of_it() -> None:
+    report = weekly()
+    days = rows_of("slot", report)
+    assert [row["item"] for row in days] == [slot.slot.label for slot in report.slots]
+    assert (
+        days[0]["period_end"] == days[1]["period_start"] == report.slots[1].slot.start.isoformat()
+    )
+    cents = Decimal("0.00001")
+    for name in ("cost_usd", "serving_usd", "baseline_usd"):
+        (whole,) = rows_of("all", report)
+        assert total(days, name) == pytest.approx(Decimal(whole[name]), abs=cents)
+    parts = rows_of("team_slot", report)
+    for team in rows_of("team", report):
+        theirs = [row for row in parts if row["team"] == team["team"]]
+        assert total(theirs, "cost_usd") == pytest.approx(Decimal(team["cost_usd"]), abs=cents)
+
+
+@pytest.mark.parametrize(
+    ("usage", "net", "at_most", "known"),
+    [
+        (None, "", "", []),
+        (ControllerUsage(secrets=1), "", "figure", ["counted", "unknown"]),
+        (FULL, "figure", "figure", ["counted", "estimated"]),
+    ],
+    ids=["not counted", "in part", "all of it"],
+)
+def test_the_table_has_the_net_savings_and_the_lines_of_the_controllers_own_cost(
+    usage: ControllerUsage | None, net: str, at_most: str, known: list[str]
+) -> None:
+    report = summarize(fleet_books(), WEEK, LATER, PRICES.get, usage)
+    (whole,) = rows_of("all", report)
+    figure = report.net_savings_at_most_usd
+    shown = {"": "", "figure": "" if figure is None else f"{millionths(figure):f}"}
+    found = (whole["net_savings_usd"], whole["net_savings_at_most_usd"])
+    assert found == (shown[net], shown[at_most])
+    lines = rows_of("controller", report)
+    assert sorted({row["known"] for row in lines}) == known
+    if report.controller:
+        own = report.controller.total_usd
+        assert total(lines, "cost_usd") == pytest.approx(own, abs=Decimal("0.00001"))
+
+
+def test_the_table_has_the_advice() -> None:
+    change = "scaling.min_copies: 1 → 0"
+    advice = Advice(
+        endpoint="llama",
+        change=change,
+        saved_usd=Decimal("12.5"),
+        days=14,
+        waiting_usd=Decimal(-1),
+        sentence="",
+    )
+    (row,) = rows_of("advice", weekly().model_copy(update={"advice": (advice,)}))
+    assert (row["endpoint"], row["item"], row["would_save_usd"]) == ("llama", change, "12.500000")
+    assert (row["would_cost_waiting_usd"], row["of_days"]) == ("-1.000000", "14.0")
+    assert row["cost_usd"] == "", "it is in no sum of costs"
+
+
 def test_all_three_tell_how_many_kept_answers_there_were() -> None:
     counted = Traffic(endpoint="llama", start=MONDAY, requests=40, kept=12)
     plain = Traffic(endpoint="other", start=MONDAY, requests=40)
     report = summarize(Books([], [], [counted, plain]), WEEK, LATER, PRICES.get)
-    first, *_, both = csv.DictReader(io.StringIO(render_csv(report)))
+    first, *_, both = (row for row in table(report) if "slot" not in row["row_kind"])
     assert (first["kept_answers"], first["kept_share"]) == ("12", "0.3")
     assert (both["kept_answers"], both["kept_share"]) == ("12", "0.15")
     told = json.loads(report.model_dump_json())["endpoints"]

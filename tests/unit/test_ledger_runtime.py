@@ -26,6 +26,10 @@ ENV = {
     "STACK_NAME": "stack",
     "FUNCTION_MEMORY_MB": '{"reconcile": 512, "dispatch-requests": 1024}',
     "STACK_ALARMS": "4",
+    "STACK_SECRETS": "2",
+    "TICK_MINUTES": "1",
+    "RESULTS_BUCKET": "results",
+    "WEIGHTS_BUCKET": "weights",
     "TABLE_NAME": "table",
     "BUS_NAME": "bus",
     "REPORTS_BUCKET": "reports",
@@ -115,43 +119,88 @@ def test_the_reply_has_the_totals(s3: Any) -> None:
     assert reply["period"] == "week 16 November – 22 November 2026"
 
 
-def used(
-    metric: str, namespace: str, dimension: str, owner: str, at: datetime, value: float
-) -> None:
-    boto3.client("cloudwatch").put_metric_data(
-        Namespace=namespace,
-        MetricData=[
-            {
-                "MetricName": metric,
-                "Dimensions": [{"Name": dimension, "Value": owner}],
-                "Timestamp": at,
-                "Value": value,
-            }
-        ],
-    )
+def used(metric: str, at: datetime, value: float, **under: str) -> None:
+    dimensions = [{"Name": name, "Value": of} for name, of in under.items()]
+    point = {"MetricName": metric, "Dimensions": dimensions, "Timestamp": at, "Value": value}
+    spaces = {"FunctionName": "Lambda", "TableName": "DynamoDB", "LogGroupName": "Logs"}
+    space = next((spaces[name] for name in under if name in spaces), "S3")
+    boto3.client("cloudwatch").put_metric_data(Namespace=f"AWS/{space}", MetricData=[point])
+
+
+def stored(bucket: str, at: datetime, gb: float) -> None:
+    under = {"BucketName": bucket, "StorageType": "StandardStorage"}
+    used("BucketSizeBytes", at, gb * 1024**3, **under)
+
+
+def document_of(s3: Any, reply: dict[str, Any]) -> dict[str, Any]:
+    key = reply["uris"]["json"].removeprefix("s3://reports/")
+    found: dict[str, Any] = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())
+    return found
+
+
+INSIDE = datetime(2026, 11, 23, 10, 20, tzinfo=UTC)  # of the day before the evening
+OUTSIDE = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
 
 
 def test_the_controllers_own_usage_of_the_period_is_counted(s3: Any) -> None:
     fill()
-    inside = datetime(2026, 11, 23, 10, 20, tzinfo=UTC)
-    outside = datetime(2026, 11, 22, 10, 20, tzinfo=UTC)
-    for at in (inside, outside):
+    for at in (INSIDE, OUTSIDE):
         for name, ms in (("reconcile", 4_000), ("dispatch-requests", 10_000)):
-            used("Invocations", "AWS/Lambda", "FunctionName", f"stack-{name}", at, 20)
-            used("Duration", "AWS/Lambda", "FunctionName", f"stack-{name}", at, ms)
-        used("ConsumedWriteCapacityUnits", "AWS/DynamoDB", "TableName", "table", at, 7)
-    used("Invocations", "AWS/Lambda", "FunctionName", "other-reconcile", inside, 999)
-    reply = reporting.report({"period": "day"})
-    key = reply["uris"]["json"].removeprefix("s3://reports/")
-    document = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())
-    counts = {line["item"]: line["count"] for line in document["controller"]["lines"]}
-    assert float(counts["Lambda requests"]) == 40
-    assert float(counts["Lambda GB-seconds"]) == 4 * 0.5 + 10
-    assert float(counts["DynamoDB write units"]) == 7
-    assert float(counts["CloudWatch alarms"]) == 4 + 2 * len(fleet_books().records)
-    assert "Step Functions transitions" in document["controller"]["unknown"]
+            used("Invocations", at, 20, FunctionName=f"stack-{name}")
+            used("Duration", at, ms, FunctionName=f"stack-{name}")
+        used("ConsumedWriteCapacityUnits", at, 7, TableName="table")
+        used("IncomingBytes", at, 1024**3 / 4, LogGroupName="/aws/lambda/stack-reconcile")
+    used("Invocations", INSIDE, 999, FunctionName="other-reconcile")
+    stored("weights", datetime(2026, 11, 21, tzinfo=UTC), 30)  # older than the period's own
+    stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
+    stored("results", datetime(2026, 11, 21, tzinfo=UTC), 2)  # the last there is
+    document = document_of(s3, reporting.report({"period": "day"}))
+    lines = {line["item"]: line for line in document["controller"]["lines"]}
+    counts = {item: float(line["count"]) for item, line in lines.items()}
+    assert counts["Lambda requests"] == 40
+    assert counts["Lambda GB-seconds"] == 4 * 0.5 + 10
+    assert counts["DynamoDB write units"] == 7
+    assert counts["CloudWatch alarms"] == 4 + 2 * len(fleet_books().records)
+    assert counts["Logs, GB"] == 0.25
+    assert counts["S3 storage, GB"] == 16 + 2
+    assert counts["Secrets"] == 2
     assert float(document["controller"]["total_usd"]) > 0
     assert not any("usage was not counted" in note for note in document["notes"])
+
+
+def test_with_all_of_it_known_the_net_savings_are_a_figure(s3: Any) -> None:
+    fill()
+    used("IncomingBytes", INSIDE, 5_000, LogGroupName="/aws/lambda/stack-reconcile")
+    stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
+    reply = reporting.report({"period": "day"})
+    document = document_of(s3, reply)
+    assert document["controller"]["unknown"] == []
+    known = {line["known"] for line in document["controller"]["lines"]}
+    assert known == {"counted", "estimated"}
+    net = Decimal(reply["saved_usd"]) - Decimal(reply["controller_usd"])
+    assert Decimal(reply["net_saved_usd"]) == pytest.approx(net, abs=Decimal("1e-5"))
+    assert document["net_savings_usd"] == reply["net_saved_usd"]
+
+
+def test_a_stack_that_is_younger_than_the_period_costs_from_its_first_call_on(s3: Any) -> None:
+    fill()
+    used(
+        "Invocations", datetime(2026, 11, 23, 17, 20, tzinfo=UTC), 1, FunctionName="stack-reconcile"
+    )
+    stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
+    document = document_of(s3, reporting.report({"period": "day"}))
+    counts = {line["item"]: line["count"] for line in document["controller"]["lines"]}
+    assert float(counts["Secrets"]) == 2 * 6 / 24, "the day in Berlin ends at 23:00 UTC"
+    assert float(counts["S3 storage, GB"]) == 16 * 6 / 24
+
+
+def test_what_cloudwatch_has_no_value_of_is_unknown_and_the_net_savings_a_bound(s3: Any) -> None:
+    fill()
+    reply = reporting.report({"period": "day"})
+    document = document_of(s3, reply)
+    assert document["controller"]["unknown"] == ["Logs, GB", "S3 storage, GB"]
+    assert reply["net_saved_usd"] is None and reply["net_saved_at_most_usd"] is not None
+    assert any(note.endswith("not known: Logs, GB, S3 storage, GB.") for note in document["notes"])
 
 
 @pytest.mark.parametrize("order", [{}, {"period": "year"}, {"period": "day", "colour": "red"}])

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from autoscaler.alerts.events.costs import ReportWritten
 from autoscaler.alerts.message import message_of
 from autoscaler.alerts.slack import payload
@@ -39,6 +41,35 @@ def test_an_event_of_before_is_still_read_and_told() -> None:
     old = event()
     assert (old.kind, old.basis, old.teams, old.days, old.movers) == ("", "estimated", (), (), ())
     assert message_of(old).title == "Cost of 23 November 2026: $12.35"
+
+
+BOUND = {"net_saved_at_most_usd": "46.4544"}
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({}, ""),
+        (BOUND, ""),  # an older version's, without the cost itself
+        (
+            {"controller_usd": "1.2", **BOUND},
+            " Net of the controller's own $1.20: $46.45 at most.",
+        ),
+        (
+            {
+                "controller_usd": "1.2",
+                "net_saved_at_most_usd": "46.4544",
+                "net_saved_usd": "46.4544",
+            },
+            " Net of the controller's own $1.20: $46.45.",
+        ),
+    ],
+)
+def test_savings_are_told_net_of_the_controllers_own_cost(
+    told: dict[str, str], sentence: str
+) -> None:
+    compared = "Always on would have cost $60.00: $47.65 (79 %) saved."
+    assert message_of(event(**told)).body.startswith(f"{compared}{sentence} All figures")
 
 
 def test_what_moved_most_is_first_and_who_was_not_there_is_left_out() -> None:

@@ -6,7 +6,8 @@ It runs here, not in the report's function: the simulator is no part of the stac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from tools.simulator.world import World
 
 DAYS = 14
 SHOWN = 3
+# A spec is replayed some eight times, each in a process; more cores than that bring nothing.
+_WORKERS = max(2, min(8, os.cpu_count() or 2))
 _LEAST_USD = 0.5  # over the history; less is no advice
 _KEEP_ALIVES = (None, "5m", "10m", "20m")
 _LEARNED = "learned"
@@ -66,16 +69,22 @@ def changes(spec: EndpointSpec) -> Iterator[Change]:
 
 
 def advised(
-    report: CostReport, cloudwatch: Any, stack: str, assumed: Assumed, now: datetime
+    report: CostReport,
+    cloudwatch: Any,
+    stack: str,
+    assumed: Assumed,
+    now: datetime,
+    begun: Callable[[str], None] = lambda _: None,
 ) -> tuple[CostReport, list[str]]:
-    """The report with its three changes, and why an endpoint has none; botocore's errors pass."""
+    """The report with its three changes, and why an endpoint has none; botocore's errors pass.
+    `begun` is told what is being done."""
     specs, notes = _specs(report)
     kinds = {name: spec.kind for name, spec in specs.items()}
     recorded = read_recorded(cloudwatch, stack, list(specs), now, DAYS, kinds)
     found: list[Advice] = []
-    for endpoint in report.endpoints:
-        if endpoint.name not in specs:
-            continue
+    known = [endpoint for endpoint in report.endpoints if endpoint.name in specs]
+    for number, endpoint in enumerate(known, 1):
+        begun(f"replaying the requests of {endpoint.name} ({number} of {len(known)})")
         lead = endpoint.wakes.lead_p50_seconds
         try:
             trace = history_of("CloudWatch", recorded[endpoint.name], now)
@@ -112,7 +121,7 @@ def _of(spec: EndpointSpec, trace: History, world: World, assumed: Assumed) -> l
     fleet = always_on_copies(trace, world.concurrency_per_copy, world.max_copies)
     world = replace(world, initial_copies=0)
     wanted = list(changes(spec))
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(_WORKERS) as pool:
         runs = [
             pool.submit(_run, trace, world, Setting(one, fleet, assumed.start))
             for one in (spec, *(change.spec for change in wanted))

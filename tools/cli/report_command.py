@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.cli import output
+from tools.cli.advised_report import NOTHING, with_advice
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.money import usd
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from autoscaler.ledger.figures import CostReport
 
 _PERIODS = ("day", "week", "month", "all")
+_ADVISED = ("week", "month")  # a day says little of a spec, and all of it is asked for seldom
 
 
 def report(
@@ -35,8 +37,14 @@ def report(
         bool, typer.Option("--closed", help="The last one that a bill should know whole.")
     ] = False,
     advice: Annotated[
-        bool, typer.Option("--advice", help="Which changes would have saved most; a minute or so.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--advice/--no-advice",
+            help="Which changes would have saved most. Without it: of weeks and months that are "
+            "not printed as JSON.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where to put the files.")] = Path("report"),
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -46,19 +54,17 @@ def report(
     order = _order(period, last=last, closed=closed)
     written = client.invoke("ReportFunctionName", order)
     paths = fetch_report(client, written, out)
-    notes = _with_advice(client, paths) if advice else []
+    if advice is None:
+        advice = period in _ADVISED and not as_json
+    found, notes = with_advice(client, paths) if advice else (None, [])
     if as_json:
         document = {**written, "files": [str(path) for path in paths]}
-        if advice:
-            document["advice"] = [one.model_dump(mode="json") for one in _read(paths).advice]
+        if found is not None:
+            document["advice"] = [one.model_dump(mode="json") for one in found.advice]
         typer.echo(json.dumps(document, indent=2))
     else:
-        _show(
-            written,
-            paths,
-            _read(paths) if advice else None,
-            running=bool(written.get("running", order.get("running"))),
-        )
+        running = bool(written.get("running", order.get("running")))
+        _show(written, paths, found, running=running)
     for note in notes:
         output.errors.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if show and not webbrowser.open(_page(paths).resolve().as_uri()):
@@ -95,39 +101,6 @@ def _page(paths: Sequence[Path]) -> Path:
     return next(path for path in paths if path.suffix == ".html")
 
 
-def _read(paths: Sequence[Path]) -> CostReport:
-    from autoscaler.ledger.figures import CostReport
-
-    document = next(path for path in paths if path.suffix == ".json")
-    return CostReport.model_validate_json(document.read_text(encoding="utf-8"))
-
-
-def _with_advice(client: StackClient, paths: Sequence[Path]) -> list[str]:
-    """Puts the advice into the fetched files; returns why an endpoint has none."""
-    from autoscaler.catalog.prices import BUNDLED_REGION, bundled
-    from autoscaler.ledger.csv import render_csv
-    from autoscaler.ledger.html import render_html
-    from autoscaler.ledger.notes import ADVICE
-    from tools.cli.advice import advised
-    from tools.cli.simulation import Assumed
-
-    assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
-    with output.errors.status("replaying each endpoint's requests"):
-        found, notes = advised(
-            _read(paths), client.boto("cloudwatch"), client.stack, assumed, client.now()
-        )
-    kept = tuple(note for note in found.notes if not note.startswith(ADVICE))
-    found = found.model_copy(update={"notes": kept})
-    rendered = {
-        ".html": render_html(found),
-        ".csv": render_csv(found),
-        ".json": found.model_dump_json(indent=2),
-    }
-    for path in paths:
-        path.write_text(rendered[path.suffix], encoding="utf-8", newline="")
-    return notes
-
-
 def _show(
     written: Mapping[str, Any], paths: Sequence[Path], found: CostReport | None, *, running: bool
 ) -> None:
@@ -137,8 +110,8 @@ def _show(
         output.print_wide(report_table(written["lines"]))
     for one in found.advice if found else ():
         output.console.print(Text(one.sentence), soft_wrap=True)
-    if found is not None and not found.advice:
-        output.console.print("No change of a spec would have saved anything worth its waiting.")
+    if found is not None and NOTHING in found.notes:
+        output.console.print(NOTHING)
     for path in paths:
         output.console.print(Text(str(path)), soft_wrap=True)
 
@@ -148,6 +121,7 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
     cost, baseline = usd(written.get("cost_usd")), usd(written.get("baseline_usd"))
     period = written.get("period", "the period")
     yield f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline} (estimated)"
+    yield from _net(written)
     if written.get("billed_usd") is not None:
         yield _billed(written)
     if written.get("before_usd") is not None:
@@ -157,6 +131,15 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
         yield f"{usd(written['gap_usd'])} of it rest on time in which nobody looked"
     yield from written.get("unusual", ())
     yield from written.get("stopped", ())
+
+
+def _net(written: Mapping[str, Any]) -> Iterator[str]:
+    """Nothing of a stack that does not tell its own cost yet."""
+    net, most = written.get("net_saved_usd"), written.get("net_saved_at_most_usd")
+    if written.get("controller_usd") is not None and most is not None:
+        bound = " at most" if net is None else ""
+        own = usd(written["controller_usd"])
+        yield f"saved {usd(most if net is None else net)}{bound}, net of the controller's own {own}"
 
 
 def _billed(written: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""Metrics that AWS services publish by themselves: queues, functions, rules, state machines."""
+"""Metrics that AWS services publish by themselves: queues, functions and their logs, buckets,
+rules, state machines."""
 
 from __future__ import annotations
 
@@ -20,6 +21,9 @@ EXECUTION_METRICS = {
     "ABORTED": "ExecutionsAborted",
     "SUCCEEDED": "ExecutionsSucceeded",
 }
+
+
+_DAY = 86_400.0
 
 
 class ServiceMetrics:
@@ -50,6 +54,12 @@ class ServiceMetrics:
         self._store.add(SeriesKey.of("AWS/Lambda", metric, {"FunctionName": name}), sample)
         self._store.add(SeriesKey.of("AWS/Lambda", metric, {}), sample)
 
+    def logged(self, function_name: str, line: str) -> None:
+        """A hook for whoever keeps logs: one line of a function's."""
+        under = {"LogGroupName": f"/aws/lambda/{function_name}"}
+        sample = Sample.of(self._account.clock.time(), float(len(line.encode())), unit="Bytes")
+        self._store.add(SeriesKey.of("AWS/Logs", "IncomingBytes", under), sample)
+
     def count(self, namespace: str, metric: str, dimension: str, value: str) -> None:
         """One more of something, at this moment."""
         key = SeriesKey.of(namespace, metric, {dimension: value})
@@ -59,6 +69,19 @@ class ServiceMetrics:
         """Publishes what stands at the end of the minute that began at `minute`."""
         self._queues(minute)
         self._executions(minute)
+        if minute % _DAY == 0:
+            self._buckets(minute)
+
+    def _buckets(self, midnight: float) -> None:
+        """S3 tells once a day how much a bucket holds, of midnight."""
+        from moto.s3.models import s3_backends
+
+        buckets = s3_backends[self._account.account_id]["aws"].buckets
+        for name, bucket in list(buckets.items()):
+            held = sum(key.size for key in list(bucket.keys.values()))
+            under = {"BucketName": name, "StorageType": "StandardStorage"}
+            key = SeriesKey.of("AWS/S3", "BucketSizeBytes", under)
+            self._store.add(key, Sample.of(midnight, float(held), unit="Bytes"))
 
     def _queues(self, minute: float) -> None:
         from moto.sqs.models import sqs_backends

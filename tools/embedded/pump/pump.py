@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tools.embedded import s3_integrity
@@ -35,6 +35,7 @@ class Pump:
     def __init__(self, account: AccountView) -> None:
         self._account = account
         self.store = MetricsStore()
+        self.on_line: list[Callable[[str], None]] = []  # told of each line of a function's log
         self.queues = Queues(account.clock)
         self.targets = Targets(account)
         self.deliveries = Deliveries(account.clock, self.targets.bury, self._delivery_failed)
@@ -102,7 +103,10 @@ class Pump:
         return last_minute(self.store, specification, now)
 
     def ingest_log_line(self, function_name: str, line: str) -> int:
-        """Takes a line of a function's log; stores the metrics in it, if it is EMF."""
+        """Takes a line of a function's log: its bytes count, and if it is EMF its metrics too."""
+        self.metrics.logged(function_name, line)
+        for hook in self.on_line:
+            hook(line)
         return ingest_line(self.store, line, self._account.clock.time())
 
     def function_invoked(

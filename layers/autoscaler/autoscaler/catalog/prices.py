@@ -32,6 +32,16 @@ class Price:
     region: str = BUNDLED_REGION
     as_of: date | None = None
 
+    @property
+    def origin(self) -> str | None:
+        """Where it comes from, short enough to be kept with each dollar: `list us-east-1
+        2026-11-20`; from the bundled table `table derived us-east-1 2026-09-27`. None: no price."""
+        if self.usd_per_hour is None:
+            return None
+        if self.as_of is not None:
+            return f"{self.kind} {self.region} {self.as_of}"
+        return f"table {self.kind} {self.region} {BUNDLED_ON}"
+
 
 @dataclass(frozen=True)
 class PriceBook:

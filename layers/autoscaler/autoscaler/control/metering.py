@@ -66,6 +66,7 @@ def metered(
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
     for instance_type in sorted({*running, *instances}):
+        price = record.prices.price(instance_type)
         meter, segments = advance(
             running.get(instance_type, Meter(since=now)),
             now,
@@ -74,7 +75,8 @@ def metered(
             kind=kind,
             endpoint=status.name,
             team=record.spec.team,
-            usd_per_hour=record.prices.usd_per_hour(instance_type),
+            usd_per_hour=price.usd_per_hour,
+            price_origin=price.origin,
             asking=phase in ASKING,
             **sharing,
         )

@@ -82,6 +82,8 @@ class UsageSegment(Stored):
     start: AwareDatetime
     end: AwareDatetime
     usd_per_hour: Decimal | None  # None: the price is unknown
+    # Where that was from (`Price.origin`), when it was closed; None: of an older release, or open.
+    price_origin: str | None = None
     shared: str = ""
     weight: Annotated[Decimal, Field(ge=0)] = Decimal(0)
     # As its meter had it, for costs that are told at once; `apportioned` works it out.

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
-from ..alerts.events.costs import ReportDay, ReportLine, ReportTeam, ReportWritten
+from ..alerts.events.costs import (
+    ReportBudget,
+    ReportDay,
+    ReportLine,
+    ReportTeam,
+    ReportWritten,
+)
+from .bill import Reconciliation
+from .budget_use import BudgetUse, DailyBudget
 from .figures import CostReport, EndpointCosts
 
 # Lines of some 200 bytes; an event has 256 KB at most, with up to 31 bars by team.
 _DEAREST, _MOVED = 150, 30
+_SHORT, _BUDGETS = 0.8, 20
 
 
 def announcement(report: CostReport, uri: str) -> ReportWritten:
@@ -30,12 +40,11 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
         first_day=report.period.first_day,
         running=report.until < report.period.end,
         basis=report.basis,
-        billed_usd=report.bill.billed_usd if report.bill else None,
-        billed_first=report.bill.first if report.bill else None,
-        billed_last=report.bill.last if report.bill else None,
-        billed_against_usd=report.bill.estimated_usd if report.bill else None,
+        **_billed(report.bill),
         before_usd=total.before_usd,
+        net_saved_usd=report.net_savings_usd,
         net_saved_at_most_usd=report.net_savings_at_most_usd,
+        controller_usd=report.controller.total_usd if report.controller else None,
         teams=tuple(
             ReportTeam(
                 team=t.team,
@@ -46,12 +55,59 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
             )
             for t in report.teams
         ),
+        budgets=tuple(_budgets(report)),
         days=tuple(
             ReportDay(label=s.slot.label, cost_usd=s.cost.total, teams=s.teams)
             for s in report.slots
         ),
         unusual=tuple(one.sentence for one in report.unusual),
         gap_usd=total.gaps.usd,
+    )
+
+
+def _billed(bill: Reconciliation | None) -> dict[str, Any]:
+    if bill is None:
+        return {}
+    return {
+        "billed_usd": bill.billed_usd,
+        "billed_first": bill.first,
+        "billed_last": bill.last,
+        "billed_against_usd": bill.estimated_usd,
+    }
+
+
+def _budgets(report: CostReport) -> Iterator[ReportBudget]:
+    """The stack's, and of the endpoints' those that run short, the shortest first."""
+    for own in (report.stack_budget, report.stack_daily_budget):
+        if own is not None:
+            yield _budget("", own)
+    uses = [(e.name, use) for e in report.endpoints for use in (e.budget, e.daily_budget)]
+    short = [_budget(name, use) for name, use in uses if use is not None and _runs_short(use)]
+    yield from sorted(short, key=lambda one: (-one.share, one.endpoint, one.per))[:_BUDGETS]
+
+
+def _runs_short(use: BudgetUse | DailyBudget) -> bool:
+    """Much of it is spent, or more than all of it will be or was on some day."""
+    if isinstance(use, DailyBudget):
+        return use.share >= _SHORT or use.days_over > 0
+    return use.share >= _SHORT or (use.forecast_usd or 0) > use.monthly_usd
+
+
+def _budget(endpoint: str, use: BudgetUse | DailyBudget) -> ReportBudget:
+    if isinstance(use, DailyBudget):
+        return ReportBudget(
+            endpoint=endpoint,
+            per="day",
+            limit_usd=use.daily_usd,
+            spent_usd=use.spent_usd,
+            days=use.days,
+            days_over=use.days_over,
+        )
+    return ReportBudget(
+        endpoint=endpoint,
+        limit_usd=use.monthly_usd,
+        spent_usd=use.spent_usd,
+        forecast_usd=use.forecast_usd,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
@@ -17,12 +17,11 @@ from .billed import (
     clip,
     hours,
     instance_hours,
-    still_open,
     usd,
 )
+from .budgets import StackMoney, budget_of, daily_budget, stack_budget
 from .controller import ControllerUsage, controller_cost
 from .figures import (
-    BudgetUse,
     CostReport,
     Costs,
     EndpointCosts,
@@ -35,7 +34,7 @@ from .figures import (
 from .notes import notes
 from .periods import Period
 from .sums import by_kind, gaps, served_of, unpriced
-from .usual import Earlier, earlier, first_days, unusual, with_forecast
+from .usual import Days, Earlier, by_day, earlier, first_days, together, unusual
 from .wakes import wakes_of
 
 _HOURS_PER_MONTH = Decimal("730.5")
@@ -65,6 +64,7 @@ class _Account:
     wakes: Wakes
     served: Served
     before_usd: Decimal | None
+    days: Mapping[date, Decimal]  # dollars by UTC day
 
 
 def summarize(
@@ -73,18 +73,20 @@ def summarize(
     now: datetime,
     prices: Prices,
     usage: ControllerUsage | None = None,
+    stack: StackMoney | None = None,
 ) -> CostReport:
     """Returns the report of [period.start, now or the period's end, whichever is first).
 
     Instance-hours without a price are in no dollar figure; they are listed, and savings that
     they would change are None. An endpoint belongs to the team that its file names now; its
-    dollars to the team of the time.
+    dollars to the team of the time. `stack`: what the stack's budget has to do with.
     """
     until = max(period.start, min(period.end, now))
     ever = billed_segments(books.segments, books.records, prices, _EVER, now, now)
     billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
     before = earlier(ever, period, until, first_days(ever, books.records, period.time_zone))
-    accounts = _accounts(books, before, billed, period, until, prices)
+    days = by_day(ever)
+    accounts = _accounts(books, before, billed, days, period, until, prices)
     months = hours(until - period.start) / _HOURS_PER_MONTH
     report = CostReport(
         period=period,
@@ -95,6 +97,10 @@ def summarize(
         teams=_teams(accounts, billed, before, period.start, until),
         slots=_slots(accounts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
+        stack_budget=stack_budget(stack, now),
+        stack_daily_budget=daily_budget(
+            stack.limits.daily_usd if stack else None, together(days), period.start, until
+        ),
         unusual=unusual(ever, books.traffic, books.records, period, until),
     )
     return report.model_copy(update={"notes": notes(report)})
@@ -104,6 +110,7 @@ def _accounts(
     books: Books,
     before: Earlier,
     billed: Sequence[UsageSegment],
+    days: Days,
     period: Period,
     until: datetime,
     prices: Prices,
@@ -129,6 +136,7 @@ def _accounts(
                 wakes=wakes_of(record, books.history.get(name, ()), period.start, until),
                 served=served_of(t for t in counted if t.endpoint == name),
                 before_usd=before.of(name),
+                days=days.get(name, {}),
             )
         )
     return accounts
@@ -191,7 +199,10 @@ def _endpoint(
         instance_type=types[0] if types else "",
         shared=_shared(account),
         spec=record.spec.model_dump(mode="json") if record else None,
-        budget=_budget(record, now, prices) if record else None,
+        budget=budget_of(record, now, prices) if record else None,
+        daily_budget=daily_budget(
+            record.spec.budget.daily_usd if record else None, account.days, start, until
+        ),
         timeline=tuple(_span(s) for s in segments),
     )
 
@@ -204,23 +215,8 @@ def _shared(account: _Account) -> str:
 
 
 def _span(used: UsageSegment) -> Span:
-    fields = ("start", "end", "instances", "kind")
+    fields = ("start", "end", "instances", "kind", "usd_per_hour", "price_origin")
     return Span(**{name: getattr(used, name) for name in fields}, share=float(used.share))
-
-
-def _budget(record: EndpointRecord, now: datetime, prices: Prices) -> BudgetUse | None:
-    """Dollars of the present UTC month, the open meter included: what the tick reckons with. Of
-    shared machines that is the part that was known at each time."""
-    limit = record.spec.budget.monthly_usd
-    if limit is None:
-        return None
-    status, month = record.status, f"{now:%Y-%m}"
-    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    clipped = (clip(s, first, now) for s in still_open([record], (), prices, now))
-    closed = status.spent_usd if status.spent_in == month else Decimal(0)
-    spent = closed + sum((usd(s) for s in clipped if s is not None), Decimal(0))
-    use = BudgetUse(month=month, monthly_usd=limit, spent_usd=spent)
-    return with_forecast(use, record, now)
 
 
 def _teams(

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, computed_field
 from ..alerts.money import Money
 from ..endpoints.status import WAIT_EDGES, UsageKind
 from .bill import Figure, Reconciliation
+from .budget_use import BudgetUse, DailyBudget
 from .controller import ControllerCost
 from .periods import Period, Slot
 
@@ -50,20 +51,6 @@ class Unpriced(Figure):
     instance_hours: float
 
 
-class BudgetUse(Figure):
-    """Dollars of a UTC month against the endpoint's limit."""
-
-    month: str
-    monthly_usd: Money
-    spent_usd: Money
-    forecast_usd: Money | None = None  # at the month's end; None: too little is known
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def share(self) -> float:
-        return float(self.spent_usd / self.monthly_usd)
-
-
 class Span(Figure):
     """A segment as the timeline shows it."""
 
@@ -72,6 +59,8 @@ class Span(Figure):
     instances: int
     kind: UsageKind
     share: float = 1.0  # of shared instances, the part that is this endpoint's
+    usd_per_hour: Money | None = None  # of an instance; None: not known
+    price_origin: str | None = None  # None: it is open, or was closed by an older release
 
     @property
     def own_instances(self) -> float:
@@ -236,6 +225,7 @@ class EndpointCosts(Costs):
     instance_type: str
     shared: str = ""  # the machines that it shares with other endpoints; "": they are its own
     budget: BudgetUse | None = None
+    daily_budget: DailyBudget | None = None
     spec: dict[str, Any] | None = None  # its file as it is now, defaults included
     timeline: tuple[Span, ...] = ()
 
@@ -267,6 +257,8 @@ class CostReport(Figure):
     teams: tuple[TeamCosts, ...]
     slots: tuple[SlotCosts, ...]
     controller: ControllerCost | None = None  # None: not counted
+    stack_budget: BudgetUse | None = None
+    stack_daily_budget: DailyBudget | None = None
     unusual: tuple[Unusual, ...] = ()
     advice: tuple[Advice, ...] = ()
     bill: Reconciliation | None = None  # None: not reconciled

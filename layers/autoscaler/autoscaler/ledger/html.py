@@ -33,6 +33,7 @@ def render_html(report: CostReport) -> str:
         sections.advice(report.advice),
         _section("Endpoints", _endpoint_table(report)),
         *(_endpoint(endpoint, report) for endpoint in _dearest_first(report)),
+        sections.budgets(report),
         _section("Teams", _team_table(report.teams)) if len(report.teams) > 1 else "",
         _controller(report.controller, report) if report.controller else "",
         sections.bill(report.bill),
@@ -73,11 +74,14 @@ def _reconciled(report: CostReport) -> str:
 def _tiles(report: CostReport) -> str:
     total = report.total
     saved = share_of(total.savings_usd, total.baseline_usd)
+    of_it = [f"{saved} of always on"] if saved else []
+    if report.net_savings_usd is not None:
+        of_it.append(f"{usd(report.net_savings_usd)} net of the controller")
     at_least = "at least, a price is unknown" if total.unpriced else _kinds(total)
     tiles = (
         ("Cost", usd(total.cost.total), at_least, ""),
         ("Always on", usd(total.baseline_usd), _fleet(report), ""),
-        ("Saved", usd(total.savings_usd), f"{saved} of always on" if saved else "", _mood(total)),
+        ("Saved", usd(total.savings_usd), ", ".join(of_it), _mood(total)),
         ("Requests", f"{total.served.requests:,}", _wakes(total), ""),
     )
     return '<div class="tiles">{}</div>'.format(
@@ -229,6 +233,8 @@ def _facts(endpoint: EndpointCosts) -> list[tuple[str, str]]:
         facts.append(("Price unknown", f"{item.instance_type}, {item.instance_hours:.2f} h"))
     if endpoint.budget:
         facts.append((f"Budget {endpoint.budget.month}", sections.budget(endpoint.budget)))
+    if daily := endpoint.daily_budget:
+        facts.append((f"Budget of {daily.day}", sections.daily_budget(daily)))
     if gap := endpoint.gaps.instance_seconds:
         unseen = f"{spoken(gap)} of an instance, {usd(endpoint.gaps.usd)}"
         facts.append(("Closed over gaps", unseen))
@@ -246,12 +252,15 @@ def _seconds(value: float | None) -> str:
 
 def _controller(cost: ControllerCost, report: CostReport) -> str:
     lines = "".join(
-        f"<div><dt>{escape(line.item)}</dt><dd>{usd(line.usd)}</dd></div>" for line in cost.lines
+        f"<div><dt>{escape(line.item)}</dt><dd>{usd(line.usd)}"
+        f"{f' <small>{line.known}</small>' if line.known else ''}</dd></div>"
+        for line in cost.lines
     )
     bound = " at least" if cost.unknown else ""
+    part = f", {usd(cost.estimated_usd)} of it estimated" if cost.estimated_usd else ""
     net, most = report.net_savings_usd, report.net_savings_at_most_usd
     left = "" if net is None else f" Savings net of it: {usd(net)}."
     if net is None and most is not None:
         left = f" Savings net of it: {usd(most)} at most."
-    body = f"<p>{usd(cost.total_usd)}{bound} in this period.{left}</p><dl>{lines}</dl>"
+    body = f"<p>{usd(cost.total_usd)}{bound} in this period{part}.{left}</p><dl>{lines}</dl>"
     return _section("The controller itself", body)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from ..catalog.prices import Price
 from ..endpoints.status import Meter, UsageKind, UsageSegment
 
 
@@ -24,6 +25,7 @@ def advance(
     endpoint: str,
     team: str,
     usd_per_hour: Decimal | None,
+    price_origin: str | None = None,
     shared: str = "",
     weight: Decimal = Decimal(0),
     share: Decimal = Decimal(1),
@@ -31,11 +33,11 @@ def advance(
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Returns the meter at `now` and the segments that were closed, oldest first.
 
-    `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`; all else is as it
-    is from now on, of shared machines their name, weight and share too. Nothing changed
-    and no UTC midnight passed: the same meter and no segment. `asking`: what was asked for and may
-    never come stays open over midnight, as what is closed cannot be taken back. A `now` before the
-    meter's start is a late observation and changes nothing.
+    `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`, and `price_origin`
+    where it is from; all else is as it is from now on, of shared machines their name, weight and
+    share too. Nothing changed and no UTC midnight passed: the same meter and no segment. `asking`:
+    what was asked for and may never come stays open over midnight, as what is closed cannot be
+    taken back. A `now` before the meter's start is a late observation and changes nothing.
     """
     if now < meter.since or instances == 0 == meter.instances:
         return meter, ()
@@ -57,6 +59,7 @@ def advance(
         "endpoint": endpoint,
         "team": team,
         "usd_per_hour": usd_per_hour,
+        "price_origin": price_origin,
         **meter.model_dump(exclude={"since"}),
     }
     days = _days(meter.since, until)
@@ -86,7 +89,13 @@ def split_idle(
 
 
 def open_segments(
-    meter: Meter, now: datetime, *, endpoint: str, team: str, usd_per_hour: Decimal | None
+    meter: Meter,
+    now: datetime,
+    *,
+    endpoint: str,
+    team: str,
+    usd_per_hour: Decimal | None,
+    price_origin: str | None = None,
 ) -> tuple[UsageSegment, ...]:
     """What the open meter has run up to now, as segments that are not stored."""
     _, segments = advance(
@@ -98,17 +107,25 @@ def open_segments(
         endpoint=endpoint,
         team=team,
         usd_per_hour=usd_per_hour,
+        price_origin=price_origin,
     )
     return segments
 
 
 def cut(
-    meter: Meter, at: datetime, *, endpoint: str, team: str, usd_per_hour: Decimal | None
+    meter: Meter, at: datetime, *, endpoint: str, team: str, price: Price
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Closes what has run until a moment, although nothing changed; it goes on from there."""
     if at <= meter.since:
         return meter, ()
-    closed = open_segments(meter, at, endpoint=endpoint, team=team, usd_per_hour=usd_per_hour)
+    closed = open_segments(
+        meter,
+        at,
+        endpoint=endpoint,
+        team=team,
+        usd_per_hour=price.usd_per_hour,
+        price_origin=price.origin,
+    )
     return meter.model_copy(update={"since": at}), closed
 
 

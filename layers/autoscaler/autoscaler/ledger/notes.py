@@ -119,4 +119,9 @@ def _sentences(report: CostReport) -> Iterator[str]:
         yield "The controller's own usage was not counted: savings are before its cost."
     elif report.controller.unknown:
         missing = ", ".join(report.controller.unknown)
-        yield f"The controller's own cost is a lower bound; not counted: {missing}."
+        yield f"The controller's own cost is a lower bound; not known: {missing}."
+    if report.controller and report.controller.estimated_usd:
+        yield (
+            "Of the controller's own cost, what AWS counts for this stack is called counted; what "
+            "is worked out from what ran is called estimated."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -12,6 +12,7 @@ from ..ports import Announcer, Clock, EndpointStore
 from .announcement import announcement
 from .bill import SHARED, Bill, Estimate, reconciled
 from .billed import Prices, billed_segments, instance_hours, usd
+from .budgets import StackMoney
 from .controller import ControllerUsage
 from .costs import Books, summarize
 from .csv import render_csv
@@ -42,28 +43,28 @@ def write_report(
     *,
     prices: Prices,
     priced: str = "",
-    usage: ControllerUsage | None = None,
+    usage: Callable[[Books], ControllerUsage] | None = None,
+    stack: StackMoney | None = None,
     remarks: Sequence[str] = (),
     bill: Billed | None = None,
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
-    `priced` says where the prices come from; `remarks` stand among the notes. `bill`: AWS's, to lay
-    beside the estimates, or why there is none. Writing the same period again overwrites the same
-    files.
+    `priced` says where the prices come from; `usage` what the controller itself used, by the same
+    books, `stack` what is spent of its budget; `remarks` stand among the notes. `bill`: AWS's, to
+    lay beside the estimates, or why there is none. Writing the same period again overwrites the
+    same files.
     """
     now = clock.now()
     books = read_books(store, period, now)
-    report = summarize(books, period, now, prices, usage)
+    report = summarize(books, period, now, prices, usage(books) if usage else None, stack)
     if isinstance(bill, Bill):
         report = _reconciled(report, books, prices, bill)
     elif bill is not None:
         remarks = (*remarks, bill)
-    if priced:
-        told = f"{priced} What was closed before keeps the price that it was closed with."
-        report = report.model_copy(update={"notes": (*report.notes, told)})
-    if remarks:
-        report = report.model_copy(update={"notes": (*remarks, *report.notes)})
+    told = [f"{priced} What was closed before keeps the price that it was closed with."]
+    said = (*remarks, *report.notes, *(told if priced else ()))
+    report = report.model_copy(update={"notes": said})
     folder = folder_of(period)
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")

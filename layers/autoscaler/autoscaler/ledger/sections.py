@@ -8,7 +8,8 @@ from html import escape
 
 from ..alerts.wording import percent, share_of, spoken, usd
 from .bill import BilledEndpoint, Reconciliation
-from .figures import Advice, BudgetUse, Costs, Served, Unusual, Wakes
+from .budget_use import BudgetUse, DailyBudget
+from .figures import Advice, CostReport, Costs, Served, Unusual, Wakes
 
 NONE = "–"
 _MOST_ASKERS = 5  # by name
@@ -120,6 +121,49 @@ def against_before(costs: Costs) -> str:
     sign = "+" if moved > 0 else ""
     told = f" ({sign}{share})".replace("-", "−") if share else ""
     return f"{usd(costs.before_usd)}, {sign}{usd(moved)}{told}"
+
+
+def budgets(report: CostReport) -> str:
+    """The stack's own and those of the endpoints, by the month and by the day; nothing without."""
+    owners = [("The stack", report.stack_budget, report.stack_daily_budget)]
+    owners += [(e.name, e.budget, e.daily_budget) for e in report.endpoints]
+    heads = ("Budget", "Spent", "Of", "Share", "Forecast", "Days over it")
+    rows = "".join(
+        _cells((f"{who}, {_each(use)}", *_limit(use)), heads)
+        for who, *both in owners
+        for use in both
+        if use is not None
+    )
+    if not rows:
+        return ""
+    top = "".join(f"<th>{head}</th>" for head in heads)
+    return (
+        "<section><h2>Budgets</h2>"
+        '<p class="cap">Months and days are UTC\'s: the month in which this was written, and the '
+        f"last day of the report.</p><table><thead><tr>{top}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></section>"
+    )
+
+
+def _each(use: BudgetUse | DailyBudget) -> str:
+    return "day" if isinstance(use, DailyBudget) else "month"
+
+
+def _limit(use: BudgetUse | DailyBudget) -> tuple[str, ...]:
+    if isinstance(use, DailyBudget):
+        limit, over = f"{usd(use.daily_usd)} a day", f"{use.days_over} of {use.days}"
+        return (usd(use.spent_usd), limit, percent(use.share), NONE, over)
+    limit, forecast = f"{usd(use.monthly_usd)} in {use.month}", NONE
+    if use.forecast_usd is not None:
+        over = ", over it" if use.forecast_usd > use.monthly_usd else ""
+        forecast = usd(use.forecast_usd) + over
+    return (usd(use.spent_usd), limit, percent(use.share), forecast, NONE)
+
+
+def daily_budget(use: DailyBudget) -> str:
+    """What is spent of the day's, and on how many days it was more."""
+    over = f"; over it on {use.days_over} of {use.days} days" if use.days_over else ""
+    return f"{usd(use.spent_usd)}, {percent(use.share)} of {usd(use.daily_usd)}{over}"
 
 
 def budget(use: BudgetUse) -> str:

@@ -59,6 +59,8 @@ th:last-child,td:last-child{padding-right:0}
 tbody tr:last-child td{border-bottom:0}
 tfoot td{border-top:1.5px solid var(--ink);border-bottom:0;font-weight:650}
 td small{display:block;color:var(--soft);font-weight:400}
+td>span{white-space:nowrap}
+dd small{color:var(--soft);font-size:12px}
 .head{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 18px;margin-bottom:14px}
 .head p{margin:0;color:var(--soft)}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:14px 22px;
@@ -82,6 +84,7 @@ td,td:first-child{display:flex;justify-content:space-between;gap:16px;border:0;p
 text-align:right}
 td:first-child{font-weight:650;display:block;text-align:left;margin-bottom:4px}
 td[data-label]::before{content:attr(data-label);color:var(--soft);font-weight:400}
+td>span{white-space:normal}
 td small{display:inline;margin-left:6px}td:first-child small{display:block;margin:0}
 tfoot td{border-top:0}
 }
@@ -91,10 +94,11 @@ tfoot td{border-top:0}
 --always:#4a5568;--good:#166a4f;--bad:#a33b2e;--track:#eef1f3;--axis:#b6bec7;color-scheme:light}
 body{font-size:10pt}main{max-width:none;padding:0}
 section{padding:12px 14px;margin-top:12px}
-section:has(.plot),.tiles>div,.plot,tr,li,dl>div{break-inside:avoid}h2,.head,.cap{break-after:avoid}
+section:not(:has(tbody tr:nth-child(25))),.tiles>div,.plot,tr,li,dl>div{break-inside:avoid}
+h2,.head,.cap{break-after:avoid}
 .tiles{gap:8px;margin-top:12px}.tiles>div{padding:8px 10px}.tiles strong{font-size:14pt}
 dl{grid-template-columns:repeat(4,minmax(0,1fr));gap:7px 12px;margin-top:8px;font-size:8.5pt}
-dt{font-size:8pt}.head{margin-bottom:6px}td>span{white-space:nowrap}
+dt{font-size:8pt}.head{margin-bottom:6px}dd small{font-size:7pt}
 table{font-size:8.5pt}th,td{padding:5px 6px}th{font-size:8pt;white-space:normal}
 thead{display:table-header-group;break-inside:avoid;break-after:avoid}
 tfoot{display:table-row-group}

@@ -14,7 +14,8 @@ from ..endpoints.status import EndpointRecord, Traffic, UsageSegment
 from ..policy.forecast import foretold
 from .anomalies import WEEKS, Anomaly, Series, anomalies
 from .billed import clip, usd
-from .figures import BudgetUse, Unusual
+from .budget_use import BudgetUse
+from .figures import Unusual
 from .periods import Period, PeriodKind, local_midnight
 
 # What has to be read before a period, for all of this.
@@ -31,6 +32,15 @@ def by_day(segments: Iterable[UsageSegment], time_zone: str = "UTC") -> Days:
     for segment in segments:
         for piece, day in _by_midnight(segment, zone, time_zone):
             sums[segment.endpoint][day] += usd(piece)
+    return sums
+
+
+def together(days: Days) -> Mapping[date, Decimal]:
+    """Dollars of all endpoints by day."""
+    sums: dict[date, Decimal] = defaultdict(Decimal)
+    for of_one in days.values():
+        for day, money in of_one.items():
+            sums[day] += money
     return sums
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date as Date
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -22,15 +21,18 @@ from ..aws.reports import S3Reports
 from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
 from ..control.budget_view import stop_sentences
+from ..control.budgets import books_of_all
 from ..control.in_context import InContext
 from ..control.sweeping import remark
 from ..control.withheld import withheld_sentences
-from ..endpoints.alarms import alarms_of
+from ..endpoints.stack_state import StackState
 from ..endpoints.status import EndpointRecord
 from ..ledger.bill import Bill, nothing_tagged
-from ..ledger.billed import billed_segments
+from ..ledger.billed import Prices
+from ..ledger.budgets import StackMoney
 from ..ledger.controller import ControllerUsage
-from ..ledger.metric_hours import metric_hours
+from ..ledger.costs import Books
+from ..ledger.own_use import Setup, estimated
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import (
     Billed,
@@ -38,7 +40,6 @@ from ..ledger.report import (
     period_since_first,
     write_report,
 )
-from ..policy.types import Phase
 from ..ports import Clock
 from ..spec.schedule import TimeZoneName
 from .bills import bill_of, is_closed
@@ -53,8 +54,12 @@ class ReportSettings(Variables):
     table_name: str = Field(alias="TABLE_NAME")
     bus_name: str = Field(alias="BUS_NAME")
     reports_bucket: str = Field(alias="REPORTS_BUCKET")
+    results_bucket: str = Field(alias="RESULTS_BUCKET")
+    weights_bucket: str = Field(alias="WEIGHTS_BUCKET")
     function_memory_mb: Json[dict[str, int]] = Field(alias="FUNCTION_MEMORY_MB")
     stack_alarms: int = Field(alias="STACK_ALARMS")
+    stack_secrets: int = Field(alias="STACK_SECRETS")
+    tick_minutes: int = Field(alias="TICK_MINUTES")
     default_time_zone: TimeZoneName = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
     reconcile: Literal["none", "cost-explorer"] = Field(default="none", alias="RECONCILE")
     region: str = Field(default="us-east-1", alias="AWS_REGION")
@@ -87,25 +92,37 @@ def _settings() -> ReportSettings:
 
 
 def _own_usage(
-    env: ReportSettings,
-    store: TableStore,
-    fleet: Sequence[EndpointRecord],
-    period: Period,
-    now: datetime,
+    env: ReportSettings, prices: Prices, period: Period, now: datetime, books: Books
 ) -> ControllerUsage:
-    """What is counted by AWS, and the alarms as they stand."""
+    """What AWS counts of this stack, and of the rest what follows from the books."""
+    buckets = (env.weights_bucket, env.results_bucket, env.reports_bucket)
+    metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name, buckets)
     until = max(period.start, min(period.end, now))
-    metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name)
-    made = [alarms_of(one.spec, asleep=one.status.phase is Phase.ASLEEP) for one in fleet]
-    closed, prices = store.usage(period.start, until), store.prices().usd_per_hour
-    ran = billed_segments(closed, fleet, prices, period.start, until, now)
-    counted = store.traffic(period.start.date(), until.date())
+    found = metrics.read(period.start, until)
+    setup = Setup(timedelta(minutes=env.tick_minutes), env.stack_alarms, found.since)
+    there = setup.share(period.start, until)
+    worked_out = estimated(books, period, now, prices, setup, found.invocations, found.metrics)
     return ControllerUsage(
-        **asdict(metrics.read(period.start, until)),
-        metric_hours=metric_hours(ran, counted, period.start, until),
-        alarms=Decimal(env.stack_alarms + sum(one.usual for one in made)),
-        high_resolution_alarms=Decimal(sum(one.fine for one in made)),
+        lambda_requests=sum(found.invocations.values(), Decimal(0)),
+        lambda_gb_seconds=found.lambda_gb_seconds,
+        table_writes=found.table_writes,
+        table_reads=found.table_reads,
+        log_gb=found.log_gb,
+        stored_gb=None if found.stored_gb is None else found.stored_gb * there,
+        secrets=env.stack_secrets * there,
+        **worked_out,
+        estimated=frozenset(worked_out),
     )
+
+
+def _stack_money(
+    state: StackState, fleet: Sequence[EndpointRecord], now: datetime
+) -> StackMoney | None:
+    """None: the stack has no budget."""
+    if not state.budget.limited:
+        return None
+    spent = books_of_all(state, fleet, now)
+    return StackMoney(state.budget, spent.month_usd, spent.forecast_usd)
 
 
 def _period(order: ReportOrder, store: TableStore, clock: Clock, zone: str) -> Period:
@@ -136,7 +153,7 @@ def report(event: Any) -> dict[str, Any]:
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone
     period = _period(order, store, clock, zone)
-    state, fleet = store.stack(), store.load_all()
+    state, fleet, prices = store.stack(), store.load_all(), store.prices().usd_per_hour
     reports, stops = S3Reports(env.reports_bucket), stop_sentences(state)
     whole = period.kind is PeriodKind.ALL
     withheld = withheld_sentences(
@@ -149,9 +166,10 @@ def report(event: Any) -> dict[str, Any]:
         clock,
         InContext(BusAnnouncer(env.bus_name), store),
         period,
-        prices=store.prices().usd_per_hour,
+        prices=prices,
         priced=store.prices().sentence(),
-        usage=_own_usage(env, store, fleet, period, clock.now()),
+        stack=_stack_money(state, fleet, clock.now()),
+        usage=partial(_own_usage, env, prices, period, clock.now()),
         bill=_bill(env, reports, period, clock.now()),
         remarks=[said for said in (remark(swept), *stops, *withheld) if said],
     )

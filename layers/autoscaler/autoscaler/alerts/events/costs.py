@@ -87,6 +87,24 @@ class ReportDay(BaseModel):
     teams: Mapping[str, Money] = {}
 
 
+class ReportBudget(BaseModel):
+    """A budget of a UTC month or day and what is spent of it. An empty endpoint: the stack's."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+
+    endpoint: str = ""
+    per: Literal["month", "day"] = "month"
+    limit_usd: Money
+    spent_usd: Money
+    forecast_usd: Money | None = None  # of the month; None: too little is known
+    days: int = 0  # of the report
+    days_over: int = 0
+
+    @property
+    def share(self) -> float:
+        return float(self.spent_usd / self.limit_usd)
+
+
 class ReportWritten(Event):
     """A cost report lies at `uri`; the figures are estimates, and `basis` says whether the bill is
     beside them. None: a price is unknown, or there is nothing to compare with."""
@@ -113,8 +131,13 @@ class ReportWritten(Event):
     billed_last: date | None = None
     billed_against_usd: Money | None = None  # what the same days were estimated at
     before_usd: Money | None = None  # the period before; None: nobody was there when it began
-    net_saved_at_most_usd: Money | None = None  # net of what is counted of the controller's cost
+    net_saved_usd: Money | None = None  # net of the controller's own cost, if all of it is known
+    net_saved_at_most_usd: Money | None = None  # net of what is known of the controller's cost
+    controller_usd: Money | None = (
+        None  # what is known of it; None: nothing, or of an older version
+    )
     teams: tuple[ReportTeam, ...] = ()
+    budgets: tuple[ReportBudget, ...] = ()  # the stack's, and those of endpoints that run short
     days: tuple[ReportDay, ...] = ()
     unusual: tuple[str, ...] = ()  # sentences
     gap_usd: Money = Decimal(0)  # rests on time in which nobody looked

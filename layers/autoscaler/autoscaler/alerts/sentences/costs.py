@@ -13,6 +13,7 @@ from ..events.costs import (
     OrphanRemoved,
     OrphansFound,
     PricesStale,
+    ReportBudget,
     ReportWritten,
 )
 from ..wording import percent, share_of, usd
@@ -21,6 +22,7 @@ from .base import Bars, Fact, Sentence, charted, told
 _REPORT_LINES = 9
 _UNUSUAL = 3
 _BARS = 12
+_BUDGETS = 4
 
 
 @told.register
@@ -61,12 +63,22 @@ def _(event: ReportWritten) -> Sentence:
         share = share_of(event.saved_usd, event.baseline_usd)
         compared = f"Always on would have cost {usd(event.baseline_usd)}: "
         compared += f"{usd(event.saved_usd)}{f' ({share})' if share else ''} saved."
-    body = f"{compared} {_basis(event)} {event.uri}"
+    body = f"{compared}{_net(event)} {_basis(event)} {event.uri}"
     return Sentence(
         f"Cost of {event.period}{' so far' if event.running else ''}: {usd(event.cost_usd)}",
         "\n".join([body, *event.unusual[:_UNUSUAL]]),
         tuple(_report_facts(event)),
     )
+
+
+def _net(event: ReportWritten) -> str:
+    """What the controller's own cost leaves of the savings; nothing of an older version's."""
+    net = event.net_saved_usd
+    left = event.net_saved_at_most_usd if net is None else net
+    if event.controller_usd is None or left is None:
+        return ""
+    bound = " at most" if net is None else ""
+    return f" Net of the controller's own {usd(event.controller_usd)}: {usd(left)}{bound}."
 
 
 def _basis(event: ReportWritten) -> str:
@@ -95,10 +107,28 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
     ]
     if len(event.teams) > 1:
         facts = [*_team_facts(event), *facts]
+    facts = [*_budget_facts(event), *facts]
     if others := len(dearest[_REPORT_LINES:]) + event.others:
         rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), event.others_usd)
         facts.append((f"{others} others", usd(rest)))
     return facts
+
+
+def _budget_facts(event: ReportWritten) -> list[Fact]:
+    """The stack's budgets and those that run short, in one line."""
+    if not event.budgets:
+        return []
+    told = "; ".join(_budget(one) for one in event.budgets[:_BUDGETS])
+    more = len(event.budgets) - _BUDGETS
+    return [("budgets", told + (f"; and {more} more" if more > 0 else ""))]
+
+
+def _budget(one: ReportBudget) -> str:
+    limit = f"{usd(one.limit_usd)} a {one.per}"
+    told = f"{one.endpoint or 'the stack'} {percent(one.share)} of {limit}"
+    if one.forecast_usd is not None:
+        told += f", forecast {usd(one.forecast_usd)}"
+    return told + (f", over it on {counted(one.days_over, 'day')}" if one.days_over else "")
 
 
 def _team_facts(event: ReportWritten) -> list[Fact]:

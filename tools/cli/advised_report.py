@@ -1,0 +1,79 @@
+"""A fetched report with the changes that would save most, or why it has none, in all its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from tools.cli import output
+from tools.cli.aws_errors import explained
+from tools.cli.client import StackClient
+
+if TYPE_CHECKING:
+    from autoscaler.ledger.figures import CostReport
+
+NOTHING = "No change of a spec would have saved anything worth its waiting."
+
+
+def read_report(paths: Sequence[Path]) -> CostReport:
+    """Reads the document among the files; raises pydantic's error if it is none that we know."""
+    from autoscaler.ledger.figures import CostReport
+
+    document = next(path for path in paths if path.suffix == ".json")
+    return CostReport.model_validate_json(document.read_text(encoding="utf-8"))
+
+
+def with_advice(client: StackClient, paths: Sequence[Path]) -> tuple[CostReport | None, list[str]]:
+    """Puts the advice into the files; returns the report and why an endpoint has none. What cannot
+    be read is said in the page and fails nothing. None: the report itself cannot be read."""
+    try:
+        report = read_report(paths)
+    except ValidationError as wrong:
+        why = f"{wrong.error_count()} fields are not as expected"
+        return None, [f"no advice: this command line cannot read the report of the stack: {why}"]
+    try:
+        found, missing = _replayed(client, report)
+        said = [f"No advice for {one}." for one in missing]
+        said += [] if found.advice or len(missing) >= len(found.endpoints) else [NOTHING]
+    except (BotoCoreError, ClientError) as error:
+        found, missing = report, [f"no advice: {explained(error)}"]
+        said = [f"What would save most is not known: {explained(error)}."]
+    found = _noted(found, said)
+    _write(found, paths)
+    return found, missing
+
+
+def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, list[str]]:
+    from autoscaler.catalog.prices import BUNDLED_REGION, bundled
+    from tools.cli.advice import advised
+    from tools.cli.simulation import Assumed
+
+    assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
+    cloudwatch, now = client.boto("cloudwatch"), client.now()
+    with output.errors.status("reading what was asked of the endpoints") as shown:
+        return advised(report, cloudwatch, client.stack, assumed, now, begun=shown.update)
+
+
+def _noted(report: CostReport, said: Sequence[str]) -> CostReport:
+    """Instead of the note that says how one gets advice."""
+    from autoscaler.ledger.notes import ADVICE
+
+    kept = tuple(note for note in report.notes if not note.startswith(ADVICE))
+    return report.model_copy(update={"notes": (*said, *kept)})
+
+
+def _write(report: CostReport, paths: Sequence[Path]) -> None:
+    from autoscaler.ledger.csv import render_csv
+    from autoscaler.ledger.html import render_html
+
+    rendered = {
+        ".html": render_html(report),
+        ".csv": render_csv(report),
+        ".json": report.model_dump_json(indent=2),
+    }
+    for path in paths:
+        path.write_text(rendered[path.suffix], encoding="utf-8", newline="")
