@@ -49,15 +49,16 @@ clock_times = st.tuples(st.integers(0, 23), st.sampled_from([0, 15, 30, 45])).ma
 def windows(draw: st.DrawFn, number: int = 0, max_copies: int = 6) -> dict[str, object]:
     low = draw(st.integers(0, max_copies))
     start, end = draw(st.lists(clock_times, min_size=2, max_size=2, unique=True))
+    closed = low == 0 and draw(st.booleans())
     return {
         "name": f"w{number}",
         "days": draw(st.lists(st.sampled_from(DAYS), min_size=1, unique=True)),
         "start": start,
         "end": end,
         "min_copies": low,
-        "max_copies": draw(st.integers(max(low, 1), max_copies)),
+        "max_copies": 0 if closed else draw(st.integers(max(low, 1), max_copies)),
         "keep_alive": draw(st.sampled_from([None, "30s", "20m"])),
-        "deferrable": draw(st.booleans()),
+        "deferrable": not closed and draw(st.booleans()),
     }
 
 

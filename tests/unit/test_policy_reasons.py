@@ -126,6 +126,13 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         "3 requests wait until 13 May 13:00 UTC, or until it is released.",
     ),
     (
+        ReasonCode.CLOSED,
+        a_spec(windows=[{**PEAK, "min_copies": 0, "max_copies": 0}]),
+        seen(backlog=1),
+        History(),
+        "Window peak keeps it closed until 13 May 18:00 UTC; requests wait.",
+    ),
+    (
         ReasonCode.KEPT_WARM,
         a_spec(),
         seen(Phase.ASLEEP, overrides=(an_override(OverrideKind.KEEP_WARM),)),

@@ -15,6 +15,8 @@ from tests.unit.policy_cases import NOON, PEAK, WEEKDAYS, a_spec
 BERLIN = {"calendar": "DE", "subdivision": "BE"}
 LUNCH = {"name": "lunch", "days": ["wed"], "start": "12:00", "end": "13:00", "min_copies": 2}
 WHOLE = {"name": "day", "start": "00:00", "end": "24:00", "min_copies": 1}
+CLOSED = {**WHOLE, "name": "closed", "min_copies": 0, "max_copies": 0}
+EVERY_DAY = [*WEEKDAYS, "sat", "sun"]
 
 
 def with_windows(*windows: Any, calendar: Any = None) -> EndpointSpec:
@@ -29,6 +31,8 @@ FINE: list[tuple[EndpointSpec, str]] = [
     (with_windows({**WHOLE, "dates": ["02-29"]}), "once in four years"),
     (with_windows({**WHOLE, "dates": ["2026-05-13"]}), "today"),
     (with_windows(PEAK, {**LUNCH, "end": "18:30"}), "half hidden"),
+    (with_windows({**CLOSED, "days": WEEKDAYS}), "closed but for weekends"),
+    (with_windows(PEAK, {**CLOSED, "days": EVERY_DAY}), "closed but for peaks"),
     (with_windows({**PEAK, "min_copies": 0}, {**PEAK, "name": "b", "days": ["sat"]}), "other days"),
 ]
 
@@ -69,6 +73,19 @@ REFUSED: list[tuple[EndpointSpec, str]] = [
         with_windows({**WHOLE, "dates": ["12-24"], "holidays": "only"}, calendar=BERLIN),
         "schedule.windows.day: is not open once from 2026-05-13 to 2031-05-13, with `holidays: "
         "only`; name other days, or take it out",
+    ),
+    (
+        with_windows({**CLOSED, "days": EVERY_DAY}),
+        "schedule.windows: closed all the year from 2026-05-13 (max_copies 0 at all times), so "
+        "that no request is ever answered; leave a time of the day without such a window, or use "
+        "`autoscaler delete` or `autoscaler stop` for what shall not run",
+    ),
+    (
+        with_windows(
+            {**CLOSED, "name": "days", "start": "06:00", "end": "22:00", "dates": ["01-01..12-31"]},
+            {**CLOSED, "name": "nights", "start": "22:00", "end": "06:00", "days": EVERY_DAY},
+        ),
+        "schedule.windows: closed all the year from 2026-05-13 (max_copies 0 at all times)",
     ),
     (
         with_windows({**WHOLE, "holidays": "only"}, calendar={"calendar": "DD"}),

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec, Window, format_duration
-from .laid import Laid, to_moment
+from .laid import Laid, to_moment, to_number
 from .local_time import DAY, Span, span_on
 from .rivalry import Turn, hiders, meetings, never_winning, without_effect
 from .schedule import lay_out_windows, listed_bounds, zone_of
-from .stretches import ClockChange, clock_changes
+from .stretches import ClockChange, clock_changes, won
 
 YEARS = 5  # in so many, 29 February comes once
 _AHEAD = timedelta(days=YEARS * 365 + 1)
@@ -30,6 +31,12 @@ def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
         yield f"schedule.holidays.{problem}"
         return
     laid = lay_out_windows(spec, now, now + _AHEAD)
+    if _is_always_closed(spec, laid, now):
+        yield (
+            f"schedule.windows: closed all the year from {now:%Y-%m-%d} (max_copies 0 at all "
+            "times), so that no request is ever answered; leave a time of the day without such a "
+            "window, or use `autoscaler delete` or `autoscaler stop` for what shall not run"
+        )
     hidden = never_winning(laid)
     meant: dict[tuple[object, ...], Window] = {}
     for number, window in enumerate(schedule.windows):
@@ -40,6 +47,15 @@ def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
             yield f"schedule.windows.{window.name}: {_same(spec, laid, number, first)}"
         elif hidden >> number & 1:
             yield f"schedule.windows.{window.name}: {_never_wins(spec, laid, number)}"
+
+
+def _is_always_closed(spec: EndpointSpec, laid: Laid, now: datetime) -> bool:
+    """Whether a closed window wins at every moment of the next year."""
+    if not any(window.is_closed for window in spec.schedule.windows):
+        return False
+    listed, last = listed_bounds(spec), to_number(now + _YEAR)
+    within = takewhile(lambda turn: turn[0] < last, won(laid))
+    return all(listed[first].is_closed for _, _, first, _ in within)
 
 
 def _same(spec: EndpointSpec, laid: Laid, number: int, first: Window) -> str:

@@ -46,6 +46,7 @@ class ReasonCode(StrEnum):
     MINIMUM_KEPT = "minimum_kept"
     HELD = "held"
     PUT_TO_SLEEP = "put_to_sleep"
+    CLOSED = "closed"
     KEPT_WARM = "kept_warm"
     SCALE_IN_PAUSED = "scale_in_paused"
     REQUESTS_HELD_BACK = "requests_held_back"

@@ -78,6 +78,11 @@ def _(event: WakeDelayed) -> Sentence:
             f"Its {counted(event.wakes_today, 'wake')} of the day are spent. It wakes again after "
             f"{until}; a hold wakes it now, and budget.wakes_per_day in its file sets the limit."
         )
+    elif event.window:
+        body = (
+            f"Window {event.window} has max_copies 0: requests wait until {until}, when it is "
+            "awake for them. A hold or keep-warm wakes it now."
+        )
     elif event.reason is ReasonCode.REQUESTS_HELD_BACK:
         body = f"It was put to sleep even for requests until {until}; a release lets them wake it."
     else:
