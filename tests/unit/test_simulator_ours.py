@@ -12,11 +12,9 @@ from autoscaler import policy
 from autoscaler.control import decide_and_act, observe
 from autoscaler.policy import DEFAULT_LEAD_TIME
 from tests.simulated import LEAD, SMALL, a_trace
-from tests.unit.policy_cases import WEEKDAYS, a_spec
+from tests.unit.policy_cases import EVERY_DAY, a_spec
 from tools.simulator.engine import simulate
 from tools.simulator.ours import TICK_SECONDS, Ours
-
-EVERY_DAY = [*WEEKDAYS, "sat", "sun"]
 
 
 @pytest.mark.parametrize(
