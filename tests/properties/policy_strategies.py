@@ -18,6 +18,7 @@ from autoscaler.policy import (
     Phase,
     Recommendation,
     StackLimit,
+    StackWakes,
     Stop,
 )
 from autoscaler.spec import EndpointSpec, WhenSpent
@@ -133,6 +134,7 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         spent_today_usd=draw(st.sampled_from([Decimal(0), Decimal(0), Decimal(30)])),
         forecast_over_usd=draw(st.sampled_from([None, None, Decimal(120)])),
         stack_limit=draw(st.sampled_from([None, None, None, *STACK_LIMITS])),
+        stack_wakes=draw(st.sampled_from([None, None, StackWakes(now.date(), 9, 9)])),
         stopped=draw(st.sampled_from([None, None, None, Stop(now - ago(), "ann", "a leak")])),
         overrides=draw(st.just(()) | overrides(now)),
         tick=timedelta(minutes=draw(st.sampled_from([1, 1, 5, 15]))),

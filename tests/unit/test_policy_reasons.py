@@ -15,6 +15,7 @@ from autoscaler.policy import (
     Phase,
     ReasonCode,
     StackLimit,
+    StackWakes,
     Stop,
 )
 from autoscaler.policy.types import Reach
@@ -266,6 +267,14 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         History(),
         "24 of 24 wakes are spent today: 3 requests and all windows wait until 00:00 UTC, "
         "or for a hold.",
+    ),
+    (
+        ReasonCode.WAKES_SPENT,
+        a_spec(budget=BUDGET),
+        seen(Phase.ASLEEP, backlog=3, wakes_today=2, stack_wakes=StackWakes(NOON.date(), 60, 60)),
+        History(),
+        "60 of 60 wakes of the whole stack are spent today: 3 requests and all windows wait until "
+        "00:00 UTC, or for a hold.",
     ),
     (
         ReasonCode.BACKING_OFF,

@@ -65,6 +65,10 @@ def _delayed(record: EndpointRecord, code: ReasonCode, load: Load, now: datetime
     bar = bar_of(record, now) if code is ReasonCode.REQUESTS_HELD_BACK else None
     if bar is not None:
         until = bar.until
+    woken = status.wakes_today if status.wakes_on == now.date() else 0
+    stack = record.stack.wakes_spent(now) if code is ReasonCode.WAKES_SPENT else None
+    if woken >= record.spec.budget.wakes_per_day:
+        stack = None  # its own are what keeps it
     return WakeDelayed(
         endpoint=status.name,
         generation=status.generation,
@@ -72,6 +76,7 @@ def _delayed(record: EndpointRecord, code: ReasonCode, load: Load, now: datetime
         reason=code,
         waiting=load.backlog,
         until=until,
-        wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
+        wakes_today=woken,
+        stack_wakes=stack.wakes if stack else None,
         window=bar.window if isinstance(bar, Closure) else None,
     )

@@ -86,6 +86,7 @@ class WakeDelayed(Event):
     waiting: int | None  # requests; None: the signal is missing
     until: AwareDatetime
     wakes_today: int
+    stack_wakes: int | None = None  # of the whole stack, if those are what is spent
     window: str | None = None  # the one that is closed, if that is why
 
     @property
