@@ -16,6 +16,7 @@ EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 # A creation takes a quarter of an hour, a wake up to six minutes.
 CLOSED_FOR = timedelta(minutes=120)
 BEFORE_A_WAKE = timedelta(minutes=12)
+BUSY = timedelta(minutes=3)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,11 @@ def test_closed_it_goes_to_zero_and_answers_what_waited_when_the_window_ends(sta
     woken = stack.command("wake", endpoint=NAME, author="ada")
     assert not woken["ok"] and "keep-warm" in str(woken)
 
-    result = stack.result(NAME, "patient")
-    assert result["answer"]
-    answered_at = datetime.fromisoformat(result["answered_at"])
-    assert abs(answered_at - ends) < timedelta(minutes=6), "not a start later"
-    assert stack.get(NAME)["wakes_today"] == 1
+    assert stack.result(NAME, "patient")["answer"]
+    one = stack.get(NAME)
+    assert one["wakes_today"] == 1
+    (woken_at,) = (
+        datetime.fromisoformat(line["at"]) for line in one["history"] if line["phase"] == "WAKING"
+    )
+    # A lead time and a tick ahead; a few seconds of a busy machine are minutes of this clock.
+    assert ends - BEFORE_A_WAKE < woken_at < ends + BUSY

@@ -15,6 +15,7 @@ from autoscaler.control.in_force import Kind
 from autoscaler.control.messages import Message
 from autoscaler.control.overrides import Asked
 from autoscaler.control.patience import expected_ready, held_up, time_until_ready
+from autoscaler.control.preview import preview
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.retry import retry
 from autoscaler.control.size import may_sleep
@@ -202,3 +203,8 @@ def test_idle_hours_in_it_are_nobodys_wish(world) -> None:
     reconcile(world)
     assert record.spec.scaling.min_copies == 1
     assert {one.kind for one in world.store.segments} <= {UsageKind.SERVING, UsageKind.IDLE_TAIL}
+
+
+def test_a_new_file_that_is_closed_now_says_so() -> None:
+    lines = list(preview(spec(NAME, **with_windows(CLOSED)), None, NOON))
+    assert "copies: none, closed (window night) until 2026-11-24 14:00 UTC" in lines
