@@ -18,6 +18,7 @@ from autoscaler.policy import (
     Phase,
     Recommendation,
     StackLimit,
+    StackWakes,
     Stop,
 )
 from autoscaler.spec import EndpointSpec, WhenSpent
@@ -49,15 +50,16 @@ clock_times = st.tuples(st.integers(0, 23), st.sampled_from([0, 15, 30, 45])).ma
 def windows(draw: st.DrawFn, number: int = 0, max_copies: int = 6) -> dict[str, object]:
     low = draw(st.integers(0, max_copies))
     start, end = draw(st.lists(clock_times, min_size=2, max_size=2, unique=True))
+    closed = low == 0 and draw(st.booleans())
     return {
         "name": f"w{number}",
         "days": draw(st.lists(st.sampled_from(DAYS), min_size=1, unique=True)),
         "start": start,
         "end": end,
         "min_copies": low,
-        "max_copies": draw(st.integers(max(low, 1), max_copies)),
+        "max_copies": 0 if closed else draw(st.integers(max(low, 1), max_copies)),
         "keep_alive": draw(st.sampled_from([None, "30s", "20m"])),
-        "deferrable": draw(st.booleans()),
+        "deferrable": not closed and draw(st.booleans()),
     }
 
 
@@ -132,6 +134,7 @@ def observations(draw: st.DrawFn, now: datetime, phases: list[Phase] = MOVED) ->
         spent_today_usd=draw(st.sampled_from([Decimal(0), Decimal(0), Decimal(30)])),
         forecast_over_usd=draw(st.sampled_from([None, None, Decimal(120)])),
         stack_limit=draw(st.sampled_from([None, None, None, *STACK_LIMITS])),
+        stack_wakes=draw(st.sampled_from([None, None, StackWakes(now.date(), 9, 9)])),
         stopped=draw(st.sampled_from([None, None, None, Stop(now - ago(), "ann", "a leak")])),
         overrides=draw(st.just(()) | overrides(now)),
         tick=timedelta(minutes=draw(st.sampled_from([1, 1, 5, 15]))),

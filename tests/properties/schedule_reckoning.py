@@ -59,6 +59,14 @@ class Reckoning:
     def faults(self) -> Iterator[str]:
         rows = self._rows[:, :FIVE_YEARS]
         top, _ = _two_first(rows)
+        closed = [str(window["max_copies"]) == "0" for window in self.windows] + [False]
+        if all(closed[n] for n in set(top[:ONE_YEAR])):
+            yield (
+                f"schedule.windows: closed all the year from {BEGIN + self.now * MINUTE:%Y-%m-%d} "
+                "(max_copies 0 at all times), so that no request is ever answered; leave a time of "
+                "the day without such a window, or use `autoscaler delete` or `autoscaler stop` "
+                "for what shall not run"
+            )
         for n, window in enumerate(self.windows):
             twin = next((o for o in self.windows[:n] if _meaning(o) == _meaning(window)), None)
             where, row = f"schedule.windows.{window['name']}", rows[n]
@@ -76,7 +84,7 @@ class Reckoning:
                           if rows[m, opens:closes].any()]  # fmt: skip
                 last = BEGIN + (self.now + int(np.nonzero(row)[0][-1]) + 1) * MINUTE
                 yield (
-                    f"{where}: never wins: {' and '.join(map(repr, hiding))}, listed before it, "
+                    f"{where}: never wins: {_listed(list(map(repr, hiding)))}, listed before it, "
                     f"hides it {self._when(opens, closes)}, and it is hidden at all other times "
                     f"until {last:%Y-%m-%d} too; list it first, or take it out"
                 )
@@ -91,20 +99,26 @@ class Reckoning:
         top, second = _two_first(rows)
         effects = np.array([self._effect(w) for w in self.windows] + [self._effect({})])
         differs = (effects[top] != effects[second]).any(axis=1)
-        for n, window in enumerate(self.windows):
+        for m, window in enumerate(self.windows):
+            met = [(o["name"], rows[n] & rows[m]) for n, o in enumerate(self.windows) if n > m]
+            named = [f"{o!r} (next {self._when(*_run(both))})" for o, both in met if both.any()]
+            if named:
+                yield (
+                    f"schedule.windows.{window['name']}: listed first, it wins where it overlaps "
+                    f"{_listed(named)}"
+                )
+        for window in self.windows:
             where = f"schedule.windows.{window['name']}"
-            for m in range(n):
-                if (both := rows[n] & rows[m]).any():
-                    name = self.windows[m]["name"]
-                    yield (
-                        f"{where}: overlaps {name!r}, next {self._when(*_run(both))}; {name!r}, "
-                        "listed first, wins"
-                    )
             yield from (f"{where}: {text}" for text in self._moved(window))
+        for window in self.windows:
             over = [d for d in window["dates"] or () if _is_over(d, self.today)]
             if over:
                 verb = "is" if len(over) == 1 else "are"
-                yield f"{where}: {', '.join(over)} {verb} over; take it out"
+                yield (
+                    f"schedule.windows.{window['name']}: {_listed(over)} {verb} over; take it out"
+                )
+        for n, window in enumerate(self.windows):
+            where = f"schedule.windows.{window['name']}"
             wins = top == n
             if wins.any() and not differs[wins].any():
                 yield (
@@ -129,7 +143,11 @@ class Reckoning:
         low = max(midnight - 1440, 0)
         near = self.clocks[low : midnight + 3 * 1440]
         opens = low + int(np.argmax(near >= midnight + since))
-        closes = low + int(np.nonzero(near < midnight + until)[0][-1]) + 1
+        # Of a time that clocks show twice it closes at the second, also where that one begins the
+        # repeated hour and clocks have passed it in between.
+        reached = np.nonzero(near == midnight + until)[0]
+        passed = int(np.nonzero(near < midnight + until)[0][-1]) + 1
+        closes = low + (int(reached[-1]) if len(reached) else passed)
         return opens, max(opens, closes)
 
     def _opens_on(self, window: dict[str, Any], day: date) -> bool:
@@ -183,7 +201,8 @@ class Reckoning:
 
     def _effect(self, window: dict[str, Any]) -> tuple[str, ...]:
         least = window.get("min_copies", self.scaling["min_copies"])
-        most = window.get("max_copies") or self.scaling["max_copies"]
+        own = window.get("max_copies")
+        most = self.scaling["max_copies"] if own is None else own
         keep = window.get("keep_alive") or self.scaling["keep_alive"]
         return str(least), str(most), str(keep), str(window.get("deferrable", False))
 
@@ -206,6 +225,11 @@ def _two_first(rows: Any) -> tuple[Any, Any]:
         second = np.where(rows[n], top, second)
         top = np.where(rows[n], n, top)
     return top, second
+
+
+def _listed(named: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; five at most are drawn."""
+    return ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else named[0]
 
 
 def _run(row: Any) -> tuple[int, int]:

@@ -98,7 +98,7 @@ SAID_OF: list[tuple[list[dict[str, Any]], list[str]]] = [
             "eve: is not open once",
             "half: 2026-01-02 is over",
             "skipped: does not open on",
-            "always: overlaps 'skipped'",
+            "skipped: listed first, it wins where it overlaps 'always'",
             "hidden: never wins: 'always'",
             "twin: means the same as 'hidden'",
         ],

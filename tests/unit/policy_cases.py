@@ -32,6 +32,7 @@ NOTHING = History()
 NOON = datetime(2026, 5, 13, 12, 0, tzinfo=UTC)  # a Wednesday
 MINUTE = timedelta(minutes=1)
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri"]
+EVERY_DAY = [*WEEKDAYS, "sat", "sun"]
 PEAK = {
     "name": "peak",
     "days": WEEKDAYS,
@@ -60,6 +61,25 @@ def a_spec(
             "scaling": {**fixed, **parts.get("scaling", {})},
         }
     )
+
+
+def rivals(count: int) -> list[dict[str, Any]]:
+    """All open together on every day, each wider than those before it, and none without effect."""
+    return [
+        {
+            "name": f"a-window-with-a-long-name-{n:03}",
+            "days": EVERY_DAY,
+            "start": _clock(700 - n),
+            "end": _clock(721 + n),
+            "min_copies": 1 + n % 2,
+            "max_copies": 4,
+        }
+        for n in range(count)
+    ]
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def seen(phase: Phase = Phase.AWAKE, **changes: Any) -> Observation:

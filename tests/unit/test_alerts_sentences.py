@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.alerts.events.base import Event
+from autoscaler.alerts.events.base import Event, Severity
 from autoscaler.alerts.events.costs import BudgetReached
 from autoscaler.alerts.events.registry import EVENTS
 from autoscaler.alerts.message import Message, message_of
@@ -16,6 +16,7 @@ from autoscaler.alerts.sentences.life import BECAUSE
 from autoscaler.alerts.slack import payload
 from autoscaler.alerts.wording import share_of, spoken, usd
 from autoscaler.endpoints.status import Cause
+from autoscaler.policy.types import ReasonCode
 from tests.alerts_events import AT, ONE_OF_EACH, WHO
 from tools.receiver import validated
 
@@ -323,3 +324,14 @@ def test_a_spent_budget_says_what_follows_and_until_when() -> None:
 def test_while_the_kill_switch_is_on_every_message_says_so() -> None:
     event = ONE_OF_EACH[0].model_copy(update={"stopped": "Everything is stopped since noon"})
     assert message_of(event).context.endswith(" · Everything is stopped since noon")
+
+
+def test_a_closed_window_is_told_by_its_name_and_as_no_trouble() -> None:
+    (plain,) = (event for event in ONE_OF_EACH if event.detail_type == "WakeDelayed")
+    changes = {"reason": ReasonCode.REQUESTS_HELD_BACK, "window": "night"}
+    closed = plain.model_copy(update=changes)
+    assert closed.severity is Severity.INFO
+    assert message_of(closed).body == (
+        "Window night has max_copies 0: requests wait until 24 Nov 12:04 UTC, when it is awake for "
+        "them. A hold or keep-warm wakes it now."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +375,13 @@ def test_what_is_interrupted_says_how_to_go_on(
     ran = stack.run("ask", "llama", "x")
     assert (ran.exit_code, ran.stdout) == (130, "")
     assert "autoscaler result llama ask-" in ran.stderr.splitlines()[-1]
+
+
+def test_who_waits_for_a_closed_window_is_told_its_name_and_its_end() -> None:
+    closed = {"window": "night", "until": "2026-11-24T14:00:00+00:00"}
+    asleep = {**ENDPOINT, "phase": "ASLEEP", "closed": closed}
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert waiting.expectation(asleep, now) == (
+        "llama is ASLEEP, closed by window night until 2026-11-24 14:00 UTC"
+    )
+    assert "a wake takes about 6m40s" in waiting.expectation({**asleep, "closed": None}, now)

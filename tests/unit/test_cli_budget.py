@@ -78,6 +78,27 @@ def test_beside_it_stands_who_yields_who_set_it_and_what_is_stopped(world) -> No
     ]
 
 
+def test_the_wakes_of_the_whole_stack_stand_beside_its_limit(world) -> None:
+    for name, wakes in (LONG, 5), ("chat", 7):
+        status = world.store.records[name].status
+        spent = {"wakes_on": NOON.date(), "wakes_today": wakes}
+        world.store.save(status.model_copy(update=spent))
+    set_budget(world, "ada", {"wakes_per_day": 12})
+    reconcile(world)
+    assert as_printed(view(world))[-1].endswith("cap   12/12")
+    assert any(
+        "the stack's wakes of the day are spent" in s for s in budget_command.notes(view(world))
+    )
+    set_budget(world, "ada", {"wakes_per_day": 13})
+    reconcile(world)
+    assert as_printed(view(world))[-1].endswith("cap   12/13")
+    assert not any("are spent" in said for said in budget_command.notes(view(world)))
+    older = view(world)
+    for key in ("wakes_today", "wakes_per_day", "wakes_spent"):
+        del older["stack"][key]
+    assert as_printed(older)[-1].rstrip().endswith("cap")
+
+
 def test_a_stop_shows_how_far_each_endpoint_is(world) -> None:
     world.store.conflicts_to_come = 1
     done = _stopped(stop(world, "ada", "a leaked key"))
@@ -115,7 +136,7 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
     stack.answer = {"ok": True, "result": view(world)}
     ran = stack.run(
         "budget", "set", "--monthly", "$5,000", "--daily", "none", "--thresholds", "60, 90%",
-        "--when-spent", "sleep", "--json",
+        "--when-spent", "sleep", "--wakes-per-day", "200", "--json",
     )  # fmt: skip
     assert ran.exit_code == 0, ran.output
     assert stack.sent[-1]["changes"] == {
@@ -123,6 +144,7 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
         "daily_usd": None,
         "thresholds": [60, 90],
         "when_spent": "sleep",
+        "wakes_per_day": 200,
     }
     assert json.loads(ran.stdout)["stack"]["set_by"] == "ada"
     assert stack.run("budget").exit_code == 0
@@ -134,6 +156,7 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
     [
         ([], "give at least one of --monthly"),
         (["--monthly", "much"], "--monthly: 'much' is no amount of dollars: write 5000, or none"),
+        (["--wakes-per-day", "few"], "--wakes-per-day: 'few' is no whole number: write 200, or"),
         (["--thresholds", "half"], "--thresholds: 'half' is no list like 50,80,100"),
     ],
 )

@@ -50,6 +50,9 @@ def a_file(folder: Path, zone: str | None = "Europe/Berlin", **changes: Any) -> 
     return path
 
 
+OFF = {"name": "off", "days": WEEKDAYS, "start": "22:00", "end": "06:00", "max_copies": 0}
+
+
 def show(*args: str) -> Result:
     return CliRunner().invoke(app, ["schedule", "show", *args])
 
@@ -227,3 +230,22 @@ def test_days_in_words(named: dict[str, Any], text: str) -> None:
     window = {"name": "w", **WHOLE, **named}
     spec = a_spec(windows=[window], calendar=BERLIN)
     assert days_text(spec.schedule.windows[0]) == text
+
+
+def test_a_closed_window_is_shown_as_closed_and_costs_nothing(tmp_path: Path) -> None:
+    scaling = {"min_copies": 1, "max_copies": 2}
+    closed, plain = (tmp_path / name for name in ("closed", "plain"))
+    for folder, windows in (closed, [OFF]), (plain, []):
+        folder.mkdir()
+        path = a_file(folder, "UTC", windows=windows, holidays=None)
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "scaling": scaling}))
+    dates = ("--from", "2026-05-11", "--days", "7")  # a Monday
+    found = shown(str(closed / "llama.yaml"), *dates)
+    kinds = {(one["window"], one["max_copies"]) for one in found["transitions"]}
+    assert kinds == {("off", 0), (None, 2)}
+    hours = found["total"]["hours"]["off"]
+    assert hours == 4 * 8 + 8, "five nights"
+    assert found["total"]["kept_copy_hours"] == 7 * 24 - hours
+    rows = show(str(closed / "llama.yaml"), *dates).stdout.splitlines()
+    assert re.search(r"Mon 11  22:00 .* off +closed", "\n".join(rows))
+    assert shown(str(plain / "llama.yaml"), *dates)["total"]["kept_copy_hours"] == 7 * 24

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from autoscaler.control.apply import apply
@@ -9,8 +11,10 @@ from autoscaler.control.plan import Setting, plan
 from autoscaler.policy.types import Bounds, Phase
 from autoscaler.ports import Flow, FlowState
 from autoscaler.spec import SpecError
+from autoscaler.spec.schedule import MOST_WINDOWS
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put
+from tests.unit.policy_cases import rivals
 
 NAME = "llama"
 
@@ -117,3 +121,12 @@ def test_what_is_being_removed_cannot_be_applied(world) -> None:
     put(world, asleep(NAME, phase=Phase.RETIRING))
     with pytest.raises(SpecError, match="is being removed"):
         apply(world, setting(), document(NAME))
+
+
+def test_what_is_said_of_400_windows_that_all_overlap_fits_into_an_answer(world) -> None:
+    """Beside the file itself, which is told with its changes: a sentence for each pair is 7 MB."""
+    windows = rivals(MOST_WINDOWS)
+    wide = document(NAME, scaling={"max_copies": 4}, schedule={"windows": windows})
+    planned = plan(world, setting(), wide)
+    assert any("it wins where it overlaps 399 others" in said for said in planned.warnings)
+    assert len(json.dumps([*planned.warnings, *planned.preview])) < 100_000

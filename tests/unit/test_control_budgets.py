@@ -8,17 +8,23 @@ from typing import Any
 
 import pytest
 
+from autoscaler.alerts.message import message_of
+from autoscaler.control import orders, overrides
 from autoscaler.control.budget_orders import set_budget
 from autoscaler.control.budget_view import budgets_view
 from autoscaler.control.dispatch import wake_for
 from autoscaler.control.metering import spent_this_month, spent_today
+from autoscaler.control.overrides import Asked
+from autoscaler.control.patience import expected_ready
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.stack_watch import note_gone
+from autoscaler.control.wishes import may_not_wake
+from autoscaler.endpoints.stack_state import StackState
 from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus, Meter
-from autoscaler.policy.types import Phase
+from autoscaler.policy.types import OverrideKind, Phase
 from autoscaler.ports import Load
-from autoscaler.spec import SpecError
+from autoscaler.spec import Limits, SpecError
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -253,6 +259,8 @@ class TestOfTheStack:
             ({"when_spent": "die"}, "budget.when_spent: 'die' is not one of 'cap', 'sleep' or"),
             ({"monthly_usd": 5, "daily_usd": 9}, "budget: daily_usd 9 is above monthly_usd 5"),
             ({"thresholds": [80, 50]}, "budget: thresholds 80, 50 do not rise"),
+            ({"wakes_per_day": 0}, "budget.wakes_per_day: 0 is below 1"),
+            ({"wakes_per_day": "many"}, "budget.wakes_per_day: 'many' is not a whole number"),
         ],
     )
     def test_a_wrong_budget_is_refused_by_field(self, world, changes, problem) -> None:
@@ -260,6 +268,116 @@ class TestOfTheStack:
             set_budget(world, "ada", changes)
         assert problem in refused.value.problems[0]
         assert world.store.stack().version == 0
+
+
+class TestWakesOfTheStack:
+    """The day's wakes of all endpoints together; 6 an endpoint would be allowed by its file."""
+
+    WAITING = Load(backlog=3, concurrency_per_copy=None)
+
+    def two(self, world: MemoryWorld, wakes: int, most: int | None) -> None:
+        """Asleep with requests: `batch` woke so often today, `chat` twice, and ten times before."""
+        for name, count, on in ("batch", wakes, NOON), ("chat", 2, NOON):
+            woken = {"wakes_on": on.date(), "wakes_today": count}
+            put(world, asleep(name, **woken), spec(name, budget={"wakes_per_day": 6}))
+            world.scaler.settle(name, 0)
+            world.load.loads[name] = self.WAITING
+        yesterday = {"wakes_on": (NOON - timedelta(days=1)).date(), "wakes_today": 6}
+        put(world, asleep("quiet", **yesterday), spec("quiet"))
+        world.scaler.settle("quiet", 0)
+        world.load.loads["quiet"] = Load(backlog=0, concurrency_per_copy=None)
+        set_budget(world, "ada", {"wakes_per_day": most})
+
+    def phases(self, world: MemoryWorld) -> list[Phase]:
+        return [status_of(world, name).phase for name in ("batch", "chat")]
+
+    @pytest.mark.parametrize(
+        ("wakes", "most", "phase"),
+        [(3, 5, Phase.ASLEEP), (4, 5, Phase.ASLEEP), (2, 5, Phase.WAKING), (3, None, Phase.WAKING)],
+    )
+    def test_when_they_are_spent_requests_wake_nobody(self, world, wakes, most, phase) -> None:
+        self.two(world, wakes, most)
+        reconcile(world)
+        assert self.phases(world) == [phase, phase]
+        record = record_of(world, "chat")
+        woken = wake_for(world, record.having(record.status)).status.phase
+        assert woken is phase, "a message as little as a tick"
+
+    def test_nor_do_windows_and_warmth_but_a_hold_and_a_person_do(self, world) -> None:
+        self.two(world, 3, 5)
+        peak = {"name": "peak", "days": ["tue"], "start": "08:00", "end": "18:00", "min_copies": 1}
+        put(world, asleep("peak"), spec("peak", schedule={"windows": [peak]}))
+        world.load.loads["peak"] = Load(backlog=0, concurrency_per_copy=None)
+        reconcile(world)
+        asked = Asked(timedelta(hours=1), "a demo", "ada")
+        overrides.override(world, "peak", OverrideKind.KEEP_WARM, asked)
+        tick(world, 2)
+        assert status_of(world, "peak").phase is Phase.ASLEEP
+        assert expected_ready(record_of(world, "chat"), world.clock.now()) is None
+        assert overrides.hold(world, "batch", 1, asked).phase is Phase.WAKING
+        assert orders.wake(world, "chat", "bob").phase is Phase.WAKING
+
+    def test_who_waits_is_told_of_once_with_whose_wakes_they_are(self, world) -> None:
+        self.two(world, 3, 5)
+        tick(world, 3)
+        found = told(world, "WakeDelayed")
+        assert sorted(event.endpoint for event in found) == ["batch", "chat"]
+        assert {(event.stack_wakes, event.until) for event in found} == {(5, MIDNIGHT)}
+        assert "The whole stack has spent its 5 wakes of the day." in message_of(found[0]).body
+
+    def test_an_endpoints_own_limit_is_told_as_its_own(self, world) -> None:
+        self.two(world, 6, 5)
+        reconcile(world)
+        (own,) = [event for event in told(world, "WakeDelayed") if event.endpoint == "batch"]
+        assert (own.stack_wakes, own.wakes_today) == (None, 6)
+
+    def test_after_midnight_they_wake(self, world) -> None:
+        self.two(world, 3, 5)
+        reconcile(world)
+        world.clock.forward(hours=12)
+        assert not may_not_wake(record_of(world, "chat"), world.clock.now())
+        reconcile(world)
+        assert self.phases(world) == [Phase.WAKING, Phase.WAKING]
+
+    def test_a_higher_limit_or_none_lets_them_wake_with_the_next_tick(self, world) -> None:
+        for most in (6, None):
+            world.store.records.clear()
+            self.two(world, 3, 5)
+            reconcile(world)
+            assert self.phases(world) == [Phase.ASLEEP, Phase.ASLEEP]
+            set_budget(world, "ada", {"wakes_per_day": most})
+            reconcile(world)
+            assert self.phases(world) == [Phase.WAKING, Phase.WAKING]
+
+    def test_the_state_is_written_once_a_day_for_it(self, world) -> None:
+        self.two(world, 3, 5)
+        reconcile(world)
+        written = world.store.stack().version
+        overrides.hold(world, "batch", 1, Asked(timedelta(hours=1), "a demo", "ada"))
+        tick(world, 3)
+        assert world.store.stack().version == written
+
+    def test_what_a_removed_endpoint_woke_counts_on_that_day(self, world) -> None:
+        self.two(world, 3, 5)
+        record = record_of(world, "batch")
+        note_gone(world, record, NOON)
+        world.store.forget(record.status)
+        reconcile(world)
+        assert status_of(world, "chat").phase is Phase.ASLEEP
+        view = budgets_view(world.store.stack(), world.store.load_all(), NOON)
+        assert (view["stack"]["wakes_today"], view["stack"]["wakes_spent"]) == (5, True)
+
+    def test_the_stored_budget_has_no_key_that_an_older_release_refuses(self, world) -> None:
+        set_budget(world, "ada", {"monthly_usd": 5, "wakes_per_day": 9})
+        state = world.store.stack()
+        assert state.wakes_per_day == 9
+        assert set(state.model_dump(mode="json")["budget"]) == set(Limits.model_fields)
+
+    def test_a_state_of_an_older_release_has_no_such_limit(self) -> None:
+        old = StackState().model_dump(mode="json")
+        del old["wakes"], old["wakes_per_day"]
+        read = StackState.model_validate(old)
+        assert (read.wakes_per_day, read.wakes_spent(NOON)) == (None, None)
 
 
 def test_a_status_that_was_stored_before_budgets_had_days_is_read() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from autoscaler.control import orders, overrides
-from autoscaler.control.in_force import Kind, keeps_copies, told_of, why_requests_wait
+from autoscaler.control.closing import why_requests_wait
+from autoscaler.control.in_force import Kind, keeps_copies, told_of
 from autoscaler.control.overrides import Asked
 from autoscaler.control.patience import expected_ready, time_until_ready
 from autoscaler.control.reconcile import reconcile
@@ -187,7 +188,7 @@ def test_even_for_requests_they_wait_and_are_told_until_when(world) -> None:
     overrides.override(world, NAME, SLEEP, asked(), even_for_requests=True)
     record, now = world.store.records[NAME], world.clock.now()
     assert may_not_wake(record, now)
-    why = why_requests_wait(record.status, now)
+    why = why_requests_wait(record, now)
     assert why == "llama sleeps, even for requests, until 24 Nov 14:00 UTC, as ada asked: a demo"
     assert time_until_ready(record, now, now) == timedelta(minutes=30)
     expected = expected_ready(record, now)

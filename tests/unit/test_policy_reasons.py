@@ -15,6 +15,7 @@ from autoscaler.policy import (
     Phase,
     ReasonCode,
     StackLimit,
+    StackWakes,
     Stop,
 )
 from autoscaler.policy.types import Reach
@@ -124,6 +125,13 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         ),
         History(),
         "3 requests wait until 13 May 13:00 UTC, or until it is released.",
+    ),
+    (
+        ReasonCode.CLOSED,
+        a_spec(windows=[{**PEAK, "min_copies": 0, "max_copies": 0}]),
+        seen(backlog=1),
+        History(),
+        "Window peak keeps it closed until 13 May 18:00 UTC; requests wait.",
     ),
     (
         ReasonCode.KEPT_WARM,
@@ -259,6 +267,14 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         History(),
         "24 of 24 wakes are spent today: 3 requests and all windows wait until 00:00 UTC, "
         "or for a hold.",
+    ),
+    (
+        ReasonCode.WAKES_SPENT,
+        a_spec(budget=BUDGET),
+        seen(Phase.ASLEEP, backlog=3, wakes_today=2, stack_wakes=StackWakes(NOON.date(), 60, 60)),
+        History(),
+        "60 of 60 wakes of the whole stack are spent today: 3 requests and all windows wait until "
+        "00:00 UTC, or for a hold.",
     ),
     (
         ReasonCode.BACKING_OFF,

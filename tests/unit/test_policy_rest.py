@@ -13,6 +13,7 @@ from autoscaler.policy import (
     History,
     Phase,
     ReasonCode,
+    StackWakes,
     Transition,
     decide,
     lead_time,
@@ -21,6 +22,7 @@ from tests.unit.policy_cases import NOON, PEAK, a_hold, a_spec, codes, decided, 
 
 FOUR = a_spec(scaling={"max_copies": 4})
 AFTERNOON = {**PEAK, "start": "12:05", "end": "18:00", "min_copies": 2}
+NONE_LEFT = StackWakes(NOON.date(), 40, 40)
 LIMITED = a_spec(budget={"monthly_usd": 100, "wakes_per_day": 3}, windows=[PEAK])
 
 
@@ -114,8 +116,16 @@ class TestObstacles:
         assert (decision.transition, decision.copies) == (None, 0)
         assert codes(decision)[-1] is ReasonCode.WAKES_SPENT
 
-    def test_a_hold_wakes_in_spite_of_spent_wakes(self) -> None:
-        decision = decided(LIMITED, seen(Phase.ASLEEP, wakes_today=3, hold=a_hold(1)))
+    @pytest.mark.parametrize("phase", [Phase.ASLEEP, Phase.SLEEPING])
+    @pytest.mark.parametrize("backlog", [0, 500])
+    def test_so_do_those_of_the_whole_stack(self, phase: Phase, backlog: int) -> None:
+        decision = decided(LIMITED, seen(phase, backlog=backlog, stack_wakes=NONE_LEFT))
+        assert (decision.transition, decision.copies) == (None, 0)
+        assert codes(decision)[-1] is ReasonCode.WAKES_SPENT
+
+    @pytest.mark.parametrize("spent", [{"wakes_today": 3}, {"stack_wakes": NONE_LEFT}])
+    def test_a_hold_wakes_in_spite_of_spent_wakes(self, spent: dict[str, Any]) -> None:
+        decision = decided(LIMITED, seen(Phase.ASLEEP, hold=a_hold(1), **spent))
         assert decision.transition is Transition.WAKE
 
     def test_after_a_failed_wake_everything_waits(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from autoscaler.policy.schedule_check import faults, oddities
 from autoscaler.spec import EndpointSpec
 from autoscaler.spec.schedule import MOST_WINDOWS
-from tests.unit.policy_cases import NOON, PEAK, WEEKDAYS, a_spec
+from tests.unit.policy_cases import EVERY_DAY, NOON, PEAK, WEEKDAYS, a_spec, rivals
 
 BERLIN = {"calendar": "DE", "subdivision": "BE"}
 LUNCH = {"name": "lunch", "days": ["wed"], "start": "12:00", "end": "13:00", "min_copies": 2}
 WHOLE = {"name": "day", "start": "00:00", "end": "24:00", "min_copies": 1}
+CLOSED = {**WHOLE, "name": "closed", "min_copies": 0, "max_copies": 0}
 
 
 def with_windows(*windows: Any, calendar: Any = None) -> EndpointSpec:
@@ -29,6 +31,8 @@ FINE: list[tuple[EndpointSpec, str]] = [
     (with_windows({**WHOLE, "dates": ["02-29"]}), "once in four years"),
     (with_windows({**WHOLE, "dates": ["2026-05-13"]}), "today"),
     (with_windows(PEAK, {**LUNCH, "end": "18:30"}), "half hidden"),
+    (with_windows({**CLOSED, "days": WEEKDAYS}), "closed but for weekends"),
+    (with_windows(PEAK, {**CLOSED, "days": EVERY_DAY}), "closed but for peaks"),
     (with_windows({**PEAK, "min_copies": 0}, {**PEAK, "name": "b", "days": ["sat"]}), "other days"),
 ]
 
@@ -71,6 +75,19 @@ REFUSED: list[tuple[EndpointSpec, str]] = [
         "only`; name other days, or take it out",
     ),
     (
+        with_windows({**CLOSED, "days": EVERY_DAY}),
+        "schedule.windows: closed all the year from 2026-05-13 (max_copies 0 at all times), so "
+        "that no request is ever answered; leave a time of the day without such a window, or use "
+        "`autoscaler delete` or `autoscaler stop` for what shall not run",
+    ),
+    (
+        with_windows(
+            {**CLOSED, "name": "days", "start": "06:00", "end": "22:00", "dates": ["01-01..12-31"]},
+            {**CLOSED, "name": "nights", "start": "22:00", "end": "06:00", "days": EVERY_DAY},
+        ),
+        "schedule.windows: closed all the year from 2026-05-13 (max_copies 0 at all times)",
+    ),
+    (
         with_windows({**WHOLE, "holidays": "only"}, calendar={"calendar": "DD"}),
         "schedule.holidays.calendar: there is no calendar 'DD'; name a country: did you mean",
     ),
@@ -91,7 +108,7 @@ ODD: list[tuple[EndpointSpec, list[str]]] = [
     (with_windows({**PEAK, "days": ["tue"]}), []),
     (
         with_windows({**LUNCH, "days": ["sat"]}, {**PEAK, "days": ["fri", "sat"]}),
-        ["peak: overlaps 'lunch', next on 2026-05-16 12:00-13:00; 'lunch', listed first, wins"],
+        ["lunch: listed first, it wins where it overlaps 'peak' (next on 2026-05-16 12:00-13:00)"],
     ),
     (
         with_windows({**PEAK, "days": ["sun"], "start": "02:30", "end": "05:00"}),
@@ -157,10 +174,41 @@ def test_as_many_windows_as_a_file_may_have_are_looked_at_together() -> None:
     assert list(oddities(spec, NOON)) == [
         f"schedule.windows.w{n}: changes nothing: on {_first_day(n)} {clocks[n]}-{clocks[n + 1]}, "
         "and at all other times, the same holds without it"
-        for n in range(0, MOST_WINDOWS, 2)
-    ]
+        for n in range(0, 40, 2)
+    ] + ["schedule.windows: and 180 more like the last"]
 
 
 def _first_day(number: int) -> str:
     """It is 14:00 in Berlin: what closed before opens tomorrow."""
     return "2026-05-13" if 3 * (number + 1) > 14 * 60 else "2026-05-14"
+
+
+def test_of_a_few_rivals_each_is_named_with_its_date() -> None:
+    found = list(oddities(with_windows(*rivals(6)), NOON))
+    assert len(found) == 5
+    for winner, text in enumerate(found):
+        assert text.startswith(f"schedule.windows.a-window-with-a-long-name-{winner:03}: listed")
+        for loser in range(winner + 1, 6):
+            assert f"'a-window-with-a-long-name-{loser:03}' (next on 2026-05-1" in text
+        assert "more" not in text
+
+
+def test_what_400_rivals_say_of_each_other_fits_into_an_answer() -> None:
+    """A sentence for each pair was 7.6 MB, and a Lambda answers 6 MB at most."""
+    spec = with_windows(*rivals(MOST_WINDOWS))
+    found = list(oddities(spec, NOON))
+    assert len(found) == 21
+    assert "it wins where it overlaps 399 others: 'a-window-with-a-long-name-001' (next" in found[0]
+    assert found[0].endswith(" and 394 more")
+    assert found[-1] == "schedule.windows: and 379 more like the last"
+    assert len(json.dumps(found)) < 30_000
+
+
+def test_what_is_wrong_with_400_windows_fits_into_an_answer() -> None:
+    """Each is hidden by all before it, and would name them."""
+    spec = with_windows(*reversed(rivals(MOST_WINDOWS)))
+    found = list(faults(spec, NOON))
+    assert len(found) == 21
+    assert "'a-window-with-a-long-name-395' and 15 more, listed before it, hides" in found[19]
+    assert found[-1] == "schedule.windows: and 379 more like the last"
+    assert len(json.dumps(found)) < 30_000

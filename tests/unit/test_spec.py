@@ -171,6 +171,17 @@ def test_a_bad_field(text: str, problem: str) -> None:
             "endpoint: window 'peak': min_copies 2 is above max_copies 1; "
             "lower the one or raise the other",
         ),
+        (
+            "min_copies: 1, max_copies: 0",
+            "schedule.windows.peak: window 'peak': min_copies 1 is above max_copies 0; "
+            "lower the one or raise the other",
+        ),
+        (
+            "max_copies: 0, deferrable: true",
+            "schedule.windows.peak: window 'peak': deferrable with max_copies 0 contradicts "
+            "itself, since nothing is worked off in it; take `deferrable` out, or allow a copy",
+        ),
+        ("max_copies: -1", "schedule.windows.peak.max_copies: -1 is below 0"),
     ],
 )
 def test_a_bad_window(line: str, problem: str) -> None:

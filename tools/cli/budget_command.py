@@ -38,6 +38,9 @@ def set_budget(
     ] = None,
     when_spent: Annotated[str | None, typer.Option(help="cap, sleep or alert.")] = None,
     on_forecast: Annotated[str | None, typer.Option(help="alert, cap or none.")] = None,
+    wakes_per_day: Annotated[
+        str | None, typer.Option(help="Wakes of a UTC day of all endpoints; none: no limit.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sets the stack's budget, at once and without a deployment; what is not given stays."""
@@ -51,11 +54,14 @@ def set_budget(
             given[name] = _dollars(option, text)
     if thresholds is not None:
         given["thresholds"] = _percentages(thresholds)
+    if wakes_per_day is not None:
+        given["wakes_per_day"] = _count("--wakes-per-day", wakes_per_day)
     choices = {"when_spent": when_spent, "on_forecast": on_forecast}
     given |= {name: value for name, value in choices.items() if value is not None}
     if not given:
         raise RefusedError(["give at least one of --monthly, --daily, --thresholds, --when-spent, "
-                            "--on-forecast; `autoscaler budget` shows what is set"])  # fmt: skip
+                            "--on-forecast, --wakes-per-day; `autoscaler budget` shows what is "
+                            "set"])  # fmt: skip
     _show(client.command("budget_set", changes=given), as_json)
 
 
@@ -67,6 +73,17 @@ def _dollars(option: str, text: str) -> str | None:
     except InvalidOperation:
         raise RefusedError(
             [f"{option}: {text!r} is no amount of dollars: write 5000, or {_NONE}"]
+        ) from None
+
+
+def _count(option: str, text: str) -> int | None:
+    if text == _NONE:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise RefusedError(
+            [f"{option}: {text!r} is no whole number: write 200, or {_NONE}"]
         ) from None
 
 
@@ -95,7 +112,10 @@ def table_of(found: Mapping[str, Any]) -> Table:
         budget = one["budget"]
         wakes = f"{budget['wakes_today']}/{budget['wakes_per_day']}"
         _add(table, escape(one["endpoint"]), budget, wakes)
-    _add(table, "[bold]the stack[/]", found["stack"], "")
+    stack = found["stack"]
+    most = stack.get("wakes_per_day")  # an older stack tells none
+    wakes = "" if most is None else f"{stack['wakes_today']}/{most}"
+    _add(table, "[bold]the stack[/]", stack, wakes)
     return table
 
 
@@ -125,6 +145,11 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
     stack = found["stack"]
     for one in stack["yielding"]:
         yield f"[yellow]{escape(one['endpoint'])} yields to the stack's budget: {one['how']}[/]"
+    if stack.get("wakes_spent"):
+        yield (
+            "[yellow]the stack's wakes of the day are spent: requests and windows wake nothing "
+            "until 00:00 UTC, a hold or a person does[/]"
+        )
     if stack["set_by"]:
         at = _moment(stack["set_at"])
         yield f"the stack's budget was set by {escape(stack['set_by'])} at {at}"

@@ -61,11 +61,14 @@ def _precedence(laid: Laid) -> Table:
             days_text(window),
             f"{window.start:%H:%M}",
             end_text(window.end),
-            _span(window.min_copies, window.max_copies or scaling.max_copies),
-            _idle(window.keep_alive or scaling.keep_alive),
+            *_kept(
+                window.min_copies,
+                scaling.max_copies if window.max_copies is None else window.max_copies,
+                window.keep_alive or scaling.keep_alive,
+            ),
         )
-    copies = _span(scaling.min_copies, scaling.max_copies)
-    table.add_row("", OUTSIDE, "otherwise", "", "", copies, _idle(scaling.keep_alive))
+    outside = _kept(scaling.min_copies, scaling.max_copies, scaling.keep_alive)
+    table.add_row("", OUTSIDE, "otherwise", "", "", *outside)
     return table
 
 
@@ -124,12 +127,8 @@ def _what(laid: Laid, one: Stretch) -> tuple[str, str, str, str]:
         notes.append(f"gap of {format_duration(one.end - one.start)}")
     if holiday := laid.holiday(one.start):
         notes.append(holiday)
-    return (
-        name,
-        _span(bounds.min_copies, bounds.max_copies),
-        _idle(bounds.keep_alive),
-        escape("; ".join(notes)),
-    )
+    kept = _kept(bounds.min_copies, bounds.max_copies, bounds.keep_alive)
+    return (name, *kept, escape("; ".join(notes)))
 
 
 def _clocks(change: ClockChange, local: datetime) -> str:
@@ -171,8 +170,11 @@ def _cost(laid: Laid) -> Iterator[str]:
     )
 
 
-def _span(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}-{high}"
+def _kept(low: int, high: int, keep_alive: timedelta | None) -> tuple[str, str]:
+    """How many copies, and how long they stay idle; none do where nothing wakes it."""
+    if high == 0:
+        return "closed", ""
+    return str(low) if low == high else f"{low}-{high}", _idle(keep_alive)
 
 
 def _idle(keep_alive: timedelta | None) -> str:

@@ -135,6 +135,9 @@ def _until_a_wake(one: Mapping[str, Any], lead: timedelta, now: datetime) -> str
                 f"even for requests until {until:%Y-%m-%d %H:%M} UTC, as {one_of['author']} "
                 f"asked: {one_of['reason']}"
             )
+    if shut := one.get("closed"):
+        until = datetime.fromisoformat(shut["until"]).astimezone(UTC)
+        return f"closed by window {shut['window']} until {until:%Y-%m-%d %H:%M} UTC"
     takes = f"a wake takes about {format_duration(lead)}"
     retry_at = datetime.fromisoformat(one["retry_at"]) if one.get("retry_at") else now
     if retry_at > now:

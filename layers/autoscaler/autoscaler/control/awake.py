@@ -10,7 +10,7 @@ from ..alerts.events.life import EndpointAwoke, EndpointCreated
 from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.ladder import Try, TryOutcome, remembered
-from ..policy.types import Phase
+from ..policy.types import Bounds, Phase, Transition
 from ..ports import Capacity, Load
 from .metering import metered, seen, settled
 from .observe import history, observe
@@ -88,7 +88,12 @@ def _awake(
     )
     record = record.having(awake)
     present = observe(record, load, capacity, now, world.tick)
-    bounds = decide(record.spec, present, history(record), now).bounds
+    decision = decide(record.spec, present, history(record), now)
+    bounds = decision.bounds
+    if decision.transition is Transition.SLEEP:
+        # To zero it goes by a sleep, with the next tick. Bounds of zero here would take the copies
+        # away at once, and a second try of this step would wait for one in vain.
+        bounds = Bounds(1, max(1, capacity.desired_copies))
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
     text, lead = _answered_after(start, created), None if created else start.lead_time
     saved = world.store.save(

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..endpoints.stack_state import StackState
-from ..spec import Limits, SpecError, StackBudget
+from ..spec import SpecError, StackLimits
 from ..spec.sentences import sentence
 from .world import World
 
@@ -20,17 +20,19 @@ def set_budget(world: World, author: str, changes: Mapping[str, Any]) -> StackSt
     each wrong field, and ConflictError when somebody else wrote first.
     """
     state = world.store.stack()
-    unknown = sorted(set(changes) - set(Limits.model_fields))
+    unknown = sorted(set(changes) - set(StackLimits.model_fields))
     if unknown:
-        known = ", ".join(Limits.model_fields)
+        known = ", ".join(StackLimits.model_fields)
         raise SpecError([f"budget.{name}: unknown field; known: {known}" for name in unknown])
     try:
-        budget = StackBudget.model_validate({**state.budget.model_dump(), **changes})
+        present = {**state.budget.model_dump(), "wakes_per_day": state.wakes_per_day}
+        limits = StackLimits.model_validate({**present, **changes})
     except ValidationError as wrong:
         raise SpecError([_problem(error) for error in wrong.errors()]) from wrong
     after = state.model_copy(
         update={
-            "budget": budget,
+            "budget": limits.budget,
+            "wakes_per_day": limits.wakes_per_day,
             "budget_by": author,
             "budget_at": world.clock.now(),
             # Against another budget every step and the forecast are news again.

@@ -13,7 +13,7 @@ from ..endpoints.status import EndpointRecord
 from ..policy.budget import stopped_text, yields_at
 from ..policy.types import Stop
 from ..spec import Limits, WhenSpent
-from .budgets import Books, books_of, books_of_all
+from .budgets import Books, books_of, books_of_all, wakes_of_all
 from .purse import barred
 
 _AT_100 = {
@@ -70,6 +70,9 @@ def budgets_view(
         "at": now.isoformat(),
         "stack": {
             **_limits(state.budget, books_of_all(state, records, now)),
+            "wakes_today": wakes_of_all(state, records, now),
+            "wakes_per_day": state.wakes_per_day,
+            "wakes_spent": state.wakes_spent(now) is not None,
             "set_by": state.budget_by,
             "set_at": state.budget_at.isoformat() if state.budget_at else None,
             "yielding": _yielding(state, records, now),

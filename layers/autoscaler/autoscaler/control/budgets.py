@@ -18,7 +18,7 @@ from ..alerts.events.costs import BudgetReached
 from ..endpoints.stack_state import StackState, Yielding, life_of
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.budget import period_end, yields_at
-from ..policy.types import StackLimit
+from ..policy.types import StackLimit, StackWakes
 from ..spec import Limits, OnForecast, WhenSpent
 from .metering import spent_this_month, spent_today
 from .purse import forecast
@@ -106,6 +106,27 @@ def stack_news(
             "yielding": state.yielding if _same(found, state.yielding) else found,
         }
     )
+
+
+def wakes_of_all(state: StackState, records: Sequence[EndpointRecord], now: datetime) -> int:
+    """How often the endpoints, and those that were removed, woke on this UTC day."""
+    lives = {life_of(r.status.name, r.status.created_at) for r in records}
+    own = (r.status.wakes_today for r in records if r.status.wakes_on == now.date())
+    return sum(own, state.gone_wakes(now, lives))
+
+
+def wakes_counted(
+    state: StackState, records: Sequence[EndpointRecord], now: datetime
+) -> StackState:
+    """The stack's state with the day's wakes as spent, or not. Those that come beyond the limit (a
+    hold's, a person's) are no reason to write it again."""
+    most, before = state.wakes_per_day, state.wakes_spent(now)
+    wakes = wakes_of_all(state, records, now)
+    if most is None or wakes < most:
+        return state.model_copy(update={"wakes": None}) if state.wakes else state
+    if before is not None and before.most == most:
+        return state
+    return state.model_copy(update={"wakes": StackWakes(now.date(), wakes, most)})
 
 
 def _news(

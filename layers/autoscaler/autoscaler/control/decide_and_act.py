@@ -13,8 +13,9 @@ from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
 from .asked_by import named
+from .closing import bar_of
 from .drift import mend_drift
-from .in_force import sleeper, who_keeps_copies, why_requests_wait
+from .in_force import sleeper, who_keeps_copies
 from .observe import history, observe
 from .telling import tell, telling
 from .wishes import entry, request_sleep, request_wake
@@ -67,8 +68,10 @@ def _cause_of_sleep(record: EndpointRecord, decision: Decision, now: datetime) -
     codes = {reason.code for reason in decision.reasons}
     if ReasonCode.STOPPED in codes:
         return Cause.STOPPED
-    if why_requests_wait(record.status, now) and ReasonCode.PUT_TO_SLEEP in codes:
+    if bar_of(record, now) and ReasonCode.PUT_TO_SLEEP in codes:
         return Cause.PERSON  # no request that comes meanwhile turns it round
+    if ReasonCode.CLOSED in codes:
+        return Cause.WINDOW
     return Cause.BUDGET if codes & _MONEY else Cause.IDLE
 
 

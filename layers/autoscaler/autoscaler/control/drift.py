@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from ..endpoints.status import Cause, EndpointRecord
+from ..policy.closing import Closure
 from ..policy.types import Phase
 from ..ports import Capacity
-from .in_force import why_requests_wait
+from .closing import bar_of
 from .purse import barred, cause_of
 from .setbacks import back_to_zero, fail
 from .wishes import request_sleep, request_wake
@@ -45,9 +46,11 @@ def _mend_awake(world: World, record: EndpointRecord, capacity: Capacity, now: d
     if capacity.desired_copies == 0 and (halt := barred(record, now)):
         request_sleep(world, record, cause_of(halt), halt.reason.text)
         return True
-    if capacity.desired_copies == 0 and why_requests_wait(record.status, now):
-        text = "Its copies are gone, and it shall sleep even for requests."
-        request_sleep(world, record, Cause.PERSON, text)
+    if capacity.desired_copies == 0 and (bar := bar_of(record, now)):
+        cause = Cause.WINDOW if isinstance(bar, Closure) else Cause.PERSON
+        why = bar.text if isinstance(bar, Closure) else "it shall sleep even for requests"
+        text = f"Its copies are gone, and {why}."
+        request_sleep(world, record, cause, text)
         return True
     if capacity.desired_copies == 0:
         did = "set the copies to zero" if capacity.exists else "deleted it in SageMaker"

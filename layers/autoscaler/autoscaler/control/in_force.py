@@ -96,14 +96,3 @@ def sentence(kind: Kind, one: Hold | Override) -> str:
     elif one.even_for_requests:
         what += ", even for requests,"
     return f"{what} until {at_utc(one.until)} by {one.author}: {one.reason}"
-
-
-def why_requests_wait(status: EndpointStatus, now: datetime) -> str | None:
-    """Why requests do not wake it, for their senders; None: they may."""
-    one = sleeper(status, now)
-    if one is None or not one.even_for_requests:
-        return None
-    return (
-        f"{status.name} sleeps, even for requests, until {at_utc(one.until)}, as {one.author} "
-        f"asked: {one.reason.rstrip('.')}"
-    )

@@ -12,6 +12,7 @@ from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Phase
 from .asked_by import named
 from .budget_view import budget_of
+from .closing import closed
 from .fallback import falls_back
 from .in_force import Kind, in_force, sentence, shown, sleeper
 from .observe import active_at, history
@@ -35,6 +36,11 @@ def wake(world: World, name: str, author: str) -> EndpointStatus:
         raise OrderError(
             f"{name} is {sentence(Kind.SLEEP_UNTIL, put_to_sleep)}; release it first: "
             f"autoscaler release {name}"
+        )
+    if shut := closed(record, world.clock.now()):
+        raise OrderError(
+            f"{name} would be put to sleep again at once: {shut.text}; keep it awake for a while: "
+            f"autoscaler keep-warm {name} --for 1h"
         )
     text = f"{author} woke it."
     return request_wake(world, record, Cause.PERSON, 1, text, named([author])).status
@@ -123,7 +129,7 @@ def _refuse_to_lose(world: World, name: str) -> None:
 def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[str, Any]:
     """What is known of an endpoint, JSON-able, for people and scripts."""
     status, now = record.status, world.clock.now()
-    edge = next_edge(record.spec, now)
+    edge, shut = next_edge(record.spec, now), closed(record, now)
     kept = {
         "name", "phase", "phase_since", "generation", "desired_copies", "observed_copies",
         "observed_instances", "instance_type", "bounds", "last_active_at", "hold", "failure",
@@ -145,6 +151,7 @@ def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[s
         "model": record.spec.model.id,
         "kind": record.spec.kind.value,
         "window": bounds_at(record.spec, now).name,
+        "closed": shut and {"window": shut.window, "until": shut.until.isoformat()},
         "backlog": load.backlog,
         "deferrable": load.deferrable,
         "next_edge": edge.isoformat() if edge else None,

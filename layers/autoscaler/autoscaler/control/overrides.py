@@ -92,7 +92,8 @@ def override(
     )
     status = record.status.model_copy(update={"overrides": (*others, one)})
     text = f"{sentence(Kind(kind.value), one)}."
-    copies = 1 if kind is OverrideKind.KEEP_WARM and _may_wake_now(record, now) else 0
+    warm = kind is OverrideKind.KEEP_WARM and _may_wake_now(record.having(status), now)
+    copies = 1 if warm else 0
     return _taken(world, record, status, told, text[:1].upper() + text[1:], copies, Cause.PERSON)
 
 

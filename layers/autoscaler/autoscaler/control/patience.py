@@ -14,7 +14,7 @@ from ..endpoints.status import EndpointRecord
 from ..policy.economy import lead_time, worth_asking_after
 from ..policy.ladder import backoff
 from ..policy.types import Phase
-from .in_force import sleeper, why_requests_wait
+from .closing import bar_of, wakes_at, why_requests_wait
 from .observe import history, remaining_lead
 from .purse import barred
 from .wishes import may_not_wake
@@ -76,20 +76,21 @@ def expected_ready(record: EndpointRecord, now: datetime) -> timedelta | None:
 
 def held_up(record: EndpointRecord, now: datetime) -> str:
     """Why no request wakes it now, for whoever waits or is refused: the kill switch, a budget, a
-    person who put it to sleep for them too, a stack that only observes. Empty: nothing does."""
+    person who put it to sleep for them too, a closed window, a stack that only observes. Empty:
+    they may."""
     if record.stack.observing_since is not None:
         return OBSERVED
     halt = barred(record, now)
-    return halt.reason.text.rstrip(".") if halt else why_requests_wait(record.status, now) or ""
+    return halt.reason.text.rstrip(".") if halt else why_requests_wait(record, now) or ""
 
 
 def _pause(record: EndpointRecord, now: datetime) -> timedelta:
-    """Until requests may wake it: after a failed wake, or when a person lets it."""
+    """Until requests may wake it: after a failed wake, a person's sleep, or a closed window."""
     status, until = record.status, now
     if status.retry_at:
         until = max(until, status.retry_at)
-    if why_requests_wait(status, now) and (asleep := sleeper(status, now)):
-        until = max(until, asleep.until)
+    if bar := bar_of(record, now):
+        until = max(until, wakes_at(bar))
     return until - now
 
 

@@ -38,7 +38,8 @@ def preview(
     edge = next_edge(spec, now)
     until = f" until {edge:%Y-%m-%d %H:%M} UTC" if edge else ""
     where = f" (window {bounds.name})" if bounds.name else ""
-    yield f"copies: {bounds.min_copies} to {bounds.max_copies}{where}{until}"
+    copies = f"{bounds.min_copies} to {bounds.max_copies}"
+    yield f"copies: {'none, closed' if bounds.is_closed else copies}{where}{until}"
     windows = [window.name for window in spec.schedule.windows]
     if len(windows) > 1:
         yield f"windows: {', '.join(windows)}; of those that are open the first listed wins"

@@ -9,7 +9,7 @@ from typing import TypedDict
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.budget import Halt, halted, is_spent
 from ..policy.forecast import foretold
-from ..policy.types import Observation, ReasonCode, StackLimit, Stop
+from ..policy.types import Observation, ReasonCode, StackLimit, StackWakes, Stop
 from .metering import spent_this_month, spent_today
 
 
@@ -24,6 +24,7 @@ class Purse(TypedDict):
     spent_today_usd: Decimal
     forecast_over_usd: Decimal | None
     stack_limit: StackLimit | None
+    stack_wakes: StackWakes | None
     stopped: Stop | None
 
 
@@ -36,6 +37,7 @@ def purse(record: EndpointRecord, now: datetime) -> Purse:
         "spent_today_usd": spent_today(record, now),
         "forecast_over_usd": forecast(record, now) if over else None,
         "stack_limit": record.stack.limit_of(budget.priority, now),
+        "stack_wakes": record.stack.wakes_spent(now),
         "stopped": record.stack.stop_of(name),
     }
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ..alerts.events.capacity import WakeDelayed
-from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..endpoints.status import EndpointRecord
+from ..policy.closing import Closure
 from ..policy.types import Decision, Phase, ReasonCode
 from ..ports import Load
-from .in_force import sleeper
+from .closing import bar_of
 from .telling import tell, telling
 from .wishes import entry
 from .world import World
@@ -48,7 +49,7 @@ def keep_reasons(
         world.store.save(status)
         return
     lines = [entry(status, now, decision.summary)]
-    delayed = _delayed(status, delay, load, now)
+    delayed = _delayed(newest.having(status), delay, load, now)
     tell(world, world.store.save(telling(status, delayed), entries=lines))
 
 
@@ -57,11 +58,17 @@ def _is_untouched(record: EndpointRecord, decision: Decision) -> bool:
     return record.status.phase is Phase.ASLEEP and decision.transition is None
 
 
-def _delayed(status: EndpointStatus, code: ReasonCode, load: Load, now: datetime) -> WakeDelayed:
+def _delayed(record: EndpointRecord, code: ReasonCode, load: Load, now: datetime) -> WakeDelayed:
+    status = record.status
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     until = midnight if code is ReasonCode.WAKES_SPENT else status.retry_at or midnight
-    if code is ReasonCode.REQUESTS_HELD_BACK and (asleep := sleeper(status, now)):
-        until = asleep.until
+    bar = bar_of(record, now) if code is ReasonCode.REQUESTS_HELD_BACK else None
+    if bar is not None:
+        until = bar.until
+    woken = status.wakes_today if status.wakes_on == now.date() else 0
+    stack = record.stack.wakes_spent(now) if code is ReasonCode.WAKES_SPENT else None
+    if woken >= record.spec.budget.wakes_per_day:
+        stack = None  # its own are what keeps it
     return WakeDelayed(
         endpoint=status.name,
         generation=status.generation,
@@ -69,5 +76,7 @@ def _delayed(status: EndpointStatus, code: ReasonCode, load: Load, now: datetime
         reason=code,
         waiting=load.backlog,
         until=until,
-        wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
+        wakes_today=woken,
+        stack_wakes=stack.wakes if stack else None,
+        window=bar.window if isinstance(bar, Closure) else None,
     )

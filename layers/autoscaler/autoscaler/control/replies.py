@@ -11,8 +11,8 @@ from typing import Any
 from ..alerts.events.requests import RequestAnswered, RequestRefused
 from ..endpoints.status import EndpointRecord, Traffic, utc_hour, wait_bin
 from ..ports import Answer
+from .closing import why_requests_wait
 from .desk import Desk, Fate, Outcome
-from .in_force import why_requests_wait
 from .messages import Message, Request
 from .patience import LONGEST_STAY, TRIES, WHEN_TROUBLED, after_failures, in_time_for, paced
 from .refusals import Refusal, expired, given_up, waited_too_long
@@ -35,7 +35,7 @@ def postpone(
     """Back into its queue; not beyond its deadline, at which it is refused rather than later."""
     message, now = request.message, desk.world.clock.now()
     if request.due_at is not None and request.is_over(now):
-        because = why_requests_wait(record.status, now)
+        because = why_requests_wait(record, now)
         return refuse(desk, name, record, request, expired(request.due_at, now, because))
     stayed = now - message.sent_at
     if stayed > LONGEST_STAY:

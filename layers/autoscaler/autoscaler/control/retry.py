@@ -12,6 +12,7 @@ from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import FlowState
 from .asked_by import named
+from .closing import why_requests_wait
 from .purse import barred
 from .tend import tend_flow
 from .wishes import FLOWS, entry, request_wake
@@ -53,6 +54,8 @@ def _wake(
         raise OrderError(
             f"{name} is ASLEEP and waits for no other try: autoscaler wake {name} wakes it"
         )
+    if why := why_requests_wait(record, now):
+        raise OrderError(f"{why}; it would be put to sleep again at once")
     text = f"{author} did not wait until {status.retry_at:%H:%M} UTC: it is woken now."
     after = request_wake(world, record, Cause.PERSON, 1, text, named([author]))
     return after, f"it is woken now, on {_types(after)}"

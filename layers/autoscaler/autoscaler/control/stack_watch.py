@@ -12,7 +12,7 @@ from ..endpoints.stack_state import Gone, StackState, life_of
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, Stop
 from .breaker import runaway
-from .budgets import stack_news
+from .budgets import stack_news, wakes_counted
 from .metering import spent_this_month, spent_today
 from .observing import moded
 from .stack_telling import save_and_tell, told
@@ -30,6 +30,7 @@ def watched(world: World, records: Sequence[EndpointRecord], now: datetime) -> l
     state, events = records[0].stack, list[Event]()
     after = moded(state, records, world.mode, now, events)
     after = stack_news(after, records, now, events)
+    after = wakes_counted(after, records, now)
     if world.mode is Mode.ACT:  # else there is nothing that the breaker could stop
         after = _broken(after, records, now, events)
     if after != state or events:
@@ -79,6 +80,7 @@ def note_gone(world: World, record: EndpointRecord, now: datetime) -> None:
         day=now.date(),
         month_usd=spent_this_month(record, now),
         day_usd=spent_today(record, now),
+        day_wakes=status.wakes_today if status.wakes_on == now.date() else 0,
     )
-    if own.month_usd:
+    if own.month_usd or own.day_wakes:
         world.store.save_stack(state.model_copy(update={"gone": {**kept, key: own}}))

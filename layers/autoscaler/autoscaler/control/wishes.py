@@ -25,7 +25,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import Step, next_step
 from ..policy.types import Phase
 from ..ports import Flow
-from .in_force import why_requests_wait
+from .closing import bar_of
 from .metering import asked_for_copies, metered, on_rung, running, settled
 from .observe import history
 from .purse import BarredError, barred
@@ -113,16 +113,18 @@ def carry_out(
 
 
 def may_not_wake(record: EndpointRecord, now: datetime) -> bool:
-    """After a failed wake, when the day's wakes are spent, while it shall sleep even for requests,
-    or while an update waits, the tick decides instead; while it is barred, nobody wakes it."""
+    """After a failed wake, when the day's wakes are spent (its own or the stack's), while it shall
+    sleep even for requests or is closed, or while an update waits, the tick decides instead; while
+    it is barred, nobody wakes it."""
     status = record.status
     waits = status.retry_at is not None and now < status.retry_at
     unconditional = status.phase is Phase.SLEEPING and status.cause in UNCONDITIONAL
     spent = status.wakes_on == now.date() and (
         status.wakes_today >= record.spec.budget.wakes_per_day
     )
+    spent = spent or record.stack.wakes_spent(now) is not None
     # An update that waits begins with the next tick, before anything is woken with the old file.
-    asleep = why_requests_wait(status, now) is not None
+    asleep = bar_of(record, now) is not None
     asleep = asleep or record.stack.observing_since is not None
     if waits or unconditional or spent or asleep or status.update is not None:
         return True

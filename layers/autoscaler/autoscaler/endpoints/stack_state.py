@@ -14,7 +14,7 @@ from decimal import Decimal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..policy.budget import hardest
-from ..policy.types import StackLimit, Stop
+from ..policy.types import StackLimit, StackWakes, Stop
 from ..spec import StackBudget
 from .untold import Untold
 
@@ -38,6 +38,7 @@ class Gone(_Part):
     day: date
     month_usd: Decimal
     day_usd: Decimal
+    day_wakes: int = 0
 
 
 class StackState(_Part):
@@ -57,6 +58,8 @@ class StackState(_Part):
     month_told: str = ""  # the month and the percentage that were announced last
     day_told: str = ""
     forecast_told: str = ""  # the month that was announced to cost too much
+    wakes_per_day: int | None = None  # of all endpoints together; set with the budget
+    wakes: StackWakes | None = None  # since the tick found those of a day spent
     untold: tuple[Untold, ...] = ()
 
     def stop_of(self, name: str) -> Stop | None:
@@ -71,6 +74,15 @@ class StackState(_Part):
             if now < one.until and priority < one.below
         ]
         return hardest(bound)
+
+    def wakes_spent(self, now: datetime) -> StackWakes | None:
+        """The wakes of this UTC day that all endpoints have together; None: some are left."""
+        return self.wakes if self.wakes and self.wakes.on == now.date() else None
+
+    def gone_wakes(self, now: datetime, but: Collection[str]) -> int:
+        """How often removed endpoints woke on this day; those of the keys `but` are still there."""
+        gone = (one for key, one in self.gone.items() if key not in but)
+        return sum(one.day_wakes for one in gone if one.day == now.date())
 
     def gone_usd(self, now: datetime, but: Collection[str]) -> tuple[Decimal, Decimal]:
         """What removed endpoints spent of this month and of this day; those of the keys `but` are

@@ -21,6 +21,7 @@ from .types import (
     ReasonCode,
     Recommendation,
     StackLimit,
+    StackWakes,
     Stop,
     Transition,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "ReasonCode",
     "Recommendation",
     "StackLimit",
+    "StackWakes",
     "Stop",
     "Transition",
     "WindowBounds",

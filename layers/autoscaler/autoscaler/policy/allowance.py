@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec
+from .closing import Closure, bounds_when_open
 from .schedule import bounds_at, edges_between, zone_of
 from .types import Override, Reason, ReasonCode
 from .wording import spanned
@@ -24,7 +25,18 @@ class Allowance:
     held: bool = False  # a person's hold is in force: no sleep
     paused: bool = False  # no copy is taken away: no sleep
     sleeper: Override | None = None  # a person put it to sleep
+    closed: Closure | None = None  # a closed window is in force
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def bar(self) -> Override | Closure | None:
+        """What lets requests wait too, instead of waking it; of two, the one that lasts longer."""
+        sleeper = self.sleeper
+        if sleeper is None or not sleeper.even_for_requests:
+            return self.closed
+        if self.closed is None or self.closed.until < sleeper.until:
+            return sleeper
+        return self.closed
 
     def because(self, code: ReasonCode, text: str) -> Allowance:
         """The same with one reason more."""
@@ -33,9 +45,11 @@ class Allowance:
 
 def scheduled(spec: EndpointSpec, now: datetime) -> Allowance:
     """Returns what the spec and the window that is open now allow."""
-    bounds = bounds_at(spec, now)
+    bounds = bounds_when_open(spec, now)
     allowance = Allowance(bounds.min_copies, bounds.max_copies, bounds.keep_alive)
     span = spanned(bounds.min_copies, bounds.max_copies)
+    if bounds_at(spec, now).is_closed:
+        return allowance  # what follows from it is said with what a person asks for
     if bounds.name is not None:
         text = f"Window {bounds.name} is open: {span}."
         return allowance.because(ReasonCode.WINDOW_OPEN, text)

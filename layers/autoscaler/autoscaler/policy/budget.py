@@ -112,12 +112,21 @@ def obstacle_to_wake(
     if retry_at is not None and retry_at > now:
         text = f"The last wake failed: the next try is at {at_utc(retry_at)}."
         return Reason(ReasonCode.BACKING_OFF, text)
-    most = spec.budget.wakes_per_day
-    if observation.wakes_today >= most and not allowance.held:
+    spent = _wakes_spent(spec, observation)
+    if spent and not allowance.held:
         waiting = counted(observation.backlog or 0, "request")
-        text = f"{observation.wakes_today} of {most} wakes are spent today: {waiting} and all "
-        return Reason(ReasonCode.WAKES_SPENT, f"{text}windows wait until 00:00 UTC, or for a hold.")
+        text = f"{spent} are spent today: {waiting} and all windows wait until 00:00 UTC, or for a "
+        return Reason(ReasonCode.WAKES_SPENT, f"{text}hold.")
     return None
+
+
+def _wakes_spent(spec: EndpointSpec, observation: Observation) -> str:
+    """Which wakes of the day are spent, its own first; empty: it has some left."""
+    if observation.wakes_today >= (most := spec.budget.wakes_per_day):
+        return f"{observation.wakes_today} of {most} wakes"
+    if stack := observation.stack_wakes:
+        return f"{stack.wakes} of {stack.most} wakes of the whole stack"
+    return ""
 
 
 def _reached(spec: EndpointSpec, observation: Observation) -> Iterator[Bound]:

@@ -1,9 +1,9 @@
 """The decision: the order of its stages, and nothing else.
 
 What has to be at zero (by the kill switch, or a budget that ends in sleep) is, whatever is asked
-for. Else schedule → foresight → overrides → budget → hold → pause → capacity give what is allowed;
-demand gives what is asked for; the phase says which of keep-alive, stabilization and bounds then
-have their say.
+for. Else schedule → foresight → closed windows → overrides → budget → hold → pause → capacity give
+what is allowed; demand gives what is asked for; the phase says which of keep-alive, stabilization
+and bounds then have their say.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .demand import Demand, measure, staffed
 from .economy import Economy, economy, lead_time
 from .foresight import foreseen, pattern_ahead
 from .keep_alive import judge, stays, wakes_run_short
-from .overrides import as_asked, held_back, without_scale_in
+from .overrides import as_asked, held_back, within_opening, without_scale_in
 from .schedule import next_edge
 from .stabilization import steady
 from .types import (
@@ -127,6 +127,7 @@ def _allowed(
     allowance = scheduled(spec, now)
     awake = observation.phase is Phase.AWAKE
     allowance = foreseen(allowance, spec, history, now, tick=observation.tick, awake=awake)
+    allowance = within_opening(allowance, spec, observation, history, now)
     allowance = as_asked(allowance, observation, now)
     allowance = within_budget(allowance, spec, observation)
     allowance = with_hold(allowance, spec, observation, now)
@@ -186,7 +187,7 @@ def _worth_starting(case: _Case) -> Reason | None:
     """Why an endpoint that sleeps, and that nobody asks for, shall start all the same."""
     spec, seen, history = case.spec, case.observation, case.history
     sleeper = case.allowance.sleeper
-    if seen.phase is not Phase.ASLEEP or (sleeper and sleeper.even_for_requests):
+    if seen.phase is not Phase.ASLEEP or case.allowance.bar:
         return None
     if deferred := worth_a_wake(spec, seen, history, case.now):
         # Put to sleep it wakes for what is asked for, not for what would only be cheap now.

@@ -55,13 +55,13 @@ def judge(
     now: datetime,
 ) -> Idleness:
     """Sleep needs a minimum of 0, no hold, and zeros that were seen, for the whole keep-alive; who
-    is put to sleep sleeps as soon as nothing runs, or at once if even requests shall wait."""
+    is put to sleep sleeps as soon as nothing runs, or at once if requests shall wait too."""
     kept = allowance.min_copies > 0 or allowance.held or allowance.paused
     if kept or not demand.known:
         return Idleness(sleep=False)
-    sleeper = allowance.sleeper
-    if sleeper and sleeper.even_for_requests:
+    if allowance.bar:
         return Idleness(sleep=True)
+    sleeper = allowance.sleeper
     if observation.backlog or observation.in_flight:
         return _no(ReasonCode.STILL_BUSY, _busy_text(observation))
     if observation.deferrable and not sleeper and not is_spent(spec, observation):

@@ -1,7 +1,8 @@
 """What a person asked for until some time, beside a hold: to sleep, to stay warm, to lose no copy.
 
 Which of them wins: a hold (bounds.py) over everything; a spent budget over keep-warm; sleep-until
-over the schedule and keep-warm. `control` takes no two that contradict each other.
+over the schedule and keep-warm. `control` takes no two that contradict each other. A closed window
+works as a sleep-until for requests too (closing.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import datetime
 from ..spec import EndpointSpec
 from .allowance import Allowance
 from .budget import is_spent
-from .types import Observation, Override, OverrideKind, Phase, Reason, ReasonCode
+from .closing import Closure, closure
+from .types import History, Observation, Override, OverrideKind, Phase, Reason, ReasonCode
 from .wording import at_utc, counted
 
 
@@ -20,6 +22,21 @@ def in_force(observation: Observation, kind: OverrideKind, now: datetime) -> Ove
     """The override of a kind; None: there is none, or it is over."""
     mine = (one for one in observation.overrides if one.kind is kind and one.until > now)
     return next(mine, None)
+
+
+def within_opening(
+    allowance: Allowance,
+    spec: EndpointSpec,
+    observation: Observation,
+    history: History,
+    now: datetime,
+) -> Allowance:
+    """No minimum, and no wake for requests, while a closed window is in force."""
+    shut = closure(spec, history, observation, now, tick=observation.tick)
+    if shut is None:
+        return allowance
+    text = f"{shut.text[0].upper()}{shut.text[1:]}; requests wait."
+    return replace(allowance, min_copies=0, closed=shut).because(ReasonCode.CLOSED, text)
 
 
 def as_asked(allowance: Allowance, observation: Observation, now: datetime) -> Allowance:
@@ -60,12 +77,16 @@ def without_scale_in(
 
 
 def held_back(allowance: Allowance, wanted: int, observation: Observation) -> Reason | None:
-    """Returns why what asks for copies does not wake it: it shall sleep even for requests."""
-    sleeper = allowance.sleeper
-    if sleeper is None or not sleeper.even_for_requests or not wanted:
+    """Returns why what asks for copies does not wake it: it shall sleep even for requests, or is
+    closed."""
+    bar = allowance.bar
+    if bar is None or not wanted:
         return None
     waiting = counted(observation.backlog or 0, "request")
-    text = f"{waiting} wait until {at_utc(sleeper.until)}, or until it is released."
+    ends = (
+        f"when window {bar.window} ends" if isinstance(bar, Closure) else "or until it is released"
+    )
+    text = f"{waiting} wait until {at_utc(bar.until)}, {ends}."
     return Reason(ReasonCode.REQUESTS_HELD_BACK, text)
 
 

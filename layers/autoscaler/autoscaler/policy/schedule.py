@@ -50,6 +50,11 @@ class WindowBounds:
         """True when only the names differ."""
         return self.effect == other.effect
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no copy is allowed: nothing wakes the endpoint (`closing.py`)."""
+        return self.max_copies == 0
+
 
 def zone_of(spec: EndpointSpec) -> str:
     """The IANA name of the zone in which the windows are read; UTC unless the spec says."""
@@ -139,7 +144,7 @@ def _bounds_in(spec: EndpointSpec, window: Window) -> WindowBounds:
     return WindowBounds(
         window.name,
         window.min_copies,
-        window.max_copies or scaling.max_copies,
+        scaling.max_copies if window.max_copies is None else window.max_copies,
         window.keep_alive or scaling.keep_alive,
         window.deferrable,
     )

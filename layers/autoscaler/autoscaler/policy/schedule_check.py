@@ -1,26 +1,32 @@
 """What of a schedule contradicts itself or is of no use, with the dates that show it; and what is
 only odd.
 
+Of 400 windows each pair may meet, and a Lambda answers 6 MB at most: of a kind at most so many
+sentences are said, and each names so many windows or dates; the rest is counted.
+
 Asked when a file is planned or applied, and by `schedule show`; never when a stored one is read,
 whose dates pass while it is in force.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec, Window, format_duration
-from .laid import Laid, to_moment
+from .laid import Laid, to_moment, to_number
 from .local_time import DAY, Span, span_on
 from .rivalry import Turn, hiders, meetings, never_winning, without_effect
 from .schedule import lay_out_windows, listed_bounds, zone_of
-from .stretches import ClockChange, clock_changes
+from .stretches import ClockChange, clock_changes, won
 
 YEARS = 5  # in so many, 29 February comes once
 _AHEAD = timedelta(days=YEARS * 365 + 1)
 _YEAR = timedelta(days=366)
+_MOST_SENTENCES = 20
+_MOST_NAMED = 5
 
 
 def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
@@ -30,9 +36,20 @@ def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
         yield f"schedule.holidays.{problem}"
         return
     laid = lay_out_windows(spec, now, now + _AHEAD)
+    if _is_always_closed(spec, laid, now):
+        yield (
+            f"schedule.windows: closed all the year from {now:%Y-%m-%d} (max_copies 0 at all "
+            "times), so that no request is ever answered; leave a time of the day without such a "
+            "window, or use `autoscaler delete` or `autoscaler stop` for what shall not run"
+        )
+    yield from _bounded(_useless(spec, laid, now))
+
+
+def _useless(spec: EndpointSpec, laid: Laid, now: datetime) -> Iterator[str]:
+    """The windows that never open, repeat another, or are always hidden."""
     hidden = never_winning(laid)
     meant: dict[tuple[object, ...], Window] = {}
-    for number, window in enumerate(schedule.windows):
+    for number, window in enumerate(spec.schedule.windows):
         first = meant.setdefault(_meaning(window), window)
         if not laid.turns[number]:
             yield f"schedule.windows.{window.name}: {_never_open(spec, window, now)}"
@@ -40,6 +57,15 @@ def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
             yield f"schedule.windows.{window.name}: {_same(spec, laid, number, first)}"
         elif hidden >> number & 1:
             yield f"schedule.windows.{window.name}: {_never_wins(spec, laid, number)}"
+
+
+def _is_always_closed(spec: EndpointSpec, laid: Laid, now: datetime) -> bool:
+    """Whether a closed window wins at every moment of the next year."""
+    if not any(window.is_closed for window in spec.schedule.windows):
+        return False
+    listed, last = listed_bounds(spec), to_number(now + _YEAR)
+    within = takewhile(lambda turn: turn[0] < last, won(laid))
+    return all(listed[first].is_closed for _, _, first, _ in within)
 
 
 def _same(spec: EndpointSpec, laid: Laid, number: int, first: Window) -> str:
@@ -51,7 +77,7 @@ def _same(spec: EndpointSpec, laid: Laid, number: int, first: Window) -> str:
 
 def _never_wins(spec: EndpointSpec, laid: Laid, number: int) -> str:
     windows = spec.schedule.windows
-    names = " and ".join(repr(windows[other].name) for other in hiders(laid, number))
+    names = _some([repr(windows[other].name) for other in hiders(laid, number)])
     return (
         f"never wins: {names}, listed before it, hides it "
         f"{_when(spec, _first_span(laid, number))}, and it is hidden at all other times until "
@@ -94,24 +120,53 @@ def oddities(spec: EndpointSpec, now: datetime) -> Iterator[str]:
             "in one, or take the calendar out"
         )
     laid = lay_out_windows(spec, now, now + _YEAR)
-    met = meetings(laid)
     idle = without_effect(laid, [bounds.effect for bounds in listed_bounds(spec)])
     changes = clock_changes(spec, now, now + _YEAR)
-    for number, window in enumerate(schedule.windows):
-        where = f"schedule.windows.{window.name}"
-        for text in (
-            *_overlaps(spec, met[number]),
-            *_moved(spec, window, changes),
-            *_half_over(spec, window, now),
-            *_without_effect(spec, idle.get(number)),
-        ):
-            yield f"{where}: {text}"
+    yield from _bounded(_overlaps(spec, meetings(laid)))
+    yield from _bounded(_of_each(spec, lambda _, window: _moved(spec, window, changes)))
+    yield from _bounded(_of_each(spec, lambda _, window: _half_over(spec, window, now)))
+    yield from _bounded(_of_each(spec, lambda n, _: _without_effect(spec, idle.get(n))))
 
 
-def _overlaps(spec: EndpointSpec, met: Mapping[int, Turn]) -> Iterator[str]:
-    for number, turn in sorted(met.items()):
-        name = spec.schedule.windows[number].name
-        yield f"overlaps {name!r}, next {_when(spec, _span(turn))}; {name!r}, listed first, wins"
+def _of_each(spec: EndpointSpec, said: Callable[[int, Window], Iterator[str]]) -> Iterator[str]:
+    for number, window in enumerate(spec.schedule.windows):
+        yield from (f"schedule.windows.{window.name}: {text}" for text in said(number, window))
+
+
+def _bounded(sentences: Iterator[str]) -> Iterator[str]:
+    """The first of one kind; of the others, how many there are."""
+    yield from islice(sentences, _MOST_SENTENCES)
+    if more := sum(1 for _ in sentences):
+        yield f"schedule.windows: and {more} more like the last"
+
+
+def _some(named: Sequence[str]) -> str:
+    """The first of some, and how many more there are."""
+    first, more = named[:_MOST_NAMED], len(named) - _MOST_NAMED
+    if more > 0:
+        return f"{', '.join(first)} and {more} more"
+    return " and ".join(filter(None, (", ".join(first[:-1]), first[-1])))
+
+
+def _overlaps(spec: EndpointSpec, met: Sequence[Mapping[int, Turn]]) -> Iterator[str]:
+    """A sentence for each window that wins over others."""
+    windows = spec.schedule.windows
+    losing: dict[int, list[tuple[str, Turn]]] = {}
+    for number, earlier in enumerate(met):
+        for winner, turn in earlier.items():
+            losing.setdefault(winner, []).append((windows[number].name, turn))
+    for winner, others in sorted(losing.items()):
+        shown = [f"{name!r} ({_next(spec, turn)})" for name, turn in others[:_MOST_NAMED]]
+        names = _some([*shown, *(name for name, _ in others[_MOST_NAMED:])])
+        count = f"{len(others)} others: " if len(others) > _MOST_NAMED else ""
+        yield (
+            f"schedule.windows.{windows[winner].name}: listed first, it wins where it overlaps "
+            f"{count}{names}"
+        )
+
+
+def _next(spec: EndpointSpec, turn: Turn) -> str:
+    return f"next {_when(spec, _span(turn))}"
 
 
 def _moved(spec: EndpointSpec, window: Window, changes: Sequence[ClockChange]) -> Iterator[str]:
@@ -152,7 +207,7 @@ def _half_over(spec: EndpointSpec, window: Window, now: datetime) -> Iterator[st
     today = now.astimezone(ZoneInfo(zone_of(spec))).date()
     over = [str(span) for span in window.dates or () if span.is_over(today)]
     if over:
-        yield f"{', '.join(over)} {'is' if len(over) == 1 else 'are'} over; take it out"
+        yield f"{_some(over)} {'is' if len(over) == 1 else 'are'} over; take it out"
 
 
 def _without_effect(spec: EndpointSpec, won: Turn | None) -> Iterator[str]:

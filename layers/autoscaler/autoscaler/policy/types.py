@@ -7,7 +7,7 @@ reads a clock, the environment or AWS. None as a signal means *missing*, which i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -46,6 +46,7 @@ class ReasonCode(StrEnum):
     MINIMUM_KEPT = "minimum_kept"
     HELD = "held"
     PUT_TO_SLEEP = "put_to_sleep"
+    CLOSED = "closed"
     KEPT_WARM = "kept_warm"
     SCALE_IN_PAUSED = "scale_in_paused"
     REQUESTS_HELD_BACK = "requests_held_back"
@@ -132,6 +133,15 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class StackWakes:
+    """The wakes of a UTC day that all endpoints have together, when they are spent."""
+
+    on: date
+    wakes: int
+    most: int
+
+
+@dataclass(frozen=True)
 class StackLimit:
     """The stack's budget as far as it binds this endpoint, which yields by its priority."""
 
@@ -168,6 +178,7 @@ class Observation:
     spent_today_usd: Decimal = Decimal(0)  # of the UTC day
     forecast_over_usd: Decimal | None = None  # of the month, while that is above the budget
     stack_limit: StackLimit | None = None  # None: the stack's budget leaves it alone
+    stack_wakes: StackWakes | None = None  # None: the stack has wakes left today, or no limit
     stopped: Stop | None = None
     overrides: tuple[Override, ...] = ()  # one of each kind
     tick: timedelta = timedelta(seconds=60)  # until it is looked at again, at the latest

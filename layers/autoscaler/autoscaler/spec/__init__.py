@@ -1,7 +1,7 @@
 """What the user wants: frozen pydantic models, no I/O."""
 
 from .answers import Answers
-from .budget import Budget, Limits, OnForecast, StackBudget, WhenSpent
+from .budget import Budget, Limits, OnForecast, StackBudget, StackLimits, WhenSpent
 from .calendars import Calendar
 from .days import DateSpan, Day, NthDay
 from .durations import Duration, format_duration, parse_duration
@@ -54,6 +54,7 @@ __all__ = [
     "Source",
     "SpecError",
     "StackBudget",
+    "StackLimits",
     "Tenant",
     "Vpc",
     "WhenSpent",

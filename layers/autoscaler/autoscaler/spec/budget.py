@@ -77,3 +77,15 @@ class Budget(Limits):
 
 class StackBudget(Limits):
     """What all endpoints may spend together; kept in the table, set by `autoscaler budget set`."""
+
+
+class StackLimits(StackBudget):
+    """Everything that `autoscaler budget set` sets. Release 0.1.0 refuses a stored budget with a
+    key that it does not know, so that the wakes are kept beside it."""
+
+    wakes_per_day: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None  # None: no limit
+
+    @property
+    def budget(self) -> StackBudget:
+        """The dollars."""
+        return StackBudget.model_validate(self.model_dump(exclude={"wakes_per_day"}))

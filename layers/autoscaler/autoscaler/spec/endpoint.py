@@ -176,7 +176,8 @@ class EndpointSpec(_Part):
     @model_validator(mode="after")
     def _windows_fit_the_bounds(self) -> Self:
         for window in self.schedule.windows:
-            max_copies = window.max_copies or self.scaling.max_copies
+            own = window.max_copies
+            max_copies = self.scaling.max_copies if own is None else own
             if window.min_copies > max_copies:
                 raise ValueError(
                     f"window {window.name!r}: min_copies {window.min_copies} is above "

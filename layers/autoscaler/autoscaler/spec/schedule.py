@@ -104,7 +104,8 @@ class Window(BaseModel):
     start: TimeOfDay
     end: EndOfWindow
     min_copies: Annotated[Whole, Field(ge=0, le=100)] = 0
-    max_copies: Annotated[Whole, Field(ge=1, le=100)] | None = None
+    # 0: closed, requests wait in it; None: as outside all windows.
+    max_copies: Annotated[Whole, Field(ge=0, le=100)] | None = None
     keep_alive: PatientDuration | None = None
     deferrable: bool = False  # requests that may wait are worked off in it
 
@@ -144,7 +145,17 @@ class Window(BaseModel):
                 f"window {self.name!r}: min_copies {self.min_copies} is above "
                 f"max_copies {self.max_copies}; lower the one or raise the other"
             )
+        if self.is_closed and self.deferrable:
+            raise ValueError(
+                f"window {self.name!r}: deferrable with max_copies 0 contradicts itself, since "
+                "nothing is worked off in it; take `deferrable` out, or allow a copy"
+            )
         return self
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing wakes the endpoint in it."""
+        return self.max_copies == 0
 
     def opens_on(self, day: date, *, is_holiday: bool) -> bool:
         """Whether it opens on a day."""

@@ -77,8 +77,8 @@ class ScalingMissing(Event):
 
 
 class WakeDelayed(Event):
-    """A wake is wanted and has to wait: the day's wakes are spent, the last one failed, or a person
-    put it to sleep even for requests."""
+    """A wake is wanted and has to wait: the day's wakes are spent, the last one failed, a person
+    put it to sleep even for requests, or a window is closed, which surprises nobody."""
 
     salient = ("day", "reason")
 
@@ -86,6 +86,8 @@ class WakeDelayed(Event):
     waiting: int | None  # requests; None: the signal is missing
     until: AwareDatetime
     wakes_today: int
+    stack_wakes: int | None = None  # of the whole stack, if those are what is spent
+    window: str | None = None  # the one that is closed, if that is why
 
     @property
     def day(self) -> str:
@@ -93,7 +95,7 @@ class WakeDelayed(Event):
 
     @property
     def severity(self) -> Severity:
-        return Severity.WARNING
+        return Severity.INFO if self.window else Severity.WARNING
 
 
 class SignalMissing(Event):

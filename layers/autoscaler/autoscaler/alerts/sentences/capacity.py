@@ -73,10 +73,21 @@ def _(event: CopiesMissing) -> Sentence:
 def _(event: WakeDelayed) -> Sentence:
     waiting = NOT_KNOWN if event.waiting is None else counted(event.waiting, "request")
     until = at_utc(event.until)
-    if event.reason is ReasonCode.WAKES_SPENT:
+    if event.reason is ReasonCode.WAKES_SPENT and event.stack_wakes is not None:
+        body = (
+            f"The whole stack has spent its {counted(event.stack_wakes, 'wake')} of the day. It "
+            f"wakes again after {until}; a hold wakes it now, and `autoscaler budget set "
+            "--wakes-per-day` sets the limit."
+        )
+    elif event.reason is ReasonCode.WAKES_SPENT:
         body = (
             f"Its {counted(event.wakes_today, 'wake')} of the day are spent. It wakes again after "
             f"{until}; a hold wakes it now, and budget.wakes_per_day in its file sets the limit."
+        )
+    elif event.window:
+        body = (
+            f"Window {event.window} has max_copies 0: requests wait until {until}, when it is "
+            "awake for them. A hold or keep-warm wakes it now."
         )
     elif event.reason is ReasonCode.REQUESTS_HELD_BACK:
         body = f"It was put to sleep even for requests until {until}; a release lets them wake it."
