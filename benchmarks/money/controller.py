@@ -36,6 +36,8 @@ MONTH_SECONDS = 30.44 * 86400
 TICK_SECONDS = 60.0
 _MEASURED_SECONDS = 1800.0  # simulated, asleep and awake
 _PATIENCE_SECONDS = 400.0
+# Slow enough that a wake is not longer than a real one because the machine is busy.
+_SPEED = 20.0
 _THINNED = "thinned to 40 %"
 TRACES = Path("../shared/data/traces")
 # Ten endpoints: each recorded fortnight and day of chats, and three of the fortnights thinned out.
@@ -193,7 +195,10 @@ def _stored(share: float) -> float:
 def measured(scaled: int, bursting: int) -> Unit:
     """Runs the stack; so many of its endpoints may have a second copy, and a third one."""
     names = [f"money-{number}" for number in range(ENDPOINTS)]
-    with TemporaryDirectory() as folder, deployed(Path(folder), GatewayAccess="none") as stack:
+    with (
+        TemporaryDirectory() as folder,
+        deployed(Path(folder), speed=_SPEED, GatewayAccess="none") as stack,
+    ):
         counts = Counts(stack)
         for number, name in enumerate(names):
             copies = 3 if number < bursting else 2 if number < scaled else 1

@@ -151,12 +151,14 @@ def deployed(
     *,
     token: str | None = HUB_TOKEN,
     template: Path = ROOT / "template.yaml",
+    speed: float = SPEED,
     **parameters: str,
 ) -> Iterator[Stack]:
     """A stack in an account of its own, whose secrets may be nowhere when it is given up.
 
     `token`: the Hub's, which opens nothing there; None leaves its secret unset. `template`:
-    another than that of the checkout, whose roles are not judged. With a gateway by keys its secret
+    another than that of the checkout, whose roles are not judged. `speed`: simulated seconds for
+    one of the wall. With a gateway by keys its secret
     is there, and GATEWAY_KEY opens it for the tenant `search`.
     """
     repositories = [
@@ -166,7 +168,7 @@ def deployed(
     with (
         HubServer(repositories) as hub,
         SlackReceiver() as slack,
-        Account(folder, start=TUESDAY_NIGHT, speed=SPEED) as account,
+        Account(folder, start=TUESDAY_NIGHT, speed=speed) as account,
     ):
         before = inventory(account)
         account.iam.enforced = template == ROOT / "template.yaml"

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from autoscaler.spec import parse_spec
 from tests.samples import document
 from tests.simulated import HEADER, a_night
 from tools.cli import output
 from tools.cli.app import app
+from tools.cli.simulation import Assumed, assumed_world
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +132,20 @@ def test_a_file_that_is_not_there_and_none_at_all(spec: Path, trace: Path) -> No
     assert (missing.exit_code, "nothing.csv: cannot be read" in missing.output) == (2, True)
     none = _simulate("--spec", spec)
     assert "--trace: name one file at least" in none.output
+
+
+@pytest.mark.parametrize(
+    ("model", "types", "seconds"),
+    [
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "ml.g6e.xlarge", 245),  # as it was measured
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "ml.p4d.24xlarge", 643),
+        ("deepseek-ai/DeepSeek-R1", "ml.p5en.48xlarge", 2733),
+        ("somebody/unknown-8B", "ml.g6e.xlarge", 245),
+    ],
+)
+def test_a_start_takes_as_long_as_the_weights_of_the_model(
+    model: str, types: str, seconds: float
+) -> None:
+    wanted = parse_spec(document(model={"id": model}, instances={"types": [types]}))
+    assert assumed_world(wanted, Assumed()).lead_seconds == pytest.approx(seconds, abs=3)
+    assert assumed_world(wanted, Assumed(lead_seconds=300)).lead_seconds == pytest.approx(300)

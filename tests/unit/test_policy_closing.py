@@ -41,7 +41,7 @@ from tests.unit.policy_cases import (
 # Closed from 11:00 to 14:00 UTC; a start takes 4 minutes, and a look comes every minute.
 CLOSED = {"name": "night", "days": WEEKDAYS, "start": "11:00", "end": "14:00", "max_copies": 0}
 QUICK = History(lead_times=(timedelta(minutes=4),))
-ENDS = NOON.replace(hour=14)
+CLOSES, ENDS = NOON.replace(hour=11), NOON.replace(hour=14)
 AFTER = {**PEAK, "name": "after", "start": "14:00", "min_copies": 2}
 
 
@@ -217,3 +217,29 @@ def test_a_day_with_a_closed_window() -> None:
         ("13:59", "AWAKE"),
     ]
     assert loop.waiting < 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "wakes"),
+    [(5, True), (4, False), (1, False)],  # a start takes 4 minutes
+)
+def test_who_sleeps_is_not_started_for_a_request_that_it_could_not_serve(
+    minutes: int, wakes: bool
+) -> None:
+    waiting = seen(Phase.ASLEEP, backlog=3)
+    before = CLOSES - minutes * MINUTE
+    decision = decide(closed(), waiting, QUICK, before)
+    assert (decision.transition is Transition.WAKE) is wakes
+    shut = closure(closed(), QUICK, waiting, before)
+    assert (shut is None) is wakes
+    if shut:
+        assert shut.begins_at == CLOSES and "no start would be over when window night" in shut.text
+
+
+def test_before_a_closed_window_who_serves_goes_on_and_a_person_opens_it() -> None:
+    before = CLOSES - MINUTE
+    assert closure(closed(), QUICK, seen(backlog=3), before) is None
+    held = seen(Phase.ASLEEP, backlog=3, hold=replace(a_hold(1), until=ENDS))
+    assert closure(closed(), QUICK, held, before) is None
+    over = seen(Phase.ASLEEP, backlog=3, hold=replace(a_hold(1), until=CLOSES))
+    assert closure(closed(), QUICK, over, before) is not None, "it ends as the window begins"

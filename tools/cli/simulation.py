@@ -16,6 +16,8 @@ from rich.text import Text
 
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.catalog.instances import UnknownInstanceError
+from autoscaler.catalog.loading import expected_start
+from autoscaler.catalog.models import known_model
 from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.spec import EndpointSpec, parse_spec
 from tools.cli import output
@@ -102,8 +104,12 @@ def simulate_here(
 def assumed_world(spec: EndpointSpec, assumed: Assumed) -> World:
     """The spec's world, with what the user says of it."""
     world = world_of(spec, assumed.usd_per_copy_hour, assumed.prices)
-    if assumed.lead_seconds is not None:
-        world = replace(world, cold_start=world.with_lead(assumed.lead_seconds))
+    lead = assumed.lead_seconds
+    if lead is None and (facts := known_model(spec.model.id)):
+        # By its weights, and no less than an 8B was measured to take.
+        lead = max(world.lead_seconds, expected_start(facts).total_seconds())
+    if lead is not None:
+        world = replace(world, cold_start=world.with_lead(lead))
     if assumed.startup_billed is not None:
         world = replace(world, startup_billed=assumed.startup_billed)
     return world
