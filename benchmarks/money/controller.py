@@ -55,6 +55,20 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
 )
 SECRETS = 2
 METRICS_A_LOOK = 2  # concurrency and latency, of one endpoint
+# What AWS gives every account each month, not only in its first year ("Always free" on the price
+# pages of Lambda, Step Functions, SQS, CloudWatch, X-Ray and EventBridge Scheduler). Whoever uses
+# these services for more than this has spent them already.
+ALLOWANCES = {
+    "lambda_requests": 1_000_000,
+    "lambda_gb_seconds": 400_000,
+    "state_transitions": 4_000,
+    "alarms": 10,
+    "queue_requests": 1_000_000,
+    "metric_hours": 10 * 730.5,
+    "log_gb": 5,
+    "traces": 100_000,
+    "schedule_calls": 14_000_000,
+}
 
 
 @dataclass(frozen=True)
@@ -88,16 +102,28 @@ class Unit:
 def figures() -> list[Figure]:
     month = simulated(TRAFFIC)
     unit = measured(month.scaled, month.bursting)
-    cost = controller_cost(used(month, unit), Decimal(1))
+    usage = used(month, unit)
+    cost = controller_cost(usage, Decimal(1))
+    billed = controller_cost(beyond_allowances(usage), Decimal(1))
     return [
         Figure("month of ten endpoints: wakes", f"{month.wakes:,.0f}"),
         Figure("  hours awake, of each", f"{month.awake_seconds / 3600 / ENDPOINTS:,.0f}"),
         Figure("  looks at metrics, of its minutes", f"{month.looks_a_minute:.2f}"),
         Figure("  transitions of a wake and its sleep", f"{unit.cycle['state_transitions']:.0f}"),
         *_lines(cost),
-        at_most("controller, ten endpoints, a month", float(cost.total_usd), ASKED_USD, "${:.2f}"),
+        at_most("controller, list prices", float(cost.total_usd), ASKED_USD, "${:.2f}"),
+        at_most("  beyond AWS's allowances", float(billed.total_usd), ASKED_USD, "${:.2f}"),
         Figure("  not counted", ", ".join(cost.unknown) or "nothing"),
     ]
+
+
+def beyond_allowances(usage: ControllerUsage) -> ControllerUsage:
+    """What an account is billed that uses its allowances for nothing else."""
+    left = {
+        name: max(Decimal(0), getattr(usage, name) - Decimal(str(free)))
+        for name, free in ALLOWANCES.items()
+    }
+    return usage.model_copy(update=left)
 
 
 def _lines(cost: ControllerCost) -> Iterable[Figure]:
