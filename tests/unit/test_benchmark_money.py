@@ -68,9 +68,8 @@ def test_write_units_are_of_items_and_not_of_how_they_are_sent(operation, body, 
     assert _write_units(operation, body) == units
 
 
-def test_what_an_account_has_for_nothing_is_taken_off_once_and_never_below_nothing() -> None:
-    usage = ControllerUsage(queue_requests=1_500_000, traces=7, alarms=27, secrets=2)
-    full = usage.model_copy(update=dict.fromkeys(set(ALLOWANCES) - {"alarms"}, Decimal(10**9)))
-    left = beyond_allowances(full.model_copy(update={"traces": Decimal(7)}))
+def test_what_an_account_has_for_nothing_is_taken_off_and_never_more_than_was_used() -> None:
+    used = {**dict.fromkeys(ALLOWANCES, 10**9), "traces": 7, "alarms": 27, "secrets": 2}
+    left = beyond_allowances(ControllerUsage(**used))
     assert (left.traces, left.alarms, left.secrets) == (0, 17, 2)
     assert left.queue_requests == 10**9 - 1_000_000
