@@ -96,13 +96,19 @@ def test_it_goes_with_the_endpoint(stack: Stack) -> None:
     assert policies(stack) == {}
 
 
-def test_of_one_copy_nothing_is_scaled_until_its_file_allows_a_second(stack: Stack) -> None:
-    """Policies of one copy could do nothing, and their three alarms are paid for by the hour."""
+def test_nothing_is_scaled_or_watched_for_bursts_before_its_file_allows_it(stack: Stack) -> None:
+    """Policies of one copy could do nothing, and of two target tracking adds the second; alarms are
+    paid for by the hour."""
     name, component = "lonely", "autoscaler-lonely"
+    tracking, burst = f"{component}-concurrency", f"{component}-burst"
     assert stack.apply(name, scaling={"min_copies": 1, "max_copies": 1})["ok"]
     stack.until(name, "AWAKE")
     assert policies(stack, component) == {} and alarms(stack, component) == []
     assert stack.apply(name, scaling={"min_copies": 1, "max_copies": 2})["ok"]
+    wait_for(lambda: set(policies(stack, component)), lambda found: found == {tracking}, "tracking")
+    stack.until(name, "AWAKE")
+    assert alarms(stack, component) == []
+    assert stack.apply(name, scaling={"min_copies": 1, "max_copies": 3})["ok"]
     wait_for(lambda: alarms(stack, component), bool, "the burst alarm")
-    assert set(policies(stack, component)) == {f"{component}-concurrency", f"{component}-burst"}
+    assert set(policies(stack, component)) == {tracking, burst}
     stack.until(name, "AWAKE")
