@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tools.embedded.iam.conditions import Context
 from tools.embedded.iam.policy import judge
 from tools.embedded.kernel.stack import load
 from tools.permissions.audit import wildcards
-from tools.permissions.grants import STACK, Grant, Roles
+from tools.permissions.grants import STACK, Grant, Roles, resolver_of
 from tools.permissions.grants import roles as read
 from tools.permissions.page import PAGE, page
 
@@ -25,19 +26,26 @@ ROOT = Path(__file__).parents[2]
 HERE = "us-east-1:123456789012"
 ENDPOINT_ROLE = f"arn:aws:iam::123456789012:role/{STACK}-EndpointRole-1A2B3C"
 SAGEMAKER = {"iam:passedtoservice": ("sagemaker.amazonaws.com",)}
-# Everything that conditions may ask for, except whose a resource is: that is another stack's.
-FOREIGN: Context = {
-    "aws:resourcetag/autoscaler:stack": ("other",),
-    "aws:resourcetag/autoscaler:deletable": ("true",),
-    "lambda:functionarn": (f"arn:aws:lambda:{HERE}:function:other-dispatch-requests",),
-    "aws:requesttag/autoscaler:stack": (STACK,),
-    "sagemaker:taggingaction": ("CreateEndpoint",),
-    "application-autoscaling:service-namespace": ("sagemaker",),
-    "kms:grantisforawsresource": ("true",),
-    "cloudwatch:namespace": ("AWS/SageMaker",),
-    "dynamodb:leadingkeys": ("FLEET",),
-    **SAGEMAKER,
-}
+
+
+def owned_by(stack: str) -> Context:
+    """Everything that conditions may ask for; what is touched is a stack's, who asks is ours."""
+    return {
+        "aws:resourcetag/autoscaler:stack": (stack,),
+        "aws:resourcetag/autoscaler:deletable": ("true",),
+        "lambda:functionarn": (f"arn:aws:lambda:{HERE}:function:{stack}-dispatch-requests",),
+        "aws:requesttag/autoscaler:stack": (STACK,),
+        "sagemaker:taggingaction": ("CreateEndpoint",),
+        "application-autoscaling:service-namespace": ("sagemaker",),
+        "kms:grantisforawsresource": ("true",),
+        "cloudwatch:namespace": ("AWS/SageMaker",),
+        "dynamodb:leadingkeys": ("FLEET",),
+        **SAGEMAKER,
+    }
+
+
+NAMESAKE = f"{STACK}-prod"  # its endpoint `a` is called as ours would be with the name `prod-a`
+FOREIGN = owned_by("other")
 # What reaches further than the stack, because AWS or its purpose leaves no other way.
 SCALING = "scalable targets have generated ids and stand for what SageMaker's own actions limit"
 KEYS = "a spec names its key; the key's own policy must allow it too"
@@ -83,6 +91,34 @@ BEYOND = {
     },
 }  # fmt: skip
 
+# And what reaches a stack whose name begins with ours and a dash, because only names are left.
+WHOSE = "looks whose it is, before anything is made or removed"
+ABSENT = "makes what is not there: SageMaker refuses a name that is taken"
+UNTAGGED = "alarms of target tracking have no tags; the names are those of proven endpoints"
+_READ = (
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:DescribeInferenceComponent",
+    "sagemaker:DescribeModel",
+    "sagemaker:ListTags",
+)
+_READ_QUEUES = ("sqs:GetQueueAttributes", "sqs:ListQueueTags")
+BY_NAME = {
+    **{("CheckNamesFunctionRole", action): WHOSE for action in _READ},
+    **{("AcceptCommandFunctionRole", action): WHOSE for action in (*_READ, *_READ_QUEUES)},
+    ("AcceptCommandFunctionRole", "sqs:GetQueueUrl"): WHOSE,
+    **{("SweepAccountFunctionRole", action): WHOSE for action in _READ_QUEUES},
+    ("SweepAccountFunctionRole", "cloudwatch:ListTagsForResource"): WHOSE,
+    ("SweepAccountFunctionRole", "cloudwatch:DeleteAlarms"): UNTAGGED,
+    ("FlowRole", "cloudwatch:DeleteAlarms"): UNTAGGED,
+    ("FlowRole", "cloudwatch:PutMetricAlarm"): UNTAGGED,
+    ("CreateModelFunctionRole", "sagemaker:CreateModel"): ABSENT,
+    **{
+        ("FlowRole", f"sagemaker:Create{kind}"): ABSENT
+        for kind in ("Model", "EndpointConfig", "Endpoint", "InferenceComponent")
+    },
+}
+
 
 @cache
 def roles() -> Roles:
@@ -108,6 +144,8 @@ def allowed(role: str, action: str, resource: str, context: Context) -> bool:
 def named(kind: str, name: str) -> list[str]:
     """ARNs of a kind with a name in place of every name."""
     names = [name]
+    if kind == "cloudwatch:alarm":
+        names += [f"TargetTracking-{one}/{name}" for one in ("endpoint", "inference-component")]
     if kind.startswith("logs:"):
         groups = (
             "/aws/lambda/",
@@ -143,7 +181,16 @@ def test_no_option_hides_a_statement_from_these_tests() -> None:
         for sid in sids(resource["Properties"]) * len(resource["Properties"]["Roles"])
     ]
     assert beside, "the stack's own key has policies beside the roles"
-    assert len(written) + len(beside) == len(roles().grants)
+    managed = [
+        sid
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for one in resource["Properties"].get("ManagedPolicyArns", ())
+        if isinstance(one, dict) and one.get("Ref") in template["Resources"]
+        for sid in sids(template["Resources"][one["Ref"]]["Properties"])
+    ]
+    assert managed, "the flows' role has policies beside it too"
+    assert len(written) + len(beside) + len(managed) == len(roles().grants)
 
 
 def sids(value: Any) -> list[str]:
@@ -210,21 +257,32 @@ def test_only_the_endpoint_role_is_passed_and_only_to_sagemaker() -> None:
             assert arn == ENDPOINT_ROLE or not allowed(grant.role, "iam:PassRole", arn, SAGEMAKER)
 
 
-def reaching() -> set[tuple[str, str]]:
-    """The roles and actions that reach what is called `other-…`."""
+# What a stack has: endpoints and what belongs to them, and functions and machines of its own.
+SUFFIXES = ("a", "a-dlq", "a-later", "a-no-capacity", "accept-command", "wake-endpoint")
+
+
+def reaching(stack: str) -> set[tuple[str, str]]:
+    """The roles and actions that reach what is called `<stack>-…` and has that stack's tag."""
     found = set()
     for grant, action in all_held():
         service = action.name.partition(":")[0]
         for kind in action.kinds:
-            for arn in named(f"{service}:{kind}", "other-a"):
-                if allowed(grant.role, action.name, arn, FOREIGN):
-                    found.add((grant.role, action.name))
+            for suffix in SUFFIXES:
+                for arn in named(f"{service}:{kind}", f"{stack}-{suffix}"):
+                    if allowed(grant.role, action.name, arn, owned_by(stack)):
+                        found.add((grant.role, action.name))
     return found
 
 
 def test_no_role_reaches_another_stack_unless_its_reason_is_here() -> None:
-    assert reaching() - set(BEYOND) == set()
-    assert set(BEYOND) - reaching() == set()  # no reason outlives what it excuses
+    assert reaching("other") - set(BEYOND) == set()
+    assert set(BEYOND) - reaching("other") == set()  # no reason outlives what it excuses
+
+
+def test_nor_one_whose_name_begins_with_ours() -> None:
+    excused = set(BEYOND) | set(BY_NAME)
+    assert reaching(NAMESAKE) - excused == set()
+    assert excused - reaching(NAMESAKE) == set()
 
 
 def test_the_same_actions_reach_this_stack() -> None:
@@ -240,16 +298,48 @@ def test_no_function_writes_logs_of_others_whatever_sam_gives_it() -> None:
     functions = [name for name in roles().names if basic in str(roles().managed[name])]
     assert len(functions) > 20
     for role in functions:
-        limit = roles().boundaries[role]
+        limit, name = roles().boundaries[role], dashed(role.removesuffix("FunctionRole"))
         for action in ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"):
-            own, other = (
-                f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{name}-a:log-stream:x"
-                for name in (STACK, "other")
+            own, *others = (
+                f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{stack}-{name}:log-stream:x"
+                for stack in (STACK, "other", NAMESAKE)
             )
-            assert judge(limit, action, own, {}).allowed
-            assert not judge(limit, action, other, {}).allowed
+            assert judge(limit, action, own, {}).allowed, role
+            assert not any(judge(limit, action, one, {}).allowed for one in others)
         table = f"arn:aws:dynamodb:{HERE}:table/t"
         assert judge(limit, "dynamodb:GetItem", table, {}).allowed  # the role says which
+
+
+def dashed(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def test_no_policy_is_larger_than_iam_takes_it() -> None:
+    """With the longest name that the stack can have: a function's has 64 characters."""
+    template = load(ROOT / "template.yaml")
+    longest = "s" * (64 - len("-dispatch-requests"))
+    inline: Counter[str] = Counter()
+    for logical, resource in template["Resources"].items():
+        properties = resolver_of(template).value(resource["Properties"])
+        if resource["Type"] == "AWS::IAM::Role":
+            inline[logical] += sum(map(size(longest), properties.get("Policies", ())))
+        if resource["Type"] == "AWS::IAM::Policy":
+            for role in resource["Properties"]["Roles"]:
+                name = role.get("Ref") or role["Fn::If"][1]["Ref"]
+                inline[name] += size(longest)(properties)
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            assert size(longest)(properties) <= 6144, logical
+    assert {role: n for role, n in inline.items() if n > 10_240} == {}
+
+
+def size(stack: str) -> Callable[[Mapping[str, Any]], int]:
+    """How long a policy is without its spaces, for a stack of that name in the longest Region."""
+
+    def of(policy: Mapping[str, Any]) -> int:
+        text = json.dumps(policy["PolicyDocument"], separators=(",", ":"))
+        return len(text.replace(STACK, stack).replace("us-east-1", "ap-southeast-1"))
+
+    return of
 
 
 def endpoint(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.embedded.iam.managed import is_of_aws
 from tools.embedded.iam.managed import managed_policy as aws_policy
 
 
@@ -155,13 +156,21 @@ def role(c, logical, p):
     wanted = role_policies(p)
     for policy, document in wanted.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+    attach_policies(c, name, p)
     return Made(name, name, {"Arn": arn, "RoleId": name}, {"policies": list(wanted)})
 
 
 def role_policies(p):
-    """Documents by name: a role's own, and what the managed ones allow."""
+    """Documents by name: a role's own, and what AWS's managed ones allow."""
     own = {one["PolicyName"]: json.dumps(one["PolicyDocument"]) for one in p.get("Policies", ())}
-    return own | dict(map(aws_policy, p.get("ManagedPolicyArns", ())))
+    return own | dict(map(aws_policy, filter(is_of_aws, p.get("ManagedPolicyArns", ()))))
+
+
+def attach_policies(c, role_name, p):
+    """The managed policies that are the account's own."""
+    for arn in p.get("ManagedPolicyArns", ()):
+        if not is_of_aws(arn):
+            c.boto("iam").attach_role_policy(RoleName=role_name, PolicyArn=arn)
 
 
 def managed_policy(c, logical, p):
