@@ -128,6 +128,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::Lambda::EventInvokeConfig": _invoke_config,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SNS::Topic": _topic,
+    "AWS::SNS::TopicPolicy": _nothing,  # it goes with its topic
     "AWS::SNS::Subscription": _subscription,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::Dashboard": _dashboard,

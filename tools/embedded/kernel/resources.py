@@ -244,6 +244,14 @@ def topic(c, logical, p):
     return Made(arn, arn, {"TopicArn": arn, "TopicName": arn.split(":")[-1]})
 
 
+def topic_policy(c, logical, p):
+    for arn in p["Topics"]:
+        c.boto("sns").set_topic_attributes(
+            TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(p["PolicyDocument"])
+        )
+    return Made(logical, logical)
+
+
 def subscription(c, logical, p):
     arn = c.boto("sns").subscribe(
         TopicArn=p["TopicArn"], Protocol=p["Protocol"], Endpoint=p.get("Endpoint", "")
@@ -304,6 +312,7 @@ MAKERS = {
     "AWS::Lambda::EventInvokeConfig": invoke_config,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::SNS::Topic": topic,
+    "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SNS::Subscription": subscription,
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::Dashboard": dashboard,

@@ -59,6 +59,10 @@ def _queue_policy(c: Context, _made: Made, p: Properties) -> None:
     MAKERS["AWS::SQS::QueuePolicy"](c, "", dict(p))
 
 
+def _topic_policy(c: Context, _made: Made, p: Properties) -> None:
+    MAKERS["AWS::SNS::TopicPolicy"](c, "", dict(p))
+
+
 def _bucket(c: Context, made: Made, p: Properties) -> None:
     s3, name = c.boto("s3"), made.physical_id
     if "BucketEncryption" in p:
@@ -142,6 +146,7 @@ UPDATERS: dict[str, Callable[[Context, Made, Properties], None]] = {
     "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::SQS::Queue": _queue,
     "AWS::SQS::QueuePolicy": _queue_policy,
+    "AWS::SNS::TopicPolicy": _topic_policy,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _put_again("AWS::S3::BucketPolicy", "Bucket"),
     "AWS::DynamoDB::Table": _table,
@@ -162,6 +167,7 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "Description"),
     "AWS::SQS::Queue": ("QueueName",),
     "AWS::SQS::QueuePolicy": ("Queues",),
+    "AWS::SNS::TopicPolicy": ("Topics",),
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::S3::BucketPolicy": ("Bucket",),
     "AWS::DynamoDB::Table": ("TableName", "KeySchema"),
