@@ -5,159 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from tests.contract.role_rights import (
+    FOREIGN,
+    HERE,
+    NAMESAKE,
+    ROOT,
+    SAGEMAKER,
+    all_held,
+    allowed,
+    held,
+    roles,
+)
 from tools.embedded.iam import catalogue
-from tools.embedded.iam.catalogue import Action
-from tools.embedded.iam.conditions import Context
 from tools.embedded.iam.policy import judge
 from tools.embedded.kernel.stack import load
 from tools.permissions.audit import wildcards
-from tools.permissions.grants import STACK, Grant, Roles, resolver_of
-from tools.permissions.grants import roles as read
+from tools.permissions.grants import STACK, resolver_of
 from tools.permissions.page import PAGE, page
 
-ROOT = Path(__file__).parents[2]
-HERE = "us-east-1:123456789012"
 ENDPOINT_ROLE = f"arn:aws:iam::123456789012:role/{STACK}-EndpointRole-1A2B3C"
-SAGEMAKER = {"iam:passedtoservice": ("sagemaker.amazonaws.com",)}
-
-
-def owned_by(stack: str) -> Context:
-    """Everything that conditions may ask for; what is touched is a stack's, who asks is ours."""
-    return {
-        "aws:resourcetag/autoscaler:stack": (stack,),
-        "aws:resourcetag/autoscaler:deletable": ("true",),
-        "lambda:functionarn": (f"arn:aws:lambda:{HERE}:function:{stack}-dispatch-requests",),
-        "aws:requesttag/autoscaler:stack": (STACK,),
-        "sagemaker:taggingaction": ("CreateEndpoint",),
-        "application-autoscaling:service-namespace": ("sagemaker",),
-        "kms:grantisforawsresource": ("true",),
-        "cloudwatch:namespace": ("AWS/SageMaker",),
-        "dynamodb:leadingkeys": ("FLEET",),
-        **SAGEMAKER,
-    }
-
-
-NAMESAKE = f"{STACK}-prod"  # its endpoint `a` is called as ours would be with the name `prod-a`
-FOREIGN = owned_by("other")
-# What reaches further than the stack, because AWS or its purpose leaves no other way.
-SCALING = "scalable targets have generated ids and stand for what SageMaker's own actions limit"
-KEYS = "a spec names its key; the key's own policy must allow it too"
-SEEN = "the sweep looks at everything in the account, whatever its name, to find orphans"
-NETWORK = "subnets and groups are the spec's, interfaces have generated ids"
-IMAGES = "images are in AWS's own accounts"
-BEYOND = {
-    ("ReconcileFunctionRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
-    ("RecordPhaseFunctionRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
-    ("SweepAccountFunctionRole", "application-autoscaling:DeregisterScalableTarget"): SCALING,
-    ("FlowRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
-    ("FlowRole", "application-autoscaling:DeregisterScalableTarget"): SCALING,
-    ("FlowRole", "application-autoscaling:PutScalingPolicy"): SCALING,
-    ("FlowRole", "kms:CreateGrant"): KEYS,
-    ("FlowRole", "kms:DescribeKey"): KEYS,
-    ("FlowRole", "cloudwatch:DescribeAlarms"): "target tracking looks for its alarms among all",
-    ("EndpointRole", "kms:CreateGrant"): KEYS,
-    **{
-        ("SweepAccountFunctionRole", action): SEEN
-        for action in (
-            "sagemaker:DescribeEndpoint",
-            "sagemaker:DescribeEndpointConfig",
-            "sagemaker:DescribeInferenceComponent",
-            "sagemaker:DescribeModel",
-            "sagemaker:ListTags",
-            "cloudwatch:DescribeAlarms",
-            "lambda:GetEventSourceMapping",
-            "lambda:ListTags",
-        )
-    },
-    **{
-        ("EndpointRole", f"ec2:{action}"): NETWORK
-        for action in (
-            "CreateNetworkInterface",
-            "CreateNetworkInterfacePermission",
-            "DeleteNetworkInterface",
-            "DeleteNetworkInterfacePermission",
-        )
-    },
-    **{
-        ("EndpointRole", f"ecr:{action}"): IMAGES
-        for action in ("BatchGetImage", "GetDownloadUrlForLayer", "BatchCheckLayerAvailability")
-    },
-}  # fmt: skip
-
-# And what reaches a stack whose name begins with ours and a dash, because only names are left.
-WHOSE = "looks whose it is, before anything is made or removed"
-ABSENT = "makes what is not there: SageMaker refuses a name that is taken"
-UNTAGGED = "alarms of target tracking have no tags; the names are those of proven endpoints"
-_READ = (
-    "sagemaker:DescribeEndpoint",
-    "sagemaker:DescribeEndpointConfig",
-    "sagemaker:DescribeInferenceComponent",
-    "sagemaker:DescribeModel",
-    "sagemaker:ListTags",
-)
-_READ_QUEUES = ("sqs:GetQueueAttributes", "sqs:ListQueueTags")
-BY_NAME = {
-    **{("CheckNamesFunctionRole", action): WHOSE for action in _READ},
-    **{("AcceptCommandFunctionRole", action): WHOSE for action in (*_READ, *_READ_QUEUES)},
-    ("AcceptCommandFunctionRole", "sqs:GetQueueUrl"): WHOSE,
-    **{("SweepAccountFunctionRole", action): WHOSE for action in _READ_QUEUES},
-    ("SweepAccountFunctionRole", "cloudwatch:ListTagsForResource"): WHOSE,
-    ("SweepAccountFunctionRole", "cloudwatch:DeleteAlarms"): UNTAGGED,
-    ("FlowRole", "cloudwatch:DeleteAlarms"): UNTAGGED,
-    ("FlowRole", "cloudwatch:PutMetricAlarm"): UNTAGGED,
-    ("CreateModelFunctionRole", "sagemaker:CreateModel"): ABSENT,
-    **{
-        ("FlowRole", f"sagemaker:Create{kind}"): ABSENT
-        for kind in ("Model", "EndpointConfig", "Endpoint", "InferenceComponent")
-    },
-}
-
-
-@cache
-def roles() -> Roles:
-    return read(ROOT / "template.yaml")
-
-
-def held(grant: Grant) -> list[Action]:
-    """The actions of a statement; a wildcard stands for all that it takes in."""
-    known = catalogue.actions().values()
-    return [one for one in known if grant.statement.allows and grant.statement.matching(one.name)]
-
-
-def all_held() -> Iterator[tuple[Grant, Action]]:
-    for grant in roles().grants:
-        for action in held(grant):
-            yield grant, action
-
-
-def allowed(role: str, action: str, resource: str, context: Context) -> bool:
-    return judge(roles().policy(role), action, resource, context).allowed
-
-
-def named(kind: str, name: str) -> list[str]:
-    """ARNs of a kind with a name in place of every name."""
-    names = [name]
-    if kind == "cloudwatch:alarm":
-        names += [f"TargetTracking-{one}/{name}" for one in ("endpoint", "inference-component")]
-    if kind.startswith("logs:"):
-        groups = (
-            "/aws/lambda/",
-            "/aws/sagemaker/Endpoints/",
-            "/aws/sagemaker/InferenceComponents/",
-        )
-        names = [f"{group}{name}" for group in groups]
-    own = {"Partition": "aws", "Region": "us-east-1", "Account": "123456789012"}
-    return [
-        re.sub(r"\$\{(\w+)\}", lambda place, n=one: own.get(place[1], n), catalogue.kinds()[kind])
-        for one in names
-    ]
 
 
 def test_the_page_is_what_the_template_says() -> None:
@@ -257,42 +128,6 @@ def test_only_the_endpoint_role_is_passed_and_only_to_sagemaker() -> None:
             assert arn == ENDPOINT_ROLE or not allowed(grant.role, "iam:PassRole", arn, SAGEMAKER)
 
 
-# What a stack has: endpoints and what belongs to them, and functions and machines of its own.
-SUFFIXES = ("a", "a-dlq", "a-later", "a-no-capacity", "accept-command", "wake-endpoint")
-
-
-def reaching(stack: str) -> set[tuple[str, str]]:
-    """The roles and actions that reach what is called `<stack>-…` and has that stack's tag."""
-    found = set()
-    for grant, action in all_held():
-        service = action.name.partition(":")[0]
-        for kind in action.kinds:
-            for suffix in SUFFIXES:
-                for arn in named(f"{service}:{kind}", f"{stack}-{suffix}"):
-                    if allowed(grant.role, action.name, arn, owned_by(stack)):
-                        found.add((grant.role, action.name))
-    return found
-
-
-def test_no_role_reaches_another_stack_unless_its_reason_is_here() -> None:
-    assert reaching("other") - set(BEYOND) == set()
-    assert set(BEYOND) - reaching("other") == set()  # no reason outlives what it excuses
-
-
-def test_nor_one_whose_name_begins_with_ours() -> None:
-    excused = set(BEYOND) | set(BY_NAME)
-    assert reaching(NAMESAKE) - excused == set()
-    assert excused - reaching(NAMESAKE) == set()
-
-
-def test_the_same_actions_reach_this_stack() -> None:
-    """So the test above does not pass because nothing is allowed at all."""
-    mine = {**FOREIGN, "aws:resourcetag/autoscaler:stack": (STACK,)}
-    assert allowed("FlowRole", "sagemaker:DeleteEndpoint", endpoint("a"), mine)
-    assert allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:{STACK}-a", mine)
-    assert not allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:other-a", mine)
-
-
 def test_no_function_writes_logs_of_others_whatever_sam_gives_it() -> None:
     basic = "AWSLambdaBasicExecutionRole"
     functions = [name for name in roles().names if basic in str(roles().managed[name])]
@@ -340,10 +175,6 @@ def size(stack: str) -> Callable[[Mapping[str, Any]], int]:
         return len(text.replace(STACK, stack).replace("us-east-1", "ap-southeast-1"))
 
     return of
-
-
-def endpoint(name: str) -> str:
-    return f"arn:aws:sagemaker:{HERE}:endpoint/{STACK}-{name}"
 
 
 # Whether a request that tags a component says so, AWS's reference leaves open.
