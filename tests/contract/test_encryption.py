@@ -111,10 +111,11 @@ def test_a_queue_that_is_closed_goes_on_refusing_the_clear() -> None:
 
 
 @both
-def test_buckets_and_queues_speak_tls_only(keyed: bool) -> None:
+def test_buckets_queues_and_topics_speak_tls_only(keyed: bool) -> None:
     for kind, policy, named, action in (
         ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket", "s3:*"),
         ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics", "sns:Publish"),
     ):
         closed: set[str] = set()
         for one in of_type(policy, keyed).values():
@@ -125,6 +126,23 @@ def test_buckets_and_queues_speak_tls_only(keyed: bool) -> None:
             for statement in statements:  # and nobody is let in for being anybody
                 assert statement["Effect"] == "Deny" or statement["Principal"] != "*"
         assert closed == set(of_type(kind, keyed))
+
+
+@both
+def test_only_alarms_of_this_account_are_let_in_by_the_topic(keyed: bool) -> None:
+    """Its policy replaces the one of SNS; `notify` has a right of its own."""
+    (policy,) = of_type("AWS::SNS::TopicPolicy", keyed).values()
+    (let_in,) = (s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow")
+    assert let_in["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert let_in["Action"] == "sns:Publish"
+    assert let_in["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    targets = [
+        target["Arn"]
+        for kind in ("AWS::Events::Rule", "AWS::Scheduler::Schedule")
+        for one in of_type(kind, keyed).values()
+        for target in one.get("Targets", [one.get("Target", {})])
+    ]
+    assert targets and {"Ref": "AlarmTopic"} not in targets  # so no rule needs to be let in
 
 
 def refuses_the_clear(statement: dict[str, Any], action: str) -> bool:

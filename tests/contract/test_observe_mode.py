@@ -52,6 +52,8 @@ def roles() -> dict[str, list[dict[str, Any]]]:
     for name, resource in template()["Resources"].items():
         policies = resource.get("Properties", {}).get("Policies", [])
         if resource["Type"] == "AWS::IAM::Role":
+            beside = resource["Properties"].get("ManagedPolicyArns", [])
+            policies = [*policies, *(template()["Resources"][one]["Properties"] for one in beside)]
             found[name] = list(statements(policies))
         elif resource["Type"] == "AWS::Serverless::Function":
             found[f"{name}Role"] = list(statements(policies))
@@ -97,6 +99,7 @@ def test_the_denial_is_there_in_observe_mode_alone_and_goes_first_with_the_stack
 def test_it_takes_the_rights_from_whoever_has_some_and_reads_are_kept() -> None:
     having = {role for role, found in roles().items() if granted(found) and role != _OF_SAGEMAKER}
     assert having == set(template()["Resources"][DENYING]["Properties"]["Roles"])
+    assert "sqs:CreateQueue" in granted(roles()["FlowRole"]), "also what stands beside the role"
     reads = ("sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint", "sqs:ReceiveMessage")
     assert not [one for one in reads if any(fnmatchcase(one, p) for p in denied())]
 

@@ -4,122 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from tests.contract.role_rights import (
+    FOREIGN,
+    HERE,
+    NAMESAKE,
+    ROOT,
+    SAGEMAKER,
+    all_held,
+    allowed,
+    held,
+    roles,
+)
 from tools.embedded.iam import catalogue
-from tools.embedded.iam.catalogue import Action
-from tools.embedded.iam.conditions import Context
 from tools.embedded.iam.policy import judge
 from tools.embedded.kernel.stack import load
 from tools.permissions.audit import wildcards
-from tools.permissions.grants import STACK, Grant, Roles
-from tools.permissions.grants import roles as read
+from tools.permissions.grants import STACK, resolver_of
 from tools.permissions.page import PAGE, page
 
-ROOT = Path(__file__).parents[2]
-HERE = "us-east-1:123456789012"
 ENDPOINT_ROLE = f"arn:aws:iam::123456789012:role/{STACK}-EndpointRole-1A2B3C"
-SAGEMAKER = {"iam:passedtoservice": ("sagemaker.amazonaws.com",)}
-# Everything that conditions may ask for, except whose a resource is: that is another stack's.
-FOREIGN: Context = {
-    "aws:resourcetag/autoscaler:stack": ("other",),
-    "aws:resourcetag/autoscaler:deletable": ("true",),
-    "lambda:functionarn": (f"arn:aws:lambda:{HERE}:function:other-dispatch-requests",),
-    "aws:requesttag/autoscaler:stack": (STACK,),
-    "sagemaker:taggingaction": ("CreateEndpoint",),
-    "application-autoscaling:service-namespace": ("sagemaker",),
-    "kms:grantisforawsresource": ("true",),
-    "cloudwatch:namespace": ("AWS/SageMaker",),
-    "dynamodb:leadingkeys": ("FLEET",),
-    **SAGEMAKER,
-}
-# What reaches further than the stack, because AWS or its purpose leaves no other way.
-SCALING = "scalable targets have generated ids and stand for what SageMaker's own actions limit"
-KEYS = "a spec names its key; the key's own policy must allow it too"
-SEEN = "the sweep looks at everything in the account, whatever its name, to find orphans"
-NETWORK = "subnets and groups are the spec's, interfaces have generated ids"
-IMAGES = "images are in AWS's own accounts"
-BEYOND = {
-    ("ReconcileFunctionRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
-    ("RecordPhaseFunctionRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
-    ("SweepAccountFunctionRole", "application-autoscaling:DeregisterScalableTarget"): SCALING,
-    ("FlowRole", "application-autoscaling:RegisterScalableTarget"): SCALING,
-    ("FlowRole", "application-autoscaling:DeregisterScalableTarget"): SCALING,
-    ("FlowRole", "application-autoscaling:PutScalingPolicy"): SCALING,
-    ("FlowRole", "kms:CreateGrant"): KEYS,
-    ("FlowRole", "kms:DescribeKey"): KEYS,
-    ("FlowRole", "cloudwatch:DescribeAlarms"): "target tracking looks for its alarms among all",
-    ("EndpointRole", "kms:CreateGrant"): KEYS,
-    **{
-        ("SweepAccountFunctionRole", action): SEEN
-        for action in (
-            "sagemaker:DescribeEndpoint",
-            "sagemaker:DescribeEndpointConfig",
-            "sagemaker:DescribeInferenceComponent",
-            "sagemaker:DescribeModel",
-            "sagemaker:ListTags",
-            "cloudwatch:DescribeAlarms",
-            "lambda:GetEventSourceMapping",
-            "lambda:ListTags",
-        )
-    },
-    **{
-        ("EndpointRole", f"ec2:{action}"): NETWORK
-        for action in (
-            "CreateNetworkInterface",
-            "CreateNetworkInterfacePermission",
-            "DeleteNetworkInterface",
-            "DeleteNetworkInterfacePermission",
-        )
-    },
-    **{
-        ("EndpointRole", f"ecr:{action}"): IMAGES
-        for action in ("BatchGetImage", "GetDownloadUrlForLayer", "BatchCheckLayerAvailability")
-    },
-}  # fmt: skip
-
-
-@cache
-def roles() -> Roles:
-    return read(ROOT / "template.yaml")
-
-
-def held(grant: Grant) -> list[Action]:
-    """The actions of a statement; a wildcard stands for all that it takes in."""
-    known = catalogue.actions().values()
-    return [one for one in known if grant.statement.allows and grant.statement.matching(one.name)]
-
-
-def all_held() -> Iterator[tuple[Grant, Action]]:
-    for grant in roles().grants:
-        for action in held(grant):
-            yield grant, action
-
-
-def allowed(role: str, action: str, resource: str, context: Context) -> bool:
-    return judge(roles().policy(role), action, resource, context).allowed
-
-
-def named(kind: str, name: str) -> list[str]:
-    """ARNs of a kind with a name in place of every name."""
-    names = [name]
-    if kind.startswith("logs:"):
-        groups = (
-            "/aws/lambda/",
-            "/aws/sagemaker/Endpoints/",
-            "/aws/sagemaker/InferenceComponents/",
-        )
-        names = [f"{group}{name}" for group in groups]
-    own = {"Partition": "aws", "Region": "us-east-1", "Account": "123456789012"}
-    return [
-        re.sub(r"\$\{(\w+)\}", lambda place, n=one: own.get(place[1], n), catalogue.kinds()[kind])
-        for one in names
-    ]
 
 
 def test_the_page_is_what_the_template_says() -> None:
@@ -143,7 +52,16 @@ def test_no_option_hides_a_statement_from_these_tests() -> None:
         for sid in sids(resource["Properties"]) * len(resource["Properties"]["Roles"])
     ]
     assert beside, "the stack's own key has policies beside the roles"
-    assert len(written) + len(beside) == len(roles().grants)
+    managed = [
+        sid
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for one in resource["Properties"].get("ManagedPolicyArns", ())
+        if isinstance(one, dict) and one.get("Ref") in template["Resources"]
+        for sid in sids(template["Resources"][one["Ref"]]["Properties"])
+    ]
+    assert managed, "the flows' role has policies beside it too"
+    assert len(written) + len(beside) + len(managed) == len(roles().grants)
 
 
 def sids(value: Any) -> list[str]:
@@ -210,50 +128,53 @@ def test_only_the_endpoint_role_is_passed_and_only_to_sagemaker() -> None:
             assert arn == ENDPOINT_ROLE or not allowed(grant.role, "iam:PassRole", arn, SAGEMAKER)
 
 
-def reaching() -> set[tuple[str, str]]:
-    """The roles and actions that reach what is called `other-…`."""
-    found = set()
-    for grant, action in all_held():
-        service = action.name.partition(":")[0]
-        for kind in action.kinds:
-            for arn in named(f"{service}:{kind}", "other-a"):
-                if allowed(grant.role, action.name, arn, FOREIGN):
-                    found.add((grant.role, action.name))
-    return found
-
-
-def test_no_role_reaches_another_stack_unless_its_reason_is_here() -> None:
-    assert reaching() - set(BEYOND) == set()
-    assert set(BEYOND) - reaching() == set()  # no reason outlives what it excuses
-
-
-def test_the_same_actions_reach_this_stack() -> None:
-    """So the test above does not pass because nothing is allowed at all."""
-    mine = {**FOREIGN, "aws:resourcetag/autoscaler:stack": (STACK,)}
-    assert allowed("FlowRole", "sagemaker:DeleteEndpoint", endpoint("a"), mine)
-    assert allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:{STACK}-a", mine)
-    assert not allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:other-a", mine)
-
-
 def test_no_function_writes_logs_of_others_whatever_sam_gives_it() -> None:
     basic = "AWSLambdaBasicExecutionRole"
     functions = [name for name in roles().names if basic in str(roles().managed[name])]
     assert len(functions) > 20
     for role in functions:
-        limit = roles().boundaries[role]
+        limit, name = roles().boundaries[role], dashed(role.removesuffix("FunctionRole"))
         for action in ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"):
-            own, other = (
-                f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{name}-a:log-stream:x"
-                for name in (STACK, "other")
+            own, *others = (
+                f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{stack}-{name}:log-stream:x"
+                for stack in (STACK, "other", NAMESAKE)
             )
-            assert judge(limit, action, own, {}).allowed
-            assert not judge(limit, action, other, {}).allowed
+            assert judge(limit, action, own, {}).allowed, role
+            assert not any(judge(limit, action, one, {}).allowed for one in others)
         table = f"arn:aws:dynamodb:{HERE}:table/t"
         assert judge(limit, "dynamodb:GetItem", table, {}).allowed  # the role says which
 
 
-def endpoint(name: str) -> str:
-    return f"arn:aws:sagemaker:{HERE}:endpoint/{STACK}-{name}"
+def dashed(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def test_no_policy_is_larger_than_iam_takes_it() -> None:
+    """With the longest name that the stack can have: a function's has 64 characters."""
+    template = load(ROOT / "template.yaml")
+    longest = "s" * (64 - len("-dispatch-requests"))
+    inline: Counter[str] = Counter()
+    for logical, resource in template["Resources"].items():
+        properties = resolver_of(template).value(resource["Properties"])
+        if resource["Type"] == "AWS::IAM::Role":
+            inline[logical] += sum(map(size(longest), properties.get("Policies", ())))
+        if resource["Type"] == "AWS::IAM::Policy":
+            for role in resource["Properties"]["Roles"]:
+                name = role.get("Ref") or role["Fn::If"][1]["Ref"]
+                inline[name] += size(longest)(properties)
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            assert size(longest)(properties) <= 6144, logical
+    assert {role: n for role, n in inline.items() if n > 10_240} == {}
+
+
+def size(stack: str) -> Callable[[Mapping[str, Any]], int]:
+    """How long a policy is without its spaces, for a stack of that name in the longest Region."""
+
+    def of(policy: Mapping[str, Any]) -> int:
+        text = json.dumps(policy["PolicyDocument"], separators=(",", ":"))
+        return len(text.replace(STACK, stack).replace("us-east-1", "ap-southeast-1"))
+
+    return of
 
 
 # Whether a request that tags a component says so, AWS's reference leaves open.

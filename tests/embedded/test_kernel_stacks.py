@@ -39,11 +39,13 @@ EVERYTHING: dict[str, Any] = {
         "Properties": {
             **ROLE["Properties"],
             "Policies": [{"PolicyName": "all", "PolicyDocument": POLICY}],
+            "ManagedPolicyArns": [{"Ref": "Beside"}],
         },
     },
     "RolePolicy": of(
         "IAM::Policy", PolicyName="more", PolicyDocument=RIGHTS, Roles=[{"Ref": "Role"}]
     ),
+    "Beside": of("IAM::ManagedPolicy", PolicyDocument=RIGHTS),
     "Rights": of("IAM::ManagedPolicy", PolicyDocument=RIGHTS, Roles=[{"Ref": "Role"}]),
     "One": FUNCTIONS["One"],
     "Url": of("Lambda::Url", TargetFunctionArn={"Ref": "One"}, AuthType="AWS_IAM"),
@@ -99,6 +101,7 @@ EVERYTHING: dict[str, Any] = {
         Target={"Arn": QUEUE_ARN, "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
     ),
     "Topic": of("SNS::Topic"),
+    "TopicPolicy": of("SNS::TopicPolicy", Topics=[{"Ref": "Topic"}], PolicyDocument=POLICY),
     "Subscription": of(
         "SNS::Subscription", TopicArn={"Ref": "Topic"}, Protocol="sqs", Endpoint=QUEUE_ARN
     ),

@@ -63,6 +63,8 @@ def test_everything_is_changed_in_place_and_keeps_its_identity(
     first = {name: made.physical_id for name, made in account.engine.stacks["whole"].made.items()}
     resources = changed(
         Role={"Policies": [{"PolicyName": "some", "PolicyDocument": POLICY}]},
+        Beside={"PolicyDocument": {**POLICY, "Id": "x"}},
+        TopicPolicy={"PolicyDocument": {**POLICY, "Id": "x"}},
         Queue={"VisibilityTimeout": 99},
         QueuePolicy={"PolicyDocument": {**POLICY, "Id": "x"}},
         BucketPolicy={"PolicyDocument": {**POLICY, "Id": "x"}},
@@ -86,6 +88,13 @@ def test_everything_is_changed_in_place_and_keeps_its_identity(
     iam, role = account.boto("iam"), after["Role"]
     of_others = "more"  # an AWS::IAM::Policy's, which this update leaves alone
     assert set(iam.list_role_policies(RoleName=role)["PolicyNames"]) == {"some", of_others}
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    assert {one["PolicyArn"] for one in attached} == {after["Beside"], after["Rights"]}
+    beside = iam.get_policy(PolicyArn=after["Beside"])["Policy"]["DefaultVersionId"]
+    version = iam.get_policy_version(PolicyArn=after["Beside"], VersionId=beside)["PolicyVersion"]
+    assert version["Document"]["Id"] == "x"
+    topic = account.boto("sns").get_topic_attributes(TopicArn=after["Topic"])["Attributes"]
+    assert json.loads(topic["Policy"])["Id"] == "x"
     url = after["Queue"]
     attributes = account.boto("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     assert attributes["Attributes"]["VisibilityTimeout"] == "99"
@@ -113,7 +122,7 @@ def test_what_is_new_is_made_and_what_is_missing_goes(
     before = inventory(account)
     account.deploy(template(tmp_path, EVERYTHING), "whole")
     resources = changed(Queue={"QueueName": "renamed"})
-    del resources["Topic"], resources["Subscription"]
+    del resources["Topic"], resources["TopicPolicy"], resources["Subscription"]
     resources["Second"] = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "second"}}
     account.update(template(other, resources), "whole")
     urls = account.boto("sqs").list_queues()["QueueUrls"]

@@ -89,8 +89,13 @@ def _documents() -> dict[str, Documents]:
     }
     for logical, properties in resources("AWS::IAM::Role").items():
         policies = properties.get("Policies", ())
-        found[logical] = [one["PolicyDocument"] for one in policies]
+        beside = [_managed(one["!Ref"]) for one in properties.get("ManagedPolicyArns", ())]
+        found[logical] = [*(one["PolicyDocument"] for one in policies), *beside]
     return {role: Documents(tuple(map(_json, policies))) for role, policies in found.items()}
+
+
+def _managed(logical: str) -> Any:
+    return resources("AWS::IAM::ManagedPolicy")[logical]["PolicyDocument"]
 
 
 def _json(document: Any) -> str:

@@ -8,13 +8,14 @@ import pytest
 
 from tools.embedded.iam import ledger
 from tools.embedded.iam.ledger import Use
-from tools.embedded.iam.policy import Permission, statement
+from tools.embedded.iam.policy import Entry, Permission, judge, statement
 from tools.permissions.__main__ import main
-from tools.permissions.audit import audit
+from tools.permissions.audit import audit, unused_resources
 from tools.permissions.grants import Grant, Roles
 from tools.permissions.written import Written, written
 
 HERE = Path("/stack")
+ROOT = Path(__file__).parents[2]
 
 
 def grant(sid: str, *actions: str, why: str = "", **unexercised: str) -> Grant:
@@ -117,7 +118,8 @@ def test_comments_are_read_by_resource_and_statement() -> None:
 def test_the_ledger_is_read_as_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = Use("/t", "Role", "a:B", "arn:x", (("k:v", ("1", "2")),), (Permission("S", "a:*"),))
+    by, entries = (Permission("S", "a:*"),), (Entry("S", "a:*", 1),)
+    kept = Use("/t", "Role", "a:B", "arn:x", (("k:v", ("1", "2")),), by, entries)
     ledger.write([kept])  # nobody asked for a ledger
     monkeypatch.setenv(ledger.VARIABLE, str(tmp_path / "made"))
     ledger.write([kept])
@@ -144,3 +146,67 @@ def test_a_check_lists_what_was_not_needed(
     told = capsys.readouterr().out
     assert "ScheduleRole / CallOnTime / lambda:InvokeFunction: no test used it" in told
     assert "1 uses" in told
+
+
+def test_resources_are_listed_on_request_and_fail_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ledger.VARIABLE, str(tmp_path))
+    ledger.write([use("lambda:InvokeFunction", "CallOnTime", role="ScheduleRole", template=ROOT)])
+    assert main(["check", "--by-resource", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "CallOnTime / lambda:InvokeFunction: no test used it on arn:aws:lambda" in told
+    assert "5 resources of statements that no test used" in told
+
+
+BUCKET = "arn:aws:s3:::weights"
+REMOVE = {
+    "Sid": "Remove",
+    "Effect": "Allow",
+    "Action": ["s3:DeleteObject", "s3:AbortMultipartUpload"],
+    "Resource": [f"{BUCKET}/models/*", f"{BUCKET}/passports/*"],
+}
+
+
+def judged(action: str, *resources: str, written: dict[str, object] = REMOVE) -> list[Use]:
+    """What the guard notes of an action on each of some resources."""
+    found = []
+    for resource in resources:
+        verdict = judge([statement(written)], action, resource, {})
+        assert verdict.allowed
+        found.append(Use(str(HERE), "Role", action, resource, (), verdict.by, verdict.entries))
+    return found
+
+
+def unmatched(uses: list[Use], written: dict[str, object] = REMOVE) -> list[str]:
+    grants = (Grant("Role", statement(written), Written()),)
+    problems = unused_resources(Roles(grants, {}, {}), uses, HERE)
+    return [f"{one.action}: {one.problem}" for one in problems]
+
+
+def test_a_resource_that_no_use_of_an_action_matched_is_listed() -> None:
+    uses = judged("s3:DeleteObject", f"{BUCKET}/models/a", f"{BUCKET}/passports/a")
+    uses += judged("s3:AbortMultipartUpload", f"{BUCKET}/models/a")
+    assert unmatched(uses) == [
+        "s3:AbortMultipartUpload: no test used it on arn:aws:s3:::weights/passports/*"
+    ]
+
+
+def test_a_resource_of_another_kind_or_the_only_one_is_not_listed() -> None:
+    here = "arn:aws:sagemaker:us-east-1:123456789012"
+    kinds = [f"{here}:endpoint/s-*", f"{here}:model/s-*"]
+    mixed = {**REMOVE, "Action": ["sagemaker:DescribeEndpoint"], "Resource": kinds}
+    looked = judged("sagemaker:DescribeEndpoint", f"{here}:endpoint/s-a", written=mixed)
+    assert unmatched(looked, mixed) == []
+    alone = {**REMOVE, "Action": ["s3:GetObject"], "Resource": f"{BUCKET}/*"}
+    assert unmatched(judged("s3:GetObject", f"{BUCKET}/a", written=alone), alone) == []
+
+
+def test_an_action_that_nobody_used_is_the_other_checks_finding() -> None:
+    uses = judged("s3:DeleteObject", f"{BUCKET}/models/a", f"{BUCKET}/passports/a")
+    assert unmatched(uses) == []
+
+
+def test_a_use_that_two_resources_match_counts_for_both() -> None:
+    wide = {**REMOVE, "Resource": [f"{BUCKET}/models/*", f"{BUCKET}/*"]}
+    assert unmatched(judged("s3:DeleteObject", f"{BUCKET}/models/a", written=wide), wide) == []

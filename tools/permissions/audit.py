@@ -9,11 +9,13 @@ turns its test red. So a permission without a use of its own would not be missed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.embedded.iam import catalogue
 from tools.embedded.iam.ledger import Use
+from tools.embedded.iam.policy import Entry, Permission
 from tools.permissions.grants import Grant, Roles
 
 Key = tuple[str, str, str]  # role, Sid, action
@@ -65,6 +67,33 @@ def _problem(used: int, alone: int, exempt: str | None) -> str | None:
     if not alone:
         return "another statement allows all that it does; no test would miss it: remove one"
     return None
+
+
+def unused_resources(roles: Roles, uses: Iterable[Use], folder: Path) -> list[Finding]:
+    """The resources of statements with several that no use of an action matched.
+
+    Those of another kind than the action takes are left out: they allow nothing. So are actions
+    that no test used at all, which `audit` finds, and those that the template excuses.
+    """
+    mine = [use for use in uses if use.template == str(folder)]
+    matched = {(use.role, entry) for use in mine for entry in use.entries}
+    used = {(use.role, one) for use in mine for one in use.by}
+    return [
+        Finding(grant.role, entry.sid, entry.action, f"no test used it on {resource}")
+        for grant in roles.grants
+        for permission in grant.permissions
+        if (grant.role, permission) in used and len(grant.statement.resources) > 1
+        for entry, resource in _entries(grant, permission)
+        if (grant.role, entry) not in matched
+    ]
+
+
+def _entries(grant: Grant, permission: Permission) -> Iterator[tuple[Entry, str]]:
+    known = catalogue.actions().get(permission.action)
+    for number, resource in enumerate(grant.statement.resources):
+        samples = [resource.replace("*", text) for text in ("x", "x:x")]
+        if known is None or any(catalogue.fits(known, one) for one in samples):
+            yield Entry(permission.sid, permission.action, number), resource
 
 
 def wildcards(roles: Roles) -> list[Finding]:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tools.embedded.iam.managed import is_of_aws
 from tools.embedded.iam.policy import Permission, Statement, statement
 from tools.embedded.kernel.intrinsics import Resolver
 from tools.embedded.kernel.stack import checked_parameters, load
@@ -81,8 +82,14 @@ def roles(path: Path) -> Roles:
     for logical, resource in template["Resources"].items():
         if resource["Type"] == _ROLE:
             found = resolver.value(resource["Properties"])
-            managed[logical] = tuple(map(str, found.get("ManagedPolicyArns", ())))
+            beside = _managed(template["Resources"], resource)
+            arns = map(str, found.get("ManagedPolicyArns", ()))
+            managed[logical] = tuple(arn for arn in arns if is_of_aws(arn))
             grants += _grants(logical, found, comments)
+            for policy in beside:
+                properties = resolver.value(template["Resources"][policy]["Properties"])
+                for one in properties["PolicyDocument"]["Statement"]:
+                    grants.append(Grant(logical, statement(one), comments[(policy, one["Sid"])]))
             if limit := resource["Properties"].get("PermissionsBoundary"):
                 bounds[logical] = _boundary(template["Resources"][limit["Ref"]], resolver)
     grants += _of_policies(template["Resources"], resolver, comments)
@@ -90,6 +97,12 @@ def roles(path: Path) -> Roles:
     text = path.read_text()
     purposes = {role: _purpose(role, template, text) for role in managed}
     return Roles(tuple(grants), managed, purposes, bounds)
+
+
+def _managed(resources: Mapping[str, Any], role: Mapping[str, Any]) -> list[str]:
+    """The managed policies of the template that a role names, by their logical ids."""
+    arns = role["Properties"].get("ManagedPolicyArns", ())
+    return [one["Ref"] for one in arns if isinstance(one, Mapping) and one.get("Ref") in resources]
 
 
 def _of_policies(

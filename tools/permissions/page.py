@@ -60,7 +60,9 @@ def _conditions(grant: Grant) -> str:
 
 
 def _operator(operator: str) -> str:
-    return "is like" if operator.endswith("Like") else "is"
+    plain = operator.removesuffix("IfExists")
+    word = "is like" if plain.endswith("Like") else "is"
+    return f"{word}, where there is one," if plain != operator else word
 
 
 def _wanted(wanted: object) -> str:

@@ -88,6 +88,7 @@ class AccountView:
             "sqs": self._queue_tags,
             "lambda": self._mapping_tags,
             "cloudwatch": self._alarm_tags,
+            "logs": self._group_tags,
         }.get(arn.split(":")[2] if arn.startswith("arn:") else "")
         return reader(arn) if reader is not None else {}
 
@@ -122,6 +123,14 @@ class AccountView:
 
         backend = cloudwatch_backends[self.account_id][self.region]
         return dict(backend.list_tags_for_resource(arn))
+
+    def _group_tags(self, arn: str) -> Mapping[str, str]:
+        """Those of its group, for a stream too."""
+        from moto.logs.models import logs_backends
+
+        group = arn.split(":log-group:")[-1].partition(":log-stream:")[0].removesuffix(":*")
+        backend = logs_backends[self.account_id][self.region]
+        return dict(backend.list_tags_log_group(group)) if group in backend.groups else {}
 
     def _mappings(self) -> Mapping[str, Any]:
         from moto.awslambda.utils import get_backend

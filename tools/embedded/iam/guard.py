@@ -198,7 +198,13 @@ class Guard:
     ) -> None:
         template, role = self._origin(role_arn)
         use = ledger.Use(
-            template, role, need.action, need.resource, tuple(context.items()), verdict.by
+            template,
+            role,
+            need.action,
+            need.resource,
+            tuple(context.items()),
+            verdict.by,
+            verdict.entries,
         )
         self._uses.setdefault(use)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.embedded.iam.policy import Permission
+from tools.embedded.iam.policy import Entry, Permission
 
 VARIABLE = "EMBEDDED_IAM_LEDGER"
 
@@ -27,6 +27,7 @@ class Use:
     resource: str
     context: tuple[tuple[str, tuple[str, ...]], ...]
     by: tuple[Permission, ...]  # everything that allows it: with one alone, all depends on it
+    entries: tuple[Entry, ...] = ()  # the resources of statements that take its resource in
 
     def written(self) -> str:
         return json.dumps(
@@ -37,6 +38,7 @@ class Use:
                 "resource": self.resource,
                 "context": {key: list(values) for key, values in self.context},
                 "by": [[one.sid, one.action] for one in self.by],
+                "entries": [[one.sid, one.action, one.number] for one in self.entries],
             }
         )
 
@@ -52,9 +54,10 @@ def read(folder: Path) -> Iterable[Use]:
 
 
 def _use(one: dict[str, object]) -> Use:
-    context, by = one["context"], one["by"]
+    context, by, entries = one["context"], one["by"], one["entries"]
     assert isinstance(context, dict)
     assert isinstance(by, list)
+    assert isinstance(entries, list)
     return Use(
         template=str(one["template"]),
         role=str(one["role"]),
@@ -62,6 +65,7 @@ def _use(one: dict[str, object]) -> Use:
         resource=str(one["resource"]),
         context=tuple((key, tuple(values)) for key, values in context.items()),
         by=tuple(Permission(sid, action) for sid, action in by),
+        entries=tuple(Entry(sid, action, number) for sid, action, number in entries),
     )
 
 

@@ -19,6 +19,11 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def is_of_aws(arn: str) -> bool:
+    """Whether a managed policy is AWS's own, and not the account's."""
+    return arn.startswith("arn:aws:iam::aws:")
+
+
 def managed_policy(arn: str) -> tuple[str, str]:
     """Name and document of a policy of AWS's. Raises ValueError for one that is not known here."""
     name = arn.rpartition("/")[2]

@@ -20,6 +20,15 @@ class Permission:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """One resource of a statement with one of its actions: the least that can be taken away."""
+
+    sid: str
+    action: str  # as in Permission
+    number: int  # of the resource in its statement, from 0
+
+
+@dataclass(frozen=True)
 class Statement:
     """One statement of a policy. Either actions or the actions that it leaves out, and so on."""
 
@@ -40,7 +49,12 @@ class Statement:
     def covers(self, resource: str) -> bool:
         if self.not_resources:
             return not any(pattern(one).fullmatch(resource) for one in self.not_resources)
-        return any(pattern(one).fullmatch(resource) for one in self.resources)
+        return bool(self.fitting(resource))
+
+    def fitting(self, resource: str) -> tuple[int, ...]:
+        """The numbers of the resources, as written, that take in `resource`."""
+        written = enumerate(self.resources)
+        return tuple(number for number, one in written if pattern(one).fullmatch(resource))
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ class Verdict:
 
     by: tuple[Permission, ...] = ()  # every one that allows it
     denied_by: str | None = None  # the statement of an explicit denial
+    entries: tuple[Entry, ...] = ()  # the resources by which it is allowed
 
     @property
     def allowed(self) -> bool:
@@ -81,6 +96,7 @@ def statement(written: Mapping[str, Any]) -> Statement:
 def judge(policy: Iterable[Statement], action: str, resource: str, context: Context) -> Verdict:
     """Raises UnknownOperatorError for a condition that cannot be judged."""
     by: list[Permission] = []
+    entries: list[Entry] = []
     for one in policy:
         matching = one.matching(action)
         if not matching or not one.covers(resource) or not holds(one.conditions, context):
@@ -88,7 +104,9 @@ def judge(policy: Iterable[Statement], action: str, resource: str, context: Cont
         if not one.allows:
             return Verdict(tuple(by), one.sid or "a statement without a Sid")
         by += [Permission(one.sid, text) for text in matching]
-    return Verdict(tuple(by))
+        fitting = one.fitting(resource)
+        entries += [Entry(one.sid, text, number) for text in matching for number in fitting]
+    return Verdict(tuple(by), entries=tuple(entries))
 
 
 def _covers(written: str, action: str) -> bool:

@@ -51,6 +51,8 @@ def _role(c: Context, made: Made) -> None:
     iam, name = c.boto("iam"), made.physical_id
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    for one in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=one["PolicyArn"])
     iam.delete_role(RoleName=name)
 
 
@@ -126,6 +128,7 @@ REMOVERS: dict[str, Callable[[Context, Made], None]] = {
     "AWS::Lambda::EventInvokeConfig": _invoke_config,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SNS::Topic": _topic,
+    "AWS::SNS::TopicPolicy": _nothing,  # it goes with its topic
     "AWS::SNS::Subscription": _subscription,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::Dashboard": _dashboard,

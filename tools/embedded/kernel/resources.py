@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.embedded.iam.managed import is_of_aws
 from tools.embedded.iam.managed import managed_policy as aws_policy
 
 
@@ -155,13 +156,21 @@ def role(c, logical, p):
     wanted = role_policies(p)
     for policy, document in wanted.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+    attach_policies(c, name, p)
     return Made(name, name, {"Arn": arn, "RoleId": name}, {"policies": list(wanted)})
 
 
 def role_policies(p):
-    """Documents by name: a role's own, and what the managed ones allow."""
+    """Documents by name: a role's own, and what AWS's managed ones allow."""
     own = {one["PolicyName"]: json.dumps(one["PolicyDocument"]) for one in p.get("Policies", ())}
-    return own | dict(map(aws_policy, p.get("ManagedPolicyArns", ())))
+    return own | dict(map(aws_policy, filter(is_of_aws, p.get("ManagedPolicyArns", ()))))
+
+
+def attach_policies(c, role_name, p):
+    """The managed policies that are the account's own."""
+    for arn in p.get("ManagedPolicyArns", ()):
+        if not is_of_aws(arn):
+            c.boto("iam").attach_role_policy(RoleName=role_name, PolicyArn=arn)
 
 
 def managed_policy(c, logical, p):
@@ -235,6 +244,14 @@ def topic(c, logical, p):
     return Made(arn, arn, {"TopicArn": arn, "TopicName": arn.split(":")[-1]})
 
 
+def topic_policy(c, logical, p):
+    for arn in p["Topics"]:
+        c.boto("sns").set_topic_attributes(
+            TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(p["PolicyDocument"])
+        )
+    return Made(logical, logical)
+
+
 def subscription(c, logical, p):
     arn = c.boto("sns").subscribe(
         TopicArn=p["TopicArn"], Protocol=p["Protocol"], Endpoint=p.get("Endpoint", "")
@@ -295,6 +312,7 @@ MAKERS = {
     "AWS::Lambda::EventInvokeConfig": invoke_config,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::SNS::Topic": topic,
+    "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SNS::Subscription": subscription,
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::Dashboard": dashboard,

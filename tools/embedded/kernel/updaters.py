@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tools.embedded.kernel.resources import MAKERS, Context, Made, role_policies
+from tools.embedded.kernel.resources import MAKERS, Context, Made, attach_policies, role_policies
 
 Properties = Mapping[str, Any]
 
@@ -26,10 +26,20 @@ def _role(c: Context, made: Made, p: Properties) -> None:
     for policy in set(made.properties["policies"]) - wanted.keys():  # others' policies stay
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
     made.properties["policies"] = list(wanted)
+    attach_policies(c, name, p)
     if "PermissionsBoundary" in p:
         iam.put_role_permissions_boundary(
             RoleName=name, PermissionsBoundary=p["PermissionsBoundary"]
         )
+
+
+def _managed_policy(c: Context, made: Made, p: Properties) -> None:
+    """A version that is in force from now on; the roles that have the policy keep it."""
+    c.boto("iam").create_policy_version(
+        PolicyArn=made.physical_id,
+        PolicyDocument=json.dumps(p["PolicyDocument"]),
+        SetAsDefault=True,
+    )
 
 
 def _queue(c: Context, made: Made, p: Properties) -> None:
@@ -47,6 +57,10 @@ def _queue(c: Context, made: Made, p: Properties) -> None:
 
 def _queue_policy(c: Context, _made: Made, p: Properties) -> None:
     MAKERS["AWS::SQS::QueuePolicy"](c, "", dict(p))
+
+
+def _topic_policy(c: Context, _made: Made, p: Properties) -> None:
+    MAKERS["AWS::SNS::TopicPolicy"](c, "", dict(p))
 
 
 def _bucket(c: Context, made: Made, p: Properties) -> None:
@@ -129,8 +143,10 @@ def _nothing(_c: Context, _made: Made, _p: Properties) -> None:
 
 UPDATERS: dict[str, Callable[[Context, Made, Properties], None]] = {
     "AWS::IAM::Role": _role,
+    "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::SQS::Queue": _queue,
     "AWS::SQS::QueuePolicy": _queue_policy,
+    "AWS::SNS::TopicPolicy": _topic_policy,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _put_again("AWS::S3::BucketPolicy", "Bucket"),
     "AWS::DynamoDB::Table": _table,
@@ -148,8 +164,10 @@ UPDATERS: dict[str, Callable[[Context, Made, Properties], None]] = {
 # What CloudFormation cannot change in place, of the types above.
 FIXED: Mapping[str, tuple[str, ...]] = {
     "AWS::IAM::Role": ("RoleName",),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "Description"),
     "AWS::SQS::Queue": ("QueueName",),
     "AWS::SQS::QueuePolicy": ("Queues",),
+    "AWS::SNS::TopicPolicy": ("Topics",),
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::S3::BucketPolicy": ("Bucket",),
     "AWS::DynamoDB::Table": ("TableName", "KeySchema"),
