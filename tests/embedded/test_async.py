@@ -15,6 +15,7 @@ from tests.embedded.stack import Stack, deployed, wait_for
 from tests.embedded.whole_instances import (
     ENDPOINT,
     NAME,
+    SCALING,
     context_tokens,
     created,
     ledger_agrees,
@@ -120,7 +121,7 @@ def test_asleep_a_request_past_its_queue_is_told(stack) -> None:
 
 def test_asleep_it_is_updated_without_an_instance(stack) -> None:
     before = len(stack.account.sagemaker.billed())
-    assert stack.apply(NAME, **KIND, serving={"context_tokens": 4096})["ok"]
+    assert stack.apply(NAME, **KIND, scaling=SCALING, serving={"context_tokens": 4096})["ok"]
     stack.until(NAME, "ASLEEP")
     sagemaker = stack.account.boto("sagemaker")
     config = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]

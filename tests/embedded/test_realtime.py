@@ -13,6 +13,7 @@ from tests.embedded.stack import Stack, deployed, wait_for
 from tests.embedded.whole_instances import (
     ENDPOINT,
     NAME,
+    SCALING,
     VARIANT,
     context_tokens,
     created,
@@ -98,7 +99,7 @@ def test_a_message_makes_it_again_and_is_answered(stack) -> None:
     stack.ask(NAME, {"id": "one", "prompt": "x", "max_tokens": 7})
     assert stack.result(NAME, "one")["answer"]["usage"]["completion_tokens"] == 7
     stack.until(NAME, "AWAKE")
-    assert targets(stack) == [(VARIANT, 1, 2)]
+    assert targets(stack) == [(VARIANT, 1, 3)]
     assert len(policies(stack)) == 1
     assert alarms(stack) == ["-burst", "-oldest-request"]
 
@@ -124,7 +125,7 @@ def test_deleted_by_somebody_while_awake_it_is_made_again(stack) -> None:
 
 
 def test_an_update_awake_replaces_the_instances_and_asleep_waits_for_the_wake(stack) -> None:
-    assert stack.apply(NAME, **KIND, serving={"context_tokens": 4096})["ok"]
+    assert stack.apply(NAME, **KIND, scaling=SCALING, serving={"context_tokens": 4096})["ok"]
     assert stack.get(NAME)["phase"] == "UPDATING"
     stack.until(NAME, "AWAKE")
     assert context(stack) == "4096"
@@ -132,7 +133,7 @@ def test_an_update_awake_replaces_the_instances_and_asleep_waits_for_the_wake(st
     assert stack.command("release", endpoint=NAME)["ok"]
     stack.until(NAME, "ASLEEP")
     before = len(stack.account.sagemaker.billed())
-    assert stack.apply(NAME, **KIND, serving={"context_tokens": 2048})["ok"]
+    assert stack.apply(NAME, **KIND, scaling=SCALING, serving={"context_tokens": 2048})["ok"]
     stack.until(NAME, "ASLEEP")
     assert context(stack) == "2048"
     assert len(stack.account.sagemaker.billed()) == before, "nothing was started for it"

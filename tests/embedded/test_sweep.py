@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with deployed(tmp_path_factory.mktemp("account"), SweepCap="2") as found:
         # It must not sweep by itself in between: the tests say when.
         found.account.boto("scheduler").delete_schedule(Name="autoscaler-sweep")
-        assert found.apply(NAME, scaling={"min_copies": 1, "max_copies": 2})["ok"]
+        assert found.apply(NAME, scaling={"min_copies": 1, "max_copies": 3})["ok"]
         found.until(NAME, "AWAKE")
         yield found
 

@@ -22,14 +22,17 @@ def targets(stack: Stack) -> list[tuple[str, int, int]]:
     return [(one["ResourceId"], one["MinCapacity"], one["MaxCapacity"]) for one in found]
 
 
+SCALING = {"max_copies": 3, "keep_alive": "10m"}  # from three copies on bursts are watched
+
+
 def created(stack: Stack, kind: str) -> None:
     """Applies it; it is awake, scaled by its variant, and has answered the probe."""
-    assert stack.apply(NAME, kind=kind)["ok"]
+    assert stack.apply(NAME, kind=kind, scaling=SCALING)["ok"]
     one = stack.until(NAME, "AWAKE")
     assert (one["observed_copies"], one["kind"]) == (1, kind)
     sagemaker = stack.account.boto("sagemaker")
     assert sagemaker.list_inference_components()["InferenceComponents"] == []
-    assert targets(stack) == [(VARIANT, 1, 2)]
+    assert targets(stack) == [(VARIANT, 1, 3)]
     assert stack.account.sagemaker.invocations == 1, "the probe"
 
 

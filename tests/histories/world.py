@@ -282,7 +282,7 @@ class World:
 def _document(name: str, **changes: Any) -> dict[str, Any]:
     found = document(name)
     found["model"] = {**found["model"], "source": "hub"}
-    found["scaling"] = {"max_copies": 2, "keep_alive": "2h"}
+    found["scaling"] = {"max_copies": 3, "keep_alive": "2h"}
     return {**found, **changes}
 
 
