@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -62,3 +63,28 @@ def test_every_failure_names_a_test_that_shows_it(row: str) -> None:
     files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
     for name in named:
         assert f"def {name}(" in TESTS or name in files, name
+
+
+def soaked() -> set[str]:
+    """Tests that only the soak runs."""
+    found: dict[str, set[bool]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        tree = ast.parse(path.read_text())
+        marks = [one.value for one in tree.body if isinstance(one, ast.Assign)]
+        whole = any("mark.soak" in ast.unparse(value) for value in marks)
+        for one in ast.walk(tree):
+            if isinstance(one, ast.FunctionDef) and one.name.startswith("test_"):
+                own = any("mark.soak" in ast.unparse(mark) for mark in one.decorator_list)
+                found.setdefault(one.name, set()).add(whole or own)
+    return {name for name, marks in found.items() if marks == {True}}
+
+
+def test_no_failure_is_shown_by_the_soak_alone() -> None:
+    slow = soaked()
+    assert "test_two_endpoints_live_through_a_fifth_of_all_calls_failing" in slow
+    alone = [
+        row
+        for row in rows(FAILURES)
+        if set(re.findall(r"`(?:tests/\S+/)?(test_\w+)(?:\.py)?`", row)) <= slow
+    ]
+    assert alone == []

@@ -1,9 +1,10 @@
 """A net under every deployed stack: secrets and prompts, searched for wherever they do not belong.
 
 What is written (events, metrics, items, executions' inputs) is looked at as it passes the account's
-front, log lines as they are logged, answers of commands as they come. Histories of executions,
-messages in Slack and reports are looked at when the stack is given up. What is found is told by its
-place, and never itself.
+front, log lines as they are logged, answers of commands as they come. Objects, messages and
+payloads of functions may say prompts and answers, but never the Hub's token. Histories of
+executions, messages in Slack and reports are looked at when the stack is given up. What is found is
+told by its place, and never itself.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ GATEWAY_KEY = "ask-canaryOfEveryStack7Yq2mN4xW9"
 HUB_TOKEN = "hf_canaryOfEveryStack7Yq2mN4xW9"
 # Services through which neither goes; queues, buckets, models and secrets are there for them.
 WATCHED = frozenset({"dynamodb", "events", "logs", "monitoring", "sns", "states"})
+# Those in which prompts and answers are at home, and the Hub's token is not.
+TOKEN_FREE = frozenset({"lambda", "s3", "sqs"})
 _SHORTEST = 12  # characters of a prompt: "x" is in everything
 _SHOWN = 60  # characters on either side of what was found
 
@@ -37,12 +40,16 @@ class Net:
         self._stack = stack
         self._secrets: set[str] = set()
         self._keys: set[str] = set()
+        self._tokens: set[str] = set()
         self._lock = threading.Lock()
         for secret in secrets:
             self.watch(secret)
         stack.account.front.on_request.append(self._request)
         stack.account.runtime.on_log_line.append(
             lambda function, line: self.look(f"log of {function}", line)
+        )
+        stack.account.runtime.on_payload.append(
+            lambda function, payload: self.look_for_tokens(f"payload of {function}", payload)
         )
 
     def watch(self, secret: str) -> None:
@@ -54,6 +61,11 @@ class Net:
         """A gateway's: it may be nowhere, not even where prompts and answers are."""
         self.watch(key)
         self._keys = {*self._keys, key}
+
+    def watch_token(self, token: str) -> None:
+        """The Hub's: it belongs into its secret and into models' environments."""
+        self.watch(token)
+        self._tokens = {*self._tokens, token}
 
     def asked(self, body: Any) -> None:
         """Watches the prompts of a request that is about to be sent."""
@@ -67,6 +79,10 @@ class Net:
     def look_for_keys(self, place: str, text: str) -> None:
         """In what may say prompts and answers."""
         self._look(place, text, self._keys)
+
+    def look_for_tokens(self, place: str, given: bytes) -> None:
+        if any(token.encode() in given for token in self._tokens):
+            self._look(place, given.decode(errors="replace"), self._tokens)
 
     def _look(self, place: str, text: str, secrets: set[str]) -> None:
         for secret in secrets:
@@ -93,6 +109,8 @@ class Net:
         place = f"{service} {request.headers.get('X-Amz-Target', '')}".strip()
         if service in WATCHED:
             self.look(place, request.get_data(as_text=True))
+        if service in TOKEN_FREE:
+            self.look_for_tokens(f"{service} {request.method} {request.path}", request.get_data())
         if self._keys:
             body = request.get_data().decode(errors="replace")
             self.look_for_keys(place, f"{request.url}\n{request.headers}\n{body}")

@@ -179,7 +179,7 @@ def deployed(
         stack = Stack(account, hub, slack, outputs, before)
         if token is not None:
             hub.tokens = {token: frozenset()}
-            stack.net.watch(token)
+            stack.net.watch_token(token)
             account.boto("secretsmanager").put_secret_value(
                 SecretId=outputs["HubTokenSecretName"], SecretString=token
             )

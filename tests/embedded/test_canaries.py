@@ -77,6 +77,25 @@ def test_it_is_found_wherever_it_was_planted_and_is_not_repeated(stack: Stack) -
     }  # fmt: skip
 
 
+def test_a_hubs_token_is_found_in_objects_messages_and_payloads(stack: Stack) -> None:
+    net, boto = Net(stack, []), stack.account.boto
+    net.watch_token(PLANTED)
+    where = {"Bucket": stack.outputs["ResultsBucketName"], "Key": "results/planted.json"}
+    boto("s3").put_object(**where, Body=b'{"answer": "nothing"}')
+    assert not net.leaks
+    boto("s3").put_object(**where, Body=PLANTED.encode())
+    queue = boto("sqs").create_queue(QueueName="planted")["QueueUrl"]
+    boto("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"of": PLANTED}))
+    told = json.dumps({"command": PLANTED}).encode()
+    boto("lambda").invoke(FunctionName="autoscaler-accept-command", Payload=told)
+    places = {place.partition(" ")[0] for place in net.leaks}
+    assert places >= {"s3", "sqs", "lambda", "payload"}, net.leaks
+    assert "payload of autoscaler-accept-command" in net.leaks, "as the function got it"
+    assert not any(PLANTED in around for around in net.leaks.values())
+    boto("s3").delete_object(**where)
+    boto("sqs").delete_queue(QueueUrl=queue)
+
+
 def test_to_look_costs_next_to_nothing(stack: Stack) -> None:
     began = time.process_time()
     settle(stack.net)

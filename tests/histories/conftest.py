@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.histories.world import World, world
-from tools.hub.repository import make_repository
+from tools.hub.repository import Repository, make_repository
 from tools.hub.server import HubServer
 
 MODEL = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
 
 
+def few_files() -> Repository:
+    """Enough to be staged: each file costs each case of a history its time."""
+    whole = make_repository(MODEL, shards=1, shard_bytes=1 << 10)
+    kept = {path: one for path, one in whole.files.items() if path.startswith(("config", "model"))}
+    return replace(whole, files=kept)
+
+
 @pytest.fixture(scope="module")
 def empty() -> Iterator[World]:
     with (
-        HubServer([make_repository(MODEL, shard_bytes=1 << 10)]) as hub,
+        HubServer([few_files()]) as hub,
         world(hub.endpoint) as made,
     ):
         yield made

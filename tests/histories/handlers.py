@@ -17,7 +17,10 @@ import boto3
 from botocore.httpsession import URLLib3Session
 
 from autoscaler.aws import clients
+from autoscaler.staging.retry import Retrier
+from tests.histories.clock import StillClock
 from tests.histories.faults import Killed
+from tests.histories.presigned import presigned
 from tests.histories.step_functions import Invoked
 from tests.histories.template import environment, functions, resources, template
 from tests.histories.wire import Wire
@@ -97,26 +100,29 @@ def forget() -> None:
 
 
 @contextmanager
-def in_this_process(wire: Wire, **variables: str) -> Iterator[None]:
+def in_this_process(wire: Wire, clock: StillClock, **variables: str) -> Iterator[None]:
     """Handlers find their environment here; their calls go over the wire, without threads."""
     import botocore.session
 
     given = {**environment(), **_FIXED, **variables}
     before = {name: os.environ.get(name) for name in given}
     session, pooled = boto3.DEFAULT_SESSION, ThreadPoolExecutor.submit
-    send = URLLib3Session.send
+    send, patience = URLLib3Session.send, Retrier.__init__.__defaults__
     os.environ.update(given)
     core = botocore.session.Session()
     wire.attach(core)
     boto3.setup_default_session(botocore_session=core)
     ThreadPoolExecutor.submit = _at_once  # type: ignore[method-assign]
     URLLib3Session.send = _astray  # type: ignore[method-assign]
+    # Staging waits between its tries by the clock that stands still, each time the longest pause.
+    Retrier.__init__.__defaults__ = (clock.sleep, lambda _least, most: most)
     renew(wire)
     try:
-        with _quiet():
+        with _quiet(), presigned(wire):
             yield
     finally:
         forget()
+        Retrier.__init__.__defaults__ = patience
         ThreadPoolExecutor.submit = pooled  # type: ignore[method-assign]
         URLLib3Session.send = send  # type: ignore[method-assign]
         boto3.DEFAULT_SESSION = session

@@ -7,13 +7,15 @@ one might have gone on gives a new one, as far as the bound of switches allows.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
 
 from tests.histories.faults import Call
 from tests.histories.forks import ChildError, in_copy
@@ -40,10 +42,25 @@ class Pair:
 class Raced:
     """What came of all schedules of a pair."""
 
-    schedules: int = 0
+    schedules: int = 0  # that were run
+    passed_over: int = 0  # found within the bound of switches, and not run because of `every`
+    cut_off: int = 0  # found, with more switches than the bound allows
+    turns: tuple[int, int] = (0, 0)  # of each, when it runs to its end before the other begins
     outcomes: int = 0  # different states of the world right after the race
-    bounded: bool = False  # whether there would have been schedules with more switches
     unrecovered: list[str] = field(default_factory=list)
+
+    @property
+    def interleavings(self) -> int:
+        """How many orders there are of as many calls as each makes when it is alone."""
+        return math.comb(sum(self.turns), self.turns[0])
+
+    def __str__(self) -> str:
+        return (
+            f"{self.schedules} of {self.schedules + self.passed_over} schedules within the bound, "
+            f"{self.cut_off} next ones cut off by it; {self.interleavings} interleavings of "
+            f"{self.turns[0]} and {self.turns[1]} turns in all; {self.outcomes} outcomes, "
+            f"{len(self.unrecovered)} unrecovered"
+        )
 
 
 class _Baton:
@@ -127,8 +144,9 @@ def race(world: World, pair: Pair, most_switches: int, every: int = 1) -> Raced:
     number = 0
     while todo:
         schedule = todo.pop()
-        number += 1
+        number += len(schedule) > 1
         if len(schedule) > 1 and number % every:
+            raced.passed_over += 1
             continue
         try:
             taken, opens, outcome, problems = in_copy(
@@ -138,30 +156,39 @@ def race(world: World, pair: Pair, most_switches: int, every: int = 1) -> Raced:
             raced.unrecovered.append(f"{pair.name} {schedule}: {str(broken)[-1500:]}")
             continue
         raced.schedules += 1
+        if len(schedule) == 1:
+            raced.turns = _with_turns(raced.turns, schedule[0], taken)
         if outcome not in known:
             known[outcome] = problems
             if problems:
                 raced.unrecovered.append(f"{pair.name} {taken}\n    " + "\n    ".join(problems))
-        more, bounded = _others(schedule, taken, opens, most_switches)
+        more, cut_off = _others(schedule, taken, opens, most_switches)
         todo += more
-        raced.bounded |= bounded
+        raced.cut_off += cut_off
     raced.outcomes = len(known)
     return raced
 
 
 def _others(
     schedule: Sequence[int], taken: Sequence[int], opens: Sequence[bool], most: int
-) -> tuple[list[tuple[int, ...]], bool]:
-    """Schedules that leave this one for the first time behind its own choices."""
-    found, bounded = [], False
+) -> tuple[list[tuple[int, ...]], int]:
+    """Schedules that leave this one for the first time behind its own choices, and how many of
+    them have too many switches."""
+    found, cut_off = [], 0
     for place in range(len(schedule), len(taken)):
         if opens[place]:
             other = (*taken[:place], 1 - taken[place])
             if _switches(other) <= most:
                 found.append(other)
             else:
-                bounded = True
-    return found, bounded
+                cut_off += 1
+    return found, cut_off
+
+
+def _with_turns(turns: tuple[int, int], first: int, taken: Sequence[int]) -> tuple[int, int]:
+    """Of the one that ran first and alone."""
+    mine = sum(1 for _ in takewhile(lambda one: one == first, taken))
+    return (mine, turns[1]) if first == 0 else (turns[0], mine)
 
 
 def _switches(schedule: Sequence[int]) -> int:
@@ -175,7 +202,7 @@ def _one(
     world.wire.gate = baton.gate
     answers = baton.run([lambda: pair.first(world), lambda: pair.second(world)])
     world.wire.gate = None
-    outcome = _fingerprint(world, answers)
+    outcome = fingerprint(world, answers)
     if outcome in known:
         return baton.taken, baton.open, outcome, known[outcome]
     rested = world.settle()
@@ -185,7 +212,7 @@ def _one(
     return baton.taken, baton.open, outcome, problems
 
 
-def _fingerprint(world: World, answers: Sequence[Any]) -> str:
+def fingerprint(world: World, answers: Sequence[Any]) -> str:
     """All that the future depends on; the clock stood still."""
     table = dynamodb_backends[ACCOUNT_ID][DEFAULT_REGION].tables[STACK]
     items = [
@@ -199,10 +226,34 @@ def _fingerprint(world: World, answers: Sequence[Any]) -> str:
             sorted(items),
             [(c.name, c.desired, c.status) for c in sagemaker.components.values()],
             [(e.name, e.status) for e in sagemaker.endpoints.values()],
+            _scalable(world),
+            _objects(),
             [(e.arn, e.status, e.path) for e in world.states.executions.values()],
             [(q.name, [m.visible_at for m in q._messages]) for _, q in world.mappings.read()],
             [kind for kind, _ in world.events],
             world.looks,
             [str(answer) for answer in answers],
         )
+    )
+
+
+def _scalable(world: World) -> list[Any]:
+    """Bounds, and whether scaling is suspended, with the policies that move copies inside them."""
+    client = world.client("application-autoscaling")
+    targets = client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    policies = client.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    bounds = [
+        (one["ResourceId"], one["MinCapacity"], one["MaxCapacity"], str(one.get("SuspendedState")))
+        for one in targets
+    ]
+    return [sorted(bounds), sorted((one["ResourceId"], one["PolicyName"]) for one in policies)]
+
+
+def _objects() -> list[tuple[str, str, str]]:
+    """What lies in the buckets, by its content."""
+    buckets = s3_backends[ACCOUNT_ID]["aws"].buckets
+    return sorted(
+        (name, key, found.etag)
+        for name, bucket in buckets.items()
+        for key, found in bucket.keys.items()
     )

@@ -128,6 +128,10 @@ def _delete(world: World) -> None:
 def _delete_again(world: World) -> None:
     """And what is left of one that is gone is for the sweep, which comes every hour."""
     _delete(world)
+    sweep_what_is_left(world)
+
+
+def sweep_what_is_left(world: World) -> None:
     if world.phase() is None and left(world):
         sweep(world, 4)
 
@@ -175,7 +179,7 @@ def left(world: World) -> list[str]:
     return found
 
 
-def _gone(world: World) -> list[str]:
+def gone(world: World) -> list[str]:
     here = [] if world.phase() is None else [f"{NAME} is still {world.phase()}"]
     told = [] if world.told("EndpointRetired") else ["nobody was told that it is gone"]
     return here + told + left(world) + agreed(world)
@@ -282,7 +286,7 @@ def of_kind(kind: Kind, scenario: Scenario) -> Scenario:
 WAKE = Scenario("wake", asleep, _sent, _retry, _woken)
 SLEEP = Scenario("sleep", awake, _sleep_and_wait, _sleep, _slept)
 APPLY = Scenario("apply", nothing, _apply_and_wait, _apply, _made)
-DELETE = Scenario("delete", awake, _delete_and_wait, _delete_again, _gone)
+DELETE = Scenario("delete", awake, _delete_and_wait, _delete_again, gone)
 HOLD = Scenario("hold", awake, _held, _hold, _two)
 UPDATE = Scenario("update", awake, _update_and_wait, _longer, _updated)
 STOP = Scenario("stop", awake, _stop_and_wait, _stop, _all_stopped)

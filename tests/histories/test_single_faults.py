@@ -19,12 +19,13 @@ from tests.histories.faults import Call
 from tests.histories.forks import in_copy
 from tests.histories.rounds import ROUNDS
 from tests.histories.scenarios import ALL, ASYNC, REALTIME, Scenario
+from tests.histories.staged import WEIGHTS
 from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
 CASES = 6  # of each scenario
-SCENARIOS = (*ALL, *REALTIME, *ASYNC, *ROUNDS, *WHOLE_STACK, ALERTS)
+SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS)
 
 
 def _of_each(calls: Sequence[Call]) -> list[Case]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from botocore.awsrequest import AWSResponse, create_request_object
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, create_request_object
 from botocore.endpoint import convert_to_response_dict
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import create_parser
@@ -107,6 +107,13 @@ class Wire:
     def call(self, service: str, operation: str, request: dict[str, Any]) -> Call:
         return Call(service, operation, self._here.actor.name, request)
 
+    def put_presigned(self, url: str, headers: dict[str, str], body: bytes) -> AWSResponse:
+        """What S3 answers to a PUT that bypasses botocore (presigned.py)."""
+        parts = urlsplit(url)
+        where = {"url": url, "url_path": parts.path, "query_string": parts.query}
+        self._check_rights("s3", {**where, "method": "PUT", "headers": headers, "body": body})
+        return self._by_moto("s3", AWSPreparedRequest("PUT", url, headers, body, False))
+
     @staticmethod
     def _carried_out(answer: Callable[[], Any], fault: Fault) -> None:
         try:
@@ -127,19 +134,22 @@ class Wire:
     def _answer(
         self, service: str, model: Any, params: dict[str, Any]
     ) -> tuple[AWSResponse, dict[str, Any]]:
-        actor = self._here.actor.name
-        if self.rights is not None and actor != OWNER:
-            environ, body = _environ(params), _body(params)
-            self.rights.check(actor, service, environ, lambda: body)
+        self._check_rights(service, params)
         if service in self.json_services:
             return self._by_json(service, model, params)
         if service in self.services:
             response = self._by_service(self.services[service], params)
         else:
-            response = self._by_moto(service, params)
+            response = self._by_moto(service, create_request_object(params).prepare())
         for look in self.answered:
             look(service, model.name)
         return response, self._parsed(model, response)
+
+    def _check_rights(self, service: str, params: dict[str, Any]) -> None:
+        actor = self._here.actor.name
+        if self.rights is not None and actor != OWNER:
+            environ, body = _environ(params), _body(params)
+            self.rights.check(actor, service, environ, lambda: body)
 
     def _by_json(
         self, service: str, model: Any, params: dict[str, Any]
@@ -152,16 +162,15 @@ class Wire:
         headers = dict(reply.headers)
         return AWSResponse(params["url"], reply.status_code, headers, MockRawResponse(reply.data))
 
-    def _by_moto(self, service: str, params: dict[str, Any]) -> AWSResponse:
-        request = create_request_object(params).prepare()
+    def _by_moto(self, service: str, request: AWSPreparedRequest) -> AWSResponse:
         if "Authorization" not in request.headers:  # moto reads Region and service from it
             request.headers["Authorization"] = (
                 f"AWS4-HMAC-SHA256 Credential=still/20260101/us-east-1/{service}/aws4_request"
             )
         answered = self._moto.process_request(request)
-        assert answered is not None, f"nobody answers {params['url']}"
+        assert answered is not None, f"nobody answers {request.url}"
         status, headers, body = answered
-        return AWSResponse(params["url"], status, headers, MockRawResponse(body or b""))
+        return AWSResponse(request.url, status, headers, MockRawResponse(body or b""))
 
     def _parsed(self, model: Any, response: AWSResponse) -> dict[str, Any]:
         protocol = model.service_model.resolved_protocol

@@ -292,7 +292,7 @@ def world(hub: str) -> Iterator[World]:
     clock, wire = StillClock(TUESDAY), Wire()
     with ExitStack() as stack:
         stack.enter_context(standing_still(clock))
-        stack.enter_context(in_this_process(wire, HF_ENDPOINT=hub))
+        stack.enter_context(in_this_process(wire, clock, HF_ENDPOINT=hub))
         made = _fresh(clock, wire)
         patches = CloudWatchPatches(made.metrics, clock)
         for patch in (patches, made.queues, made.mappings):

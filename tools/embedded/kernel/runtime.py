@@ -59,6 +59,7 @@ class Runtime:
         self._retired: list[Function] = []
         self.on_log_line: list[Any] = []  # callables (function name, line)
         self.on_invocation: list[Any] = []  # callables (function name, milliseconds, failed)
+        self.on_payload: list[Any] = []  # callables (function name, bytes): what it is given, says
         self.crashes: Crashes | None = None
 
     def define(self, name: str, folder: Path, properties: Mapping[str, Any]) -> str:
@@ -131,6 +132,9 @@ class Runtime:
         finally:
             found.slots.release()
         done = Invocation(job.request_id, job.result, job.error)
+        for hook in self.on_payload:
+            hook(found.name, body)
+            hook(found.name, done.payload)
         milliseconds = (time.monotonic() - began) * 1000
         for hook in self.on_invocation:
             hook(found.name, milliseconds, job.error is not None)

@@ -234,7 +234,8 @@ def store() -> S3WeightStore:
 
 
 def hub() -> HubClient:
-    """The Hub of this stack. Its token is read anew every five minutes: somebody may set it now."""
+    """The Hub of this stack. Its token is read anew every five minutes, since somebody may set it
+    now, and when the Hub refuses it: it may have been rotated since."""
     return _hub(int(time.time() // _TOKEN_SECONDS))
 
 
@@ -245,7 +246,14 @@ def _hub(_period: int) -> HubClient:
         os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT,
         token=stored_token(),
         redirect_hosts=tuple(hosts.split()) or DEFAULT_REDIRECT_HOSTS,
+        read_token=_token_anew,
     )
+
+
+def _token_anew() -> str | None:
+    """The next invocation begins with it, too."""
+    _hub.cache_clear()
+    return stored_token()
 
 
 def stored_token() -> str | None:

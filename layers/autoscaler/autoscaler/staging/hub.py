@@ -54,26 +54,32 @@ class HubClient:
         policy: RetryPolicy | None = None,
         deadline_seconds: float = 30.0,
         token_place: str = STACK_TOKEN,
+        read_token: Callable[[], str | None] | None = None,
     ) -> None:
         """`deadline_seconds` is for the head of a reply, and for each receive of its body.
 
-        `token_place` is where a person puts the token. Raises HubReplyError for an unusable
+        `token_place` is where a person puts the token, and `read_token` what lies there now: it is
+        asked when the Hub refuses the one that was given. Raises HubReplyError for an unusable
         endpoint or token.
         """
         self.endpoint = endpoint.rstrip("/")
         self._origin = Origin.of(self.endpoint)
         if self._origin.scheme != "https" and not self._origin.is_loopback:
             raise HubReplyError(f"HF_ENDPOINT {self.endpoint}: plain http only on loopback")
-        if token and not _TOKEN.fullmatch(token):
-            raise HubReplyError(f"what is in {token_place} is no token: it has spaces or breaks")
-        self._token = token
-        self.token = Token(bool(token), token_place)
+        self._read_token = read_token
+        self._use(token, token_place)
         self._redirect_hosts = tuple(host.lower() for host in redirect_hosts)
         self.policy = policy or RetryPolicy()
         self.deadline_seconds = deadline_seconds
 
     def __repr__(self) -> str:
         return f"HubClient({self.endpoint!r}, token={'given' if self.token.given else 'none'})"
+
+    def _use(self, token: str | None, place: str) -> None:
+        if token and not _TOKEN.fullmatch(token):
+            raise HubReplyError(f"what is in {place} is no token: it has spaces or breaks")
+        self._token = token
+        self.token = Token(bool(token), place)
 
     def within(self, policy: RetryPolicy) -> Self:
         """The same Hub, with another patience."""
@@ -198,8 +204,11 @@ class HubClient:
         raise HubReplyError(f"{safe_address(url)}: more than {_MAX_REDIRECTS} redirects")
 
     def _ask(self, url: str, headers: Mapping[str, str], commit: str | None) -> Reply:
-        given = {**_AGENT, **headers, **self._credentials(url)}
-        reply = request(url, given, self.deadline_seconds)
+        sent = self._token
+        reply = self._request(url, headers)
+        if reply.status == 401 and self._is_rotated(url, sent):
+            reply.close()
+            reply = self._request(url, headers)
         if commit and Origin.of(url) == self._origin:
             try:
                 _check_commit(reply, commit, url)
@@ -207,6 +216,18 @@ class HubClient:
                 reply.close()
                 raise
         return reply
+
+    def _request(self, url: str, headers: Mapping[str, str]) -> Reply:
+        given = {**_AGENT, **headers, **self._credentials(url)}
+        return request(url, given, self.deadline_seconds)
+
+    def _is_rotated(self, url: str, refused: str | None) -> bool:
+        """Whether there is another token than the refused one; it is sent from now on."""
+        if self._read_token is None or Origin.of(url) != self._origin:
+            return False
+        if self._token == refused:  # or another thread has read it meanwhile
+            self._use(self._read_token() or refused, self.token.place)
+        return self._token != refused
 
     def _redirect(self, url: str, reply: Reply) -> str:
         target: str = urljoin(url, reply.headers.get("location", ""))

@@ -91,7 +91,7 @@ class RangeReader:
         status = response.status
         if status not in {200, 206}:
             moved = 300 <= status < 400  # nobody follows: the Hub is asked for the address again
-            refused = status in _EXPIRED and not location.at_home
+            refused = status in _EXPIRED and (status == 401 or not location.at_home)
             if (moved or refused) and "x-error-code" not in headers:
                 raise ExpiredError(f"the download address answered HTTP {status}")
             refuse_reply(status, headers, self._path, self._hub.token, is_listed=True)
