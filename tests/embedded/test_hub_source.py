@@ -23,6 +23,7 @@ WANTED = {
     "model": {"id": GATED, "source": "hub"},
     "serving": {"engine": "sglang", "parameters": {"mem-fraction-static": 0.8}},
     "tags": {"cost-centre": "42"},
+    "scaling": {"max_copies": 3, "keep_alive": "10m"},  # with each alarm that there may be
 }
 
 
