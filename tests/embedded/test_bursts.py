@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -56,8 +57,7 @@ def test_a_burst_far_above_the_target_adds_copies_before_target_tracking_does(
     stack: Stack,
 ) -> None:
     account = stack.account
-    scaled = [m for m in account.scaling.activities if m.after > m.before]
-    assert not scaled
+    assert not grown(stack)
     account.clock.set_speed(0.001)  # time stands, and moves by whole periods only
     try:
         world = account.sagemaker.world
@@ -68,14 +68,19 @@ def test_a_burst_far_above_the_target_adds_copies_before_target_tracking_does(
                 copy.load.admit(since, 10_000)
         # On a busy machine the first period may be half empty; who is first is the same then.
         for _period in range(2 * PERIODS_OF_TARGET_TRACKING):
-            if grown := [m for m in account.scaling.activities if m.after > m.before]:
+            if grown(stack):
                 break
             pass_a_period(stack)
-        first = grown[0]
+        first = wait_for(lambda: grown(stack), bool, "a policy that adds copies")[0]
     finally:
         account.clock.set_speed(SPEED)
     assert f"triggered policy {COMPONENT}-burst" in first.cause
     assert (first.before, first.after) == (1, 2)
+
+
+def grown(stack: Stack) -> list[Any]:
+    """What policies added, oldest first."""
+    return [m for m in stack.account.scaling.activities if m.after > m.before]
 
 
 def pass_a_period(stack: Stack) -> None:
