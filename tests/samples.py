@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from autoscaler.control.reconcile import reconcile
 from autoscaler.endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind
 from autoscaler.policy.types import Bounds, Phase
+from autoscaler.ports import Load
 from autoscaler.spec import EndpointSpec, parse_spec
 from tests.memory import NOON, MemoryWorld
 
@@ -72,3 +74,11 @@ def put(
     """Puts an endpoint into the world's store; its execution, if it has one, is running."""
     world.store.create(wanted or spec(status.name), status)
     return world.store.records[status.name]
+
+
+def ticks(world: MemoryWorld, minutes: int, load: Load, name: str = "llama") -> None:
+    """A tick a minute, each of which finds this load."""
+    world.load.loads[name] = load
+    for _ in range(minutes):
+        reconcile(world)
+        world.clock.forward(minutes=1)

@@ -14,7 +14,6 @@ import pytest
 
 from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, usd_per_hour
 from autoscaler.control.progress import record_failed
-from autoscaler.control.reconcile import reconcile
 from autoscaler.control.signals import brought_up
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
@@ -26,7 +25,7 @@ from autoscaler.policy.types import Hold, Phase
 from autoscaler.ports import Load
 from tests.ledger_books import segment
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import asleep, awake, put, spec
+from tests.samples import asleep, awake, put, spec, ticks
 
 NAME = "llama"
 IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
@@ -39,13 +38,6 @@ def world() -> MemoryWorld:
     world = memory_world()
     world.scaler.settle(NAME, 1)
     return world
-
-
-def ticks(world: MemoryWorld, minutes: int, load: Load) -> None:
-    world.load.loads[NAME] = load
-    for _ in range(minutes):
-        reconcile(world)
-        world.clock.forward(minutes=1)
 
 
 def booked(world: MemoryWorld) -> dict[UsageKind, float]:

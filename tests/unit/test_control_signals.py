@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from autoscaler.control import signals
-from autoscaler.control.reconcile import reconcile
 from autoscaler.endpoints.status import UsageKind
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Load
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import awake, put, spec
+from tests.samples import awake, put, spec, ticks
 
 NAME = "llama"
 IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
@@ -32,13 +31,6 @@ def a_world(**changes: Any) -> MemoryWorld:
     world.scaler.settle(NAME, 1)
     put(world, awake(NAME, last_active_at=NOON), spec(NAME, **changes))
     return world
-
-
-def ticks(world: MemoryWorld, minutes: int, load: Load) -> None:
-    world.load.loads[NAME] = load
-    for _ in range(minutes):
-        reconcile(world)
-        world.clock.forward(minutes=1)
 
 
 def status(world: MemoryWorld) -> Any:
