@@ -20,6 +20,7 @@ from autoscaler.endpoints.bursts import LEAST_COPIES
 from autoscaler.endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
 from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
 from autoscaler.ledger.metric_hours import OF_THE_STACK
+from autoscaler.ledger.metrics_read import PER_LOOK
 from autoscaler.ledger.own_use import POLLS_PER_SECOND
 from benchmarks.money.counted import TICKS, Counts, alarms
 from benchmarks.policy.runs import DEFAULT, the_spec, the_world
@@ -54,7 +55,6 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
     ("chat-2w-weekday", _THINNED),
 )
 SECRETS = 2
-METRICS_A_LOOK = 2  # concurrency and latency, of one endpoint
 # What AWS gives every account each month, not only in its first year ("Always free" on the price
 # pages of Lambda, Step Functions, SQS, CloudWatch, X-Ray and EventBridge Scheduler). Whoever uses
 # these services for more than this has spent them already.
@@ -160,7 +160,8 @@ class _Endpoint:
 
 def _simulated(name: str, change: str) -> _Endpoint:
     trace, fleet = prepared(Source(TRACES / f"{name}.csv.gz", change))
-    spec, ours = the_spec(fleet, DEFAULT), Ours(the_spec(fleet, DEFAULT))
+    spec = the_spec(fleet, DEFAULT)
+    ours = Ours(spec)
     outcome = simulate(trace, the_world(fleet, DEFAULT), ours)
     times = MONTH_SECONDS / outcome.end_seconds
     return _Endpoint(
@@ -197,9 +198,9 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
     sums["schedule_calls"] = 2 * ticks  # the tick's and the alerts'
     # The stack's minutes awake had no traffic: with it metrics are read as the simulated looks say,
     # and a look that reads them is stored in any case.
-    before = unit.awake_minute["metrics_read"] / METRICS_A_LOOK
+    before = unit.awake_minute["metrics_read"] / PER_LOOK
     share = month.looks_a_minute
-    sums["metrics_read"] += (share - before) * minutes * METRICS_A_LOOK
+    sums["metrics_read"] += (share - before) * minutes * PER_LOOK
     stored = unit.awake_minute["table_writes"] * minutes
     sums["table_writes"] += stored * (_stored(share) / _stored(before) - 1)
     sums["alarms"] = unit.asleep_alarms["alarms"]

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import yaml
+from botocore.config import Config
 
 from tools.embedded.kernel.account import Account
 
@@ -107,3 +109,18 @@ def invoke(account: Account, name: str, event: Any = None) -> tuple[Any, str | N
     """The answer, and the kind of error."""
     reply = account.boto("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
     return json.loads(reply["Payload"].read()), reply.get("FunctionError")
+
+
+def client_of(account: Account, role_arn: str, service: str) -> Any:
+    """A client with a role's credentials, which asks once."""
+    given = account.boto("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")
+    session = given["Credentials"]
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=account.endpoint_url,
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+        config=Config(retries={"total_max_attempts": 1}),
+    )

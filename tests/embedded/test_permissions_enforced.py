@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.embedded.kernel_lab import ASSUMED, START
+from tests.embedded.kernel_lab import ASSUMED, START, client_of
 from tests.embedded.stack import wait_for
 from tools.embedded.iam import ledger
 from tools.embedded.iam.policy import Permission
@@ -145,18 +143,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def as_role(account: Account, service: str) -> Any:
-    given = account.boto("sts").assume_role(
-        RoleArn="arn:aws:iam::123456789012:role/role", RoleSessionName="test"
-    )["Credentials"]
-    return boto3.client(
-        service,
-        region_name="us-east-1",
-        endpoint_url=account.endpoint_url,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    return client_of(account, "arn:aws:iam::123456789012:role/role", service)
 
 
 DENIED: list[tuple[str, str, dict[str, Any], str, int]] = [

@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.embedded.kernel_lab import START
+from tests.embedded.kernel_lab import START, client_of
 from tools.embedded.kernel.account import Account
 
 ROOT = Path(__file__).parents[2]
@@ -79,16 +77,7 @@ def arns(account: Account) -> list[str]:
 def as_role(account: Account, role: str, service: str) -> Any:
     """A client with the credentials of a role of our stack, by its logical id."""
     (arn,) = (one for one in arns(account) if f":role/{OURS}-{role}-" in one)
-    given = account.boto("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-    return boto3.client(
-        service,
-        region_name="us-east-1",
-        endpoint_url=account.endpoint_url,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    return client_of(account, arn, service)
 
 
 FLOW, DISPATCH = "FlowRole", "DispatchRequestsFunctionRole"

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from moto import mock_aws
 
 from autoscaler.alerts.events.base import Severity
 from autoscaler.alerts.message import Message, own_message
@@ -19,17 +17,13 @@ from autoscaler.alerts.sinks import RetryLater, Sink
 from autoscaler.aws.pauses import TablePauses
 from autoscaler.aws.slack import BotSink, WebhookSink
 from tests.memory import NOON, StandingClock
-from tests.tables import make_table
+from tests.tables import in_moto
 from tools.receiver import SlackReceiver
 
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
-        )
-        make_table(client)
+    with in_moto() as client:
         yield client
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from autoscaler.alerts.events.base import Event
 from autoscaler.alerts.office import Held
@@ -18,18 +16,14 @@ from autoscaler.aws.seen import TableSeen
 from autoscaler.aws.teams import TableTeams
 from tests.alerts_events import AT, ONE_OF_EACH
 from tests.memory import StandingClock
-from tests.tables import make_table
+from tests.tables import in_moto
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
-        )
-        make_table(client)
+    with in_moto() as client:
         yield client
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,9 +65,7 @@ class AwsLoadReader:
         asked = [name for name in names if name not in resting and name not in unread]
         metrics = self._metrics(asked, now, kinds or {}, since or {})
         return {
-            name: replace(
-                _load(queues[name], metrics.get(name, _Series(now))), unread=name in unread
-            )
+            name: _load(queues[name], metrics.get(name, _Series(now)), unread=name in unread)
             for name in names
         }
 
@@ -238,7 +236,7 @@ class _Series:
         return [one for one in self.points.get(key, ()) if one[0] >= self.now - _LOOK_BACK]
 
 
-def _load(queues: _Queues, series: _Series) -> Load:
+def _load(queues: _Queues, series: _Series, *, unread: bool) -> Load:
     return Load(
         backlog=queues.backlog,
         deferrable=queues.deferrable,
@@ -248,6 +246,7 @@ def _load(queues: _Queues, series: _Series) -> Load:
         served_per_second=series.busiest("invocations"),
         invoked_at=series.last_above_zero("invocations"),
         trouble=queues.trouble or series.trouble,
+        unread=unread,
         minutes=series.minutes(),
     )
 

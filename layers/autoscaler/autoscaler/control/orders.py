@@ -15,7 +15,7 @@ from .budget_view import budget_of
 from .closing import closed
 from .fallback import falls_back
 from .in_force import Kind, in_force, sentence, shown, sleeper
-from .observe import active_at, history
+from .observe import history
 from .signals import brought_up
 from .wishes import ladder_step, request_retirement, request_sleep, request_wake
 from .withheld import withheld_view
@@ -128,17 +128,16 @@ def _refuse_to_lose(world: World, name: str) -> None:
 
 def describe(world: World, record: EndpointRecord, with_history: bool) -> dict[str, Any]:
     """What is known of an endpoint, JSON-able, for people and scripts."""
-    status, now = record.status, world.clock.now()
-    edge, shut = next_edge(record.spec, now), closed(record, now)
+    now = world.clock.now()
+    load = world.load_of(record, now)
+    record = brought_up(record, load, now)
+    status, edge, shut = record.status, next_edge(record.spec, now), closed(record, now)
     kept = {
         "name", "phase", "phase_since", "generation", "desired_copies", "observed_copies",
         "observed_instances", "instance_type", "bounds", "last_active_at", "hold", "failure",
         "failed_in", "retry_at", "last_reason", "last_reason_at", "wakes_today", "commit",
         "weights_uri", "cause", "wished_at",
     }  # fmt: skip
-    load = world.load_of(record, now)
-    active = active_at(status.last_active_at, load, now)
-    status = status.model_copy(update={"last_active_at": active})
     return {
         **status.model_dump(mode="json", include=kept),
         "overrides": shown(status, now),

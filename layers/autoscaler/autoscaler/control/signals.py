@@ -48,7 +48,7 @@ def standing_in(signals: Signals | None, load: Load) -> Load:
     )
 
 
-def is_quiet(record: EndpointRecord, now: datetime, tick: timedelta = _MINUTE) -> bool:
+def is_quiet(record: EndpointRecord, now: datetime, tick: timedelta) -> bool:
     """Whether its metrics need not be read now, if nothing waits in its queue."""
     status, signals = record.status, record.status.signals
     if signals is None or status.update or status.short_since or status.missing_since:

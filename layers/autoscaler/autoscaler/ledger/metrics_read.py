@@ -23,7 +23,7 @@ def metrics_read(segments: Iterable[UsageSegment], tick: timedelta) -> Decimal:
     for one in segments:
         if one.kind is not UsageKind.PROVISIONING:
             served[one.endpoint, max(tick, _every(one))].append((one.start, one.end))
-    looks = sum((_times(covered(spans), every) for (_, every), spans in served.items()), Decimal(0))
+    looks = sum((times(covered(spans), every) for (_, every), spans in served.items()), Decimal(0))
     return PER_LOOK * looks
 
 
@@ -33,9 +33,10 @@ def _every(segment: UsageSegment) -> timedelta:
     return _KEPT_WARM_EVERY if segment.kind is UsageKind.KEPT_WARM else _SERVING_EVERY
 
 
-def _times(lasted: timedelta, every: timedelta) -> Decimal:
+def times(lasted: timedelta, every: timedelta) -> Decimal:
+    """How often something that is done every so often was done."""
     micro = timedelta(microseconds=1)
-    return Decimal(lasted // micro) / (every // micro)
+    return Decimal(lasted // micro) / (every // micro) if every else Decimal(0)
 
 
 def covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:

@@ -18,7 +18,7 @@ from ..spec import Kind
 from .billed import Prices, billed_segments
 from .costs import Books
 from .metric_hours import metric_hours
-from .metrics_read import covered, metrics_read
+from .metrics_read import covered, metrics_read, times
 from .periods import Period
 
 # Lambda reads a queue that is empty with five long polls of 20 s (Lambda developer guide, "How
@@ -64,7 +64,7 @@ class Setup:
 
     def share(self, start: datetime, until: datetime) -> Decimal:
         """The share of a period in which it was there."""
-        return _times(until - self.began(start, until), until - start)
+        return times(until - self.began(start, until), until - start)
 
 
 def estimated(
@@ -87,7 +87,7 @@ def estimated(
     usual, fine = _alarms(books.records, ran, lives, start, until)
     lines = [x for of_one in books.history.values() for x in of_one if start <= x.at < until]
     answers = sum(one.requests + one.refused for one in counted)
-    reports = _REPORTS_PER_DAY * _times(there, timedelta(days=1))
+    reports = _REPORTS_PER_DAY * times(there, timedelta(days=1))
     return {
         "state_transitions": transitions(invocations, _wakes_by_kind(books, start, until)),
         "alarms": setup.alarms * setup.share(start, until) + usual,
@@ -97,7 +97,7 @@ def estimated(
         "metric_hours": metric_hours(ran, books.traffic, began, until),
         "bus_events": Decimal(answers + len(lines) * _EVENTS_PER_LINE),
         "traces": sum(invocations.values(), Decimal(0)),
-        "schedule_calls": _times(there, setup.tick) + _times(there, _ALERTS_EVERY),
+        "schedule_calls": times(there, setup.tick) + times(there, _ALERTS_EVERY),
     }
 
 
@@ -156,7 +156,7 @@ def _alarms(
         name = record.spec.name
         awake = min(covered(spans.get(name, ())), lives[name])
         for lasted, asleep in ((awake, False), (lives[name] - awake, True)):
-            made, share = alarms_of(record.spec, asleep=asleep), _times(lasted, whole)
+            made, share = alarms_of(record.spec, asleep=asleep), times(lasted, whole)
             usual, fine = usual + made.usual * share, fine + made.fine * share
     return usual, fine
 
@@ -166,11 +166,5 @@ def _queue_requests(
 ) -> Decimal:
     """Lambda's polls of every endpoint's queue and of the alerts', messages, the tick's looks."""
     there = sum(lives.values(), timedelta())
-    polls = _times(there + whole, timedelta(seconds=1)) * POLLS_PER_SECOND
-    return polls + answers * _PER_MESSAGE + _times(there, tick) * _PER_LOOK
-
-
-def _times(lasted: timedelta, every: timedelta) -> Decimal:
-    """How often something that is done every so often was done."""
-    micro = timedelta(microseconds=1)
-    return Decimal(lasted // micro) / (every // micro) if every else Decimal(0)
+    polls = times(there + whole, timedelta(seconds=1)) * POLLS_PER_SECOND
+    return polls + answers * _PER_MESSAGE + times(there, tick) * _PER_LOOK
