@@ -77,7 +77,8 @@ def test_while_it_is_on_nothing_wakes_and_everybody_is_told_why(stack) -> None:
 
 
 def test_started_again_it_wakes_and_all_requests_are_answered(stack) -> None:
-    assert stack.command("start", author="bob")["ok"]
+    done = stack.command("start", author="bob")
+    assert done["ok"], done
     stack.until(NAME, "AWAKE")
     for request_id in ("before", "meanwhile", *TICKETS):
         assert stack.result(NAME, request_id)["answer"]["usage"]["completion_tokens"] == 7

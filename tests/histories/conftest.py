@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
-from tests.histories.world import World, world
+from tests.histories.world import NAME, World, world
 from tools.hub.repository import Repository, make_repository
 from tools.hub.server import HubServer
 
@@ -21,10 +22,19 @@ def few_files() -> Repository:
     return replace(whole, files=kept)
 
 
+@cache
+def _rehearsed() -> None:
+    """A world that is given up again: what a process reads and compiles once, the copies of the
+    next one have from the beginning."""
+    with HubServer([few_files()]) as hub, world(hub.endpoint) as made:
+        made.apply()
+        made.run(1800)
+        made.command("delete", endpoint=NAME)
+        assert made.settle()
+
+
 @pytest.fixture(scope="module")
 def empty() -> Iterator[World]:
-    with (
-        HubServer([few_files()]) as hub,
-        world(hub.endpoint) as made,
-    ):
+    _rehearsed()
+    with HubServer([few_files()]) as hub, world(hub.endpoint) as made:
         yield made

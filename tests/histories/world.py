@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import boto3
@@ -26,7 +25,7 @@ from tests.histories.template import STACK, function_arn, functions, resources
 from tests.histories.watch import Watch
 from tests.histories.wire import Wire
 from tests.samples import document
-from tools.embedded.kernel import conditional_writes, tag_index, transactions
+from tools.embedded.kernel import conditional_writes, spellings, tag_index, transactions
 from tools.embedded.kernel.outlets import Objects, publisher
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.metrics.moto_cloudwatch import CloudWatchPatches
@@ -308,20 +307,8 @@ def _fresh(clock: StillClock, wire: Wire) -> World:
     from moto.moto_api._internal import moto_api_backend
 
     moto_api_backend.reset()
-    _remember_spellings()
+    spellings.install()
     transactions.install()
     conditional_writes.install()
     assert functions()
     return World(clock, wire)
-
-
-@cache
-def _remember_spellings() -> None:
-    """moto spells each member of each reply anew: a tenth of all the time that a history takes."""
-    import moto.core.serialize
-    import moto.core.utils
-
-    remembered = cache(moto.core.utils.camelcase_to_underscores)
-    for module in (moto.core.serialize, moto.core.utils):
-        if hasattr(module, "camelcase_to_underscores"):
-            module.camelcase_to_underscores = remembered  # type: ignore[attr-defined]

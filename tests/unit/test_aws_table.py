@@ -11,7 +11,9 @@ from botocore.exceptions import ConnectionClosedError
 from moto import mock_aws
 
 from autoscaler.aws.table import TableStore
+from autoscaler.policy.types import Stop
 from autoscaler.ports import ConflictError
+from tests.memory import NOON
 from tests.samples import asleep, spec
 
 NAME = "llama"
@@ -92,3 +94,15 @@ def test_what_is_no_conflict_is_told_as_it_is(store: TableStore, dynamodb: Any) 
     dynamodb.put_item = broken
     with pytest.raises(ConnectionClosedError):
         store.save(record.status)
+
+
+def test_so_is_one_of_the_stacks_settings(store: TableStore, dynamodb: Any) -> None:
+    """Else a `start` whose answer was lost would find that nothing is stopped, and say so."""
+    read = store.stack()
+    dynamodb.losing = True
+    saved = store.save_stack(read.model_copy(update={"stopped": Stop(NOON, "ada", "a leak")}))
+    dynamodb.losing = False
+    assert dynamodb.lost == 1
+    assert store.stack() == saved
+    with pytest.raises(ConflictError):
+        store.save_stack(read)

@@ -57,6 +57,7 @@ class Account:
             bucket_policies,
             conditional_writes,
             lambda_api,
+            spellings,
             states,
             transactions,
         )
@@ -72,6 +73,7 @@ class Account:
         self.engine = Engine(self)
         states.install(self.clock, self.endpoint_url)
         lambda_api.install(self.runtime)
+        spellings.install()
         bucket_policies.install()
         transactions.install()
         conditional_writes.install()

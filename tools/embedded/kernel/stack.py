@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,8 @@ def load(path: Path) -> dict[str, Any]:
     """The template after the SAM transform; code stays a local path, definitions are inlined."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     from samtranslator.translator.transform import transform
-    from samtranslator.yaml_helper import yaml_parse
 
-    template = yaml_parse(path.read_text())
+    template = _document(path.read_text())
     for logical, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         if place := _CODE.get(resource["Type"]):
@@ -96,8 +96,18 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _document(text: str) -> Any:
-    """What a file of YAML says, read by libyaml: a stack has ten of them, long ones."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    """What a file of YAML says, read by libyaml: a stack has eleven of them, long ones."""
+    return yaml.load(text, _loader())
+
+
+@cache
+def _loader() -> Any:
+    """With the short forms of CloudFormation's functions, as the SAM transform reads them."""
+    from samtranslator.yaml_helper import intrinsics_multi_constructor
+
+    loader = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
+    loader.add_multi_constructor("!", intrinsics_multi_constructor)
+    return loader
 
 
 class _NoManagedPolicies:

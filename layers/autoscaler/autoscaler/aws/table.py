@@ -82,11 +82,13 @@ class TableStore:
         saved = state.model_copy(update={"version": state.version + 1})
         condition = "attribute_not_exists(pk) OR version = :read"
         try:
-            self._db.put_item(
-                TableName=self._table,
-                Item=stack_item(saved),
-                ConditionExpression=condition if state.version == 0 else "version = :read",
-                ExpressionAttributeValues={":read": {"N": str(state.version)}},
+            self._put_alone(
+                {
+                    "TableName": self._table,
+                    "Item": stack_item(saved),
+                    "ConditionExpression": condition if state.version == 0 else "version = :read",
+                    "ExpressionAttributeValues": {":read": {"N": str(state.version)}},
+                }
             )
         except ClientError as refused:
             if _is_conflict(refused):
