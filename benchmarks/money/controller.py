@@ -56,7 +56,7 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
 )
 SECRETS = 2
 # What AWS gives every account each month, not only in its first year ("Always free" on the price
-# pages of Lambda, Step Functions, SQS, CloudWatch, X-Ray and EventBridge Scheduler). Whoever uses
+# pages of Lambda, Step Functions, SQS, CloudWatch and EventBridge Scheduler). Whoever uses
 # these services for more than this has spent them already.
 ALLOWANCES = {
     "lambda_requests": 1_000_000,
@@ -66,7 +66,6 @@ ALLOWANCES = {
     "queue_requests": 1_000_000,
     "metric_hours": 10 * 730.5,
     "log_gb": 5,
-    "traces": 100_000,
     "schedule_calls": 14_000_000,
 }
 
@@ -194,7 +193,6 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
         sums.update({name: count * times for name, count in part.items()})
     # The queue of each endpoint's requests, and of the alerts.
     sums["queue_requests"] += (ENDPOINTS + 1) * float(POLLS_PER_SECOND) * MONTH_SECONDS
-    sums["traces"] = sums["lambda_requests"]
     sums["schedule_calls"] = 2 * ticks  # the tick's and the alerts'
     # The stack's minutes awake had no traffic: with it metrics are read as the simulated looks say,
     # and a look that reads them is stored in any case.
@@ -232,8 +230,10 @@ def measured(scaled: int, bursting: int) -> Unit:
             scaling = {"max_copies": copies, "keep_alive": "12h"}
             assert stack.apply(name, scaling=scaling)["ok"]
         _all(stack, names, "AWAKE")
-        _order(stack, "sleep", names)
-        _all(stack, names, "ASLEEP")
+        # What is counted is not the first wake: of one in a month it is known how long it takes.
+        for command, phase in (("sleep", "ASLEEP"), ("wake", "AWAKE"), ("sleep", "ASLEEP")):
+            _order(stack, command, names)
+            _all(stack, names, phase)
         asleep_alarms = alarms(stack)
         assert not asleep_alarms["high_resolution_alarms"]
         tick = _rate(stack, counts)

@@ -236,6 +236,15 @@ def test_traces_have_no_answers_and_no_environment_has_a_secret() -> None:
             assert not name.endswith(("_TOKEN", "_PASSWORD", "_API_KEY", "_WEBHOOK")), name
 
 
+@pytest.mark.parametrize(("tracing", "mode"), [("Disabled", None), ("Active", {"Ref": "Tracing"})])
+def test_functions_are_traced_where_somebody_asked(tracing: str, mode: Any) -> None:
+    resources = load(ROOT / "template.yaml", {"Tracing": tracing})["Resources"].values()
+    functions = [one["Properties"] for one in resources if one["Type"] == "AWS::Lambda::Function"]
+    assert functions
+    for function in functions:
+        assert function.get("TracingConfig", {}).get("Mode") == mode
+
+
 def _environments() -> Iterator[dict[str, Any]]:
     for one in of_type("AWS::Lambda::Function", keyed=False).values():
         yield one["Environment"]["Variables"]

@@ -247,7 +247,7 @@ def test_the_stacks_state_is_written_by_who_read_it_last(store: EndpointStore) -
     with pytest.raises(ConflictError):
         store.save_stack(first)
     with pytest.raises(ConflictError):
-        store.save_stack(stopped)
+        store.save_stack(stopped.model_copy(update={"budget_by": "bob"}))
     assert store.stack().stopped == Stop(NOON, "ada", "a leak")
 
 

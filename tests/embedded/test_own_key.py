@@ -21,7 +21,9 @@ MADE_BEFORE = "345600"  # seconds of retention: no release of ours made it so
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account"), KmsKeyArn=KEY) as found:
+    with deployed(
+        tmp_path_factory.mktemp("account"), KmsKeyArn=KEY, Tracing="Active"
+    ) as found:  # both take rights
         yield found
 
 

@@ -32,7 +32,8 @@ def used(
 ) -> dict[str, Decimal]:
     """Of one UTC day that is over."""
     stack = {"minutes": 1, "alarms": 0, "of_a_report": 0, **setup}
-    told = Setup(stack["minutes"] * MINUTE, stack["alarms"], since)
+    traced = bool(stack.get("traced"))
+    told = Setup(stack["minutes"] * MINUTE, stack["alarms"], since, traced=traced)
     day = Period.day(MONDAY.date())
     return estimated(books, day, AFTER, PRICES.get, told, invocations, stack["of_a_report"])
 
@@ -87,13 +88,13 @@ def test_a_report_pays_for_the_metrics_that_it_reads() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "looks", "guards", "counted"),
-    [  # as the embedded account's execution histories have them: the wake and the sleep
-        (Kind.COMPONENT, 4, 2, 25 + 26),
-        (Kind.COMPONENT, 7, 2, 34 + 29),
-        (Kind.REALTIME, 7, 2, 37 + 16),
-        (Kind.REALTIME, 11, 3, 49 + 21),
-        (Kind.ASYNC, 6, 2, 29 + 20),
-        (Kind.ASYNC, 10, 2, 41 + 20),
+    [  # as tests/histories/test_own_use.py counts them: the wake and the sleep
+        (Kind.COMPONENT, 6, 1, 24 + 26),
+        (Kind.COMPONENT, 7, 1, 32 + 26),
+        (Kind.REALTIME, 11, 1, 43 + 17),
+        (Kind.REALTIME, 12, 1, 51 + 17),
+        (Kind.ASYNC, 9, 1, 33 + 17),
+        (Kind.ASYNC, 11, 1, 41 + 17),
     ],
 )
 def test_transitions_follow_from_the_calls_of_functions(
@@ -109,12 +110,12 @@ def test_of_kinds_that_are_mixed_transitions_are_between_and_without_wakes_as_of
 ):
     calls = {"plan-wake": Decimal(4), "guard-sleep": Decimal(8), "reconcile": Decimal(1440)}
     mixed = transitions(calls, {Kind.COMPONENT: 3, Kind.ASYNC: 1})
-    assert mixed == 3 * (13 + 2 * 14) + (11 + 2 * 10)
-    assert transitions(calls, {}) == 4 * (13 + 2 * 14)
+    assert mixed == 3 * (8 + 2 * 26) + (7 + 2 * 17)
+    assert transitions(calls, {}) == 4 * (8 + 2 * 26)
     lines = [woken("real", MONDAY - HOUR), woken("real", MONDAY + HOUR), woken("gone", MONDAY)]
     record = EndpointRecord(spec=spec("real", kind="realtime"), status=asleep("real"))
     books = Books([record], [], history={"real": lines[:2], "gone": lines[2:]})
-    assert used(books, calls)["state_transitions"] == 4 * (16 + 2 * 8)
+    assert used(books, calls)["state_transitions"] == 4 * (12 + 2 * 17)
 
 
 def test_queues_are_read_by_lambda_whether_or_not_anything_is_in_them() -> None:
@@ -151,6 +152,12 @@ def test_events_are_told_for_answers_and_for_wakes() -> None:
 @pytest.mark.parametrize(("minutes", "calls"), [(1, 2880), (5, 1728)])
 def test_the_schedules_of_tick_and_alerts_are_called_all_day(minutes: int, calls: int) -> None:
     assert used(Books([], []), minutes=minutes)["schedule_calls"] == calls
+
+
+@pytest.mark.parametrize(("traced", "traces"), [(True, 1500), (False, 0)])
+def test_traces_are_paid_for_where_the_stack_has_them(traced: bool, traces: int) -> None:
+    calls = {"reconcile": Decimal(1440), "plan-wake": Decimal(60)}
+    assert used(Books([], []), calls, traced=traced)["traces"] == traces
 
 
 @pytest.mark.parametrize(

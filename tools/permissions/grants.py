@@ -34,6 +34,7 @@ EVERYTHING = {
     "GatewayAccess": "keys",
     "GatewayKeysSecretName": "gateway-keys",
     "Reconcile": "cost-explorer",
+    "Tracing": "Active",
     "AlarmEmail": "team@example.com",
     "KmsKeyArn": f"arn:aws:kms:{_ANY}:key/1a2b3c4d-0000-1111-2222-333344445555",
 }
@@ -73,7 +74,7 @@ class Roles:
 def roles(path: Path) -> Roles:
     """Those of a template, for a stack called `autoscaler`. Raises TemplateError, and ValueError
     for a statement without a Sid, or with that of another one of the same role."""
-    template = load(path)
+    template = load(path, EVERYTHING)
     resolver = resolver_of(template)
     comments = written(path.read_text())
     grants: list[Grant] = []

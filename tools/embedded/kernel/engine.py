@@ -43,7 +43,7 @@ class Engine:
 
     def deploy(self, path: Path, name: str, given: Mapping[str, Any]) -> Stack:
         """Raises TemplateError naming the resource that could not be made."""
-        account, template = self._account, load(path)
+        account, template = self._account, load(path, given)
         stack = Stack(
             name=name,
             stack_id=f"arn:aws:cloudformation:{account.region}:{account.account_id}"
@@ -72,7 +72,8 @@ class Engine:
         Raises TemplateError naming the resource that could not be changed. Nothing is rolled back:
         the stack is UPDATE_FAILED, and another update may follow.
         """
-        before, template = self.stacks[name], load(path)
+        before = self.stacks[name]
+        template = load(path, {**before.chosen, **given})
         kept = {key: value for key, value in before.chosen.items() if key in template["Parameters"]}
         chosen = {**kept, **given}
         stack = replace(

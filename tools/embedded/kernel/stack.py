@@ -77,8 +77,11 @@ class Stack:
         return list(found.values())
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The template after the SAM transform; code stays a local path, definitions are inlined."""
+def load(path: Path, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The template after the SAM transform; code stays a local path, definitions are inlined.
+
+    `parameters`: those whose values the transform looks at, as a function's tracing.
+    """
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     from samtranslator.translator.transform import transform
 
@@ -92,7 +95,7 @@ def load(path: Path) -> dict[str, Any]:
             if not file.exists():
                 raise TemplateError(f"{logical}: {file} does not exist")
             properties["Definition"] = _document(file.read_text())
-    return transform(template, {}, _NoManagedPolicies())
+    return transform(template, dict(parameters or {}), _NoManagedPolicies())
 
 
 def _document(text: str) -> Any:

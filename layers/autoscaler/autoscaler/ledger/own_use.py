@@ -40,9 +40,9 @@ TRANSITIONS: Mapping[str, int] = {
 }
 # A wake and a round of a sleep have other states for each kind.
 _OF_A_KIND: Mapping[Kind, Mapping[str, int]] = {
-    Kind.COMPONENT: {"plan-wake": 13, "guard-sleep": 14},
-    Kind.REALTIME: {"plan-wake": 16, "guard-sleep": 8},
-    Kind.ASYNC: {"plan-wake": 11, "guard-sleep": 10},
+    Kind.COMPONENT: {"plan-wake": 8, "guard-sleep": 26},
+    Kind.REALTIME: {"plan-wake": 12, "guard-sleep": 17},
+    Kind.ASYNC: {"plan-wake": 7, "guard-sleep": 17},
 }
 # Of the schedules those of every minute: the tick's is as its parameter says, the alerts' is not.
 _ALERTS_EVERY = timedelta(minutes=1)
@@ -57,6 +57,7 @@ class Setup:
     tick: timedelta
     alarms: int
     since: datetime | None = None  # it was there from then on; None: all the time
+    traced: bool = False  # X-Ray has a trace of each invocation
 
     def began(self, start: datetime, until: datetime) -> datetime:
         """From when on it was there within a period."""
@@ -96,7 +97,7 @@ def estimated(
         "metrics_read": metrics_read(ran, setup.tick) + reports * of_a_report,
         "metric_hours": metric_hours(ran, books.traffic, began, until),
         "bus_events": Decimal(answers + len(lines) * _EVENTS_PER_LINE),
-        "traces": sum(invocations.values(), Decimal(0)),
+        "traces": sum(invocations.values(), Decimal(0)) if setup.traced else Decimal(0),
         "schedule_calls": times(there, setup.tick) + times(there, _ALERTS_EVERY),
     }
 

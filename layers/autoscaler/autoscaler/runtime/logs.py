@@ -1,7 +1,7 @@
 """One structured logger for every handler. Never log bodies: they may be prompts.
 
-X-Ray's segments come from Lambda itself (`Tracing: Active`). Its SDK would add one for every call
-to AWS, and take a fifth of each cold start.
+X-Ray's segments come from Lambda itself (the parameter `Tracing`). Its SDK would add one for every
+call to AWS, and take a fifth of each cold start.
 """
 
 from __future__ import annotations

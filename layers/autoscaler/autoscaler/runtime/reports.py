@@ -60,6 +60,7 @@ class ReportSettings(Variables):
     stack_alarms: int = Field(alias="STACK_ALARMS")
     stack_secrets: int = Field(alias="STACK_SECRETS")
     tick_minutes: int = Field(alias="TICK_MINUTES")
+    tracing: Literal["Disabled", "Active"] = Field(default="Disabled", alias="TRACING")
     default_time_zone: TimeZoneName = Field(default="UTC", alias="DEFAULT_TIME_ZONE")
     reconcile: Literal["none", "cost-explorer"] = Field(default="none", alias="RECONCILE")
     region: str = Field(default="us-east-1", alias="AWS_REGION")
@@ -99,7 +100,12 @@ def _own_usage(
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name, buckets)
     until = max(period.start, min(period.end, now))
     found = metrics.read(period.start, until)
-    setup = Setup(timedelta(minutes=env.tick_minutes), env.stack_alarms, found.since)
+    setup = Setup(
+        timedelta(minutes=env.tick_minutes),
+        env.stack_alarms,
+        found.since,
+        traced=env.tracing == "Active",
+    )
     there = setup.share(period.start, until)
     worked_out = estimated(books, period, now, prices, setup, found.invocations, found.metrics)
     return ControllerUsage(
