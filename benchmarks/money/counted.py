@@ -36,13 +36,11 @@ class Counts:
     def of(self) -> Iterator[Counter[str]]:
         """What is counted while it is open."""
         found: Counter[str] = Counter()
-        transitions = entered_states(self._stack)
         with self._lock:
             before = Counter(self.sums)
         yield found
         with self._lock:
             found.update({name: n - before[name] for name, n in self.sums.items()})
-        found["state_transitions"] = entered_states(self._stack) - transitions
 
     def _invoked(self, function: str, milliseconds: float, _failed: bool) -> None:
         with self._lock:

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 
 import pytest
 
 from autoscaler.ledger.own_use import transitions
 from autoscaler.spec import Kind
+from tests.histories.entered import entered
 from tests.histories.forks import in_copy
-from tests.histories.world import NAME, World
+from tests.histories.world import World
 
-ROUNDS = 3  # of a sleep and a wake: from the second on it is known how long a wake takes
+ROUNDS = 2
 
 
-@pytest.mark.parametrize("copies", [1, 2, 3])
+@pytest.mark.parametrize("copies", [1, 3])
 @pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.value)
 def test_what_a_report_estimates_is_what_the_executions_entered(
     empty: World, kind: Kind, copies: int
 ) -> None:
-    counted, estimated = in_copy(lambda: _rounds(empty, kind, copies))
-    assert counted > ROUNDS * 40, "it was counted"
-    assert estimated == pytest.approx(counted, rel=0.12)
-
-
-def _rounds(world: World, kind: Kind, copies: int) -> tuple[int, float]:
-    """States entered, and what is made of the calls of functions."""
-    world.kind = kind
-    world.apply(scaling={"max_copies": copies, "keep_alive": "2h"})
-    assert world.settle()
-    entered, before = 0, len(world.handlers.invoked)
-    for command, phase in (("sleep", "ASLEEP"), ("wake", "AWAKE")) * ROUNDS:
-        world.command(command, endpoint=NAME)
-        (execution,) = world.states.running()
-        world.run(600)
-        assert (world.phase(), world.states.running()) == (phase, [])
-        entered += len(execution.path)
-    calls = Counter(name for name, _ in world.handlers.invoked[before:])
-    known = {name: Decimal(count) for name, count in calls.items()}
-    return entered, float(transitions(known, {kind: ROUNDS}))
+    found = in_copy(lambda: entered(empty, kind, copies, ROUNDS))
+    assert found.of_a_round > 40, "it was counted"
+    known = {name: Decimal(count) for name, count in found.calls.items()}
+    estimated = float(transitions(known, {kind: ROUNDS}))
+    assert estimated == pytest.approx(found.states, rel=0.1), found

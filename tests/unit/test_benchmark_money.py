@@ -69,7 +69,7 @@ def test_write_units_are_of_items_and_not_of_how_they_are_sent(operation, body, 
 
 
 def test_what_an_account_has_for_nothing_is_taken_off_and_never_more_than_was_used() -> None:
-    used = {**dict.fromkeys(ALLOWANCES, 10**9), "traces": 7, "alarms": 27, "secrets": 2}
+    used = {**dict.fromkeys(ALLOWANCES, 10**9), "log_gb": 3, "alarms": 27, "secrets": 2}
     left = beyond_allowances(ControllerUsage(**used))
-    assert (left.traces, left.alarms, left.secrets) == (0, 17, 2)
+    assert (left.log_gb, left.alarms, left.secrets) == (0, 17, 2)
     assert left.queue_requests == 10**9 - 1_000_000
