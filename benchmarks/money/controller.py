@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,6 +34,7 @@ from benchmarks.staging.figures import Figure, at_most
 from tests.embedded.stack import Stack, deployed
 from tests.histories.conftest import few_files
 from tests.histories.entered import entered
+from tests.histories.forks import in_copy
 from tests.histories.world import world
 from tools.hub.server import HubServer
 from tools.simulator.engine import simulate
@@ -163,10 +165,10 @@ def states_of(copies: Iterable[int]) -> dict[int, float]:
     """States of a wake with its sleep, by the most copies. On a clock that runs while the machine
     is busy fewer of them are looks, so they are counted where time stands still."""
     found = {}
-    with HubServer([few_files()]) as hub:
+    with HubServer([few_files()]) as hub, world(hub.endpoint) as made:
         for most in sorted(copies):
-            with world(hub.endpoint) as made:
-                found[most] = entered(made, Kind.COMPONENT, most, _ROUNDS).of_a_round
+            work = partial(entered, made, Kind.COMPONENT, most, _ROUNDS)
+            found[most] = in_copy(work).of_a_round
     return found
 
 
