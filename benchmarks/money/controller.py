@@ -24,7 +24,6 @@ from autoscaler.ledger.controller import ControllerCost, ControllerUsage, contro
 from autoscaler.ledger.metric_hours import OF_THE_STACK
 from autoscaler.ledger.metrics_read import PER_LOOK
 from autoscaler.ledger.own_use import POLLS_PER_SECOND
-from autoscaler.policy.ladder import TRIES_KEPT
 from autoscaler.ports import ConflictError
 from autoscaler.spec import Kind
 from benchmarks.money.counted import TICKS, Counts, alarms
@@ -296,14 +295,10 @@ def _grown_old(stack: Stack, name: str) -> None:
     store = stack.store()
     for _ in range(10):
         record = store.load(name)
-        assert record is not None and record.status.cold_starts and record.status.tries
-        starts, tries = record.status.cold_starts, record.status.tries
-        grown = {
-            "cold_starts": (starts * COLD_STARTS_KEPT)[:COLD_STARTS_KEPT],
-            "tries": (tries * TRIES_KEPT)[:TRIES_KEPT],
-        }
+        assert record is not None and record.status.cold_starts
+        starts = (record.status.cold_starts * COLD_STARTS_KEPT)[:COLD_STARTS_KEPT]
         try:
-            store.save(record.status.model_copy(update=grown))
+            store.save(record.status.model_copy(update={"cold_starts": starts}))
         except ConflictError:
             continue
         return
