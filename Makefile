@@ -11,7 +11,7 @@ LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions format release-archive lock clean
+.PHONY: help setup environments demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions format release-archive lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -19,7 +19,10 @@ help: ## this list
 demo: setup ## the whole job on this machine: no AWS account, no Docker, no GPU (TRACE=path for your own trace)
 	@$(BIN)/python -m tools.cli local demo $(if $(TRACE),--trace $(TRACE))
 
-test: setup lint types template unit ## lint, types, template, every test
+test: environments lint types template unit ## lint, types, template, every test
+
+environments: # those that the tests need, two at a time: each is mostly downloads
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.ready $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready
 
 setup: $(VENV)/.ready ## the virtual environment with pinned dependencies
 

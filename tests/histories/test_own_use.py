@@ -12,7 +12,7 @@ from tests.histories.entered import entered
 from tests.histories.forks import in_copy
 from tests.histories.world import World
 
-ROUNDS = 2
+ROUNDS = 1
 
 
 @pytest.mark.parametrize("copies", [1, 3])

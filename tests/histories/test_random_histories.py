@@ -25,7 +25,7 @@ from tests.histories.world import NAME, World
 
 log = logging.getLogger("histories")
 SHORT = settings(
-    max_examples=24,
+    max_examples=16,
     stateful_step_count=18,
     derandomize=True,
     deadline=None,

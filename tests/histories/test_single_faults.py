@@ -24,7 +24,7 @@ from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
-CASES = 6  # of each scenario
+CASES = 4  # of each scenario
 SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS)
 
 
