@@ -59,9 +59,8 @@ $(CHECKOV_VENV)/.ready: requirements/checkov.txt requirements/pip.txt
 
 template: setup $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## the template and the machines: sam validate --lint, checkov, AWS's schema, sam build without Docker
 	$(SAM_VENV)/bin/sam validate --lint --region us-east-1
-	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml
 	@$(BIN)/python -m tools.supply.expanded .expanded.json
-	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --file .expanded.json
+	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --file template.yaml .expanded.json
 	@rm -f .expanded.json
 	$(SAM_VENV)/bin/python -m tools.asl statemachines
 	$(SAM_VENV)/bin/sam build --region us-east-1 >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }

@@ -226,6 +226,7 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
     stored = unit.awake_minute["table_writes"] * minutes
     sums["table_writes"] += stored * (_stored(share) / _stored(before) - 1)
     sums["state_transitions"] = month.transitions
+    sums["traces"] = 0  # the parameter Tracing is off by default
     sums["alarms"] = unit.asleep_alarms["alarms"]
     tracking = month.scaled_seconds * TRACKING_ALARMS_PER_ENDPOINT
     sums["high_resolution_alarms"] = (tracking + month.bursting_seconds) / MONTH_SECONDS
@@ -291,7 +292,7 @@ def measured(scaled: int, bursting: int) -> Unit:
 
 def _grown_old(stack: Stack, name: str) -> None:
     """Gives an endpoint the history that it has in the middle of a month: what is stored of it at
-    each second look is half again as much then, and paid for by the KB."""
+    each second look is twice as long then, and paid for by the KB."""
     store = stack.store()
     for _ in range(10):
         record = store.load(name)

@@ -76,25 +76,6 @@ class Counts:
             self.sums.update(found)
 
 
-def entered_states(stack: Stack) -> int:
-    """States that were entered, and tries of tasks after the first: AWS counts both."""
-    machines = stack.account.boto("stepfunctions")
-    found = 0
-    for machine in machines.list_state_machines()["stateMachines"]:
-        arn = machine["stateMachineArn"]
-        pages = machines.get_paginator("list_executions").paginate(stateMachineArn=arn)
-        for execution in (one for page in pages for one in page["executions"]):
-            found += _entered(machines, execution["executionArn"])
-    return found
-
-
-def _entered(machines: Any, execution: str) -> int:
-    pages = machines.get_paginator("get_execution_history").paginate(executionArn=execution)
-    kinds = Counter(event["type"] for page in pages for event in page["events"])
-    entered = sum(n for kind, n in kinds.items() if kind.endswith("StateEntered"))
-    return entered + max(0, kinds["TaskScheduled"] - kinds["TaskStateEntered"])
-
-
 def _write_units(operation: str, body: Mapping[str, Any]) -> int:
     """A unit for each KiB begun of an item, twice that in a transaction. What an update or a
     deletion finds is not in its call: it counts as what the call says of it."""

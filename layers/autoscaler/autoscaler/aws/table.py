@@ -80,20 +80,11 @@ class TableStore:
 
     def save_stack(self, state: StackState) -> StackState:
         saved = state.model_copy(update={"version": state.version + 1})
-        condition = "attribute_not_exists(pk) OR version = :read"
-        try:
-            self._put_alone(
-                {
-                    "TableName": self._table,
-                    "Item": stack_item(saved),
-                    "ConditionExpression": condition if state.version == 0 else "version = :read",
-                    "ExpressionAttributeValues": {":read": {"N": str(state.version)}},
-                }
-            )
-        except ClientError as refused:
-            if _is_conflict(refused):
-                raise ConflictError("the stack's settings were changed meanwhile") from refused
-            raise
+        condition = {**_unchanged(state)}
+        if state.version == 0:
+            condition["ConditionExpression"] = "attribute_not_exists(pk) OR version = :read"
+        put = self._put(stack_item(saved), **condition)
+        self._write([put], "the stack's settings were changed meanwhile")
         return saved
 
     def prices(self) -> PriceBook:
@@ -227,7 +218,11 @@ class TableStore:
     def _put(self, item: Item, **condition: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item, **condition}}
 
-    def _write(self, actions: list[dict[str, Any]]) -> None:
+    def _write(
+        self,
+        actions: list[dict[str, Any]],
+        opposed: str = "the endpoint was changed by somebody else",
+    ) -> None:
         if len(actions) > _TRANSACTION_LIMIT:
             raise ValueError(f"{len(actions)} items do not fit into one DynamoDB transaction")
         try:
@@ -237,7 +232,7 @@ class TableStore:
                 self._db.transact_write_items(TransactItems=actions)
         except ClientError as refused:
             if _is_conflict(refused):
-                raise ConflictError("the endpoint was changed by somebody else") from refused
+                raise ConflictError(opposed) from refused
             raise
 
     def _put_alone(self, put: dict[str, Any]) -> None:
@@ -265,10 +260,10 @@ def _is_conflict(error: ClientError) -> bool:
     return any(r.get("Code") in {"ConditionalCheckFailed", "TransactionConflict"} for r in reasons)
 
 
-def _unchanged(status: EndpointStatus) -> Mapping[str, Any]:
+def _unchanged(read: EndpointStatus | StackState) -> Mapping[str, Any]:
     return {
         "ConditionExpression": "version = :read",
-        "ExpressionAttributeValues": {":read": {"N": str(status.version)}},
+        "ExpressionAttributeValues": {":read": {"N": str(read.version)}},
     }
 
 
