@@ -15,7 +15,7 @@
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
 All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
-and dates survive unchanged; the numbers that conditions and state machines need stand beside, and
+and dates survive unchanged, a status in a short form (`migrations.status_body`); the numbers that conditions and state machines need stand beside, and
 so does `schema`, by which an older body is brought up (`endpoints.migrations`).
 """
 
@@ -27,7 +27,7 @@ from typing import Any
 
 from ..catalog.prices import PriceBook
 from ..endpoints.learned import StoredPattern
-from ..endpoints.migrations import FIRST, SCHEMA, Part, brought_up, spec_of, status_of
+from ..endpoints.migrations import FIRST, SCHEMA, Part, brought_up, spec_of, status_body, status_of
 from ..endpoints.stack_state import StackState
 from ..endpoints.status import (
     HISTORY_DAYS,
@@ -69,7 +69,7 @@ def status_item(status: EndpointStatus) -> Item:
         "generation": {"N": str(status.generation)},
         "phase": {"S": status.phase},
         "discard_requests": {"BOOL": status.discard_requests},
-        **written(status.model_dump_json()),
+        **written(status_body(status)),
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..spec import EndpointSpec
+from .short_starts import lengthened, shortened
 from .status import EndpointStatus
 
 Body = dict[str, Any]
@@ -86,13 +87,23 @@ def spec_of(body: str) -> EndpointSpec:
         return _without(json.loads(body), invalid)
 
 
+def status_body(status: EndpointStatus) -> str:
+    """A status as it is stored: without what is null, and its measured starts in their short form,
+    under a name of its own. A release that does not know that name reads one without starts."""
+    whole = status.model_dump(mode="json", exclude_none=True)
+    whole["starts"] = [shortened(start) for start in whole.pop("cold_starts")]
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
 def status_of(body: str) -> EndpointStatus:
     """A stored status; the file that an update puts in place lies within, and is read as
     `spec_of` reads the other."""
+    whole: Body = json.loads(body)
+    if "starts" in whole:
+        whole["cold_starts"] = [lengthened(start) for start in whole.pop("starts")]
     try:
-        return EndpointStatus.model_validate_json(body)
+        return EndpointStatus.model_validate_json(json.dumps(whole))
     except ValidationError as invalid:
-        whole: Body = json.loads(body)
         update = whole.get("update")
         if not update:
             raise UnreadableError(_sentence("status", whole, invalid)) from invalid

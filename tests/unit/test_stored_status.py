@@ -1,0 +1,105 @@
+"""A status is read as it was written, and is short where it is written often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from autoscaler.endpoints.migrations import status_body, status_of
+from autoscaler.endpoints.short_starts import MOMENTS, lengthened, shortened
+from autoscaler.endpoints.status import Cause, ColdStart, EndpointStatus
+from tests.samples import asleep
+
+MOMENT = st.datetimes(
+    datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)
+)  # to the microsecond
+STARTS = st.builds(
+    ColdStart,
+    requested_at=MOMENT,
+    ready_at=MOMENT,
+    cause=st.sampled_from(Cause),
+    copies=st.integers(0, 400),
+    **{moment: st.none() | MOMENT for moment in MOMENTS if moment != "ready_at"},
+)
+
+
+@given(st.lists(STARTS, max_size=4))
+def test_measured_starts_are_read_as_they_were_written(starts: list[ColdStart]) -> None:
+    status = asleep("llama", cold_starts=tuple(starts), creation=next(iter(starts), None))
+    assert status_of(status_body(status)) == status
+
+
+def test_what_earlier_code_of_this_schema_wrote_is_read_too() -> None:
+    status = asleep("llama", cold_starts=(start_of_a_wake(),))
+    assert status_of(status.model_dump_json()) == status
+
+
+def test_a_start_in_its_short_form() -> None:
+    start = start_of_a_wake().model_copy(update={"copy_seen_at": None})
+    short = shortened(start.model_dump(mode="json"))
+    assert short == ["2026-11-03T08:10:05.497088Z", "message", 1, 285.043784, 0.85, 85.5, 91.0]
+    assert ColdStart.model_validate(lengthened(short)) == start
+
+
+def test_twenty_starts_take_less_than_two_kilobytes_and_a_half() -> None:
+    """By the KB is what a write costs; written out they are some six."""
+    starts = (start_of_a_wake(),) * 20
+    grown = status_body(asleep("llama", cold_starts=starts))
+    assert len(grown) - len(status_body(asleep("llama"))) < 2500
+
+
+def _models(kind: Any, seen: set[type]) -> Iterator[type]:
+    """Every model and dataclass that lies in a field of this one, and itself."""
+    for inner in get_args(kind):
+        yield from _models(inner, seen)
+    if not isinstance(kind, type) or kind in seen:
+        return
+    seen.add(kind)
+    if issubclass(kind, BaseModel) or is_dataclass(kind):
+        yield kind
+        for hint in get_type_hints(kind).values():
+            yield from _models(hint, seen)
+
+
+@pytest.mark.parametrize(
+    "kind", list(_models(EndpointStatus, set())), ids=lambda kind: kind.__name__
+)
+def test_what_may_be_null_is_null_where_it_is_not_written(kind: type) -> None:
+    """Null is left out of what is stored, so that another default would take its place."""
+    hints = get_type_hints(kind)
+    if issubclass(kind, BaseModel):
+        defaults = {name: field.get_default(call_default_factory=True, validated_data={})
+                    for name, field in kind.model_fields.items()}  # fmt: skip
+    else:
+        defaults = {one.name: one.default for one in fields(kind)}
+    nullable = {name for name in defaults if NoneType in get_args(hints[name])}
+    assert {name: defaults[name] for name in nullable} == dict.fromkeys(nullable)
+
+
+def start_of_a_wake() -> ColdStart:
+    asked = datetime(2026, 11, 3, 8, 10, 5, 497088, tzinfo=UTC)
+    return ColdStart(
+        requested_at=asked,
+        ready_at=asked + timedelta(seconds=285.043784),
+        cause=Cause.MESSAGE,
+        copies=1,
+        asked_at=asked + timedelta(seconds=0.85),
+        instance_seen_at=asked + timedelta(seconds=85.5),
+        container_seen_at=asked + timedelta(seconds=91),
+        copy_seen_at=asked + timedelta(seconds=250.123),
+    )
+
+
+def test_a_body_is_plain_json_that_a_person_can_read() -> None:
+    whole = json.loads(status_body(asleep("llama", failure="kein Platz: über Nacht")))
+    assert whole["failure"] == "kein Platz: über Nacht"
+    assert whole["starts"] == []
