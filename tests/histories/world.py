@@ -25,7 +25,7 @@ from tests.histories.template import STACK, function_arn, functions, resources
 from tests.histories.watch import Watch
 from tests.histories.wire import Wire
 from tests.samples import document
-from tools.embedded.kernel import conditional_writes, spellings, tag_index, transactions
+from tools.embedded.kernel import conditional_writes, remembered, tag_index, transactions
 from tools.embedded.kernel.outlets import Objects, publisher
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.metrics.moto_cloudwatch import CloudWatchPatches
@@ -307,7 +307,7 @@ def _fresh(clock: StillClock, wire: Wire) -> World:
     from moto.moto_api._internal import moto_api_backend
 
     moto_api_backend.reset()
-    spellings.install()
+    remembered.install()
     transactions.install()
     conditional_writes.install()
     assert functions()

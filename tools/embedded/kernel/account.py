@@ -41,6 +41,7 @@ class Account:
         speed: float = 1.0,
         port: int = 0,
     ) -> None:
+        self.state_dir = state_dir
         self.clock = AccountClock(state_dir / "clock", start or datetime.now(UTC), speed)
         os.environ["MOTO_ACCOUNT_ID"] = self.account_id
         moto_time.install(self.clock)
@@ -57,7 +58,7 @@ class Account:
             bucket_policies,
             conditional_writes,
             lambda_api,
-            spellings,
+            remembered,
             states,
             transactions,
         )
@@ -73,7 +74,7 @@ class Account:
         self.engine = Engine(self)
         states.install(self.clock, self.endpoint_url)
         lambda_api.install(self.runtime)
-        spellings.install()
+        remembered.install()
         bucket_policies.install()
         transactions.install()
         conditional_writes.install()

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as real_datetime
-import hashlib
 import importlib
-import json
 import pkgutil
 import re
 import sys
 import threading
 import time
-import uuid
 from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +23,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tools.embedded.kernel import state_errors
+from tools.embedded.kernel import expressions, state_errors
 from tools.embedded.types import Clock
 
 _SERVICES = {
@@ -102,7 +99,7 @@ def _mend() -> None:
     state_errors.install()
     Backend._validate_definition = staticmethod(lru_cache(256)(Backend._validate_definition))
     jsonata._eval_jsonata = evaluate
-    for name in _FUNCTIONS:
+    for name in expressions.ADDED:
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")
     WaitFunction._wait_interval = _wait
     retrier_decl.time = _AccountTime
@@ -124,50 +121,17 @@ def _mend() -> None:
 
 
 def evaluate(expression: str) -> Any:
-    """The value of a JSONata expression as JSON; raises moto's JSONataException.
-
-    An expression that yields nothing is an error, as in Step Functions.
-    """
-    from jsonata import Jsonata
+    """The value of a JSONata expression as JSON; raises moto's JSONataException."""
     from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
 
     try:
-        compiled = Jsonata.jsonata(expression)
-        for name, function in _FUNCTIONS.items():
-            compiled.register_lambda(name, function)
-        value = compiled.evaluate(None)
+        return expressions.value_of(expression)
     except Exception as wrong:
         raise JSONataException("UNKNOWN", str(wrong)) from wrong
-    return _json(value)
-
-
-def _hash(value: str, algorithm: str) -> str:
-    return hashlib.new(algorithm.replace("-", "").lower(), value.encode()).hexdigest()
-
-
-# What Step Functions adds to JSONata and moto leaves out.
-_FUNCTIONS = {"uuid": lambda: str(uuid.uuid4()), "hash": _hash, "parse": json.loads}
 
 
 def _declare(bindings: dict[str, Any]) -> str:
-    """Variables as JSONata; moto's own does not escape strings."""
-    return "".join(
-        f"{name}:={json.dumps(_without_dates(value))};" for name, value in bindings.items()
-    )
-
-
-def _json(value: Any) -> Any:
-    from jsonata.utils import Utils
-
-    if value is Utils.NULL_VALUE:
-        return None
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    return expressions.declared(_without_dates(bindings))
 
 
 def spelled(member: str) -> str:

@@ -68,6 +68,8 @@ def _become(launch: dict[str, object], output: int) -> None:
     os.dup2(output, 2)
     os.environ.clear()
     os.environ.update(launch["environ"])  # type: ignore[arg-type]
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
     folder = os.environ["LAMBDA_TASK_ROOT"]
     os.chdir(folder)
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
