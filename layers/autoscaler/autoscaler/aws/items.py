@@ -14,9 +14,10 @@
 | TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
-All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals
-and dates survive unchanged, a status in a short form (`migrations.status_body`); the numbers that conditions and state machines need stand beside, and
-so does `schema`, by which an older body is brought up (`endpoints.migrations`).
+All of a fleet's specs and statuses come with one query. Bodies are JSON, so that Decimals and dates
+survive unchanged, a status in a short form (`migrations.status_body`); the numbers that conditions
+and state machines need stand beside, and so does `schema`, by which an older body is brought up
+(`endpoints.migrations`).
 """
 
 from __future__ import annotations
