@@ -171,7 +171,8 @@ class _Ears:
 
 
 # The alarms of the template on errors, and the reports of asynchronous calls that failed, sum up so
-# many; a person who gave a command is answered; prices that grow old are told of (PricesStale).
+# many; who gave a command or asked the gateway is answered; prices that grow old are told of
+# (PricesStale).
 _HEARD_FROM = {
     "reconcile": 3,
     "dispatch-requests": 3,
@@ -180,6 +181,7 @@ _HEARD_FROM = {
     "sweep-account": 1,
     "refresh-prices": 1,
     "accept-command": 1,
+    "gateway": 1,
     "retire-stack": 1,
     "answer-stack": 1,
 }

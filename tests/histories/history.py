@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autoscaler.policy.types import Phase
+from tests.histories import gateway
 from tests.histories.checks import ledger_is_off, one_flow_a_generation, wrong_with
 from tests.histories.faults import Call, Fault, applies
 from tests.histories.template import STACK
@@ -55,6 +56,11 @@ class History:
         for _ in range(count):
             self.sent.append(f"r{len(self.sent)}")
             self.world.send(self.sent[-1])
+
+    def ask(self) -> None:
+        """By the gateway, whose ticket is a promise."""
+        if gateway.sleeps(self.world):
+            gateway.ask(self.world)
 
     def tick_twice(self) -> None:
         """The same event is delivered twice."""
@@ -121,7 +127,7 @@ class History:
         found = [] if rested else [f"it never came to rest: {world.phase()}"]
         # Who deletes an endpoint has its requests refused; nobody else has.
         ended = {*world.answers(), *(world.refusals() if self._deleted else ())}
-        lost = sorted(set(self.sent) - ended)
+        lost = sorted({*self.sent, *world.tickets} - ended)
         found += [f"without an answer: {lost}, refused: {world.refusals()}"] if lost else []
         return [*found, *wrong_with(world), *self._to_zero()]
 
@@ -137,7 +143,11 @@ class History:
         return [*found, *wrong_with(world), *ledger_is_off(world, NAME, spare)]
 
     def facts(self) -> dict[str, Any]:
-        return {"phase": self.world.phase(), "fired": self.fired, "sent": len(self.sent)}
+        return {
+            "phase": self.world.phase(),
+            "fired": self.fired,
+            "sent": len(self.sent) + len(self.world.tickets),
+        }
 
     def _has_queue(self) -> bool:
         queues = self.world.client("sqs").list_queues(QueueNamePrefix=COMPONENT)

@@ -87,6 +87,10 @@ class Lives(RuleBasedStateMachine):
         self._do("send", count=count)
 
     @rule()
+    def ask(self) -> None:
+        self._do("ask")
+
+    @rule()
     def tick_twice(self) -> None:
         self._do("tick_twice")
 

@@ -17,6 +17,7 @@ from tests.histories.alerts import ALERTS
 from tests.histories.drive import Case, Score, calls_of, cases_of, drive
 from tests.histories.faults import Call
 from tests.histories.forks import in_copy
+from tests.histories.gateway import TICKET
 from tests.histories.rounds import ROUNDS
 from tests.histories.scenarios import ALL, ASYNC, REALTIME, Scenario
 from tests.histories.staged import WEIGHTS
@@ -25,7 +26,7 @@ from tests.histories.world import World
 
 log = logging.getLogger("histories")
 CASES = 4  # of each scenario
-SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS)
+SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS, TICKET)
 
 
 def _of_each(calls: Sequence[Call]) -> list[Case]:

@@ -60,6 +60,7 @@ class World:
         self.clock, self.wire = clock, wire
         self.handlers = Handlers(wire)
         self.events: list[tuple[str, dict[str, Any]]] = []  # on the bus: detail type and detail
+        self.tickets: list[str] = []  # that the gateway gave
         self.looks = 0  # that somebody asked for
         self.each_minute: list[Callable[[], object]] = []  # besides the tick
         self.kind = Kind.COMPONENT  # of what is applied

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.cli import ROOT, output
 from tools.cli.client import CliError, RefusedError
-from tools.cli.demo.acts import IDLE_SPEED, SPEED, START, Acts, DemoError
+from tools.cli.demo.acts import BURST_SPEED, IDLE_SPEED, SPEED, START, Acts, DemoError
 from tools.cli.demo.display import Display
 from tools.cli.demo.promises import promises, show
 from tools.cli.demo.stage import Stage
@@ -93,8 +93,9 @@ def _play(stage: Stage, document: Any, trace: Trace, began: float) -> int:
     held = show(output.console, rows)
     output.console.print(
         f"Took {time.monotonic() - began:.0f} s on this machine; the account's clock ran "
-        f"{SPEED:.0f}× faster ({IDLE_SPEED:.0f}× in keep-alives, 1× for the first message), and "
-        "leapt over the quiet hours of the day and the night with a few ticks at each stop.",
+        f"{SPEED:.0f}× faster ({IDLE_SPEED:.0f}× in keep-alives, {BURST_SPEED:.0f}× in a burst, 1× "
+        "for the first message), and leapt over the quiet hours of the day and the night with a "
+        "few ticks at each stop.",
         highlight=False,
         soft_wrap=True,
     )

@@ -22,8 +22,9 @@ from ..endpoints.status import EndpointRecord, Shape
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
 from .boundary import Boundary, EndpointName, Generation
-from .making import MadeFrom, deployment_of, names_of, ours, queues_of
+from .making import MadeFrom, deployment_of, queues_of
 from .moves import target_of
+from .ours import names_of, ours
 from .settings import settings
 from .wiring import world
 

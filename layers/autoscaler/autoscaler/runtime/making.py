@@ -10,16 +10,15 @@ from ..aws.clients import client
 from ..aws.weights import S3WeightStore
 from ..catalog.models import ModelFacts, facts_from_config, known_model
 from ..endpoints.late import late_uri
-from ..endpoints.names import ResourceNames
 from ..endpoints.queues import queue_requests
 from ..endpoints.requests import Deployment, deployment
-from ..endpoints.sharing import names_for
 from ..endpoints.status import ColdStart, Shape
-from ..endpoints.tags import labels, tags_of
+from ..endpoints.tags import tags_of
 from ..spec import EndpointSpec, Source
 from ..staging.errors import PassportInvalidError
 from ..staging.passport import Passport, read_passport, require_scan
 from ..staging.plan import passport_key_of
+from .ours import names_of, ours
 from .settings import settings
 
 
@@ -71,20 +70,10 @@ def queues_of(spec: EndpointSpec) -> dict[str, Any]:
     )
 
 
-def names_of(spec: EndpointSpec, shape: Shape | None = None) -> ResourceNames:
-    """What the endpoint's resources are called in that shape."""
-    return names_for(settings().stack_name, spec, settings().region, shape)
-
-
 def slowest_start_seconds(starts: tuple[ColdStart, ...]) -> float | None:
     """Of the measured cold starts, the longest from the first instance to an answer."""
     spans = [s.ready_at - s.instance_seen_at for s in starts if s.instance_seen_at is not None]
     return max(spans).total_seconds() if spans else None
-
-
-def ours(name: str) -> dict[str, str]:
-    """The tags by which what the stack made is known."""
-    return labels(settings().stack_name, name)
 
 
 def _facts(spec: EndpointSpec, weights: MadeFrom) -> ModelFacts:

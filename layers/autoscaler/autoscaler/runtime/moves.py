@@ -16,7 +16,7 @@ from ..endpoints.scaling import (
 from ..endpoints.status import EndpointRecord
 from ..endpoints.tags import as_labels, tags_of
 from ..policy.types import Bounds
-from .making import names_of, ours
+from .ours import names_of, ours
 
 
 def moves_of(record: EndpointRecord, bounds: Bounds, copies: int) -> dict[str, Any]:
