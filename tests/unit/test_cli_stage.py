@@ -149,6 +149,8 @@ def test_ctrl_c_ends_it_at_once_and_the_next_run_goes_on(hub: HubServer) -> None
         [sys.executable, "-m", "tools.cli", "stage", MODEL, "--to", f"s3://{BUCKET}"],
         env={**os.environ, "PYTHONPATH": "layers/autoscaler"},
         stderr=subprocess.PIPE,
+        # Whoever runs the tests in the background has it ignored, and all that they start too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     end = time.monotonic() + 30
     while not any(seen.place == "cdn" for seen in hub.seen):
