@@ -96,6 +96,8 @@ def _mend() -> None:
     state_task_service.camel_to_snake_case = _snake
     state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = _NAP_SECONDS
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_ERROR_NAMES)
+    waiting = state_task_service_callback.StateTaskServiceCallback
+    waiting._wait_for_task_token_timeout = _unless_stopped(waiting._wait_for_task_token_timeout)
     state_errors.install()
     Backend._validate_definition = staticmethod(lru_cache(256)(Backend._validate_definition))
     jsonata._eval_jsonata = evaluate
@@ -118,6 +120,18 @@ def _mend() -> None:
                 setattr(module, attribute, better)
         if getattr(module, "datetime", None) is real_datetime:
             module.datetime = _ACCOUNT_DATETIME
+
+
+def _unless_stopped(wait: Any) -> Any:
+    """Of an execution that was stopped moto evaluates nothing any more, and takes for the timeout
+    what else lies on its stack."""
+
+    def waited(task: Any, timeout_seconds: Any, callback_endpoint: Any) -> Any:
+        if not isinstance(timeout_seconds, int | float):
+            return None
+        return wait(task, timeout_seconds, callback_endpoint)
+
+    return waited
 
 
 def evaluate(expression: str) -> Any:
