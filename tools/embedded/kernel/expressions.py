@@ -35,10 +35,10 @@ def value_of(text: str) -> Any:
     Raises JException and what its functions raise. What yields nothing is None, as null is: moto
     asks `$exists` of the same text then.
     """
-    expressions, values = text.split(_MARK)[::2], text.split(_MARK)[1::2]
-    bound = {name: value for part in values for name, value in json.loads(part).items()}
+    parts = text.split(_MARK)  # of the expression and of declarations, by turns
+    bound = {name: value for part in parts[1::2] for name, value in json.loads(part).items()}
     try:
-        return evaluated("".join(expressions), {name[1:]: v for name, v in bound.items()})
+        return evaluated("".join(parts[::2]), {name[1:]: v for name, v in bound.items()})
     except NothingError:
         return None
 

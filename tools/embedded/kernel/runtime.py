@@ -209,7 +209,7 @@ class Runtime:
         return {
             "PATH": os.environ.get("PATH", ""),
             "PYTHONPATH": os.pathsep.join(str(p) for f in folders for p in (f, f / "python")),
-            # Compiled once, and beside the sources: a layer's folder is what was built.
+            # Compiled once, and not into the sources' folder: that is what was built.
             "PYTHONPYCACHEPREFIX": str(account.state_dir / "bytecode"),
             "TZ": ":UTC",
             "AWS_LAMBDA_FUNCTION_NAME": name,

@@ -102,7 +102,7 @@ def status_of(body: str) -> EndpointStatus:
     if "starts" in whole:
         whole["cold_starts"] = [lengthened(start) for start in whole.pop("starts")]
     try:
-        return EndpointStatus.model_validate_json(json.dumps(whole))
+        return EndpointStatus.model_validate(whole)
     except ValidationError as invalid:
         update = whole.get("update")
         if not update:
@@ -110,7 +110,7 @@ def status_of(body: str) -> EndpointStatus:
         spec = spec_of(json.dumps(update["spec"])).model_dump(mode="json")
         mended = {**whole, "update": {**update, "spec": spec}}
     try:
-        return EndpointStatus.model_validate_json(json.dumps(mended))
+        return EndpointStatus.model_validate(mended)
     except ValidationError as still:
         raise UnreadableError(_sentence("status", whole, still)) from still
 
