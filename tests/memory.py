@@ -170,6 +170,7 @@ class MemoryLoad:
     refused: dict[str, int] = field(default_factory=dict)
     in_sight: dict[str, int] = field(default_factory=dict)
     metrics_read: list[str] = field(default_factory=list)  # of whom, in order
+    later_asked: list[str] = field(default_factory=list)  # likewise
     passed: dict[str, list[Minute]] = field(default_factory=dict)
 
     def read(
@@ -180,9 +181,14 @@ class MemoryLoad:
         resting: Collection[str] = (),
         quiet: Collection[str] = (),
         since: Mapping[str, datetime] | None = None,
+        unasked: Collection[str] = (),
     ) -> Mapping[str, Load]:
+        self.later_asked += [name for name in names if name not in unasked]
         idle = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
-        found = {name: self.loads.get(name, idle) for name in names}
+        found = {
+            name: replace(load, deferrable=0) if name in unasked else load
+            for name, load in ((name, self.loads.get(name, idle)) for name in names)
+        }
         unread = {
             name
             for name in quiet

@@ -90,9 +90,10 @@ class Demand(MemoryLoad):
         resting: Collection[str] = (),
         quiet: Collection[str] = (),
         since: Mapping[str, datetime] | None = None,
+        unasked: Collection[str] = (),
     ) -> Mapping[str, Load]:
         self.loads = {name: self._load(name in resting) for name in names}
-        return super().read(names, now, kinds, resting, quiet, since)
+        return super().read(names, now, kinds, resting, quiet, since, unasked)
 
     def _load(self, resting: bool) -> Load:
         cluster = self.cluster

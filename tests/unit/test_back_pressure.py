@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from botocore.exceptions import ClientError
 
 from autoscaler.aws.readers import MappedReaders
-from autoscaler.control.back_pressure import wanted_readers, with_later_read
+from autoscaler.control.back_pressure import asks_later, wanted_readers, with_later_read
 from autoscaler.control.reconcile import ReconcileError, reconcile
 from autoscaler.endpoints.queues import readers
 from autoscaler.endpoints.status import EndpointRecord
@@ -83,6 +86,29 @@ def test_the_queue_of_what_may_wait_is_read_while_there_is_something_in_it(phase
     reconcile(world)
     assert world.readers.later == [(NAME, False), (NAME, True)]
     assert world.store.records[NAME].status.reads_later
+
+
+@pytest.mark.parametrize(("tick_minutes", "ticks", "asked"), [(1, 60, 12), (5, 12, 12), (7, 9, 9)])
+def test_while_nothing_lies_there_it_is_asked_every_five_minutes_whatever_the_second(
+    tick_minutes: int, ticks: int, asked: int
+) -> None:
+    world = replace(memory_world(), tick=timedelta(minutes=tick_minutes))
+    world.clock.forward(seconds=17)
+    put(world, asleep(NAME, reads_later=False))
+    for _ in range(ticks):
+        reconcile(world)
+        world.clock.forward(minutes=tick_minutes)
+    assert len(world.load.later_asked) == asked
+
+
+def test_it_is_asked_by_each_tick_while_something_lies_there_or_is_due() -> None:
+    world = memory_world()
+    record = EndpointRecord(spec=spec(NAME), status=asleep(NAME, reads_later=False))
+    quiet = NOON + timedelta(minutes=2)
+    assert not asks_later(record, quiet, world.tick)
+    assert asks_later(record.model_copy(update={"deferrable_due_at": NOON}), quiet, world.tick)
+    read = record.status.model_copy(update={"reads_later": True})
+    assert asks_later(record.having(read), quiet, world.tick)
 
 
 def test_what_lambda_cannot_change_now_is_tried_again() -> None:

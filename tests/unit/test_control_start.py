@@ -172,7 +172,8 @@ def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
     ("phase", "took_seconds", "seconds", "pace"),
     [
         (Phase.WAKING, (300, 400), 10, SELDOM),
-        (Phase.WAKING, (300, 400), 210, SELDOM),
+        (Phase.WAKING, (300, 400), 180, SELDOM),
+        (Phase.WAKING, (300, 400), 210, 3 * USUAL),
         (Phase.WAKING, (300, 400), 225, 2 * USUAL),  # not beyond the 255 s, when it may be ready
         (Phase.WAKING, (300, 400), 254, OFTEN),
         (Phase.WAKING, (300, 400), 256, OFTEN),

@@ -171,11 +171,13 @@ class LoadReader(Protocol):
         resting: Collection[str] = (),
         quiet: Collection[str] = (),
         since: Mapping[str, datetime] | None = None,
+        unasked: Collection[str] = (),
     ) -> Mapping[str, Load]:
         """By the metrics that each of the `kinds` has. One endpoint's trouble is told in its own
         Load. Of those `resting` only the queue is read: they have no copy, and metrics are paid
         for by the query. Of those that are `quiet` too, unless something waits. Others' minutes
-        begin where they were read last (`since`)."""
+        begin where they were read last (`since`). Those `unasked` are taken to have no requests
+        that may wait."""
 
     def backlog(self, name: str) -> int:
         """Waiting and in-flight messages of one queue, from SQS itself."""

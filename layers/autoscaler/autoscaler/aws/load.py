@@ -58,9 +58,13 @@ class AwsLoadReader:
         resting: Collection[str] = (),
         quiet: Collection[str] = (),
         since: Mapping[str, datetime] | None = None,
+        unasked: Collection[str] = (),
     ) -> Mapping[str, Load]:
+        def queues_of(name: str) -> _Queues:
+            return self._queue(name, later=name not in unasked)
+
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            queues = dict(zip(names, pool.map(self._queue, names), strict=True))
+            queues = dict(zip(names, pool.map(queues_of, names), strict=True))
         unread = {name for name in quiet if name in queues and queues[name].is_empty}
         asked = [name for name in names if name not in resting and name not in unread]
         metrics = self._metrics(asked, now, kinds or {}, since or {})
@@ -86,15 +90,15 @@ class AwsLoadReader:
         """As `backlog`, of the dead-letter queue."""
         return self._count_or_none(ResourceNames(self._prefix, name).dead_letter_queue) or 0
 
-    def _queue(self, name: str) -> _Queues:
+    def _queue(self, name: str, later: bool) -> _Queues:
         """What waits in its queues, or why it is not known."""
         try:
             backlog = self._backlog_or_none(name)
             # Without a queue there is none of those that may wait either.
-            later = 0 if backlog is None else self.deferrable(name)
+            deferrable = self.deferrable(name) if later and backlog is not None else 0
         except (ClientError, BotoCoreError) as error:
             return _Queues(None, 0, f"its queue could not be read: {error}")
-        return _Queues(backlog, later)
+        return _Queues(backlog, deferrable)
 
     def _backlog_or_none(self, name: str) -> int | None:
         return self._count_or_none(ResourceNames(self._prefix, name).queue)

@@ -23,6 +23,11 @@ from .world import World
 COLD_STARTS_KEPT = 20
 
 
+class UnscaledError(RuntimeError):
+    """The wake is recorded, and nothing scales what it woke: its execution shall end as failed,
+    for whoever looks there."""
+
+
 def record_awake(
     world: World,
     name: str,
@@ -32,7 +37,8 @@ def record_awake(
 ) -> bool:
     """The model answered: bounds are relaxed to what the policy says, the wake is measured.
 
-    `unscaled`: why its scaling policies could not be put; it is told.
+    `unscaled`: why its scaling policies could not be put; it is told, and then raised as
+    UnscaledError.
     """
 
     def step(record: EndpointRecord) -> None:
@@ -48,7 +54,10 @@ def record_awake(
             record = record.having(record.status.model_copy(update=placed))
         _awake(world, record, capacity, load, now, unscaled)
 
-    return with_current(world, name, generation, step)
+    current = with_current(world, name, generation, step)
+    if current and unscaled:
+        raise UnscaledError(f"{name} is awake, and nothing scales it: {unscaled}")
+    return current
 
 
 def _awake(

@@ -21,6 +21,7 @@ from ..ports import ConflictError
 from .causes import sentence_of
 from .metering import asked_for_copies, cost, metered, settled
 from .purse import barred
+from .release import with_release
 from .savings import month_of, saved_this_month
 from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
 from .stack_watch import note_gone
@@ -136,6 +137,7 @@ def record_asleep(world: World, name: str, generation: int) -> bool:
             world, record, telling(counted, _slept(world, record, segments, now)), Phase.ASLEEP,
             now, text, segments, observed_copies=0, observed_instances=0, desired_copies=0,
             attempts=0, retry_at=next_wake(record, now), recommendations=(),
+            release_seconds=with_release(status, now),
         )  # fmt: skip
 
     return with_current(world, name, generation, step)

@@ -21,7 +21,7 @@ from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Flow, FlowState, Load
-from .back_pressure import tried_later_read, with_readers
+from .back_pressure import asks_later, tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
@@ -104,6 +104,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
         resting={r.status.name for r in records if _measures_nothing(r.status)},
         quiet={r.status.name for r in records if is_quiet(r, now, world.tick)},
         since={s.name: s.signals.read_at for s in (r.status for r in records) if s.signals},
+        unasked={r.status.name for r in records if not asks_later(r, now, world.tick)},
     )
 
     def tended(record: EndpointRecord) -> Exception | None:

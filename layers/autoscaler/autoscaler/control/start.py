@@ -26,7 +26,7 @@ _LOG_SPAN = timedelta(minutes=10)
 _STARTING = {Phase.WAKING, Phase.CREATING}
 # Times the usual time between two looks. A container that dies is seen a look later, and what it
 # serves waits for the last one.
-SELDOM, USUAL, OFTEN = 3.0, 1.0, 0.5
+SELDOM, USUAL, OFTEN = 5.0, 1.0, 0.5
 _MOST_OF_IT = 0.85  # of the shortest wake: before that none was ever ready
 _OVERDUE = timedelta(minutes=2)
 _LONGEST_POLL = timedelta(seconds=15)  # the usual time between two looks: template's PollSeconds

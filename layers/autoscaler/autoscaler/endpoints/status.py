@@ -217,6 +217,8 @@ class EndpointStatus(Stored):
     discard_weights: bool = False  # its staged weights go with it, unless another one has them
     cold_starts: tuple[ColdStart, ...] = ()
     creation: ColdStart | None = None  # measured as a wake is, and not one of them
+    # Of its last sleeps, oldest first: from the wish until zero instances were seen.
+    release_seconds: tuple[float, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     episode: Episode = Episode()  # the idle time or the wait that is under way
     wakes_on: date | None = None

@@ -25,7 +25,9 @@ from .periods import Period
 # Lambda polls SQS"). Of an endpoint's two queues the one of what may wait is read seldom.
 POLLS_PER_SECOND = Decimal(5) / 20
 _PER_MESSAGE = 3  # sent, received, deleted; batches make it less
-_PER_LOOK = 2  # the tick asks each of an endpoint's queues how long it is
+# The tick asks an endpoint's queue how long it is; the one of what may wait so often, while nothing
+# lies in it (control/back_pressure.py).
+_LATER_EVERY = timedelta(minutes=5)
 
 # States entered for each call of a function, as the embedded account's execution histories have
 # them: a look at a start is a task, a choice and a wait; what a machine enters besides is with the
@@ -40,9 +42,9 @@ TRANSITIONS: Mapping[str, int] = {
 }
 # A wake and a round of a sleep have other states for each kind.
 _OF_A_KIND: Mapping[Kind, Mapping[str, int]] = {
-    Kind.COMPONENT: {"plan-wake": 8, "guard-sleep": 26},
-    Kind.REALTIME: {"plan-wake": 12, "guard-sleep": 17},
-    Kind.ASYNC: {"plan-wake": 7, "guard-sleep": 17},
+    Kind.COMPONENT: {"plan-wake": 6, "guard-sleep": 13},
+    Kind.REALTIME: {"plan-wake": 10, "guard-sleep": 14},
+    Kind.ASYNC: {"plan-wake": 5, "guard-sleep": 10},
 }
 # Of the schedules those of every minute: the tick's is as its parameter says, the alerts' is not.
 _ALERTS_EVERY = timedelta(minutes=1)
@@ -168,4 +170,5 @@ def _queue_requests(
     """Lambda's polls of every endpoint's queue and of the alerts', messages, the tick's looks."""
     there = sum(lives.values(), timedelta())
     polls = times(there + whole, timedelta(seconds=1)) * POLLS_PER_SECOND
-    return polls + answers * _PER_MESSAGE + times(there, tick) * _PER_LOOK
+    asked = times(there, tick) + times(there, max(tick, _LATER_EVERY))
+    return polls + answers * _PER_MESSAGE + asked

@@ -107,8 +107,10 @@ def answer_wake(event: Any) -> dict[str, Any]:
 
 @by_class
 def answer_sleep(event: Any) -> dict[str, Any]:
-    """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests. On shared
+    """`{current, moves}`: whether `sleep_endpoint` may go on, and by which requests.
+    `moves.first_look_seconds`: after the wish, until instances are looked at first. On shared
     machines `moves.left` are the instances that have to go; those of others may stay."""
+    from ..control.release import first_look
     from ..control.size import may_sleep
 
     step = Sleep.model_validate(event)
@@ -117,6 +119,7 @@ def answer_sleep(event: Any) -> dict[str, Any]:
     if record is None:
         return {"current": False, "moves": {}}
     moves = moves_of(record, Bounds(0, 0), 0)
+    moves["first_look_seconds"] = round(first_look(record.status.release_seconds).total_seconds())
     if record.spec.instances.shared:
         moves["left"] = world().look(record).instances
     return {"current": True, "moves": moves}
