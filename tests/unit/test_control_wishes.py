@@ -320,3 +320,13 @@ def test_a_wake_ahead_of_a_window_is_as_big_as_the_tick_that_anticipates_it_wish
     world.scaler.settle(NAME, 4)
     record_awake(world, NAME, wish.generation)
     assert world.store.records[NAME].status.bounds == Bounds(4, 4)
+
+
+@pytest.mark.parametrize(("copies", "read"), [(0, []), (1, [NAME])])
+def test_metrics_are_read_for_a_wakes_size_only_where_a_copy_is_up(
+    copies: int, read: list[str]
+) -> None:
+    world = memory_world()
+    put(world, asleep(NAME, phase=Phase.WAKING, observed_copies=copies))
+    assert plan_wake(world, NAME, 1).current
+    assert world.load.metrics_read == read

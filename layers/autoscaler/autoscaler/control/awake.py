@@ -48,7 +48,8 @@ def record_awake(
             raise NotYetError(f"{name} has no copy in service: {capacity}")
         if record.status.phase is Phase.AWAKE:
             return
-        load = world.load_of(record, now)
+        there = record.status.model_copy(update={"observed_copies": capacity.current_copies})
+        load = world.load_of(record.having(there), now)
         if copies_per_instance is not None:
             placed = {"copies_per_instance": copies_per_instance}
             record = record.having(record.status.model_copy(update=placed))

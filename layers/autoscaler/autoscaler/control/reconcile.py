@@ -17,7 +17,7 @@ from decimal import Decimal
 from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.stack_state import life_of
-from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..endpoints.status import EndpointRecord
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Flow, FlowState, Load
@@ -50,7 +50,7 @@ from .unseen import booked_unseen, meters_of
 from .untaken import as_it_wakes
 from .updating import start_update
 from .withheld import counted_on
-from .world import World
+from .world import World, measures_nothing
 
 # An endpoint that sleeps is looked at in SageMaker only so often: it should have nothing there.
 ASLEEP_LOOK_EVERY = timedelta(minutes=15)
@@ -101,7 +101,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
         [r.status.name for r in records if r.status.phase not in _WITHOUT_QUEUE],
         now,
         {r.status.name: r.spec.kind for r in records},
-        resting={r.status.name for r in records if _measures_nothing(r.status)},
+        resting={r.status.name for r in records if measures_nothing(r.status)},
         quiet={r.status.name for r in records if is_quiet(r, now, world.tick)},
         since={s.name: s.signals.read_at for s in (r.status for r in records) if s.signals},
         unasked={r.status.name for r in records if not asks_later(r, now, world.tick)},
@@ -128,12 +128,6 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     if outcome.failures:
         raise ReconcileError(f"could not reconcile {outcome.failures}")
     return outcome
-
-
-def _measures_nothing(status: EndpointStatus) -> bool:
-    """Without a copy there are no metrics of one, and reading them is paid for."""
-    starting = status.phase in (Phase.WAKING, Phase.CREATING) and not status.observed_copies
-    return status.phase in _RESTING or starting
 
 
 def _watched(

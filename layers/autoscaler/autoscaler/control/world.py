@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from ..endpoints.mode import Mode
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
+from ..policy.types import Phase
 from ..ports import (
     Announcer,
     Capacity,
@@ -21,6 +22,9 @@ from ..ports import (
 )
 from .observe import NO_LOAD
 from .sharing import own_part
+
+_AT_ZERO = {Phase.ASLEEP, Phase.FAILED}
+_STARTING = {Phase.WAKING, Phase.CREATING}
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,14 @@ class World:
         """The demand on one endpoint."""
         name, read = record.status.name, record.status.signals
         since = {name: read.read_at} if read else {}
-        found = self.load.read([name], now, {name: record.spec.kind}, since=since)
+        resting = {name} if measures_nothing(record.status) else ()
+        found = self.load.read([name], now, {name: record.spec.kind}, resting, since=since)
         return found.get(name, NO_LOAD)
+
+
+def measures_nothing(status: EndpointStatus) -> bool:
+    """Without a copy there are no metrics of one, and reading them is paid for."""
+    return status.phase in _AT_ZERO or (status.phase in _STARTING and not status.observed_copies)
 
 
 class OrderError(ValueError):

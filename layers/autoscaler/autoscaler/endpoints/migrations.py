@@ -88,10 +88,11 @@ def spec_of(body: str) -> EndpointSpec:
 
 
 def status_body(status: EndpointStatus) -> str:
-    """A status as it is stored: without what is null, and its measured starts in their short form,
-    under a name of its own. A release that does not know that name reads one without starts."""
-    whole = status.model_dump(mode="json", exclude_none=True)
-    whole["starts"] = [shortened(start) for start in whole.pop("cold_starts")]
+    """A status as it is stored: without what is null or as it is by default, and its measured
+    starts in their short form, under a name of its own. A release that does not know that name
+    reads one without starts."""
+    whole = status.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    whole["starts"] = [shortened(start) for start in whole.pop("cold_starts", ())]
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
 
