@@ -71,11 +71,13 @@ def test_a_burst_far_above_the_target_adds_copies_before_target_tracking_does(
             if grown(stack):
                 break
             pass_a_period(stack)
-        added, _ = wait_for(
-            lambda: (grown(stack), states(stack)), lambda seen: bool(seen[0]), "copies, and alarms"
-        )
     finally:
         account.clock.set_speed(SPEED)
+    added, *_ = wait_for(
+        lambda: (grown(stack), states(stack), account.scaling.activities[-4:]),
+        lambda seen: bool(seen[0]),
+        "copies; alarms, activities",
+    )
     first = added[0]
     assert f"triggered policy {COMPONENT}-burst" in first.cause
     assert (first.before, first.after) == (1, 2)
