@@ -33,7 +33,7 @@ from autoscaler.aws.items import (
 from autoscaler.aws.table import TableStore
 from autoscaler.control.reconcile import reconcile
 from autoscaler.endpoints.migrations import SCHEMA, NewerSchemaError
-from autoscaler.endpoints.status import EndpointRecord, EndpointStatus
+from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.pattern import Pattern
 from autoscaler.policy.types import Bounds, OverrideKind, Phase
 from autoscaler.runtime import ours as our_names
@@ -228,7 +228,7 @@ def test_after_a_rollback_the_release_before_reads_what_this_one_wrote(
 def test_what_is_left_out_of_a_status_is_the_same_in_the_release_before(release: Path) -> None:
     """What is as it is by default is not stored: another default would take its place there, and
     here, in what is stored already."""
-    today = defaults.defaults_of(EndpointStatus, {})
+    today = defaults.in_words()
     before = _said_by(release, str(Path(defaults.__file__)))
     shared = {
         (kind, field): (value, fields[field])

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from autoscaler.endpoints.migrations import status_body, status_of
 from autoscaler.endpoints.short_starts import MOMENTS, lengthened, shortened
 from autoscaler.endpoints.status import Cause, ColdStart, EndpointStatus
+from tests.releases.defaults import defaults, models
 from tests.samples import asleep
 
 MOMENT = st.datetimes(
@@ -57,32 +55,14 @@ def test_twenty_starts_take_less_than_two_kilobytes_and_a_half() -> None:
     assert len(grown) - len(status_body(asleep("llama"))) < 2500
 
 
-def _models(kind: Any, seen: set[type]) -> Iterator[type]:
-    """Every model and dataclass that lies in a field of this one, and itself."""
-    for inner in get_args(kind):
-        yield from _models(inner, seen)
-    if not isinstance(kind, type) or kind in seen:
-        return
-    seen.add(kind)
-    if issubclass(kind, BaseModel) or is_dataclass(kind):
-        yield kind
-        for hint in get_type_hints(kind).values():
-            yield from _models(hint, seen)
-
-
 @pytest.mark.parametrize(
-    "kind", list(_models(EndpointStatus, set())), ids=lambda kind: kind.__name__
+    "kind", list(models(EndpointStatus, set())), ids=lambda kind: kind.__name__
 )
 def test_what_may_be_null_is_null_where_it_is_not_written(kind: type) -> None:
     """Null is left out of what is stored, so that another default would take its place."""
-    hints = get_type_hints(kind)
-    if issubclass(kind, BaseModel):
-        defaults = {name: field.get_default(call_default_factory=True, validated_data={})
-                    for name, field in kind.model_fields.items()}  # fmt: skip
-    else:
-        defaults = {one.name: one.default for one in fields(kind)}
-    nullable = {name for name in defaults if NoneType in get_args(hints[name])}
-    assert {name: defaults[name] for name in nullable} == dict.fromkeys(nullable)
+    hints, given = get_type_hints(kind), defaults(kind)
+    nullable = {name for name in given if NoneType in get_args(hints[name])}
+    assert {name: given[name] for name in nullable} == dict.fromkeys(nullable)
 
 
 def start_of_a_wake() -> ColdStart:

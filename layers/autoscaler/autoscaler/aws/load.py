@@ -60,11 +60,9 @@ class AwsLoadReader:
         since: Mapping[str, datetime] | None = None,
         unasked: Collection[str] = (),
     ) -> Mapping[str, Load]:
-        def queues_of(name: str) -> _Queues:
-            return self._queue(name, later=name not in unasked)
-
+        later = [name not in unasked for name in names]
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            queues = dict(zip(names, pool.map(queues_of, names), strict=True))
+            queues = dict(zip(names, pool.map(self._queue, names, later), strict=True))
         unread = {name for name in quiet if name in queues and queues[name].is_empty}
         asked = [name for name in names if name not in resting and name not in unread]
         metrics = self._metrics(asked, now, kinds or {}, since or {})

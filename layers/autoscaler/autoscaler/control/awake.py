@@ -48,6 +48,7 @@ def record_awake(
             raise NotYetError(f"{name} has no copy in service: {capacity}")
         if record.status.phase is Phase.AWAKE:
             return
+        # Its status does not know yet that there is a copy, which has metrics.
         there = record.status.model_copy(update={"observed_copies": capacity.current_copies})
         load = world.load_of(record.having(there), now)
         if copies_per_instance is not None:

@@ -6,28 +6,24 @@ the tick when it changes, so that a wake's readers are there before its copies a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from ..endpoints.queues import readers
+from ..endpoints.queues import LATER_EVERY, readers
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
 from ..ports import Capacity, ConflictError, Load
-from .world import World
+from .world import STARTING, World
 
-_WITH_WISH = {Phase.WAKING, Phase.CREATING}
 _SERVING = {Phase.AWAKE, Phase.UPDATING}
 _SETTLED = {Phase.AWAKE, Phase.ASLEEP}  # its queues and what reads them are there
-# How often a queue of requests that may wait is asked while nothing is known to lie in it. What is
-# due within two hours is never sent there.
-LATER_EVERY = timedelta(minutes=5)
-_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def asks_later(record: EndpointRecord, now: datetime, tick: timedelta) -> bool:
     """Whether this tick asks how many requests wait that may: each, while there are some."""
     if record.status.reads_later or record.deferrable_due_at is not None:
         return True
-    return (now - _EPOCH) // LATER_EVERY != (now - tick - _EPOCH) // LATER_EVERY
+    every = LATER_EVERY.total_seconds()
+    return now.timestamp() // every != (now - tick).timestamp() // every
 
 
 def wanted_readers(record: EndpointRecord, capacity: Capacity) -> int:
@@ -36,7 +32,7 @@ def wanted_readers(record: EndpointRecord, capacity: Capacity) -> int:
     copies = 0
     if status.phase in _SERVING:
         copies = max(capacity.desired_copies, capacity.current_copies)
-    elif status.phase in _WITH_WISH:
+    elif status.phase in STARTING:
         copies = max(status.wish_copies, capacity.desired_copies)
     return readers(record.spec, copies)
 

@@ -50,12 +50,11 @@ from .unseen import booked_unseen, meters_of
 from .untaken import as_it_wakes
 from .updating import start_update
 from .withheld import counted_on
-from .world import World, measures_nothing
+from .world import RESTING, World, measures_nothing
 
 # An endpoint that sleeps is looked at in SageMaker only so often: it should have nothing there.
 ASLEEP_LOOK_EVERY = timedelta(minutes=15)
 _WITHOUT_QUEUE = {Phase.STAGING, Phase.RETIRED}
-_RESTING = {Phase.ASLEEP, Phase.FAILED}
 # Endpoints at a time: each waits for AWS most of its turn, 20 to 50 ms a call.
 THREADS = 16
 # In an outcome, beside endpoints' names; no endpoint can be called so.
@@ -153,7 +152,7 @@ def _begun(
     copies = {
         r.status.name: r.status.observed_copies
         for r in records
-        if r.status.phase not in _RESTING or r.status.observed_instances
+        if r.status.phase not in RESTING or r.status.observed_instances
     }
     return Outcome(len(records), stuck=stuck, copies=copies, spent_today_usd=sum(spent, gone))
 
@@ -161,7 +160,7 @@ def _begun(
 def _urgency(record: EndpointRecord) -> tuple[bool, datetime]:
     """What is under way or serves comes before what rests; then whom nobody looked at lately."""
     status = record.status
-    return status.phase in _RESTING, status.observed_at or _NEVER
+    return status.phase in RESTING, status.observed_at or _NEVER
 
 
 def _judge(

@@ -18,12 +18,11 @@ from ..policy.types import Phase
 from ..ports import Capacity
 from .observe import history
 from .progress import with_current
-from .world import World
+from .world import STARTING, World
 
 # Engines complain and die within seconds, and are started again at once: older lines of a long
 # start tell nothing that was not read before.
 _LOG_SPAN = timedelta(minutes=10)
-_STARTING = {Phase.WAKING, Phase.CREATING}
 # Times the usual time between two looks. A container that dies is seen a look later, and what it
 # serves waits for the last one.
 SELDOM, USUAL, OFTEN = 5.0, 1.0, 0.5
@@ -77,7 +76,7 @@ def look_at_start(
 
     def step(record: EndpointRecord) -> bool:
         status = record.status
-        if status.phase not in _STARTING:
+        if status.phase not in STARTING:
             return False
         now = world.clock.now()
         capacity = _starting(record, world.look(record))

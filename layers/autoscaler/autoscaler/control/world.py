@@ -23,8 +23,8 @@ from ..ports import (
 from .observe import NO_LOAD
 from .sharing import own_part
 
-_AT_ZERO = {Phase.ASLEEP, Phase.FAILED}
-_STARTING = {Phase.WAKING, Phase.CREATING}
+RESTING = {Phase.ASLEEP, Phase.FAILED}
+STARTING = {Phase.WAKING, Phase.CREATING}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class World:
 
 def measures_nothing(status: EndpointStatus) -> bool:
     """Without a copy there are no metrics of one, and reading them is paid for."""
-    return status.phase in _AT_ZERO or (status.phase in _STARTING and not status.observed_copies)
+    return status.phase in RESTING or (status.phase in STARTING and not status.observed_copies)
 
 
 class OrderError(ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from ..spec import EndpointSpec, Kind
@@ -23,6 +24,9 @@ OLDEST_REQUEST_SECONDS = 900
 FEWEST_READERS, MOST_READERS = 2, 1000
 # Of the queue of requests that may wait: each takes its part of the slots that are idle.
 LATER_READERS = FEWEST_READERS
+# How often the tick asks it while nothing is known to lie in it. What is due within two hours is
+# never sent there.
+LATER_EVERY = timedelta(minutes=5)
 
 
 def queue_requests(

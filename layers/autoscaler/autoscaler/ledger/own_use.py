@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..endpoints.alarms import alarms_of
+from ..endpoints.queues import LATER_EVERY
 from ..endpoints.status import EndpointRecord, UsageSegment
 from ..policy.types import Phase
 from ..spec import Kind
@@ -25,9 +26,6 @@ from .periods import Period
 # Lambda polls SQS"). Of an endpoint's two queues the one of what may wait is read seldom.
 POLLS_PER_SECOND = Decimal(5) / 20
 _PER_MESSAGE = 3  # sent, received, deleted; batches make it less
-# The tick asks an endpoint's queue how long it is; the one of what may wait so often, while nothing
-# lies in it (control/back_pressure.py).
-_LATER_EVERY = timedelta(minutes=5)
 
 # States entered for each call of a function, as the embedded account's execution histories have
 # them: a look at a start is a task, a choice and a wait; what a machine enters besides is with the
@@ -170,5 +168,5 @@ def _queue_requests(
     """Lambda's polls of every endpoint's queue and of the alerts', messages, the tick's looks."""
     there = sum(lives.values(), timedelta())
     polls = times(there + whole, timedelta(seconds=1)) * POLLS_PER_SECOND
-    asked = times(there, tick) + times(there, max(tick, _LATER_EVERY))
+    asked = times(there, tick) + times(there, max(tick, LATER_EVERY))
     return polls + answers * _PER_MESSAGE + asked
