@@ -56,6 +56,21 @@ class Stack:
         gaps = (later - earlier for earlier, later in pairwise(self.looks))
         return max(TICK_SECONDS, max(gaps) * SPEED)
 
+    @contextmanager
+    def without_ticks(self) -> Iterator[None]:
+        """No tick comes inside, and those of before are over: what happens is not their work."""
+        scheduler = self.account.boto("scheduler")
+        tick = scheduler.get_schedule(Name="autoscaler-tick")
+        kept = {k: tick[k] for k in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
+        scheduler.update_schedule(**kept, State="DISABLED")
+        try:
+            reconcile = self.account.runtime.find("autoscaler-reconcile")
+            self.account.runtime.invoke(reconcile.name, b"{}")  # after what was fired already
+            wait_for(lambda: reconcile.working, lambda working: not working, "the ticks of before")
+            yield
+        finally:
+            scheduler.update_schedule(**kept, State="ENABLED")
+
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
         body = json.dumps({"command": command, **arguments}).encode()
         reply = self.account.boto("lambda").invoke(

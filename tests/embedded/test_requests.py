@@ -54,16 +54,12 @@ def test_a_request_that_waits_though_it_is_awake_calls_the_tick(stack: Stack) ->
     """The rule on the stack's bus calls reconcile: it looks between two ticks."""
     logged: list[str] = []
     stack.account.runtime.on_invocation.append(lambda name, *_: logged.append(name))
-    scheduler = stack.account.boto("scheduler")
-    tick = scheduler.get_schedule(Name="autoscaler-tick")
-    kept = {k: tick[k] for k in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
-    scheduler.update_schedule(**kept, State="DISABLED")
-    stack.account.clock.jump(60)  # the last look is old now
-    logged.clear()
-    out_of_sight(stack, "slow", 30)
-    assert "answer" in stack.result(NAME, "slow")
-    wait_for(lambda: logged, lambda names: "autoscaler-reconcile" in names, "the look")
-    scheduler.update_schedule(**kept, State="ENABLED")
+    with stack.without_ticks():
+        stack.account.clock.jump(60)  # the last look is old now
+        logged.clear()
+        out_of_sight(stack, "slow", 30)
+        assert "answer" in stack.result(NAME, "slow")
+        wait_for(lambda: logged, lambda names: "autoscaler-reconcile" in names, "the look")
 
 
 def test_a_person_asks_and_has_the_answer_alone_on_stdout(

@@ -45,6 +45,12 @@ class Function:
     environments: list[Environment] = field(default_factory=list)
     retired: bool = False  # another version took its place: what runs ends, nothing begins
 
+    @property
+    def working(self) -> int:
+        """Environments that are invoked at this moment."""
+        with self.lock:
+            return sum(one.alive for one in self.environments) - len(self.idle)
+
 
 class Runtime:
     """types.Functions over processes."""
