@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from tests.histories.conftest import few_files
 from tests.histories.entered import entered
 from tests.histories.forks import in_copy
 from tests.histories.world import world
+from tools.embedded.sagemaker import SimSettings
 from tools.hub.server import HubServer
 from tools.simulator.engine import simulate
 from tools.simulator.ours import Ours
@@ -64,7 +65,6 @@ TRAFFIC: tuple[tuple[str, str], ...] = (
     ("chat-2w-trickle", _THINNED),
     ("chat-2w-weekday", _THINNED),
 )
-SECRETS = 2
 # What AWS gives every account each month, not only in its first year ("Always free" on the price
 # pages of Lambda, Step Functions, SQS, CloudWatch and EventBridge Scheduler). Whoever uses
 # these services for more than this has spent them already.
@@ -101,12 +101,13 @@ class Month:
 @dataclass(frozen=True)
 class Unit:
     """Counts: of a tick with all asleep, of a minute of one that is awake, of a wake with its
-    sleep beside these minutes; and the alarms of all asleep."""
+    sleep beside these minutes; the alarms of all asleep, and the stack's secrets."""
 
     tick: Mapping[str, float]
     awake_minute: Mapping[str, float]
     cycle: Mapping[str, float]
     asleep_alarms: Mapping[str, float]
+    secrets: int
 
 
 def figures() -> list[Figure]:
@@ -162,9 +163,11 @@ def simulated(traffic: Sequence[tuple[str, str]]) -> Month:
 
 def states_of(copies: Iterable[int]) -> dict[int, float]:
     """States of a wake with its sleep, by the most copies. On a clock that runs while the machine
-    is busy fewer of them are looks, so they are counted where time stands still."""
-    found = {}
-    with HubServer([few_files()]) as hub, world(hub.endpoint) as made:
+    is busy fewer of them are looks, so they are counted where time stands still. A wake takes as
+    long there as in the month, in which nothing is cached."""
+    found, usual = {}, SimSettings()
+    starts = replace(usual, cached_container=usual.container, cached_weights=usual.weights)
+    with HubServer([few_files()]) as hub, world(hub.endpoint, starts) as made:
         for most in sorted(copies):
             work = partial(entered, made, Kind.COMPONENT, most, _ROUNDS)
             found[most] = in_copy(work).of_a_round
@@ -232,7 +235,7 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
     sums["high_resolution_alarms"] = (tracking + month.bursting_seconds) / MONTH_SECONDS
     # Answers and wakes for requests in every hour: the most that there can be.
     sums["metric_hours"] = MONTH_SECONDS / 3600 * (OF_THE_STACK + 2)
-    sums["secrets"] = SECRETS
+    sums["secrets"] = unit.secrets
     del sums[TICKS]
     return ControllerUsage(**{name: Decimal(f"{count:.3f}") for name, count in sums.items()})
 
@@ -244,13 +247,15 @@ def _stored(share: float) -> float:
 
 
 def measured(scaled: int, bursting: int) -> Unit:
-    """Runs the stack; so many of its endpoints may have a second copy, and a third one."""
+    """Runs the stack as it is deployed by default; so many of its endpoints may have a second copy,
+    and a third one."""
     names = [f"money-{number}" for number in range(ENDPOINTS)]
     with (
         TemporaryDirectory() as folder,
-        deployed(Path(folder), speed=_SPEED, GatewayAccess="none") as stack,
+        deployed(Path(folder), token=None, speed=_SPEED) as stack,
     ):
         counts = Counts(stack)
+        secrets = len(stack.account.boto("secretsmanager").list_secrets()["SecretList"])
         for number, name in enumerate(names):
             copies = 3 if number < bursting else 2 if number < scaled else 1
             scaling = {"max_copies": copies, "keep_alive": "12h"}
@@ -287,7 +292,7 @@ def measured(scaled: int, bursting: int) -> Unit:
         / ENDPOINTS
         for name in {*wake, *sleep}
     }
-    return Unit(tick, minute, cycle, asleep_alarms)
+    return Unit(tick, minute, cycle, asleep_alarms, secrets)
 
 
 def _grown_old(stack: Stack, name: str) -> None:

@@ -171,9 +171,9 @@ def deployed(
 ) -> Iterator[Stack]:
     """A stack in an account of its own, whose secrets may be nowhere when it is given up.
 
-    `token`: the Hub's, which opens nothing there; None leaves its secret unset. `template`:
-    another than that of the checkout, whose roles are not judged. `speed`: simulated seconds for
-    one of the wall. With a gateway by keys its secret
+    `token`: the Hub's, which opens nothing there; None: the stack has no secret for one.
+    `template`: another than that of the checkout, whose roles are not judged. `speed`: simulated
+    seconds for one of the wall. With a gateway by keys its secret
     is there, and GATEWAY_KEY opens it for the tenant `search`.
     """
     repositories = [
@@ -187,7 +187,8 @@ def deployed(
     ):
         before = inventory(account)
         account.iam.enforced = template == ROOT / "template.yaml"
-        outputs = account.deploy(template, parameters={"HubEndpoint": hub.endpoint, **parameters})
+        hubs = {"HubEndpoint": hub.endpoint, **({"HubTokenSecretName": ""} if token else {})}
+        outputs = account.deploy(template, parameters={**hubs, **parameters})
         account.boto("secretsmanager").put_secret_value(
             SecretId=outputs["SlackSecretName"], SecretString=at_once(slack)
         )

@@ -23,7 +23,9 @@ TYPE = "ml.g6e.xlarge"
 
 @pytest.fixture(scope="module")
 def deployed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("account"), token=None) as found:
+    with deployed(
+        tmp_path_factory.mktemp("account"), token=None, HubTokenSecretName="make"
+    ) as found:
         yield found
 
 

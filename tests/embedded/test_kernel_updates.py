@@ -116,6 +116,19 @@ def test_everything_is_changed_in_place_and_keeps_its_identity(
     remove(account, before)
 
 
+def test_an_update_takes_no_new_default_for_a_parameter_that_there_was(
+    account: Account, tmp_path: Path, other: Path
+) -> None:
+    """So a template may have other defaults for new stacks."""
+    before = inventory(account)
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": {"Ref": "Size"}}}
+    account.deploy(template(tmp_path, {"Queue": queue}, Parameters=PARAMETERS), "whole")
+    newer = {"Size": {"Type": "Number", "Default": 7}, "More": {"Type": "String", "Default": "x"}}
+    account.update(template(other, {"Queue": queue}, Parameters=newer), "whole")
+    assert account.engine.stacks["whole"].parameters == {"Size": 3, "More": "x"}
+    remove(account, before)
+
+
 def test_what_is_new_is_made_and_what_is_missing_goes(
     account: Account, tmp_path: Path, other: Path
 ) -> None:

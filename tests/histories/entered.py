@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from autoscaler.control.start import MEASURED_ENOUGH
 from autoscaler.spec import Kind
 from tests.histories.world import NAME, World
 
@@ -25,12 +26,13 @@ class Entered:
 
 
 def entered(world: World, kind: Kind, copies: int, rounds: int) -> Entered:
-    """Applies an endpoint of at most so many copies; its first sleep and wake are not counted, as
-    it is not known yet how long a wake takes."""
+    """Applies an endpoint of at most so many copies; its first sleeps and wakes are not counted, as
+    it is not known yet how long they take."""
     world.kind = kind
     world.apply(scaling={"max_copies": copies, "keep_alive": "2h"})
     assert world.settle()
-    _round(world)
+    for _ in range(MEASURED_ENOUGH):
+        _round(world)
     before = len(world.handlers.invoked)
     states = sum(_round(world) for _ in range(rounds))
     calls = Counter(name for name, _ in world.handlers.invoked[before:])

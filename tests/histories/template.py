@@ -23,7 +23,7 @@ _PSEUDO = {
     "AWS::NoValue": None,
 }
 # Where nobody gave a secret of his own, and nothing else that is optional.
-_HOLDS = {"MakeHubSecret", "MakeSlackSecret"}
+_HOLDS = {"HasHubSecret", "MakeHubSecret", "MakeSlackSecret"}
 _SUBSTITUTE = re.compile(r"\$\{([^}]+)\}")
 
 

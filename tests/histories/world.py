@@ -56,7 +56,7 @@ class _StillSageMaker(SageMakerService):
 class World:
     """`run` lets time pass; `tick`, `command`, `send` and `step` are what happens in it."""
 
-    def __init__(self, clock: StillClock, wire: Wire) -> None:
+    def __init__(self, clock: StillClock, wire: Wire, settings: SimSettings) -> None:
         self.clock, self.wire = clock, wire
         self.handlers = Handlers(wire)
         self.events: list[tuple[str, dict[str, Any]]] = []  # on the bus: detail type and detail
@@ -68,7 +68,7 @@ class World:
         self.metrics = MetricsStore()
         self._clients: dict[str, Any] = {}
         self.sagemaker = _StillSageMaker(
-            clock, self, self.metrics, settings=SimSettings(), weights=lambda _uri: True,
+            clock, self, self.metrics, settings=settings, weights=lambda _uri: True,
             blobs=Objects(self.client), notify=publisher(self.client),
         )  # fmt: skip
         self.scaling = AutoScalingService(clock, self.sagemaker)
@@ -287,13 +287,13 @@ def _document(name: str, **changes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def world(hub: str) -> Iterator[World]:
+def world(hub: str, settings: SimSettings | None = None) -> Iterator[World]:
     """A stack without endpoints; `hub`: the address of a stand-in for the Hub."""
     clock, wire = StillClock(TUESDAY), Wire()
     with ExitStack() as stack:
         stack.enter_context(standing_still(clock))
         stack.enter_context(in_this_process(wire, clock, HF_ENDPOINT=hub))
-        made = _fresh(clock, wire)
+        made = _fresh(clock, wire, settings or SimSettings())
         patches = CloudWatchPatches(made.metrics, clock)
         for patch in (patches, made.queues, made.mappings):
             patch.install()
@@ -304,7 +304,7 @@ def world(hub: str) -> Iterator[World]:
         yield made
 
 
-def _fresh(clock: StillClock, wire: Wire) -> World:
+def _fresh(clock: StillClock, wire: Wire, settings: SimSettings) -> World:
     from moto.moto_api._internal import moto_api_backend
 
     moto_api_backend.reset()
@@ -312,4 +312,4 @@ def _fresh(clock: StillClock, wire: Wire) -> World:
     transactions.install()
     conditional_writes.install()
     assert functions()
-    return World(clock, wire)
+    return World(clock, wire, settings)

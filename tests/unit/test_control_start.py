@@ -172,11 +172,14 @@ def test_each_stage_is_noted_when_it_is_seen_first(world, logs) -> None:
     ("phase", "took_seconds", "seconds", "pace"),
     [
         (Phase.WAKING, (300, 400), 10, SELDOM),
-        (Phase.WAKING, (300, 400), 180, SELDOM),
+        (Phase.WAKING, (300, 400), 135, SELDOM),
         (Phase.WAKING, (300, 400), 210, 3 * USUAL),
         (Phase.WAKING, (300, 400), 225, 2 * USUAL),  # not beyond the 255 s, when it may be ready
         (Phase.WAKING, (300, 400), 254, OFTEN),
         (Phase.WAKING, (300, 400), 256, OFTEN),
+        (Phase.WAKING, (300, 400, 360), 254, OFTEN),  # they differ much
+        (Phase.WAKING, (300, 304, 302), 180, 7.5),  # and here little
+        (Phase.WAKING, (300, 324, 310), 180, 7.2),
         (Phase.WAKING, (300, 400), 519, OFTEN),  # two minutes after the longest
         (Phase.WAKING, (300, 400), 521, USUAL),
         (Phase.WAKING, (), 10, USUAL),  # nothing is known of it

@@ -153,7 +153,9 @@ def test_a_token_that_is_refused_and_has_no_successor_is_told_after_one_more_loo
     hub = staging.hub().within(PATIENCE)
     rotate(server, secret)
     secret.token = OLD
-    with pytest.raises(HubReplyError, match="does not accept the token in the stack's Hugging"):
+    with pytest.raises(
+        HubReplyError, match="does not accept the token in the stack's secret autoscaler/hub-token"
+    ):
         hub.resolve(MODEL, "main")
     assert secret.reads == 2
 

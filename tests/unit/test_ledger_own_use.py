@@ -21,6 +21,7 @@ from tests.samples import asleep, spec
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NEVER: dict[str, Decimal] = {}
+ONE = {"max_copies": 1}
 BEFORE, AFTER = MONDAY - DAY, MONDAY + 2 * DAY
 
 
@@ -87,35 +88,37 @@ def test_a_report_pays_for_the_metrics_that_it_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "looks", "guards", "counted"),
-    [  # as tests/histories/test_own_use.py counts them: the wake and the sleep
-        (Kind.COMPONENT, 5, 1, 19 + 13),
-        (Kind.COMPONENT, 5, 1, 24 + 13),
-        (Kind.REALTIME, 9, 1, 35 + 14),
-        (Kind.REALTIME, 9, 1, 40 + 14),
-        (Kind.ASYNC, 7, 1, 25 + 10),
-        (Kind.ASYNC, 7, 1, 27 + 10),
+    ("kind", "copies", "looks", "counted"),
+    [  # as tests/histories/test_own_use.py counts them: the wake and the sleep, on average
+        (Kind.COMPONENT, 1, 4, 28),
+        (Kind.COMPONENT, 2, 4, 30),
+        (Kind.COMPONENT, 3, 4, 33),
+        (Kind.REALTIME, 1, 5, 37),
+        (Kind.REALTIME, 3, 5, 42),
+        (Kind.ASYNC, 1, 4, 26),
+        (Kind.ASYNC, 3, 4, 28),
     ],
 )
 def test_transitions_follow_from_the_calls_of_functions(
-    kind: Kind, looks: int, guards: int, counted: int
+    kind: Kind, copies: int, looks: int, counted: int
 ) -> None:
-    calls = {"plan-wake": 1, "look-at-start": looks, "guard-sleep": guards, "probe-endpoint": 1}
-    found = transitions({name: Decimal(count) for name, count in calls.items()}, {kind: 1})
-    assert found == pytest.approx(counted, rel=0.09)
+    calls = {"plan-wake": 1, "look-at-start": looks, "guard-sleep": 1, "probe-endpoint": 1}
+    woken = [spec("llama", kind=kind.value, scaling={"max_copies": copies})]
+    assert transitions({name: Decimal(count) for name, count in calls.items()}, woken) == counted
 
 
 def test_of_kinds_that_are_mixed_transitions_are_between_and_without_wakes_as_of_components() -> (
     None
 ):
     calls = {"plan-wake": Decimal(4), "guard-sleep": Decimal(8), "reconcile": Decimal(1440)}
-    mixed = transitions(calls, {Kind.COMPONENT: 3, Kind.ASYNC: 1})
-    assert mixed == 3 * (6 + 2 * 13) + (5 + 2 * 10)
-    assert transitions(calls, {}) == 4 * (6 + 2 * 13)
+    kinds = [Kind.COMPONENT] * 3 + [Kind.ASYNC]
+    mixed = transitions(calls, [spec("llama", kind=kind.value, scaling=ONE) for kind in kinds])
+    assert mixed == 3 * (4 + 2 * 12) + (4 + 2 * 10)
+    assert transitions(calls, []) == 4 * (4 + 2 * 12)
     lines = [woken("real", MONDAY - HOUR), woken("real", MONDAY + HOUR), woken("gone", MONDAY)]
-    record = EndpointRecord(spec=spec("real", kind="realtime"), status=asleep("real"))
+    record = EndpointRecord(spec=spec("real", kind="realtime", scaling=ONE), status=asleep("real"))
     books = Books([record], [], history={"real": lines[:2], "gone": lines[2:]})
-    assert used(books, calls)["state_transitions"] == 4 * (10 + 2 * 14)
+    assert used(books, calls)["state_transitions"] == 4 * (8 + 2 * 14)
 
 
 def test_queues_are_read_by_lambda_whether_or_not_anything_is_in_them() -> None:

@@ -132,3 +132,32 @@ def test_only_the_latest_tries_are_remembered() -> None:
         taken = remembered(taken, Try(NOON + n * MINUTE, 0, CAPACITY))
     assert len(taken) == ladder.TRIES_KEPT
     assert taken[-1].at == NOON + 29 * MINUTE
+
+
+TAKEN = st.lists(
+    st.tuples(st.integers(1, 40), st.integers(0, 2), st.sampled_from(TryOutcome)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(TAKEN, st.integers(0, 90))
+def test_what_is_not_remembered_would_have_changed_nothing(
+    taken: list[tuple[int, int, TryOutcome]], since: int
+) -> None:
+    now, whole, kept = NOON, (), ()
+    for minutes, rung, outcome in taken:
+        now += minutes * MINUTE
+        latest = Try(now, rung, outcome)
+        whole, kept = (*whole, latest)[-ladder.TRIES_KEPT :], remembered(kept, latest)
+    later = now + since * MINUTE
+    assert next_step(kept, 3, later) == next_step(whole, 3, later)
+    hour = later - timedelta(hours=1)
+    assert [one for one in kept if one.at > hour] == [one for one in whole if one.at > hour]
+
+
+def test_of_wakes_that_serve_those_of_the_last_hour_are_remembered() -> None:
+    taken: tuple[Try, ...] = ()
+    for n in range(12):
+        taken = remembered(taken, Try(NOON + n * 20 * MINUTE, 0, SERVED))
+    assert [(taken[-1].at - one.at) / MINUTE for one in taken] == [40, 20, 0]

@@ -19,8 +19,8 @@ USUAL = 45.0
     ("lasted", "seconds"),
     [
         ((), USUAL),
-        ((100,), 85),
-        ((300, 100, 200), 85),
+        ((100,), 97),
+        ((300, 100, 200), 97),
         ((20,), USUAL),  # gone before anybody looked: not sooner than where nothing is known
         ((3600,), 600),  # a guard and the end of a hold shall not wait for an hour
     ],

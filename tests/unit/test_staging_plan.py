@@ -87,7 +87,7 @@ def test_names_are_checked_even_of_files_that_would_be_skipped() -> None:
 
 def test_a_gated_repository_without_a_token_is_refused_before_anything_is_read() -> None:
     gated = Revision("acme/model", COMMIT, gated=True, licence=None)
-    with pytest.raises(GatedModelError, match="HUB_TOKEN_SECRET"):
+    with pytest.raises(GatedModelError, match="HubTokenSecretName=make"):
         plan_of(weights("m.safetensors"), pinned=gated)
 
 

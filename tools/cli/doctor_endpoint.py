@@ -15,6 +15,7 @@ from autoscaler.spec import EndpointSpec
 from autoscaler.staging.errors import GatedModelError, ModelNotFoundError, StagingError
 from tools.cli.client import CliError, RefusedError
 from tools.cli.doctor import Finding, Patient, error_code, ok, problem, warning
+from tools.cli.doctor_stack import HUB_SECRET, MAKE_HUB_SECRET
 from tools.cli.model_source import Asked, facts_of
 from tools.cli.staging import hub_from_here, staging_sentence
 
@@ -27,7 +28,7 @@ def hub(patient: Patient) -> Iterator[Finding]:
     """That the Hub answers, and gives each file's model. From here, with HF_TOKEN."""
     wanted = {(spec.model.id, spec.model.revision) for spec in patient.specs}
     for model, revision in sorted(wanted):
-        yield _readable(model, revision)
+        yield _readable(patient, model, revision)
     if not wanted:
         yield _reachable()
 
@@ -43,7 +44,7 @@ def _reachable() -> Finding:
     return ok("hub", f"{source.endpoint} answers")
 
 
-def _readable(model: str, revision: str) -> Finding:
+def _readable(patient: Patient, model: str, revision: str) -> Finding:
     subject = f"model {model}"
     try:
         source = hub_from_here()
@@ -52,13 +53,22 @@ def _readable(model: str, revision: str) -> Finding:
             source.check_access(model, pinned.commit)
     except GatedModelError as gated:
         way_out = "the stack needs that token too, in its own secret (see the Hub's token above)"
+        if not _stack_may_open(patient):
+            way_out = f"the stack needs a token too: {MAKE_HUB_SECRET}"
         return problem(subject, staging_sentence(gated), way_out)
     except StagingError as refused:
         return problem(
             subject, staging_sentence(refused), "check model.id, model.revision, HF_ENDPOINT"
         )
+    if pinned.gated and not _stack_may_open(patient):
+        why = "gated: the token here opens it, but the stack has no secret with one"
+        return problem(subject, why, MAKE_HUB_SECRET)
     gate = ", gated, and this token opens it" if pinned.gated else ""
     return ok(subject, f"readable on the Hub at commit {pinned.commit[:12]}{gate}")
+
+
+def _stack_may_open(patient: Patient) -> bool:
+    return not patient.stack_outputs or HUB_SECRET in patient.stack_outputs
 
 
 def fit(patient: Patient) -> Iterator[Finding]:

@@ -16,9 +16,13 @@ from tools.cli.doctor import Finding, Patient, error_code, ok, problem, warning
 _NEEDED = ("CommandFunctionName", "WeightsBucketName", "ResultsBucketName", "ReportsBucketName")
 _BUCKETS = ("WeightsBucketName", "ResultsBucketName", "ReportsBucketName")
 _ALERTS = "the alerts' secret"
+HUB_SECRET = "HubTokenSecretName"  # no such output: the stack has no secret for a token
+MAKE_HUB_SECRET = (
+    f"`sam deploy --parameter-overrides {HUB_SECRET}=make`, then put a read token into that secret"
+)
 _SECRETS = {
     "SlackSecretName": (_ALERTS, "alerts are only logged until you say there where they go"),
-    "HubTokenSecretName": ("the Hub's token", "gated models cannot be staged until it is there"),
+    HUB_SECRET: ("the Hub's token", "gated models cannot be staged until it is there"),
 }
 _UNSET = frozenset({"", "unset"})
 _SAGEMAKER = "sagemaker.amazonaws.com"
@@ -110,6 +114,8 @@ def secrets(patient: Patient) -> Iterator[Finding]:
         name = patient.stack_outputs.get(output)
         if name:
             yield _secret(patient, what, without, name)
+        elif patient.stack_outputs and output == HUB_SECRET:
+            yield ok(what, "the stack has none, which public models do not need")
 
 
 def _secret(patient: Patient, what: str, without: str, name: str) -> Finding:

@@ -28,6 +28,7 @@ _PSEUDO = {
 _ANY = f"{DEFAULT_REGION}:{ACCOUNT_ID}"
 # Parameters with which every statement is there. A parameter that adds one belongs in here.
 EVERYTHING = {
+    "HubTokenSecretName": "make",
     "ScannerFunctionArn": f"arn:aws:lambda:{_ANY}:function:scanner",
     "AlertTopicArns": f"arn:aws:sns:{_ANY}:alerts-of-a-team",
     "ReplyQueues": f"arn:aws:sqs:{_ANY}:answers-of-a-team",

@@ -17,7 +17,7 @@ from tools.embedded.kernel.order import in_order
 from tools.embedded.kernel.removers import REMOVERS
 from tools.embedded.kernel.resources import MAKERS, Context, Made
 from tools.embedded.kernel.runtime import empty_zip
-from tools.embedded.kernel.stack import Stack, checked_parameters, load
+from tools.embedded.kernel.stack import Stack, as_given, checked_parameters, load
 from tools.embedded.kernel.updates import FUNCTION, LAYER, MACHINE, Update
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ class Engine:
             template=template,
             folder=path.parent.resolve(),
             parameters=checked_parameters(template, given),
-            chosen=dict(given),
             created=account.clock.now(),
         )
         resolver = self._resolver(stack)
@@ -67,22 +66,22 @@ class Engine:
         return stack
 
     def update(self, path: Path, name: str, given: Mapping[str, Any]) -> Stack:
-        """Brings a stack to another template; parameters that are not given keep their values.
+        """Brings a stack to another template. Parameters that are not given keep their values, also
+        those that were defaults of the template before, as `sam deploy` asks CloudFormation.
 
         Raises TemplateError naming the resource that could not be changed. Nothing is rolled back:
         the stack is UPDATE_FAILED, and another update may follow.
         """
         before = self.stacks[name]
-        template = load(path, {**before.chosen, **given})
-        kept = {key: value for key, value in before.chosen.items() if key in template["Parameters"]}
-        chosen = {**kept, **given}
+        known = as_given(before.parameters)
+        template = load(path, {**known, **given})
+        kept = {key: value for key, value in known.items() if key in template.get("Parameters", {})}
         stack = replace(
             before,
             body=path.read_text(),
             template=template,
             folder=path.parent.resolve(),
-            chosen=chosen,
-            parameters=checked_parameters(template, chosen),
+            parameters=checked_parameters(template, {**kept, **given}),
             made=dict(before.made),
             types=dict(before.types),
             given=dict(before.given),

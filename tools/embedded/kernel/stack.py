@@ -48,7 +48,6 @@ class Stack:
     folder: Path
     parameters: dict[str, Any]
     created: datetime
-    chosen: dict[str, Any] = field(default_factory=dict)  # the parameters that were given
     status: str = "CREATE_IN_PROGRESS"
     reason: str = ""
     made: dict[str, Made] = field(default_factory=dict)
@@ -127,6 +126,14 @@ def checked_parameters(template: Mapping[str, Any], given: Mapping[str, Any]) ->
         if name not in known:
             raise TemplateError(f"parameter {name}: unknown; there are {', '.join(sorted(known))}")
     return {name: _parameter(name, spec, given.get(name)) for name, spec in known.items()}
+
+
+def as_given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked parameters, as they can be given again."""
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in parameters.items()
+    }
 
 
 def _parameter(name: str, spec: Mapping[str, Any], given: Any) -> Any:

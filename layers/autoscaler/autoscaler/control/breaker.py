@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..endpoints.status import EndpointRecord
-from ..policy.ladder import TRIES_KEPT, TryOutcome
+from ..policy.ladder import KEPT_FOR, TRIES_KEPT, TryOutcome
 from ..policy.wording import counted
 from ..spec import EndpointSpec
 from .metering import most_instances
@@ -22,7 +22,6 @@ from .metering import most_instances
 FAR_ABOVE = Decimal(2)
 # One in five minutes: a small model takes as long to come up and to go.
 WAKES_AN_HOUR = 12
-_HOUR = timedelta(hours=1)
 # After a file that allows less: a look decides, and SageMaker takes a while to give back.
 _GIVES_BACK = timedelta(hours=1)
 
@@ -104,7 +103,7 @@ def _too_often(record: EndpointRecord, now: datetime) -> str | None:
     """Starts that were paid for. No more than the last twenty are remembered, so that a file with
     more than 160 wakes a day has no such limit."""
     status, most = record.status, most_wakes(record)
-    since = max(now - _HOUR, record.stack.calm_from.get(status.name, now - _HOUR))
+    since = max(now - KEPT_FOR, record.stack.calm_from.get(status.name, now - KEPT_FOR))
     paid = [one for one in status.tries if one.outcome is not TryOutcome.CAPACITY]
     wakes = sum(one.at > since for one in paid)
     if most >= TRIES_KEPT or wakes <= most:

@@ -15,7 +15,7 @@ from ..endpoints.status import EndpointStatus
 RELEASES_KEPT = 5
 _UNKNOWN = timedelta(seconds=45)  # until the first sleep was measured: three usual looks
 # Of the shortest: what goes earlier than that is seen so much later, and the next ones sooner.
-_MOST_OF_IT = 0.85
+_MOST_OF_IT = 0.97
 _LONGEST = timedelta(minutes=10)
 
 

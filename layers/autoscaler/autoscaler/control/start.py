@@ -7,6 +7,7 @@ would: an instance is billed all the while.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,10 +24,12 @@ from .world import STARTING, World
 # Engines complain and die within seconds, and are started again at once: older lines of a long
 # start tell nothing that was not read before.
 _LOG_SPAN = timedelta(minutes=10)
-# Times the usual time between two looks. A container that dies is seen a look later, and what it
-# serves waits for the last one.
-SELDOM, USUAL, OFTEN = 5.0, 1.0, 0.5
+# Times the usual time between two looks. Before a copy can be ready looks are for what goes wrong:
+# a container that dies is seen a look later. Then each second that it is not seen is an instance's
+# and everybody's who waits for it, and costs more than the looks.
+SELDOM, USUAL, OFTEN = 8.0, 1.0, 0.5
 _MOST_OF_IT = 0.85  # of the shortest wake: before that none was ever ready
+MEASURED_ENOUGH = 3  # wakes, to know how far they differ
 _OVERDUE = timedelta(minutes=2)
 _LONGEST_POLL = timedelta(seconds=15)  # the usual time between two looks: template's PollSeconds
 
@@ -124,11 +127,21 @@ def pace(record: EndpointRecord, now: datetime) -> float:
     status, took = record.status, record.status.lead_times()
     if status.phase is not Phase.WAKING or not took:
         return USUAL
-    passed = now - status.wished_at
-    left = _MOST_OF_IT * min(took) - passed
+    passed, longest = now - status.wished_at, lead_time(history(record))
+    left = may_be_ready(took, longest) - passed
     if left > timedelta(0):  # the next look comes no later than that moment
         return min(SELDOM, max(OFTEN, left / _LONGEST_POLL))
-    return OFTEN if passed < lead_time(history(record)) + _OVERDUE else USUAL
+    return OFTEN if passed < longest + _OVERDUE else USUAL
+
+
+def may_be_ready(took: Sequence[timedelta], longest: timedelta) -> timedelta:
+    """How long after the wish a wake may be ready at the earliest: a bit before the shortest, and
+    the more before it the more they differ from the `longest`, their p90. Pure."""
+    shortest = min(took)
+    early = _MOST_OF_IT * shortest
+    if len(took) < MEASURED_ENOUGH:
+        return early
+    return max(early, shortest - max(OFTEN * _LONGEST_POLL, (longest - shortest) / 2))
 
 
 def judge(

@@ -2,8 +2,9 @@
 
 A status is written at each second look at an endpoint that is awake, and is paid for by the KB. Its
 last twenty starts were two thirds of it, written out: most of that were the names of fields and the
-same date six times. Here a start is one list: when it was asked for, its cause, its copies, and the
-seconds from then until each of `MOMENTS` (null: not seen). Pure, on JSON as it is stored.
+same date six times. Here a start is one list: when it was asked for (exactly, as the history knows
+it by that), its cause, its copies, and the seconds from then until each of `MOMENTS` (null: not
+seen). Pure, on JSON as it is stored.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 MOMENTS = ("ready_at", "asked_at", "instance_seen_at", "container_seen_at", "copy_seen_at")
-_DIGITS = 6  # of a second: what is read is what was written, to the microsecond
+_DIGITS = 1  # of a second: SageMaker is looked at some seconds apart
 
 
 def shortened(start: dict[str, Any]) -> list[Any]:

@@ -5,17 +5,19 @@ Each figure says from what; docs/costs.md says how far they were off where it co
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..endpoints.alarms import alarms_of
+from ..endpoints.bursts import bursts
 from ..endpoints.queues import LATER_EVERY
+from ..endpoints.scaling import scales
 from ..endpoints.status import EndpointRecord, UsageSegment
 from ..policy.types import Phase
-from ..spec import Kind
+from ..spec import EndpointSpec, Kind
 from .billed import Prices, billed_segments
 from .costs import Books
 from .metric_hours import metric_hours
@@ -38,12 +40,14 @@ TRANSITIONS: Mapping[str, int] = {
     "seal-staging": 3,
     "remove-weights": 45,
 }
-# A wake and a round of a sleep have other states for each kind.
+# A wake and a round of a sleep have other states for each kind: of a sleep as many as on average,
+# as some look a second time until zero instances are seen.
 _OF_A_KIND: Mapping[Kind, Mapping[str, int]] = {
-    Kind.COMPONENT: {"plan-wake": 6, "guard-sleep": 13},
-    Kind.REALTIME: {"plan-wake": 10, "guard-sleep": 14},
-    Kind.ASYNC: {"plan-wake": 5, "guard-sleep": 10},
+    Kind.COMPONENT: {"plan-wake": 4, "guard-sleep": 12},
+    Kind.REALTIME: {"plan-wake": 8, "guard-sleep": 14},
+    Kind.ASYNC: {"plan-wake": 4, "guard-sleep": 10},
 }
+_PUTS_TRACKING, _PUTS_BURSTS = 2, 3  # more of a wake, where its file allows a second, a third copy
 # Of the schedules those of every minute: the tick's is as its parameter says, the alerts' is not.
 _ALERTS_EVERY = timedelta(minutes=1)
 _EVENTS_PER_LINE = 2  # of a wake in the history, with what its sleep tells; and one for each answer
@@ -90,7 +94,7 @@ def estimated(
     answers = sum(one.requests + one.refused for one in counted)
     reports = _REPORTS_PER_DAY * times(there, timedelta(days=1))
     return {
-        "state_transitions": transitions(invocations, _wakes_by_kind(books, start, until)),
+        "state_transitions": transitions(invocations, _woken(books, start, until)),
         "alarms": setup.alarms * setup.share(start, until) + usual,
         "high_resolution_alarms": fine,
         "queue_requests": _queue_requests(lives, answers, there, setup.tick),
@@ -102,27 +106,32 @@ def estimated(
     }
 
 
-def transitions(invocations: Mapping[str, Decimal], wakes: Mapping[Kind, int]) -> Decimal:
-    """Of all state machines, from how often they called the stack's functions. `wakes` of each
-    kind: who woke slept too."""
-    shares = wakes if sum(wakes.values()) else {Kind.COMPONENT: 1}
+def transitions(invocations: Mapping[str, Decimal], woken: Sequence[EndpointSpec]) -> Decimal:
+    """Of all state machines, from how often they called the stack's functions. `woken`: what each
+    wake woke, which slept too; without any, a component of one copy is reckoned with."""
+    of_each = [_of_a_wake(spec) for spec in woken] or [_OF_A_KIND[Kind.COMPONENT]]
     mixed = {
-        name: Decimal(sum(_OF_A_KIND[kind][name] * n for kind, n in shares.items()))
-        / sum(shares.values())
+        name: Decimal(sum(one[name] for one in of_each)) / len(of_each)
         for name in ("plan-wake", "guard-sleep")
     }
     each: dict[str, Decimal] = {**{n: Decimal(t) for n, t in TRANSITIONS.items()}, **mixed}
     return sum((invocations.get(name, Decimal(0)) * n for name, n in each.items()), Decimal(0))
 
 
-def _wakes_by_kind(books: Books, start: datetime, until: datetime) -> Counter[Kind]:
-    kinds = {record.spec.name: record.spec.kind for record in books.records}
+def _of_a_wake(spec: EndpointSpec) -> Mapping[str, int]:
+    usual = _OF_A_KIND[spec.kind]
+    puts = _PUTS_TRACKING * scales(spec) + _PUTS_BURSTS * bursts(spec)
+    return {**usual, "plan-wake": usual["plan-wake"] + puts}
+
+
+def _woken(books: Books, start: datetime, until: datetime) -> list[EndpointSpec]:
+    specs = {record.spec.name: record.spec for record in books.records}
     lines = (line for of_one in books.history.values() for line in of_one)
-    return Counter(
-        kinds[line.endpoint]
+    return [
+        specs[line.endpoint]
         for line in lines
-        if line.phase is Phase.WAKING and start <= line.at < until and line.endpoint in kinds
-    )
+        if line.phase is Phase.WAKING and start <= line.at < until and line.endpoint in specs
+    ]
 
 
 def lives_of(

@@ -54,6 +54,8 @@ class Step:
 TRIES_KEPT = 20
 # A rung that failed is passed over so long, as capacity seldom comes back sooner.
 PASSED_OVER = timedelta(hours=1)
+# Tries before one that served are kept so long: for that, and to count the starts of an hour.
+KEPT_FOR = timedelta(hours=1)
 FIRST_RETRY = timedelta(seconds=60)
 LONGEST_RETRY = timedelta(minutes=30)
 # One dead container may be bad luck; the same again is its cause.
@@ -84,8 +86,12 @@ def next_step(tries: Sequence[Try], rungs: int, now: datetime, seed: str = "") -
 
 
 def remembered(tries: Sequence[Try], latest: Try) -> tuple[Try, ...]:
-    """The tries with another one."""
-    return (*tries, latest)[-TRIES_KEPT:]
+    """The tries with another one, as far as anybody asks for them: those since one served, and
+    those of the last hour."""
+    known = (*tries, latest)[-TRIES_KEPT:]
+    served = [n for n, one in enumerate(known) if one.outcome is TryOutcome.SERVED]
+    recent = [n for n, one in enumerate(known) if latest.at - one.at < KEPT_FOR]
+    return known[min(served[-1] if served else 0, recent[0]) :]
 
 
 def backoff(failures: int, first: timedelta, longest: timedelta) -> timedelta:

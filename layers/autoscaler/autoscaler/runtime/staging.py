@@ -28,6 +28,7 @@ from ..catalog.models import (
 from ..staging.errors import HubBusyError, StoreUnavailableError
 from ..staging.hub import DEFAULT_ENDPOINT, DEFAULT_REDIRECT_HOSTS, HubClient
 from ..staging.hub_files import Revision
+from ..staging.hub_replies import NOWHERE
 from ..staging.job import Source
 from ..staging.leftovers import sweep_abandoned
 from ..staging.passport import Passport, discard, seal, standing_passport
@@ -246,6 +247,7 @@ def _hub(_period: int) -> HubClient:
         os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT,
         token=stored_token(),
         redirect_hosts=tuple(hosts.split()) or DEFAULT_REDIRECT_HOSTS,
+        token_place=f"the stack's secret {_secret_name()}" if _secret_name() else NOWHERE,
         read_token=_token_anew,
     )
 
@@ -257,8 +259,14 @@ def _token_anew() -> str | None:
 
 
 def stored_token() -> str | None:
-    """What is in the stack's Hub secret now; None when nobody has put a token there."""
-    return _token(os.environ.get("HUB_TOKEN_SECRET", ""))
+    """What is in the stack's Hub secret now; None when nobody has put a token there, or there is
+    none."""
+    return _token(_secret_name())
+
+
+def _secret_name() -> str:
+    """Empty: the stack was deployed for public models only."""
+    return os.environ.get("HUB_TOKEN_SECRET", "")
 
 
 def _scanner() -> str:

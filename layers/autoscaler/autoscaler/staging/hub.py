@@ -17,7 +17,7 @@ from .errors import (
 )
 from .http import Origin, Reply, refuse_other_than_bytes, request, safe_address
 from .hub_files import COMMIT, HubFile, Revision, is_folder, licence_of, parse_file
-from .hub_replies import STACK_TOKEN, Token, refuse_reply
+from .hub_replies import NOWHERE, Token, refuse_reply
 from .retry import Retrier, RetryPolicy, TransientError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
@@ -53,7 +53,7 @@ class HubClient:
         redirect_hosts: tuple[str, ...] = DEFAULT_REDIRECT_HOSTS,
         policy: RetryPolicy | None = None,
         deadline_seconds: float = 30.0,
-        token_place: str = STACK_TOKEN,
+        token_place: str = NOWHERE,
         read_token: Callable[[], str | None] | None = None,
     ) -> None:
         """`deadline_seconds` is for the head of a reply, and for each receive of its body.

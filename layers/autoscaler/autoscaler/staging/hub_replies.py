@@ -18,7 +18,10 @@ from .retry import TransientError, told_to_wait
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 # Of a file that the Hub itself listed these are odd, unless X-Error-Code says more.
 _ODD_FOR_A_FILE = frozenset({401, 403, 404, 416})
-STACK_TOKEN = "the stack's Hugging Face secret (the one named by HUB_TOKEN_SECRET)"
+NOWHERE = (
+    "a Hugging Face secret of the stack, which has none yet: deploy it again with "
+    "HubTokenSecretName=make"
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Token:
     """Whether there is one, and where a person puts it."""
 
     given: bool
-    place: str = STACK_TOKEN
+    place: str = NOWHERE
 
 
 def refuse_reply(
