@@ -56,7 +56,7 @@ def _run(name: str, one: Taken, folder: Path, aws: Refusing, *, counts: bool) ->
     event = "{}" if name == BASE else event_of(name)
     child = [sys.executable, str(Path(__file__).parent / "child.py"), place, event]
     done = subprocess.run(
-        child, env=_environment(folder, aws) | own, capture_output=True, timeout=_CHILD_SECONDS
+        child, env=own | _environment(folder, aws), capture_output=True, timeout=_CHILD_SECONDS
     )
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr.decode()[-2000:]}")
@@ -77,6 +77,7 @@ def _environment(folder: Path, aws: Refusing) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_ENDPOINT_URL": aws.url,
+        "HF_ENDPOINT": aws.url,
         "AWS_LAMBDA_FUNCTION_NAME": "f",
     }
 

@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.contract.test_statemachines import template
 
 ROOT = Path(__file__).parents[2]
-NAME = "llama"
-_COMMIT = "c" * 40
-_STEP = {"endpoint": NAME, "generation": 1}
+# Of the others the sample is named as they are.
 _SAMPLES = {
     "accept_command": "command",
+    "answer_stack": "stack_answered",
     "dispatch_requests": "request",
-    "notify": "notify",
     "reconcile": "tick",
-    "refresh_prices": "refresh_prices",
     "report_costs": "report",
     "retire_stack": "stack_deleted",
     "sweep_account": "sweep",
 }
-_STEPS: Mapping[str, Any] = {
-    "check_names": _STEP,
-    "guard_sleep": _STEP,
-    "look_at_start": _STEP,
-    "plan_deployment": {**_STEP, "part": "whole"},
-    "plan_wake": _STEP,
-    "probe_endpoint": _STEP,
-    "record_phase": {**_STEP, "step": "awake"},
-    "remove_weights": _STEP,
-}
-# Their first request goes elsewhere (the Hub, CloudFormation), or only a longer event brings them
-# to one: they are called with nothing, which they refuse.
-_WITHOUT = frozenset({"answer_stack", "create_model", "plan_staging", "seal_staging", "stage_file"})
 
 
-_NUMBERS = ("SECONDS", "MINUTES", "CAP", "CONCURRENCY", "CONNECTIONS", "ALARMS")
+_NUMBERS = ("SECONDS", "MINUTES", "CAP", "CONCURRENCY", "CONNECTIONS", "ALARMS", "SECRETS")
 _AS_WRITTEN = {"FUNCTION_MEMORY_MB", "PYDANTIC_DISABLE_PLUGINS", "POWERTOOLS_LOG_LEVEL"}
 _KNOWN = {
     "ALERT_CHANNEL": "slack",
     "DEFAULT_TIME_ZONE": "UTC",
     "FLOW_ARN_PREFIX": "arn:aws:states:us-east-1:123456789012:stateMachine:autoscaler-",
-    "HF_ENDPOINT": "https://hub.example",
     "MODE": "act",
     "RECONCILE": "none",
     "STACK_NAME": "autoscaler",
@@ -57,10 +38,8 @@ def handlers() -> list[str]:
 
 
 def event_of(handler: str) -> str:
-    """As JSON. KeyError for a handler that nobody has thought of here."""
-    if handler in _SAMPLES:
-        return (ROOT / "events" / f"{_SAMPLES[handler]}.json").read_text()
-    return json.dumps({} if handler in _WITHOUT else _STEPS[handler])
+    """A real one of events/, as JSON."""
+    return (ROOT / "events" / f"{_SAMPLES.get(handler, handler)}.json").read_text()
 
 
 def environment(handler: str) -> dict[str, str]:
