@@ -63,6 +63,16 @@ def test_escaped_text_is_within_its_limit(text: str, limit: int) -> None:
     assert cut.endswith("…") or len(cut) >= len(text)
 
 
+def test_facts_that_slack_has_no_room_for_are_counted() -> None:
+    def shown(many: int) -> list[str]:
+        facts = tuple((f"fact {n}", str(n)) for n in range(many))
+        blocks = payload(message(facts=facts))["attachments"][0]["blocks"]
+        return [field["text"] for field in blocks[1]["fields"]]
+
+    assert shown(10)[-1] == "*fact 9*\n9"
+    assert shown(13)[8:] == ["*fact 8*\n8", "… and 4 more"]
+
+
 @given(st.text(max_size=300), st.text(max_size=5000), st.lists(st.text(max_size=3000), max_size=14))
 def test_slack_takes_whatever_an_event_says(title: str, body: str, values: list[str]) -> None:
     facts = tuple((f"fact {n}", value) for n, value in enumerate(values))

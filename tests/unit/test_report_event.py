@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -91,6 +92,60 @@ def test_teams_and_movers_are_two_lines_of_the_message() -> None:
     facts = dict(message_of(event(teams=teams, lines=lines)).facts)
     assert facts["by team"] == "research $9.00, search $3.00"
     assert facts["against the period before"] == "b −$20.00, a +$6.00"
+
+
+TEAMS = [
+    {"team": "search", "cost_usd": "40", "saved_usd": "1"},
+    {"team": "research", "cost_usd": "38", "saved_usd": "1"},
+]
+BUDGETS = [{"limit_usd": "900", "spent_usd": "78"}]
+
+
+def twelve(most: int = 12) -> list[dict[str, Any]]:
+    return [line(f"e{n:02}", str(12 - n), "1") for n in range(most)]
+
+
+def dollars_in(facts: Sequence[tuple[str, str]]) -> Decimal:
+    """Of the endpoints' lines and of what is left."""
+    own = [value for label, value in facts if label.startswith("e") or "other" in label]
+    return sum((Decimal(value.split(",")[0].lstrip("$")) for value in own), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown", "last"),
+    [
+        ({"teams": TEAMS, "budgets": BUDGETS}, 6, ("6 others", "$21.00")),
+        ({"teams": TEAMS}, 7, ("5 others", "$15.00")),
+        ({"budgets": BUDGETS}, 8, ("4 others", "$10.00")),
+        ({}, 9, ("3 others", "$6.00")),
+        ({"others": 2, "others_usd": "5"}, 9, ("5 others", "$11.00")),
+    ],
+)
+def test_a_message_of_many_endpoints_shows_every_dollar(
+    changes: dict[str, Any], shown: int, last: tuple[str, str]
+) -> None:
+    """Slack takes ten fields; what was beyond them was missing, and the rest did not add up."""
+    message = message_of(event(lines=twelve(), **changes))
+    fields = payload(message)["attachments"][0]["blocks"][1]["fields"]
+    assert [f"*{label}*\n{value}" for label, value in message.facts] == [
+        field["text"] for field in fields
+    ]
+    assert sum(label.startswith("e") for label, _ in message.facts) == shown
+    assert message.facts[-1] == last
+    assert dollars_in(message.facts) == 78 + Decimal(changes.get("others_usd", 0))
+
+
+def test_endpoints_that_just_fit_have_a_line_each() -> None:
+    labels = [label for label, _ in message_of(event(lines=twelve(10))).facts]
+    assert labels == [f"e{n:02}" for n in range(10)]
+    fewer = message_of(event(lines=twelve(9), others=1, others_usd="2")).facts
+    assert (len(fewer), fewer[-1]) == (10, ("1 other", "$2.00"))
+
+
+def test_teams_that_are_not_named_are_counted() -> None:
+    teams = [{"team": f"t{n:02}", "cost_usd": "2", "saved_usd": "1"} for n in range(12)]
+    named = dict(message_of(event(teams=teams)).facts)["by team"]
+    assert named.endswith("t08 $2.00, 3 others $6.00")
 
 
 def test_one_team_needs_no_line_of_its_own() -> None:

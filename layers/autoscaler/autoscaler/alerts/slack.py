@@ -8,12 +8,11 @@ from typing import Any
 from .chart import text_bars
 from .events.base import Severity
 from .message import Link, Message
-from .sentences.base import Bars
+from .sentences.base import MOST_FACTS, Bars, Fact
 
 HEADER_LIMIT = 150
 TEXT_LIMIT = 3000
 FIELD_LIMIT = 2000
-MOST_FIELDS = 10
 LINK_LIMIT = 2000
 
 _COLOURS = {
@@ -58,8 +57,7 @@ def escaped(text: str, limit: int) -> str:
 def _details(message: Message) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [{"type": "section", "text": _text(message.body or " ")}]
     if message.facts:
-        fields = [_fact(label, value) for label, value in message.facts[:MOST_FIELDS]]
-        blocks.append({"type": "section", "fields": fields})
+        blocks.append({"type": "section", "fields": _fields(message.facts)})
     if message.bars:
         blocks.append({"type": "section", "block_id": "chart", "text": _chart(message.bars)})
     if message.links:
@@ -95,6 +93,15 @@ def _plain(text: str) -> dict[str, Any]:
 def _text(text: str) -> dict[str, Any]:
     # verbatim: no link is made of what looks like one, no name becomes a mention
     return {"type": "mrkdwn", "text": escaped(text, TEXT_LIMIT), "verbatim": True}
+
+
+def _fields(facts: Sequence[Fact]) -> list[dict[str, Any]]:
+    """Of more than Slack takes the first, and how many more there are."""
+    if len(facts) <= MOST_FACTS:
+        return [_fact(label, value) for label, value in facts]
+    first = facts[: MOST_FACTS - 1]
+    more = _text(f"{_ELLIPSIS} and {len(facts) - len(first)} more")
+    return [*(_fact(label, value) for label, value in first), more]
 
 
 def _fact(label: str, value: str) -> dict[str, Any]:

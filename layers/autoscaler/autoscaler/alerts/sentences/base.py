@@ -8,6 +8,7 @@ from functools import singledispatch
 from ..events.base import Event
 
 Fact = tuple[str, str]
+MOST_FACTS = 10  # as many as a section of Slack's has fields
 
 
 @dataclass(frozen=True)

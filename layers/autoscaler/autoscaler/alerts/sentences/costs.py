@@ -14,12 +14,13 @@ from ..events.costs import (
     OrphansFound,
     PricesStale,
     ReportBudget,
+    ReportLine,
     ReportWritten,
 )
 from ..wording import percent, share_of, usd
-from .base import Bars, Fact, Sentence, charted, told
+from .base import MOST_FACTS, Bars, Fact, Sentence, charted, told
 
-_REPORT_LINES = 9
+_TEAMS = 9
 _UNUSUAL = 3
 _BARS = 12
 _BUDGETS = 4
@@ -96,22 +97,28 @@ def _basis(event: ReportWritten) -> str:
 
 
 def _report_facts(event: ReportWritten) -> list[Fact]:
-    dearest = sorted(event.lines, key=lambda line: (-line.cost_usd, line.endpoint))
-    facts = [
-        (
-            line.endpoint,
-            f"{usd(line.cost_usd)}, saved {usd(line.saved_usd)}; "
-            f"{counted(line.wakes, 'wake')}, {counted(line.requests, 'request')}",
-        )
-        for line in dearest[:_REPORT_LINES]
-    ]
+    """At most as many as a message shows; with the last of them the endpoints add up."""
+    above = _budget_facts(event)
     if len(event.teams) > 1:
-        facts = [*_team_facts(event), *facts]
-    facts = [*_budget_facts(event), *facts]
-    if others := len(dearest[_REPORT_LINES:]) + event.others:
-        rest = sum((line.cost_usd for line in dearest[_REPORT_LINES:]), event.others_usd)
-        facts.append((f"{others} others", usd(rest)))
+        above += _team_facts(event)
+    dearest = sorted(event.lines, key=lambda line: (-line.cost_usd, line.endpoint))
+    room = MOST_FACTS - len(above)
+    if event.others or len(dearest) > room:
+        room -= 1
+    shown, hidden = dearest[:room], dearest[room:]
+    facts = [*above, *map(_report_fact, shown)]
+    if others := len(hidden) + event.others:
+        rest = sum((line.cost_usd for line in hidden), event.others_usd)
+        facts.append((counted(others, "other"), usd(rest)))
     return facts
+
+
+def _report_fact(line: ReportLine) -> Fact:
+    cost = f"{usd(line.cost_usd)}, saved {usd(line.saved_usd)}"
+    return (
+        line.endpoint,
+        f"{cost}; {counted(line.wakes, 'wake')}, {counted(line.requests, 'request')}",
+    )
 
 
 def _budget_facts(event: ReportWritten) -> list[Fact]:
@@ -134,8 +141,11 @@ def _budget(one: ReportBudget) -> str:
 def _team_facts(event: ReportWritten) -> list[Fact]:
     """In one line, dearest first, with what moved most."""
     dearest = sorted(event.teams, key=lambda team: (-team.cost_usd, team.team))
-    named = ", ".join(f"{team.team} {usd(team.cost_usd)}" for team in dearest[:_REPORT_LINES])
-    facts = [("by team", named)]
+    named = [f"{team.team} {usd(team.cost_usd)}" for team in dearest[:_TEAMS]]
+    if rest := dearest[_TEAMS:]:
+        cost = sum((team.cost_usd for team in rest), Decimal(0))
+        named.append(f"{counted(len(rest), 'other')} {usd(cost)}")
+    facts = [("by team", ", ".join(named))]
     if event.movers:
         moved = [f"{one.endpoint} {_moved(one.moved_usd)}" for one in event.movers[:3]]
         much = "as much of the period before" if event.running else "the period before"
@@ -187,7 +197,7 @@ def _(event: OrphansFound) -> Sentence:
         f"{usd(event.usd_so_far)} until now{unknown}. `autoscaler sweep` shows them; what is "
         "marked deletable goes when two sweeps have seen it."
     )
-    facts = tuple(_orphan(line) for line in event.lines[:_REPORT_LINES])
+    facts = tuple(_orphan(line) for line in event.lines[: MOST_FACTS - 1])
     rest = len(event.lines) - len(facts)
     more: tuple[Fact, ...] = ((f"{rest} others", "see `autoscaler sweep`"),) if rest else ()
     return Sentence("Something in the account belongs to no endpoint", body, facts + more)
