@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from autoscaler.alerts.events.base import Event, Severity
+from autoscaler.alerts.events.costs import BudgetReached
 from autoscaler.alerts.events.registry import EVENTS, EventError, parse_event
 from tests.alerts_events import AT, LATER, ONE_OF_EACH, WHO
 
@@ -87,6 +88,25 @@ def test_a_budget_is_told_once_per_step_and_month() -> None:
     spent = {"spent_usd": 1, "monthly_usd": 1}
     assert key("BudgetReached", **spent, share=0.81) == key("BudgetReached", **spent, share=0.99)
     assert key("BudgetReached", **spent, share=0.99) != key("BudgetReached", **spent, share=1)
+
+
+@pytest.mark.parametrize("step", range(1, 101))
+def test_every_threshold_is_told_when_it_is_reached_and_not_before(step: int) -> None:
+    """As floats 0.57 * 100 is below 57, and so for 29 and 58."""
+    limit = Decimal("137.91")
+
+    def told(spent: Decimal) -> int:
+        event = BudgetReached(
+            **WHO,
+            spent_usd=spent,
+            monthly_usd=limit,
+            share=float(spent / limit),
+            thresholds=(step,),
+        )
+        return BudgetReached.model_validate_json(event.model_dump_json()).step
+
+    assert told(limit * step / 100) == step
+    assert told(limit * step / 100 - Decimal("1e-9")) == 0
 
 
 def test_a_budget_that_was_raised_and_is_spent_again_is_told_again() -> None:

@@ -14,7 +14,7 @@ from autoscaler.alerts.events.registry import EVENTS
 from autoscaler.alerts.message import Message, message_of
 from autoscaler.alerts.sentences.life import BECAUSE
 from autoscaler.alerts.slack import payload
-from autoscaler.alerts.wording import share_of, spoken, usd
+from autoscaler.alerts.wording import percent, share_of, spoken, usd
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import ReasonCode
 from tests.alerts_events import AT, ONE_OF_EACH, WHO
@@ -282,6 +282,10 @@ def test_orphans_are_named_with_instances_price_and_age_and_the_rest_is_counted(
         (Decimal("0.0031"), "$0.0031"),
         (Decimal("0.00001"), "<$0.0001"),
         (Decimal("0"), "$0.00"),
+        (Decimal("0.09994"), "$0.0999"),
+        (Decimal("0.09996"), "$0.10"),
+        (Decimal("-0.09995"), "−$0.10"),
+        (Decimal("0.1"), "$0.10"),
         (None, "not known"),
     ],
 )
@@ -295,6 +299,24 @@ def test_money(money: Decimal | None, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert spoken(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (0.051, "5.1 %"),
+        (0.57, "57 %"),
+        (0.987, "99 %"),
+        (0.995, "99 %"),
+        (899.7 / 900, "99 %"),
+        (1 - 1e-12, "99 %"),
+        (1, "100 %"),
+        (1.016, "102 %"),
+    ],
+)
+def test_what_is_not_the_whole_is_not_100_percent(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 def test_a_share_of_nothing_is_not_said() -> None:
@@ -319,6 +341,12 @@ def test_a_spent_budget_says_what_follows_and_until_when() -> None:
     assert "one copy at most" in reached(when_spent="cap").body
     assert "Each endpoint has one copy at most" in reached(endpoint="").body
     assert "from now on" not in reached(share=0.8).body
+
+
+def test_a_budget_of_which_cents_are_left_is_not_called_spent() -> None:
+    left = reached(spent_usd="899.70", monthly_usd=900, share=899.7 / 900)
+    assert left.title == "llama has spent 99 % of its budget"
+    assert "$899.70 of $900.00 are spent" in left.body and "from now on" not in left.body
 
 
 def test_while_the_kill_switch_is_on_every_message_says_so() -> None:

@@ -171,6 +171,13 @@ def test_what_cannot_be_set_is_refused_before_it_is_sent(
     assert stack.sent == []
 
 
+@pytest.mark.parametrize(
+    ("share", "text"), [(None, ""), (0.042, "4 %"), (0.9997, "99 %"), (1, "100 %"), (1.2, "120 %")]
+)
+def test_what_is_not_all_spent_is_not_100_percent(share: float | None, text: str) -> None:
+    assert budget_command._share(share) == text
+
+
 def test_get_says_first_that_everything_is_stopped() -> None:
     stopped = {"since": "", "author": "ada", "reason": "x", "text": "Everything is stopped by ada"}
     barred = {"reason": "Everything is stopped by ada.", "until": None}

@@ -179,7 +179,11 @@ def usd(amount: str) -> str:
 
 
 def _share(share: float | None) -> str:
-    return "" if share is None else f"{share * 100:.0f} %"
+    """`17 %`; what is not the whole is never `100 %`."""
+    if share is None:
+        return ""
+    value = round(share * 100)
+    return f"{min(value, 99) if share < 1 else value} %"
 
 
 def _moment(text: str) -> str:

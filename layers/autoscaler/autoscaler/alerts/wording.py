@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 NOT_KNOWN = "not known"
-_CENT = Decimal("0.01")
+_CENT, _HUNDREDTH_CENT = Decimal("0.01"), Decimal("0.0001")
+_TEN_CENTS = Decimal("0.1")
 
 
 def usd(money: Decimal | None) -> str:
@@ -15,8 +17,9 @@ def usd(money: Decimal | None) -> str:
     if money is None:
         return NOT_KNOWN
     size = abs(money)
-    step = Decimal("0.0001") if 0 < size < Decimal("0.1") else _CENT
-    rounded = size.quantize(step, ROUND_HALF_UP)
+    rounded = size.quantize(_HUNDREDTH_CENT, ROUND_HALF_UP)
+    if not size or rounded >= _TEN_CENTS:
+        rounded = size.quantize(_CENT, ROUND_HALF_UP)
     if money and not rounded:
         return "<$0.0001" if money > 0 else ">−$0.0001"
     return f"{'−' if money < 0 else ''}${rounded:,}"
@@ -38,8 +41,10 @@ def spoken(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """`80 %`; a decimal below ten."""
+    """`80 %`; a decimal below ten. What is not the whole is never `100 %`."""
     value = share * 100
+    if 99 <= abs(value) < 100:
+        value = math.trunc(value)
     return f"{value:.0f} %" if abs(value) >= 10 or value == 0 else f"{value:.1f} %"
 
 

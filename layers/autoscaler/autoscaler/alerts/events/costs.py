@@ -39,7 +39,9 @@ class BudgetReached(Event):
     @property
     def step(self) -> int:
         """The percentage that was passed last; 0: none."""
-        return max(step for step in (0, *self.thresholds) if self.share * 100 >= step)
+        # As decimals: 0.57 * 100 is 56.99... as a float, and would be told a tick late.
+        reached = Decimal(str(self.share)) * 100
+        return max(step for step in (0, *self.thresholds) if reached >= step)
 
     @property
     def severity(self) -> Severity:
