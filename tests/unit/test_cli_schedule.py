@@ -137,6 +137,31 @@ def test_the_page_marks_clock_changes_gaps_overlaps_and_holidays(tmp_path: Path)
     assert any(line.startswith("in total 48 60 ") for line in lines)
 
 
+FRIDAY = {"name": "friday", "days": ["fri"], "start": "18:00", "end": "06:00", "min_copies": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "gaps"),
+    [
+        ("2027-01-29", "4", ["at least 18h", "at least 2d18h"]),  # cut at both ends
+        ("2027-01-30", "12", ["6d12h", "at least 4d18h"]),
+    ],
+)
+def test_a_gap_that_the_list_cuts_is_called_longer(
+    tmp_path: Path, first: str, days: str, gaps: list[str]
+) -> None:
+    done = show(str(a_file(tmp_path, windows=[FRIDAY])), "--from", first, "--days", days)
+    assert done.exit_code == 0, done.output
+    lines = (" ".join(line.split()) for line in done.stdout.splitlines())
+    assert [line.partition("gap of ")[2] for line in lines if "gap of " in line] == gaps
+
+
+def test_a_gap_that_ends_with_the_list_is_whole(tmp_path: Path) -> None:
+    monday = {"name": "monday", "days": ["mon"], **WHOLE}
+    done = show(str(a_file(tmp_path, windows=[monday])), "--from", "2027-02-02", "--days", "6")
+    assert "gap of 6d" in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("width", ["80", "120"])
 def test_on_a_terminal_no_line_is_longer_than_it(
     tmp_path: Path, width: str, monkeypatch: pytest.MonkeyPatch

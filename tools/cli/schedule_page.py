@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from autoscaler.policy.schedule import zone_of
+from autoscaler.policy.schedule import bounds_at, zone_of
 from autoscaler.policy.stretches import ClockChange, Stretch
 from autoscaler.spec import Day, HolidayRule, Window, format_duration
 from autoscaler.spec.days import WEEK
@@ -124,11 +124,23 @@ def _what(laid: Laid, one: Stretch) -> tuple[str, str, str, str]:
     name = bounds.name or f"[dim]{OUTSIDE}[/]"
     notes = [f"hides {', '.join(one.beneath)}"] if one.beneath else []
     if bounds.name is None and laid.spec.schedule.windows:
-        notes.append(f"gap of {format_duration(one.end - one.start)}")
+        notes.append(_gap(laid, one))
     if holiday := laid.holiday(one.start):
         notes.append(holiday)
     kept = _kept(bounds.min_copies, bounds.max_copies, bounds.keep_alive)
     return (name, *kept, escape("; ".join(notes)))
+
+
+def _gap(laid: Laid, one: Stretch) -> str:
+    """How long it lasts; of one that goes on before or after the list, how much of it is shown."""
+    earlier = one.start == laid.start and _is_outside(laid, one.start - timedelta.resolution)
+    later = one.end == laid.end and _is_outside(laid, one.end)
+    least = "at least " if earlier or later else ""
+    return f"gap of {least}{format_duration(one.end - one.start)}"
+
+
+def _is_outside(laid: Laid, moment: datetime) -> bool:
+    return bounds_at(laid.spec, moment).name is None
 
 
 def _clocks(change: ClockChange, local: datetime) -> str:
