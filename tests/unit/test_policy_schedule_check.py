@@ -16,6 +16,7 @@ from tests.unit.policy_cases import EVERY_DAY, NOON, PEAK, WEEKDAYS, a_spec, riv
 BERLIN = {"calendar": "DE", "subdivision": "BE"}
 LUNCH = {"name": "lunch", "days": ["wed"], "start": "12:00", "end": "13:00", "min_copies": 2}
 WHOLE = {"name": "day", "start": "00:00", "end": "24:00", "min_copies": 1}
+SKIPPED = {"name": "skipped", "start": "02:15", "end": "02:45", "min_copies": 1}
 CLOSED = {**WHOLE, "name": "closed", "min_copies": 0, "max_copies": 0}
 
 
@@ -28,6 +29,10 @@ FINE: list[tuple[EndpointSpec, str]] = [
     (with_windows(PEAK), "one"),
     (with_windows(LUNCH, PEAK), "a part of another that is listed first"),
     (with_windows({**LUNCH, "days": ["sat"]}, PEAK), "beside each other"),
+    (
+        with_windows({**SKIPPED, "dates": ["2027-03-28", "2027-03-29"]}),
+        "skipped on one of two days",
+    ),
     (with_windows({**WHOLE, "dates": ["02-29"]}), "once in four years"),
     (with_windows({**WHOLE, "dates": ["2026-05-13"]}), "today"),
     (with_windows(PEAK, {**LUNCH, "end": "18:30"}), "half hidden"),
@@ -73,6 +78,21 @@ REFUSED: list[tuple[EndpointSpec, str]] = [
         with_windows({**WHOLE, "dates": ["12-24"], "holidays": "only"}, calendar=BERLIN),
         "schedule.windows.day: is not open once from 2026-05-13 to 2031-05-13, with `holidays: "
         "only`; name other days, or take it out",
+    ),
+    (
+        with_windows({**SKIPPED, "dates": ["2027-03-28"]}),
+        "schedule.windows.skipped: does not open on 2027-03-28: clocks go from 02:00 to 03:00 on "
+        "2027-03-28, and it names no other day to come; name other days or hours, or take it out",
+    ),
+    (
+        with_windows({**SKIPPED, "dates": ["2026-05-13", "2027-03-28", "2028-03-26"]}),
+        "schedule.windows.skipped: does not open on 2027-03-28: clocks go from 02:00 to 03:00 on "
+        "2027-03-28 and does not open on 2028-03-26: clocks go from 02:00 to 03:00 on 2028-03-26, "
+        "and it names no other day to come; name other days or hours, or take it out",
+    ),
+    (
+        with_windows({**SKIPPED, "dates": ["2026-05-13"]}),  # over since this morning
+        "schedule.windows.skipped: is not open once from 2026-05-13 to 2031-05-13; name other days",
     ),
     (
         with_windows({**CLOSED, "days": EVERY_DAY}),

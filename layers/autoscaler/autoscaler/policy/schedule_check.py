@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 from ..spec import EndpointSpec, Window, format_duration
 from .laid import Laid, to_moment, to_number
-from .local_time import DAY, Span, span_on
+from .local_time import DAY, LOOK_EVERY, Span, span_on
+from .opening_days import OpeningDays
 from .rivalry import Turn, hiders, meetings, never_winning, without_effect
 from .schedule import lay_out_windows, listed_bounds, zone_of
 from .stretches import ClockChange, clock_changes, won
@@ -48,11 +49,13 @@ def faults(spec: EndpointSpec, now: datetime) -> Iterator[str]:
 def _useless(spec: EndpointSpec, laid: Laid, now: datetime) -> Iterator[str]:
     """The windows that never open, repeat another, or are always hidden."""
     hidden = never_winning(laid)
+    today = now.astimezone(ZoneInfo(zone_of(spec))).date()
+    opening = OpeningDays(spec.schedule, today, _AHEAD.days + 1)
     meant: dict[tuple[object, ...], Window] = {}
     for number, window in enumerate(spec.schedule.windows):
         first = meant.setdefault(_meaning(window), window)
         if not laid.turns[number]:
-            yield f"schedule.windows.{window.name}: {_never_open(spec, window, now)}"
+            yield f"schedule.windows.{window.name}: {_never_open(spec, window, now, opening)}"
         elif first is not window:
             yield f"schedule.windows.{window.name}: {_same(spec, laid, number, first)}"
         elif hidden >> number & 1:
@@ -90,8 +93,8 @@ def _first_span(laid: Laid, number: int) -> Span:
     return _span((opens, closes))
 
 
-def _never_open(spec: EndpointSpec, window: Window, now: datetime) -> str:
-    today = now.astimezone(ZoneInfo(zone_of(spec))).date()
+def _never_open(spec: EndpointSpec, window: Window, now: datetime, opening: OpeningDays) -> str:
+    today = opening.days[0]
     dates = window.dates or ()
     if dates and not window.days and all(span.is_over(today - DAY) for span in dates):
         last = max(span.last for span in dates)
@@ -99,10 +102,31 @@ def _never_open(spec: EndpointSpec, window: Window, now: datetime) -> str:
             f"all of its dates are over, the last on {last}; give it dates to come, write "
             f"{last:%m-%d} for every year, or take it out"
         )
+    if skipped := _all_skipped(spec, window, now, opening):
+        return (
+            f"{_some(skipped)}, and it names no other day to come; name other days or hours, or "
+            "take it out"
+        )
     rule = f", with `holidays: {window.holidays}`" if window.holidays else ""
     return (
         f"is not open once from {today} to {today + _AHEAD}{rule}; name other days, or take it out"
     )
+
+
+def _all_skipped(
+    spec: EndpointSpec, window: Window, now: datetime, opening: OpeningDays
+) -> list[str]:
+    """What is said of each of its days to come if clocks jump over its hours on all of them."""
+    zone, said = zone_of(spec), []
+    for day in (opening.days[number] for number in opening.of(window)):
+        opens, closes = span_on(window, zone, day)
+        if closes <= now:
+            continue
+        if opens < closes:
+            return []
+        (change,) = clock_changes(spec, opens - LOOK_EVERY, opens)
+        said.append(_moved_text(day, timedelta(0), change, ZoneInfo(zone), skipped=True))
+    return said
 
 
 def _meaning(window: Window) -> tuple[object, ...]:
