@@ -70,6 +70,13 @@ class Mappings:
         """Messages in all queues that are read."""
         return sum(len(queue._messages) for _, queue in self.read())
 
+    def oldest(self, name: str) -> float:
+        """When the oldest message of a queue was sent that nobody has deleted yet, as SQS tells its
+        age; infinity: there is none."""
+        found = [queue for _, queue in self.read() if queue.name == name]
+        sent = [one.sent_timestamp / 1000 for queue in found for one in queue._messages]
+        return min(sent, default=math.inf)
+
     def _work(self, mapping: Any, queue: Any, batch: list[Any]) -> None:
         records = [sqs_record(one, queue.queue_arn, queue.region) for one in batch]
         done = self._invoke(mapping.function_arn, {"Records": records})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from autoscaler.control.start import (
     Patience,
     Verdict,
     look_at_start,
+    may_be_ready,
     pace,
 )
 from autoscaler.endpoints.status import Cause, ColdStart, EndpointRecord
@@ -207,6 +210,64 @@ def test_a_wake_is_looked_at_often_when_it_should_be_ready(
     world.clock.forward(seconds=seconds)
     found = look(world)
     assert (found.verdict, found.pace) == (Verdict.WAIT, pace)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "pace"),
+    [
+        ({"desired_copies": 1}, SELDOM),
+        ({"desired_copies": 0, "status": "Updating"}, USUAL),
+        ({"desired_copies": 1, "status": "Deleting"}, USUAL),
+    ],
+)
+def test_what_turned_a_sleep_round_is_looked_at_as_usual_until_it_can_be_asked_for(
+    capacity: dict[str, Any], pace: float
+) -> None:
+    world = memory_world()
+    starts = tuple(a_start(300) for _ in range(3))
+    put(
+        world,
+        asleep(
+            NAME, phase=Phase.WAKING, generation=3, phase_since=NOON, wished_at=NOON,
+            cold_starts=starts,
+        ),
+    )  # fmt: skip
+    there(world, **capacity)
+    world.clock.forward(seconds=10)
+    found = look(world)
+    assert (found.verdict, found.pace) == (Verdict.WAIT, pace)
+
+
+def a_start(seconds: float) -> ColdStart:
+    ready = NOON + timedelta(seconds=seconds)
+    return ColdStart(requested_at=NOON, ready_at=ready, cause=Cause.MESSAGE, copies=1)
+
+
+def waited(before: Sequence[float], lead: float) -> float:
+    """Seconds from the wish until the look that sees a wake that is ready after `lead` of them."""
+    starts = tuple(map(a_start, before))
+    status = asleep(NAME, phase=Phase.WAKING, wished_at=NOON, cold_starts=starts)
+    record, seconds = EndpointRecord(spec=spec(NAME), status=status), 0.0
+    while seconds < lead:
+        often = pace(record, NOON + timedelta(seconds=seconds))
+        seconds += max(5, round(15 * often))  # as wake_endpoint waits
+    return seconds
+
+
+@pytest.mark.parametrize(("usual", "now"), [(245, 125), (600, 490), (245, 200), (525, 258)])
+def test_wakes_that_became_shorter_are_seen_in_time_from_the_fifth_on(usual, now) -> None:
+    known = [usual] * 20
+    late = []
+    for _ in range(8):
+        known = [*known, waited(known, now)][-20:]
+        late.append(known[-1] - now)
+    assert max(late[4:]) <= 8
+    assert max(late) <= 120, late
+
+
+def test_wakes_that_take_the_same_are_looked_at_four_times() -> None:
+    assert waited([245] * 20, 245) - 245 <= 8
+    assert may_be_ready([timedelta(seconds=245)] * 20) == timedelta(seconds=237.5)
 
 
 @pytest.mark.parametrize("poll", [5, 15])

@@ -21,6 +21,10 @@ USUAL = 45.0
         ((), USUAL),
         ((100,), 97),
         ((300, 100, 200), 97),
+        ((300, 291), 291 * 0.85),  # it was over when anybody looked
+        ((300, 100), 85),
+        ((300, 100, 100), 97),
+        ((300, 300, 300), 291),
         ((20,), USUAL),  # gone before anybody looked: not sooner than where nothing is known
         ((3600,), 600),  # a guard and the end of a hold shall not wait for an hour
     ],

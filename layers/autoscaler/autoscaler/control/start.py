@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from ..endpoints.container_log import Crash, LogLine, crash_in, started_at
 from ..endpoints.status import EndpointRecord, EndpointStatus
-from ..policy.economy import lead_time
+from ..policy.economy import lead_time, p90
 from ..policy.types import Phase
 from ..ports import Capacity
 from .observe import history
@@ -30,6 +30,7 @@ _LOG_SPAN = timedelta(minutes=10)
 SELDOM, USUAL, OFTEN = 8.0, 1.0, 0.5
 _MOST_OF_IT = 0.85  # of the shortest wake: before that none was ever ready
 MEASURED_ENOUGH = 3  # wakes, to know how far they differ
+_AT_ONCE = timedelta(seconds=5)  # after the moment of a look, for the look and the probe
 _OVERDUE = timedelta(minutes=2)
 _LONGEST_POLL = timedelta(seconds=15)  # the usual time between two looks: template's PollSeconds
 
@@ -118,7 +119,9 @@ def _waiting(record: EndpointRecord, capacity: Capacity, now: datetime) -> Look:
     wakes = record.status.phase is Phase.WAKING
     if not made and wakes:
         return Look(Verdict.CREATE)
-    return Look(Verdict.WAIT, pace=pace(record, now))
+    # What a sleep was still about, when it was turned round, has to end before anything is asked.
+    asked = capacity.desired_copies >= 1 and capacity.status != "Deleting"
+    return Look(Verdict.WAIT, pace=pace(record, now) if asked else USUAL)
 
 
 def pace(record: EndpointRecord, now: datetime) -> float:
@@ -127,21 +130,29 @@ def pace(record: EndpointRecord, now: datetime) -> float:
     status, took = record.status, record.status.lead_times()
     if status.phase is not Phase.WAKING or not took:
         return USUAL
-    passed, longest = now - status.wished_at, lead_time(history(record))
-    left = may_be_ready(took, longest) - passed
+    passed = now - status.wished_at
+    left = may_be_ready(took) - passed
     if left > timedelta(0):  # the next look comes no later than that moment
         return min(SELDOM, max(OFTEN, left / _LONGEST_POLL))
-    return OFTEN if passed < longest + _OVERDUE else USUAL
+    return OFTEN if passed < lead_time(history(record)) + _OVERDUE else USUAL
 
 
-def may_be_ready(took: Sequence[timedelta], longest: timedelta) -> timedelta:
-    """How long after the wish a wake may be ready at the earliest: a bit before the shortest, and
-    the more before it the more they differ from the `longest`, their p90. Pure."""
-    shortest = min(took)
-    early = _MOST_OF_IT * shortest
-    if len(took) < MEASURED_ENOUGH:
-        return early
-    return max(early, shortest - max(OFTEN * _LONGEST_POLL, (longest - shortest) / 2))
+def may_be_ready(took: Sequence[timedelta]) -> timedelta:
+    """How long after the wish a wake may be ready at the earliest, by what the last ones took,
+    oldest first: a bit before the shortest, and the more before it the further they differ. Pure.
+
+    Of one that was ready at the first look that could see it nobody knows since when: the next
+    one may be much shorter.
+    """
+    moment = timedelta(0)
+    for number in range(1, len(took) + 1):
+        known = took[:number]
+        was_ready = number > 1 and known[-1] <= moment + _AT_ONCE
+        moment = _MOST_OF_IT * min(known)
+        if number >= MEASURED_ENOUGH and not was_ready:
+            early = max(OFTEN * _LONGEST_POLL, (p90(known) - min(known)) / 2)
+            moment = max(moment, min(known) - early)
+    return moment
 
 
 def judge(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
@@ -39,12 +40,16 @@ def lead_time(history: History) -> timedelta:
     Until one was measured, what its creation took; without that what its model's size lets expect,
     and no less than the default; else the default.
     """
-    measured = sorted(history.lead_times)
-    if measured:
-        return measured[ceil(0.9 * len(measured)) - 1]
+    if history.lead_times:
+        return p90(history.lead_times)
     if history.created_in is not None:
         return history.created_in
     return max(history.estimated_start or DEFAULT_LEAD_TIME, DEFAULT_LEAD_TIME)
+
+
+def p90(lead_times: Sequence[timedelta]) -> timedelta:
+    """Nearest rank, of one at least."""
+    return sorted(lead_times)[ceil(0.9 * len(lead_times)) - 1]
 
 
 def worth_asking_after(history: History) -> timedelta:
