@@ -100,6 +100,8 @@ def test_every_way_to_sum_gives_the_total(drawn: tuple[Books, date, str]) -> Non
         assert same(total([e.cost.total for e in found.endpoints]), whole)
         assert same(total([t.cost.total for t in found.teams]), whole)
         assert same(total([s.cost.total for s in found.slots]), whole)
+        if (baseline := found.total.baseline_usd) is not None:
+            assert same(total([t.baseline_usd or Decimal(0) for t in found.teams]), baseline)
         assert same(total([m for s in found.slots for m in s.teams.values()]), whole)
         for team in found.teams:
             by_slot = total([s.teams.get(team.team, Decimal(0)) for s in found.slots])

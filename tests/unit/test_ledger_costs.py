@@ -204,6 +204,103 @@ def test_dollars_stay_with_the_team_of_the_time() -> None:
     teams = {team.team: team for team in summary(books).teams}
     assert teams["old"].cost.total == PRICE and teams["old"].endpoints == ()
     assert teams["search"].cost.total == PRICE and teams["search"].endpoints == ("llama",)
+    assert (teams["old"].baseline_usd, teams["old"].savings_usd) == (PRICE, 0)
+    assert teams["search"].baseline_usd == 23 * PRICE and teams["search"].savings_usd == 22 * PRICE
+
+
+def _asked(hour: int, requests: int) -> Traffic:
+    return Traffic(endpoint="llama", start=MONDAY + timedelta(hours=hour), requests=requests)
+
+
+def _woken(hour: int, generation: int) -> HistoryEntry:
+    at, text = MONDAY + timedelta(hours=hour), "Woken."
+    return HistoryEntry(
+        endpoint="llama", at=at, generation=generation, phase=Phase.WAKING, text=text
+    )
+
+
+def test_baseline_requests_and_wakes_go_with_the_dollars() -> None:
+    books = Books(
+        [record()],
+        [
+            segment(MONDAY, 12 * 60, team="old"),
+            segment(MONDAY + timedelta(hours=12), 6 * 60),
+        ],
+        [_asked(11, 1_200), _asked(12, 500), _asked(20, 100)],
+        {"llama": [_woken(0, 2), _woken(11, 4), _woken(12, 6)]},
+    )
+    report = summary(books)
+    teams = {team.team: team for team in report.teams}
+    old, new = teams["old"], teams["search"]
+    assert (old.cost.total, old.baseline_usd, old.savings_usd) == (12 * PRICE, 12 * PRICE, 0)
+    assert (new.cost.total, new.baseline_usd) == (6 * PRICE, 12 * PRICE)
+    assert new.savings_usd == 6 * PRICE
+    assert (old.served.requests, new.served.requests) == (1_200, 600)
+    assert old.usd_per_1000_requests == new.usd_per_1000_requests == 10 * PRICE
+    assert (old.wakes.count, new.wakes.count) == (2, 1)
+    _same_sums(report)
+
+
+def test_after_its_last_instance_an_endpoint_is_of_the_next_team() -> None:
+    ran = segment(MONDAY + timedelta(hours=2), 60, team="old")
+    report = summary(Books([record()], [ran], [_asked(2, 10), _asked(9, 5)]))
+    teams = {team.team: team for team in report.teams}
+    assert (teams["old"].baseline_usd, teams["search"].baseline_usd) == (3 * PRICE, 21 * PRICE)
+    assert (teams["old"].served.requests, teams["search"].served.requests) == (10, 5)
+    _same_sums(report)
+
+
+def test_an_endpoint_that_slept_all_day_is_of_the_team_that_it_has_now() -> None:
+    before = segment(MONDAY - timedelta(hours=5), 60, team="old")
+    (team,) = summary(Books([record()], [before])).teams
+    assert (team.team, team.baseline_usd) == ("search", 24 * PRICE)
+
+
+def test_a_team_that_came_after_the_period_has_nothing_in_it() -> None:
+    after = segment(MONDAY + timedelta(hours=24), 60)
+    ran = [segment(MONDAY, 24 * 60, team="old"), after]
+    teams = {team.team: team for team in summary(Books([record()], ran)).teams}
+    assert teams["old"].baseline_usd == 24 * PRICE
+    assert (teams["search"].cost.total, teams["search"].baseline_usd) == (0, 0)
+
+
+def test_a_name_that_is_used_anew_after_the_period_is_another_endpoint() -> None:
+    later = record(created_at=MONDAY + timedelta(hours=25))
+    ran = [segment(MONDAY, 60, team="old"), segment(MONDAY + timedelta(hours=25), 60)]
+    (team,) = summary(Books([later], ran)).teams
+    assert (team.team, team.baseline_usd, team.endpoints) == ("old", PRICE, ("llama",))
+
+
+def test_a_team_may_have_an_endpoint_twice() -> None:
+    hours = [(0, "search"), (6, "old"), (12, "search")]
+    ran = [segment(MONDAY + timedelta(hours=h), 6 * 60, team=team) for h, team in hours]
+    report = summary(Books([record()], ran))
+    assert {t.team: t.baseline_usd for t in report.teams} == {
+        "old": 6 * PRICE,
+        "search": 18 * PRICE,
+    }
+    _same_sums(report)
+
+
+def _same_sums(report: CostReport) -> None:
+    total, teams = report.total, report.teams
+    assert sum(t.baseline_usd or 0 for t in teams) == total.baseline_usd
+    assert sum(t.savings_usd or 0 for t in teams) == total.savings_usd
+    assert sum(t.served.requests for t in teams) == total.served.requests
+    assert sum(t.wakes.count for t in teams) == total.wakes.count
+
+
+def test_an_hour_with_two_types_is_one_hour_awake() -> None:
+    other = {"instance_type": "ml.g6e.12xlarge", "usd_per_hour": PRICES["ml.g6e.12xlarge"]}
+    ran = [
+        segment(MONDAY, 60),
+        segment(MONDAY + timedelta(minutes=30), 60, **other),
+        segment(MONDAY, 90, endpoint="qwen"),
+    ]
+    report = summary(Books([record()], ran))
+    assert [e.awake_hours for e in report.endpoints] == [1.5, 1.5]
+    assert (report.total.awake_hours, report.teams[0].awake_hours) == (3.0, 3.0)
+    assert report.total.instance_hours == 3.5
 
 
 def test_an_empty_fleet_has_an_empty_report() -> None:

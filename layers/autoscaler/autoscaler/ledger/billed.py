@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -41,6 +41,10 @@ class AlwaysOn:
         if within <= timedelta(0):
             return Decimal(0)
         return None if self.usd_per_hour is None else self.usd_per_hour * self.part * hours(within)
+
+    def within(self, start: datetime, end: datetime) -> AlwaysOn:
+        """The part of it in [start, end); it may be empty."""
+        return replace(self, start=max(start, self.start), end=min(end, self.end))
 
 
 def hours(duration: timedelta) -> Decimal:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
 from .billed import (
-    AlwaysOn,
     Prices,
     always_on,
     billed_segments,
@@ -25,20 +25,20 @@ from .figures import (
     CostReport,
     Costs,
     EndpointCosts,
-    Served,
     SlotCosts,
     Span,
     TeamCosts,
     Wakes,
 )
+from .holders import Part, held, parts_of
 from .notes import notes
 from .periods import Period
-from .sums import by_kind, gaps, served_of, unpriced
+from .sums import awake_hours, by_kind, gaps, served_of, unpriced
 from .usual import Days, Earlier, by_day, earlier, first_days, together, unusual
-from .wakes import wakes_of
 
 _HOURS_PER_MONTH = Decimal("730.5")
 _EVER = datetime.min.replace(tzinfo=UTC)
+_Row = TypeVar("_Row", Traffic, UsageSegment)
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class _Account:
     team: str
     record: EndpointRecord | None
     segments: tuple[UsageSegment, ...]
-    baseline: AlwaysOn | None
-    wakes: Wakes
-    served: Served
+    parts: tuple[Part, ...]
     before_usd: Decimal | None
     days: Mapping[date, Decimal]  # dollars by UTC day
 
@@ -78,24 +76,25 @@ def summarize(
     """Returns the report of [period.start, now or the period's end, whichever is first).
 
     Instance-hours without a price are in no dollar figure; they are listed, and savings that
-    they would change are None. An endpoint belongs to the team that its file names now; its
-    dollars to the team of the time. `stack`: what the stack's budget has to do with.
+    they would change are None. An endpoint belongs to the team that its file names now; what it
+    cost, saved and did to the team of the time. `stack`: what the stack's budget has to do with.
     """
     until = max(period.start, min(period.end, now))
     ever = billed_segments(books.segments, books.records, prices, _EVER, now, now)
     billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
     before = earlier(ever, period, until, first_days(ever, books.records, period.time_zone))
     days = by_day(ever)
-    accounts = _accounts(books, before, billed, days, period, until, prices)
+    accounts = _accounts(books, before, ever, days, period, until, prices)
+    parts = [part for account in accounts for part in account.parts]
     months = hours(until - period.start) / _HOURS_PER_MONTH
     report = CostReport(
         period=period,
         until=until,
         written_at=now,
-        total=Costs(**_figures(accounts, billed, period.start, until, before.of_all())),
+        total=Costs(**_figures(parts, billed, period.start, until, before.of_all())),
         endpoints=tuple(_endpoint(a, period.start, until, now, prices) for a in accounts),
         teams=_teams(accounts, billed, before, period.start, until),
-        slots=_slots(accounts, billed, period, until),
+        slots=_slots(parts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
         stack_budget=stack_budget(stack, now),
         stack_daily_budget=daily_budget(
@@ -109,32 +108,34 @@ def summarize(
 def _accounts(
     books: Books,
     before: Earlier,
-    billed: Sequence[UsageSegment],
+    ever: Sequence[UsageSegment],
     days: Days,
     period: Period,
     until: datetime,
     prices: Prices,
 ) -> list[_Account]:
     records = {r.spec.name: r for r in books.records if r.status.created_at < until}
-    counted = [t for t in books.traffic if period.holds(t.start, t.end)]
-    names = records.keys() | {s.endpoint for s in billed} | {t.endpoint for t in counted}
+    counted = _by_endpoint(t for t in books.traffic if period.holds(t.start, t.end))
+    used = _by_endpoint(ever)
     accounts = []
-    for name in sorted(names):
-        record = records.get(name)
-        segments = tuple(s for s in billed if s.endpoint == name)
+    for name in sorted(records.keys() | counted.keys() | used.keys()):
+        record, around = records.get(name), used[name]
+        clipped = (clip(segment, period.start, until) for segment in around)
+        segments = tuple(segment for segment in clipped if segment is not None)
+        if not (record or segments or counted[name]):
+            continue
+        team = _team(record, segments)
+        whole = always_on(record, segments, prices, period.start, until)
+        # Of one that is gone, what has its name after the period is another endpoint.
+        spans = held(team, around if record else segments, period.start, until)
+        lines = books.history.get(name, ())
         accounts.append(
             _Account(
                 name=name,
-                team=record.spec.team
-                if record
-                else segments[-1].team
-                if segments
-                else "unassigned",
+                team=team,
                 record=record,
                 segments=segments,
-                baseline=always_on(record, segments, prices, period.start, until),
-                wakes=wakes_of(record, books.history.get(name, ()), period.start, until),
-                served=served_of(t for t in counted if t.endpoint == name),
+                parts=parts_of(spans, record, whole, lines, counted[name]),
                 before_usd=before.of(name),
                 days=days.get(name, {}),
             )
@@ -142,42 +143,54 @@ def _accounts(
     return accounts
 
 
+def _by_endpoint(rows: Iterable[_Row]) -> dict[str, list[_Row]]:
+    found: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found[row.endpoint].append(row)
+    return found
+
+
+def _team(record: EndpointRecord | None, segments: Sequence[UsageSegment]) -> str:
+    if record:
+        return record.spec.team
+    return segments[-1].team if segments else "unassigned"
+
+
 def _figures(
-    accounts: Sequence[_Account],
+    parts: Sequence[Part],
     segments: Sequence[UsageSegment],
     start: datetime,
     until: datetime,
     before_usd: Decimal | None,
 ) -> dict[str, object]:
-    awake = (s for s in segments if s.kind is not UsageKind.PROVISIONING)
     serving = (s for s in segments if s.kind is UsageKind.SERVING)
-    leads = sorted(lead for a in accounts for lead in a.wakes.lead_seconds)
+    leads = sorted(lead for p in parts for lead in p.wakes.lead_seconds)
     causes: Counter[str] = Counter()
     asked_by: Counter[str] = Counter()
-    for account in accounts:
-        causes.update(account.wakes.causes)
-        asked_by.update(account.wakes.asked_by)
+    for part in parts:
+        causes.update(part.wakes.causes)
+        asked_by.update(part.wakes.asked_by)
     return {
         "cost": by_kind(segments),
-        "awake_hours": float(sum((hours(s.end - s.start) for s in awake), Decimal(0))),
+        "awake_hours": awake_hours(segments),
         "instance_hours": float(sum((instance_hours(s) for s in segments), Decimal(0))),
         "serving_hours": float(sum((instance_hours(s) for s in serving), Decimal(0))),
         "gaps": gaps(segments),
         "before_usd": before_usd,
-        "baseline_usd": _baseline(accounts, start, until),
+        "baseline_usd": _baseline(parts, start, until),
         "unpriced": unpriced(segments),
         "wakes": Wakes(
-            count=sum(a.wakes.count for a in accounts),
+            count=sum(p.wakes.count for p in parts),
             causes=dict(causes.most_common()),
             asked_by=dict(asked_by.most_common()),
             lead_seconds=tuple(leads),
         ),
-        "served": served_of(a.served for a in accounts),
+        "served": served_of(p.served for p in parts),
     }
 
 
-def _baseline(accounts: Iterable[_Account], start: datetime, until: datetime) -> Decimal | None:
-    each = [a.baseline.usd(start, until) for a in accounts if a.baseline]
+def _baseline(parts: Iterable[Part], start: datetime, until: datetime) -> Decimal | None:
+    each = [p.baseline.usd(start, until) for p in parts if p.baseline]
     known = [money for money in each if money is not None]
     return sum(known, Decimal(0)) if len(known) == len(each) else None
 
@@ -192,7 +205,7 @@ def _endpoint(
     record, segments = account.record, account.segments
     types = record.spec.instances.types if record else [s.instance_type for s in segments]
     return EndpointCosts(
-        **_figures([account], segments, start, until, account.before_usd),
+        **_figures(account.parts, segments, start, until, account.before_usd),
         name=account.name,
         team=account.team,
         model=record.spec.model.id if record else None,
@@ -227,17 +240,19 @@ def _teams(
     until: datetime,
 ) -> tuple[TeamCosts, ...]:
     teams = []
-    for team in sorted({a.team for a in accounts} | {s.team for s in billed}):
-        theirs = [a for a in accounts if a.team == team]
+    parts = [part for account in accounts for part in account.parts]
+    known = {a.team for a in accounts} | {p.team for p in parts} | {s.team for s in billed}
+    for team in sorted(known):
+        names = tuple(a.name for a in accounts if a.team == team)
+        theirs = [part for part in parts if part.team == team]
         segments = [s for s in billed if s.team == team]
-        names = tuple(a.name for a in theirs)
         figures = _figures(theirs, segments, start, until, before.of_team(team, names))
         teams.append(TeamCosts(**figures, team=team, endpoints=names))
     return tuple(teams)
 
 
 def _slots(
-    accounts: Sequence[_Account],
+    parts: Sequence[Part],
     billed: Sequence[UsageSegment],
     period: Period,
     until: datetime,
@@ -254,7 +269,7 @@ def _slots(
             SlotCosts(
                 slot=slot,
                 cost=by_kind(within),
-                baseline_usd=_baseline(accounts, slot.start, end),
+                baseline_usd=_baseline(parts, slot.start, end),
                 teams=dict(sorted(teams.items())),
             )
         )

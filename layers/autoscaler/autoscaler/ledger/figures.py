@@ -150,11 +150,11 @@ class Served(Figure):
 class Costs(Figure):
     """What one endpoint, one team or everything cost and did.
 
-    awake_hours: an instance was there and past its provisioning. instance_hours: of shared
-    instances, its part; serving_hours: those of them that served. before_usd: the cost of the
-    period before, None if it was not there when that began. baseline_usd: one instance, or of
-    shared ones a copy's part of it, always on. savings_usd: baseline minus cost, negative when
-    sleeping cost more than it saved.
+    awake_hours: an instance was there and past its provisioning; of several endpoints, the sum of
+    each one's. instance_hours: of shared instances, its part; serving_hours: those of them that
+    served. before_usd: the cost of the period before, None if it was not there when that began.
+    baseline_usd: one instance, or of shared ones a copy's part of it, always on. savings_usd:
+    baseline minus cost, negative when sleeping cost more than it saved.
     """
 
     cost: KindCosts
@@ -231,6 +231,8 @@ class EndpointCosts(Costs):
 
 
 class TeamCosts(Costs):
+    """All figures are the team's of the time; `endpoints` those that it has now."""
+
     team: str
     endpoints: tuple[str, ...]
 

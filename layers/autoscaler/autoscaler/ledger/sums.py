@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from ..endpoints.status import Traffic, UsageKind, UsageSegment
-from .billed import instance_hours, usd
+from .billed import hours, instance_hours, usd
 from .figures import Gaps, KindCosts, Served, Unpriced
+from .metrics_read import covered
 
 
 def by_kind(segments: Iterable[UsageSegment]) -> KindCosts:
@@ -16,6 +18,15 @@ def by_kind(segments: Iterable[UsageSegment]) -> KindCosts:
     for segment in segments:
         sums[segment.kind] += usd(segment)
     return KindCosts.model_validate({kind.value: money for kind, money in sums.items()})
+
+
+def awake_hours(segments: Iterable[UsageSegment]) -> float:
+    """Each endpoint's once, also while instances of two types run."""
+    spans: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for segment in segments:
+        if segment.kind is not UsageKind.PROVISIONING:
+            spans[segment.endpoint].append((segment.start, segment.end))
+    return float(sum((hours(covered(of_one)) for of_one in spans.values()), Decimal(0)))
 
 
 def gaps(segments: Iterable[UsageSegment]) -> Gaps:

@@ -68,7 +68,7 @@ class ReportLine(BaseModel):
 
 
 class ReportTeam(BaseModel):
-    """One team's line. Dollars are of the team of the time, endpoints of the one they have now."""
+    """One team's line: what its endpoints cost, saved and answered while they were its own."""
 
     model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
