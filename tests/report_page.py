@@ -71,7 +71,7 @@ def _in_the_last_week(one: UsageSegment) -> Iterator[UsageSegment]:
 
 
 def _january(record: EndpointRecord, segments: Sequence[UsageSegment]) -> EndpointRecord:
-    """With what it has spent in the month in which the report is written."""
+    """With what it has spent in the month of the report, which runs when it is written."""
     own = [one for one in segments if one.endpoint == record.spec.name]
     spent = sum((usd(one) for one in own if f"{one.start:%Y-%m}" == "2027-01"), Decimal(0))
     by_weekday = tuple(

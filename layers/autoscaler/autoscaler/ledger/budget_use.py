@@ -16,7 +16,9 @@ class BudgetUse(Figure):
     month: str
     monthly_usd: Money
     spent_usd: Money
-    forecast_usd: Money | None = None  # at the month's end; None: too little is known
+    forecast_usd: Money | None = (
+        None  # at the month's end; None: too little is known, or it is over
+    )
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -25,8 +27,8 @@ class BudgetUse(Figure):
 
 
 class DailyBudget(Figure):
-    """Dollars of UTC days against a limit for each of them: of `day`, the last that the report
-    touches, and on how many of its `days` they were above it."""
+    """Dollars of UTC days against a limit for each of them: of `day`, the last of the report's,
+    and on how many of its `days` they were above it."""
 
     day: date
     daily_usd: Money

@@ -19,7 +19,7 @@ from .billed import (
     instance_hours,
     usd,
 )
-from .budgets import StackMoney, budget_of, daily_budget, stack_budget
+from .budgets import BudgetDates, StackMoney, budget_of, daily_budget, stack_budget
 from .controller import ControllerUsage, controller_cost
 from .figures import (
     CostReport,
@@ -83,7 +83,8 @@ def summarize(
     ever = billed_segments(books.segments, books.records, prices, _EVER, now, now)
     billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
     before = earlier(ever, period, until, first_days(ever, books.records, period.time_zone))
-    days = by_day(ever)
+    days, dates = by_day(ever), BudgetDates.of(period, now)
+    spent = together(days)
     accounts = _accounts(books, before, ever, days, period, until, prices)
     parts = [part for account in accounts for part in account.parts]
     months = hours(until - period.start) / _HOURS_PER_MONTH
@@ -92,13 +93,13 @@ def summarize(
         until=until,
         written_at=now,
         total=Costs(**_figures(parts, billed, period.start, until, before.of_all())),
-        endpoints=tuple(_endpoint(a, period.start, until, now, prices) for a in accounts),
+        endpoints=tuple(_endpoint(a, period.start, until, dates, prices) for a in accounts),
         teams=_teams(accounts, billed, before, period.start, until),
         slots=_slots(parts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
-        stack_budget=stack_budget(stack, now),
+        stack_budget=stack_budget(stack, spent, dates),
         stack_daily_budget=daily_budget(
-            stack.limits.daily_usd if stack else None, together(days), period.start, until
+            stack.limits.daily_usd if stack else None, spent, dates.days
         ),
         unusual=unusual(ever, books.traffic, books.records, period, until),
     )
@@ -199,7 +200,7 @@ def _endpoint(
     account: _Account,
     start: datetime,
     until: datetime,
-    now: datetime,
+    dates: BudgetDates,
     prices: Prices,
 ) -> EndpointCosts:
     record, segments = account.record, account.segments
@@ -212,9 +213,9 @@ def _endpoint(
         instance_type=types[0] if types else "",
         shared=_shared(account),
         spec=record.spec.model_dump(mode="json") if record else None,
-        budget=budget_of(record, now, prices) if record else None,
+        budget=budget_of(record, account.days, dates, prices) if record else None,
         daily_budget=daily_budget(
-            record.spec.budget.daily_usd if record else None, account.days, start, until
+            record.spec.budget.daily_usd if record else None, account.days, dates.days
         ),
         timeline=tuple(_span(s) for s in segments),
     )

@@ -139,8 +139,8 @@ def budgets(report: CostReport) -> str:
     top = "".join(f"<th>{head}</th>" for head in heads)
     return (
         "<section><h2>Budgets</h2>"
-        '<p class="cap">Months and days are UTC\'s: the month in which this was written, and the '
-        f"last day of the report.</p><table><thead><tr>{top}</tr></thead>"
+        '<p class="cap">Months and days are UTC\'s: the last day of the report, and the month that '
+        f"it lies in.</p><table><thead><tr>{top}</tr></thead>"
         f"<tbody>{rows}</tbody></table></section>"
     )
 

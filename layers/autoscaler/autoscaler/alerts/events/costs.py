@@ -98,7 +98,7 @@ class ReportBudget(BaseModel):
     per: Literal["month", "day"] = "month"
     limit_usd: Money
     spent_usd: Money
-    forecast_usd: Money | None = None  # of the month; None: too little is known
+    forecast_usd: Money | None = None  # of the month; None: too little is known, or it is over
     days: int = 0  # of the report
     days_over: int = 0
 
