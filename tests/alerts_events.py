@@ -61,6 +61,11 @@ ONE_OF_EACH: tuple[Event, ...] = (
     budgets.ForecastRecovered(
         **WHO, forecast_usd=Decimal(90), monthly_usd=Decimal(100), spent_usd=Decimal(60)
     ),
+    budgets.WakePutDown(
+        **WHO,
+        why="$20.88 of $20.00 would be spent today if all instances that were asked for had come: "
+        "it goes to zero, or stays there, and only what comes counts.",
+    ),
     budgets.StopSet(endpoint="", at=AT, author="Ann", reason="a leaked key"),
     budgets.StopEnded(
         endpoint="", at=AT, author="Ann", since_seconds=1800, still_stopped=("llama",)

@@ -50,7 +50,7 @@ def test_severities() -> None:
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",
         "ForecastExceeded", "StopEnded", "ObservingBegan", "ObservingEnded",
-        "RoundFailed",
+        "RoundFailed", "WakePutDown",
     }  # fmt: skip
 
 
@@ -113,6 +113,11 @@ def test_a_budget_that_was_raised_and_is_spent_again_is_told_again() -> None:
     spent = {"spent_usd": 200, "share": 1.0}
     first = key("BudgetReached", **spent, monthly_usd=100)
     assert first != key("BudgetReached", **spent, monthly_usd=200)
+
+
+def test_a_step_that_is_passed_again_after_less_was_spent_is_told_again() -> None:
+    spent = {"spent_usd": 100, "share": 1.0, "monthly_usd": 100}
+    assert key("BudgetReached", **spent) != key("BudgetReached", **spent, fallen=1)
 
 
 def test_what_follows_a_spent_budget_is_told_again_when_it_was_changed() -> None:

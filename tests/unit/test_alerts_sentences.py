@@ -108,6 +108,11 @@ SENTENCES = {
         "llama has spent 80 % of its budget",
         "$80.00 of $100.00 are spent in 2026-11.",
     ),
+    "WakePutDown": (
+        "llama was put down before it was awake",
+        "$20.88 of $20.00 would be spent today if all instances that were asked for had come: it "
+        "goes to zero, or stays there, and only what comes counts.",
+    ),
     "ForecastExceeded": (
         "llama will probably exceed its budget",
         "$60.00 are spent in 2026-11, and with what such days cost lately it will be about "

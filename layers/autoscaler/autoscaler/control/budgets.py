@@ -2,12 +2,15 @@
 
 Months and days are UTC's. The forecast is told when it passes the budget, and when it has come
 back by a twentieth, so that it does not flutter.
+
+What is told as spent are instances that were seen. What was asked for and did not come yet counts
+for who yields, as it does for an endpoint's own limits (`purse`): a budget must not be passed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +23,7 @@ from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.budget import period_end, yields_at
 from ..policy.types import StackLimit, StackWakes
 from ..spec import Limits, OnForecast, WhenSpent
-from .metering import spent_this_month, spent_today
+from .metering import settled, spent_this_month, spent_today
 from .purse import forecast
 
 _RECOVERED = Decimal("0.95")  # of the budget
@@ -42,6 +45,25 @@ class Told:
     month: str
     day: str
     forecast: str
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The percentage of a period that was announced last: stored as 2026-11#80, and after what is
+    spent fell below such a one again, as 2026-11#50#1."""
+
+    period: str
+    step: int = 0
+    fallen: int = 0
+
+    @classmethod
+    def of(cls, period: str, told: str) -> _Mark:
+        """What was told of this period; of another one it says nothing."""
+        whose, *figures = told.split("#")
+        return cls(period, *map(int, figures)) if whose == period else cls(period)
+
+    def __str__(self) -> str:
+        return f"{self.period}#{self.step}" + (f"#{self.fallen}" if self.fallen else "")
 
 
 def books_of(record: EndpointRecord, now: datetime) -> Books:
@@ -73,7 +95,8 @@ def budget_news(
         return status
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     before = Told(status.budget_told, status.day_told, status.forecast_told)
-    after = _news(budget, books_of(record.having(status), now), before, who, now, events)
+    seen = books_of(settled(record.having(status)), now)
+    after = _news(budget, seen, before, who, now, events)
     if after == before:
         return status
     return status.model_copy(
@@ -92,12 +115,13 @@ def stack_news(
     if not state.budget.limited:
         return state.model_copy(update={"yielding": ()}) if state.yielding else state
     books = books_of_all(state, records, now)
+    seen = books_of_all(state, [settled(record) for record in records], now)
     who = {"endpoint": "", "generation": 0, "at": now}
     before = Told(state.month_told, state.day_told, state.forecast_told)
-    after = _news(state.budget, books, before, who, now, events)
-    over = books.forecast_usd if after.forecast else None
+    after = _news(state.budget, seen, before, who, now, events)
+    over = seen.forecast_usd if after.forecast else None
     priorities = [record.spec.budget.priority for record in records]
-    found = tuple(_yielding(state.budget, books, over, priorities, now))
+    found = tuple(_yielding(state.budget, books, seen, over, priorities, now))
     return state.model_copy(
         update={
             "month_told": after.month,
@@ -151,7 +175,8 @@ def _step(
     who: Mapping[str, Any],
     events: list[Event],
 ) -> str:
-    """Announces a percentage that was passed; returns what was told then."""
+    """Announces a percentage that was passed; returns what was told then. When less is spent than
+    was told (another budget, another price), it is told anew when that is passed again."""
     if limit is None:
         return before
     reached = BudgetReached(
@@ -163,11 +188,13 @@ def _step(
         per=per,
         when_spent=budget.when_spent,
     )
-    told = f"{reached.day or reached.month}#{reached.step}"
-    if not reached.step or told == before:
+    last = _Mark.of(reached.day or reached.month, before)
+    if reached.step == last.step:
         return before
-    events.append(reached)
-    return told
+    if reached.step < last.step:
+        return str(replace(last, step=reached.step, fallen=last.fallen + 1))
+    events.append(reached.model_copy(update={"fallen": last.fallen}))
+    return str(replace(last, step=reached.step))
 
 
 def _forecast(
@@ -196,21 +223,23 @@ def _forecast(
 def _yielding(
     budget: Limits,
     books: Books,
+    seen: Books,
     over: Decimal | None,
     priorities: Sequence[int],
     now: datetime,
 ) -> list[Yielding]:
     """Who yields: by what is spent from the lowest priority on, by the forecast all at once."""
     at, found = yields_at(priorities), []
-    for per, spent, limit in (
-        ("month", books.month_usd, budget.monthly_usd),
-        ("day", books.day_usd, budget.daily_usd),
+    for per, spent, there, limit in (
+        ("month", books.month_usd, seen.month_usd, budget.monthly_usd),
+        ("day", books.day_usd, seen.day_usd, budget.daily_usd),
     ):
         if limit is None or budget.when_spent is WhenSpent.ALERT:
             continue
         yields = [priority for priority, share in at.items() if spent * 100 >= limit * share]
         if yields:
-            bound = StackLimit(spent, limit, per, 100, budget.when_spent)
+            really = there * 100 >= limit * at[max(yields)]
+            bound = StackLimit(spent, limit, per, 100, budget.when_spent, with_unseen=not really)
             found.append(_until(bound, max(yields) + 1, at, now))
     if over is not None and budget.monthly_usd and budget.on_forecast is OnForecast.CAP:
         bound = StackLimit(over, budget.monthly_usd, "month", 0, WhenSpent.CAP, by_forecast=True)
@@ -227,7 +256,7 @@ def _same(found: tuple[Yielding, ...], before: tuple[Yielding, ...]) -> bool:
 
     def shape(one: Yielding) -> tuple[Any, ...]:
         limit = one.limit
-        kind = (limit.budget_usd, limit.per, limit.action, limit.by_forecast)
+        kind = (limit.budget_usd, limit.per, limit.action, limit.by_forecast, limit.with_unseen)
         return one.below, one.yields_at, one.until, kind
 
     return [shape(one) for one in found] == [shape(one) for one in before]

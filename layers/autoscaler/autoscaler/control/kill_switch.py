@@ -12,15 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..alerts.events.budgets import StopEnded, StopSet
+from ..alerts.events.budgets import StopEnded, StopSet, WakePutDown
 from ..endpoints.stack_state import StackState
-from ..endpoints.status import Cause, EndpointRecord, UpdateWay
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, UpdateWay
 from ..policy.budget import Halt, stopped_text
 from ..policy.types import Phase, Stop
 from ..ports import ConflictError, Flow, FlowState
-from .metering import metered, running, settled
+from .metering import ASKING, metered, running, settled
 from .purse import barred, cause_of
 from .stack_telling import save_and_tell
+from .telling import tell, telling
 from .updating import anew, created_with_update
 from .wishes import FLOWS, carry_out, entry, request_sleep, wished
 from .world import OrderError, World, find
@@ -117,7 +118,8 @@ def put_down(world: World, record: EndpointRecord, halt: Halt, now: datetime) ->
     if status.phase is Phase.AWAKE:
         request_sleep(world, record, cause, text)
     elif status.phase is Phase.WAKING:
-        request_sleep(world, settled(record), cause, text)
+        events = _why_down(status, cause, text, now)
+        request_sleep(world, settled(record), cause, text, events=events)
     elif status.phase is Phase.UPDATING:
         return _out_of_an_update(world, record, cause, text, now)
     elif status.phase in (Phase.STAGING, Phase.CREATING):
@@ -125,6 +127,17 @@ def put_down(world: World, record: EndpointRecord, halt: Halt, now: datetime) ->
     else:
         return False
     return True
+
+
+def _why_down(status: EndpointStatus, cause: Cause, text: str, now: datetime) -> list[WakePutDown]:
+    """What people hear of a wake or a creation that a budget ends; the switch is told by itself.
+
+    It may be told before anything is spent, which no percentage tells then.
+    """
+    if cause is not Cause.BUDGET or status.phase not in ASKING:
+        return []
+    who = {"endpoint": status.name, "generation": status.generation, "at": now}
+    return [WakePutDown(**who, why=text)]
 
 
 def _out_of_an_update(
@@ -164,9 +177,11 @@ def _park(world: World, record: EndpointRecord, cause: Cause, text: str, now: da
         observed_at=None,
         parked=True,
     )
+    parked = telling(parked, *_why_down(before, cause, text, now))
     saved = world.store.save(parked, segments=segments, entries=[entry(parked, now, text)])
     world.flows.stop(flow, before.name, before.generation, text)
     world.flows.start(Flow.REMOVE, saved.name, saved.generation)
+    tell(world, saved)
     return True
 
 

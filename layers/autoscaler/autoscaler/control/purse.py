@@ -10,7 +10,7 @@ from ..endpoints.status import Cause, EndpointRecord
 from ..policy.budget import Halt, halted, is_spent
 from ..policy.forecast import foretold
 from ..policy.types import Observation, ReasonCode, StackLimit, StackWakes, Stop
-from .metering import spent_this_month, spent_today
+from .metering import settled, spent_this_month, spent_today
 
 
 class BarredError(ValueError):
@@ -22,6 +22,8 @@ class Purse(TypedDict):
 
     spent_this_month_usd: Decimal
     spent_today_usd: Decimal
+    unseen_this_month_usd: Decimal
+    unseen_today_usd: Decimal
     forecast_over_usd: Decimal | None
     stack_limit: StackLimit | None
     stack_wakes: StackWakes | None
@@ -29,12 +31,16 @@ class Purse(TypedDict):
 
 
 def purse(record: EndpointRecord, now: datetime) -> Purse:
-    """What the policy is told of it."""
-    name, budget = record.status.name, record.spec.budget
+    """What the policy is told of it. Instances count from when they are asked for, so that what
+    comes cannot pass a budget."""
+    name, budget, seen = record.status.name, record.spec.budget, settled(record)
+    month, today = spent_this_month(record, now), spent_today(record, now)
     over = record.status.forecast_told == f"{now:%Y-%m}"
     return {
-        "spent_this_month_usd": spent_this_month(record, now),
-        "spent_today_usd": spent_today(record, now),
+        "spent_this_month_usd": month,
+        "spent_today_usd": today,
+        "unseen_this_month_usd": month - spent_this_month(seen, now),
+        "unseen_today_usd": today - spent_today(seen, now),
         "forecast_over_usd": forecast(record, now) if over else None,
         "stack_limit": record.stack.limit_of(budget.priority, now),
         "stack_wakes": record.stack.wakes_spent(now),

@@ -188,13 +188,18 @@ def ladder_step(record: EndpointRecord, now: datetime) -> Step:
 
 
 def request_sleep(
-    world: World, record: EndpointRecord, cause: Cause, text: str, asked_by: str | None = None
+    world: World,
+    record: EndpointRecord,
+    cause: Cause,
+    text: str,
+    asked_by: str | None = None,
+    events: Sequence[Event] = (),
 ) -> EndpointRecord:
     """Wishes the endpoint asleep and starts `sleep_endpoint`."""
     now = world.clock.now()
     counted, segments = metered(record, now, running(record.status), Phase.SLEEPING)
     status = wished(counted, Phase.SLEEPING, cause, now, asked_by=asked_by, wish_copies=0)
-    return carry_out(world, record, status, segments, text)
+    return carry_out(world, record, status, segments, text, *events)
 
 
 def request_retirement(

@@ -19,6 +19,7 @@ from .wording import at_utc, counted
 _HARDNESS = {WhenSpent.ALERT: 0, WhenSpent.CAP: 1, WhenSpent.SLEEP: 2}
 _CAPPED = "at most 1 copy, no minimum, asleep when idle."
 _PERIODS = {"month": "this month", "day": "today"}
+_WITH_UNSEEN = " if all instances that were asked for had come"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Bound:
     action: WhenSpent
     text: str  # what is spent, without what follows from it
     per: str = "month"  # or "day": the UTC time after which it is over
+    with_unseen: bool = False  # only with instances that were asked for and did not come yet
 
 
 def binding(spec: EndpointSpec, observation: Observation) -> Bound | None:
@@ -82,6 +84,8 @@ def halted(spec: EndpointSpec, observation: Observation, now: datetime) -> Halt 
         return None
     until = period_end(bound.per, now)
     text = f"{bound.text}: it sleeps until {at_utc(until)}, or until a person raises the budget."
+    if bound.with_unseen:  # what does not come is not spent, so that it may be tried again
+        text = f"{bound.text}: it goes to zero, or stays there, and only what comes counts."
     return Halt(Reason(bound.code, text), until)
 
 
@@ -131,15 +135,23 @@ def _wakes_spent(spec: EndpointSpec, observation: Observation) -> str:
 
 def _reached(spec: EndpointSpec, observation: Observation) -> Iterator[Bound]:
     budget = spec.budget
-    for per, spent, limit in (
-        ("month", observation.spent_this_month_usd, budget.monthly_usd),
-        ("day", observation.spent_today_usd, budget.daily_usd),
+    for per, spent, unseen, limit in (
+        (
+            "month",
+            observation.spent_this_month_usd,
+            observation.unseen_this_month_usd,
+            budget.monthly_usd,
+        ),
+        ("day", observation.spent_today_usd, observation.unseen_today_usd, budget.daily_usd),
     ):
         if limit is not None and spent >= limit:
-            text = f"{_of(spent, limit)} are spent {_PERIODS[per]}"
-            yield Bound(ReasonCode.BUDGET_SPENT, budget.when_spent, text, per)
+            early = spent - unseen < limit
+            verb = "would be spent" if early else "are spent"
+            text = f"{_of(spent, limit)} {verb} {_PERIODS[per]}{_WITH_UNSEEN if early else ''}"
+            yield Bound(ReasonCode.BUDGET_SPENT, budget.when_spent, text, per, early)
     if stack := observation.stack_limit:
-        yield Bound(ReasonCode.STACK_BUDGET_SPENT, stack.action, _stack_text(stack), stack.per)
+        code, text = ReasonCode.STACK_BUDGET_SPENT, _stack_text(stack)
+        yield Bound(code, stack.action, text, stack.per, stack.with_unseen)
     forecast, monthly = observation.forecast_over_usd, budget.monthly_usd
     if forecast is not None and monthly is not None and budget.on_forecast is OnForecast.CAP:
         text = f"The month will probably cost {_usd(forecast)} of {_usd(monthly)}"
@@ -150,7 +162,10 @@ def _stack_text(stack: StackLimit) -> str:
     of = _of(stack.spent_usd, stack.budget_usd)
     if stack.by_forecast:
         return f"The stack's month will probably cost {of}"
-    return f"The stack has spent {of} {_PERIODS[stack.per]}, and it yields at {stack.yields_at} %"
+    has = "would have" if stack.with_unseen else "has"
+    spent = f"The stack {has} spent {of} {_PERIODS[stack.per]}"
+    early = _WITH_UNSEEN if stack.with_unseen else ""
+    return f"{spent}{early}, and it yields at {stack.yields_at} %"
 
 
 def _of(spent: Decimal, limit: Decimal) -> str:

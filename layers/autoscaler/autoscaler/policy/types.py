@@ -151,6 +151,7 @@ class StackLimit:
     yields_at: int  # per cent of the budget
     action: WhenSpent
     by_forecast: bool = False
+    with_unseen: bool = False  # only with instances that were asked for and did not come yet
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,9 @@ class Observation:
     deferrable: int = 0  # requests that may wait; not part of `backlog`
     deferrable_due_at: datetime | None = None  # the earliest deadline among them
     spent_today_usd: Decimal = Decimal(0)  # of the UTC day
+    # Of both, what counts for instances that were asked for and did not come yet.
+    unseen_this_month_usd: Decimal = Decimal(0)
+    unseen_today_usd: Decimal = Decimal(0)
     forecast_over_usd: Decimal | None = None  # of the month, while that is above the budget
     stack_limit: StackLimit | None = None  # None: the stack's budget leaves it alone
     stack_wakes: StackWakes | None = None  # None: the stack has wakes left today, or no limit

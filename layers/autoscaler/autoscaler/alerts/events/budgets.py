@@ -37,6 +37,16 @@ class ForecastRecovered(Event):
     spent_usd: Money
 
 
+class WakePutDown(Event):
+    """A wake or a creation was ended by a budget before it answered."""
+
+    why: str  # with figures, and what follows
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING
+
+
 class StopSet(Event):
     """The kill switch is on: of one endpoint, or, with an empty one, of everything."""
 

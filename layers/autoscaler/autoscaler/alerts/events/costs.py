@@ -18,7 +18,8 @@ class BudgetReached(Event):
     """`share` of the dollars is spent, of the month's or the day's (`per`): 0.8 is 80 %. An empty
     endpoint: the stack's budget."""
 
-    salient = ("month", "day", "step", "monthly_usd", "when_spent")  # changed, it is a new one
+    # Changed, it is a new one.
+    salient = ("month", "day", "step", "monthly_usd", "when_spent", "fallen")
     repeat_seconds = 31 * DAY
 
     spent_usd: Money
@@ -27,6 +28,7 @@ class BudgetReached(Event):
     thresholds: tuple[int, ...] = (50, 80, 100)
     per: Literal["month", "day"] = "month"
     when_spent: WhenSpent = WhenSpent.CAP
+    fallen: int = 0  # times that less was spent again than was told, in this month or day
 
     @property
     def month(self) -> str:

@@ -9,6 +9,7 @@ from ..events.budgets import (
     RunawayStopped,
     StopEnded,
     StopSet,
+    WakePutDown,
 )
 from ..wording import spoken, usd
 from .base import Sentence, told
@@ -38,6 +39,11 @@ def _(event: ForecastRecovered) -> Sentence:
     who = event.endpoint or "The stack"
     body = f"About {usd(event.forecast_usd)} of {usd(event.monthly_usd)} are expected now."
     return Sentence(f"{who} will probably keep to its budget", body)
+
+
+@told.register
+def _(event: WakePutDown) -> Sentence:
+    return Sentence(f"{event.endpoint} was put down before it was awake", event.why)
 
 
 @told.register

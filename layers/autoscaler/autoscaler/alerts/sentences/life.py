@@ -30,7 +30,7 @@ BECAUSE = {
     Cause.IDLE: "nobody used it",
     Cause.HOLD: "a hold asks for copies",
     Cause.PERSON: "a person asked for it",
-    Cause.BUDGET: "its budget is spent",
+    Cause.BUDGET: "its budget allows no more",
     Cause.FAILED_WAKE: "its wake failed",
     Cause.RETRY: "an earlier try failed",
     Cause.DRIFT: "it was changed from outside",
