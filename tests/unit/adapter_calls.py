@@ -265,6 +265,7 @@ REASONS = {
     "topics.NoTopic.send": "calls nobody",
     "troubles": "what this file is about",
     "uploads": "goes beside botocore: tests/embedded/test_staging_slow_s3.py",
+    "without_crt": "calls nobody: tests/unit/test_without_crt.py",
     "weights.S3WeightStore.put_windows": "goes beside botocore, as `uploads`",
 }
 EACH = [(service, what) for service, calls in CALLS.items() for what in calls]
