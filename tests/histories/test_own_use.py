@@ -25,4 +25,4 @@ def test_what_a_report_estimates_is_what_the_executions_entered(
     assert found.of_a_round > 25, "it was counted"
     known = {name: Decimal(count) for name, count in found.calls.items()}
     woken = [spec("llama", kind=kind.value, scaling={"max_copies": copies})]
-    assert float(transitions(known, woken)) == pytest.approx(found.states, rel=0.02), found
+    assert float(transitions(known, woken)) == pytest.approx(found.states, rel=0.05), found
