@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from autoscaler.endpoints.names import DEAD_LETTERS_SUFFIX
 from autoscaler.runtime.metrics import NAMESPACE, STACK, Metric
 from tests.contract.test_watching import of_type
 
@@ -103,3 +104,17 @@ def test_what_is_shown_of_each_endpoint_is_read_from_a_log_that_has_it() -> None
         True
     ] * 2
     assert " | stats max(longest_wait_seconds) by " in queries[1]
+
+
+def test_requests_that_wait_are_those_of_endpoints_queues_alone() -> None:
+    """A search finds words of names: refused requests and alerts wait in queues too."""
+    searches = [
+        row[0]["expression"]
+        for widget in body()["widgets"]
+        for row in widget["properties"].get("metrics", [])
+        if isinstance(row[0], dict) and "{AWS/SQS," in row[0]["expression"]
+    ]
+    left_out = {DEAD_LETTERS_SUFFIX.lstrip("-"), *of_type("AWS::SQS::Queue")}
+    assert len(searches) == 2
+    for search in searches:
+        assert set(re.findall(r"NOT (\w+)", search)) == left_out
