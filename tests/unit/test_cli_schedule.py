@@ -21,6 +21,7 @@ from tests.unit.policy_cases import PEAK, WEEKDAYS, a_spec
 from tests.unit.test_cli_commands import ENDPOINT, Stub, bare, server, stack  # noqa: F401
 from tools.cli.app import app
 from tools.cli.schedule_page import days_text
+from tools.cli.schedule_starts import starts_of
 from tools.cli.schedule_year import Rate, lay_out, rate_of
 
 BERLIN = {"calendar": "DE", "subdivision": "BE"}
@@ -55,6 +56,9 @@ OFF = {"name": "off", "days": WEEKDAYS, "start": "22:00", "end": "06:00", "max_c
 
 def show(*args: str) -> Result:
     return CliRunner().invoke(app, ["schedule", "show", *args])
+
+
+MODEL = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
 
 
 def shown(*args: str) -> dict[str, Any]:
@@ -95,6 +99,30 @@ def test_hours_and_cost_are_those_of_the_windows(tmp_path: Path) -> None:
     assert float(may["usd"]) == pytest.approx(float(price) * (180 + 2 * 40), abs=0.01)
 
 
+def test_the_starts_that_a_schedule_orders_are_said_with_their_cost() -> None:
+    """45 minutes of the eight machines' price, each weekday: a fifth of what the hours cost."""
+    path = Path(__file__).parents[2] / "endpoints" / "deepseek-r1.yaml"
+    found = shown(str(path), "--from", "2027-01-01", "--days", "31")
+    starts, spec = found["starts"], parse_spec(yaml.safe_load(path.read_text()))
+    kept = [one["min_copies"] for one in found["transitions"]]
+    assert starts["instances"] == sum(after > before for before, after in pairwise(kept)) > 3
+    assert starts["seconds_each"] == pytest.approx(45.5 * 60, abs=60)
+    price = bundled().usd_per_hour(spec.instances.types[0])
+    assert price is not None
+    paid = float(price) * starts["instances"] * starts["seconds_each"] / 3600
+    assert float(starts["usd"]) == pytest.approx(paid, abs=0.1)
+    page = " ".join(show(str(path), "--from", "2027-01-01", "--days", "31").stdout.split())
+    assert f"{starts['instances']} starts by the schedule, 46m each: about $" in page
+
+
+def test_a_schedule_that_keeps_nothing_orders_no_start(tmp_path: Path) -> None:
+    path = tmp_path / "plain.yaml"
+    plain = {"name": "plain", "model": {"id": MODEL}, "instances": {"types": ["ml.g6e.xlarge"]}}
+    path.write_text(yaml.safe_dump(plain))
+    assert shown(str(path), "--days", "20")["starts"]["instances"] == 0
+    assert "by the schedule" not in " ".join(show(str(path), "--days", "20").stdout.split())
+
+
 def test_a_price_that_is_not_known_is_said_to_be_unknown() -> None:
     laid = lay_out(
         a_spec(windows=[PEAK]),
@@ -103,6 +131,7 @@ def test_a_price_that_is_not_known_is_said_to_be_unknown() -> None:
         Rate("ml.new.xlarge", None, 1, "not in the catalogue"),
     )
     assert laid.rate.usd(laid.total().by_copies) is None
+    assert starts_of(laid).usd is None
 
 
 def test_copies_that_lie_together_are_paid_once() -> None:

@@ -22,6 +22,7 @@ from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_document
 from tools.cli.in_force import in_force_lines
 from tools.cli.schedule_page import page
+from tools.cli.schedule_starts import described, starts_of
 from tools.cli.schedule_year import document, lay_out, rate_of
 
 _LONGEST_DAYS = 1096
@@ -68,7 +69,7 @@ def show(
         notes=notes,
     )
     if as_json:
-        typer.echo(json.dumps(document(laid), indent=2))
+        typer.echo(json.dumps({**document(laid), "starts": described(starts_of(laid))}, indent=2))
     else:
         output.print_wide(page(laid))
         client.in_force.clear()  # the page says it

@@ -11,9 +11,11 @@ from rich.table import Table
 
 from autoscaler.policy.schedule import bounds_at, zone_of
 from autoscaler.policy.stretches import ClockChange, Stretch
+from autoscaler.policy.wording import counted
 from autoscaler.spec import Day, HolidayRule, Window, format_duration
 from autoscaler.spec.days import WEEK
 from autoscaler.spec.schedule import end_text
+from tools.cli.schedule_starts import starts_of
 from tools.cli.schedule_year import OUTSIDE, Laid, Month
 
 _RULES = {
@@ -177,9 +179,18 @@ def _cost(laid: Laid) -> Iterator[str]:
     fits = rate.copies_per_instance
     copies = f", {fits} copies to an instance" if fits > 1 else ""
     yield (
-        "[dim]Costs are what the schedule alone asks for: hours x min_copies. What requests wake, "
-        f"and each start's lead time, come on top. {escape(price)}{copies}.[/]"
+        "[dim]Costs are what the schedule alone asks for: hours x min_copies. On top comes what "
+        f"requests wake{_starts(laid)}. {escape(price)}{copies}.[/]"
     )
+
+
+def _starts(laid: Laid) -> str:
+    found = starts_of(laid)
+    if not found.instances:
+        return ""
+    each = format_duration(timedelta(minutes=round(found.each / timedelta(minutes=1))))
+    usd = "" if found.usd is None else f": about ${found.usd:,.2f}"
+    return f", and {counted(found.instances, 'start')} by the schedule, {each} each{usd}"
 
 
 def _kept(low: int, high: int, keep_alive: timedelta | None) -> tuple[str, str]:

@@ -34,9 +34,12 @@ class Rate:
         if self.usd_per_hour is None:
             return None
         instance_hours = sum(
-            -(-copies // self.copies_per_instance) * hours for copies, hours in copy_counts.items()
+            self.instances(copies) * hours for copies, hours in copy_counts.items()
         )
         return self.usd_per_hour * Decimal(str(round(instance_hours, 6)))
+
+    def instances(self, copies: int) -> int:
+        return -(-copies // self.copies_per_instance)
 
 
 @dataclass(frozen=True)
