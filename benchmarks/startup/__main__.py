@@ -61,6 +61,8 @@ def _run(name: str, one: Taken, folder: Path, aws: Refusing, *, counts: bool) ->
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr.decode()[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1])
+    if said["error"] == "ValidationError":  # its event or environment: nothing was measured
+        raise SystemExit(f"{name} refused its sample: {done.stderr.decode()[-2000:]}")
     if counts:
         one.imports.append(said["import"])
         one.calls.append(said["call"])

@@ -29,6 +29,7 @@ _KNOWN = {
     "MODE": "act",
     "RECONCILE": "none",
     "STACK_NAME": "autoscaler",
+    "TRACING": "Disabled",
 }
 
 
