@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from typer.testing import CliRunner
 
 from tests.cli_account import talks_to
 from tests.embedded.stack import GATED, Stack, deployed
+from tests.embedded.test_doctor import examined
 from tests.samples import document
-from tools.cli.app import app
 
 NAME = "llama"
 WAY_OUT = "HubTokenSecretName=make"
@@ -56,7 +53,7 @@ def test_the_doctor_says_so_of_a_gated_model_and_finds_nothing_wrong_without(
     talks_to(stack.account.endpoint_url, monkeypatch)
     monkeypatch.setenv("HF_ENDPOINT", stack.hub.endpoint)
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    found = examined(tmp_path)
+    found, _ = examined(tmp_path)
     assert found["the Hub's token"]["level"] == "ok"
     model = found[f"model {document()['model']['id']}"]
     assert model["level"] == "ok"
@@ -64,13 +61,7 @@ def test_the_doctor_says_so_of_a_gated_model_and_finds_nothing_wrong_without(
         if token is not None:
             stack.hub.tokens = {token: frozenset([GATED])}
             monkeypatch.setenv("HF_TOKEN", token)
-        gated = examined(tmp_path, model={"id": GATED})[f"model {GATED}"]
+        found, _ = examined(tmp_path, model={"id": GATED})
+        gated = found[f"model {GATED}"]
         assert gated["level"] == "problem"
         assert WAY_OUT in gated["way_out"]
-
-
-def examined(tmp_path: Path, **changes: Any) -> dict[str, Any]:
-    file = tmp_path / "llama.yaml"
-    file.write_text(yaml.safe_dump(document(NAME, **changes)))
-    done = CliRunner().invoke(app, ["doctor", str(file), "--json"])
-    return {one["subject"]: one for one in json.loads(done.stdout)}

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from autoscaler.catalog.fit import choose
 from autoscaler.catalog.models import known_model
 from autoscaler.catalog.prices import PriceBook
+from autoscaler.control.metering import instances_for
 from autoscaler.policy.schedule import zone_of
 from autoscaler.policy.stretches import ClockChange, Stretch, clock_changes, stretches
 from autoscaler.spec import EndpointSpec, format_duration
@@ -39,7 +40,7 @@ class Rate:
         return self.usd_per_hour * Decimal(str(round(instance_hours, 6)))
 
     def instances(self, copies: int) -> int:
-        return -(-copies // self.copies_per_instance)
+        return instances_for(copies, self.copies_per_instance)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ..endpoints.status import EndpointRecord, Meter, UsageSegment
@@ -15,6 +15,7 @@ from .shares import apportioned
 Prices = Callable[[str], Decimal | None]
 """Dollars per hour of an instance type; None: unknown."""
 
+EVER = datetime.min.replace(tzinfo=UTC)  # before anything that is known
 _OVER = {Phase.FAILED, Phase.RETIRING, Phase.RETIRED}
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -16,9 +16,8 @@ class BudgetUse(Figure):
     month: str
     monthly_usd: Money
     spent_usd: Money
-    forecast_usd: Money | None = (
-        None  # at the month's end; None: too little is known, or it is over
-    )
+    # At the month's end; None: too little is known, or it is over.
+    forecast_usd: Money | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

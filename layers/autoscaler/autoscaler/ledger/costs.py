@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
 from .billed import (
+    EVER,
     Prices,
     always_on,
     billed_segments,
@@ -37,7 +38,6 @@ from .sums import awake_hours, by_kind, gaps, served_of, unpriced
 from .usual import Days, Earlier, by_day, earlier, first_days, together, unusual
 
 _HOURS_PER_MONTH = Decimal("730.5")
-_EVER = datetime.min.replace(tzinfo=UTC)
 _Row = TypeVar("_Row", Traffic, UsageSegment)
 
 
@@ -80,7 +80,7 @@ def summarize(
     cost, saved and did to the team of the time. `stack`: what the stack's budget has to do with.
     """
     until = max(period.start, min(period.end, now))
-    ever = billed_segments(books.segments, books.records, prices, _EVER, now, now)
+    ever = billed_segments(books.segments, books.records, prices, EVER, now, now)
     billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
     before = earlier(ever, period, until, first_days(ever, books.records, period.time_zone))
     days, dates = by_day(ever), BudgetDates.of(period, now)
@@ -94,7 +94,7 @@ def summarize(
         written_at=now,
         total=Costs(**_figures(parts, billed, period.start, until, before.of_all())),
         endpoints=tuple(_endpoint(a, period.start, until, dates, prices) for a in accounts),
-        teams=_teams(accounts, billed, before, period.start, until),
+        teams=_teams(accounts, parts, billed, before, period.start, until),
         slots=_slots(parts, billed, period, until),
         controller=controller_cost(usage, months) if usage else None,
         stack_budget=stack_budget(stack, spent, dates),
@@ -235,13 +235,13 @@ def _span(used: UsageSegment) -> Span:
 
 def _teams(
     accounts: Sequence[_Account],
+    parts: Sequence[Part],
     billed: Sequence[UsageSegment],
     before: Earlier,
     start: datetime,
     until: datetime,
 ) -> tuple[TeamCosts, ...]:
     teams = []
-    parts = [part for account in accounts for part in account.parts]
     known = {a.team for a in accounts} | {p.team for p in parts} | {s.team for s in billed}
     for team in sorted(known):
         names = tuple(a.name for a in accounts if a.team == team)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageSegment
-from .billed import AlwaysOn
+from .billed import EVER, AlwaysOn
 from .figures import Served, Wakes
 from .sums import served_of
 from .wakes import wakes_of
-
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def _holder(spans: Sequence[Held], counted: Traffic) -> Held:
 
 def _turns(team: str, segments: Iterable[UsageSegment]) -> Iterator[tuple[datetime, str]]:
     """Each team with the moment from which on the endpoint was its own."""
-    current, gone = None, _EVER
+    current, gone = None, EVER
     for one in segments:
         if one.team == current:
             gone = max(gone, one.end)
