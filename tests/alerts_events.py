@@ -155,11 +155,15 @@ def report(**changes: Any) -> costs.ReportWritten:
         "controller_usd": Decimal("1.84"),
         "budgets": (
             costs.ReportBudget(
-                limit_usd=Decimal(900), spent_usd=Decimal("402.18"), forecast_usd=Decimal("611.40")
+                of="2026-11",
+                limit_usd=Decimal(900),
+                spent_usd=Decimal("402.18"),
+                forecast_usd=Decimal("611.40"),
             ),
             costs.ReportBudget(
                 endpoint="support-bot",
                 per="day",
+                of="2026-11-22",
                 limit_usd=Decimal(3),
                 spent_usd=Decimal("1.10"),
                 days=7,
@@ -200,6 +204,22 @@ def report(**changes: Any) -> costs.ReportWritten:
                 },
             )
             for label, research, search in zip(days, *week, strict=True)
+        ),
+        "teams": tuple(
+            costs.ReportTeam(
+                team=team, cost_usd=Decimal(usd), saved_usd=Decimal(saved), requests=requests
+            )
+            for team, usd, saved, requests in (
+                ("research", "71.80", "240.40", 18_204),
+                ("search", "28.80", "90.10", 90_311),
+                ("support-bots", "6.79", "0.31", 212),
+            )
+        ),
+        "advice": (
+            "llama-3-70b: scaling.keep_alive: 10m → 5m would have saved $9.70 of $143.60 in "
+            "14.0 days; 95 % of requests wait up to 31 s instead of 26 s.",
+            "support-bot: schedule.windows[peak].min_copies: 1 → 0 would have saved $4.12 of "
+            "$13.58 in 14.0 days; 95 % of requests wait up to 251 s instead of 2 s.",
         ),
     }
     return costs.ReportWritten(**{**fields, **changes})

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools.simulator.trace import Trace
-from tools.simulator.world import Stage, World
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import Stage, World
 
 LEAD = 200.0
 RELEASE = 60.0

@@ -8,6 +8,7 @@ chats do: what the dispatcher does for queued ones is their sender's, and in doc
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,11 +21,17 @@ from tempfile import TemporaryDirectory
 from autoscaler.control.awake import COLD_STARTS_KEPT
 from autoscaler.endpoints.bursts import LEAST_COPIES
 from autoscaler.endpoints.scaling import TRACKING_ALARMS_PER_ENDPOINT
+from autoscaler.ledger.advice import DAYS
 from autoscaler.ledger.controller import ControllerCost, ControllerUsage, controller_cost
 from autoscaler.ledger.metric_hours import OF_THE_STACK
 from autoscaler.ledger.metrics_read import PER_LOOK
 from autoscaler.ledger.own_use import POLLS_PER_SECOND
 from autoscaler.ports import ConflictError
+from autoscaler.replay.changes import changes
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.ours import Ours
+from autoscaler.replay.results import Outcome
+from autoscaler.runtime.replays import RESERVE_SECONDS
 from autoscaler.spec import Kind
 from benchmarks.money.counted import TICKS, Counts, alarms
 from benchmarks.policy.runs import DEFAULT, the_spec, the_world
@@ -37,9 +44,6 @@ from tests.histories.forks import in_copy
 from tests.histories.world import world
 from tools.embedded.sagemaker import SimSettings
 from tools.hub.server import HubServer
-from tools.simulator.engine import simulate
-from tools.simulator.ours import Ours
-from tools.simulator.results import Outcome
 
 ENDPOINTS = 10
 ASKED_USD = 15.0
@@ -49,8 +53,20 @@ _MEASURED_SECONDS = 1800.0  # simulated, asleep and awake
 _PATIENCE_SECONDS = 400.0
 # Slow enough that a wake is not longer than a real one because the machine is busy.
 _SPEED = 20.0
-_ROUNDS = 3  # a wake and its sleep
+_CYCLES = 3  # a wake and its sleep
 _THINNED = "thinned to 40 %"
+_DAYS, _WEEKS = MONTH_SECONDS / 86400, MONTH_SECONDS / 86400 / 7
+# What is scheduled beside the tick and the alerts: function, order, and times a month.
+ROUNDS: tuple[tuple[str, Mapping[str, object], float], ...] = (
+    ("report-costs", {"period": "day"}, _DAYS),
+    ("report-costs", {"period": "week", "advice": True}, _WEEKS),
+    ("report-costs", {"period": "month", "advice": True}, 1.0),
+    ("sweep-account", {"sweep": "remove"}, 24 * _DAYS),
+    ("refresh-prices", {}, _DAYS),
+)
+# A report's replays end with its function's time, what is kept for writing it left out.
+_MOST_REPLAY_SECONDS = 900.0 - RESERVE_SECONDS
+_REPORT_GB = 1769 / 1024
 TRACES = Path("../shared/data/traces")
 # Ten endpoints: each recorded fortnight and day of chats, and three of the fortnights thinned out.
 TRAFFIC: tuple[tuple[str, str], ...] = (
@@ -92,6 +108,7 @@ class Month:
     bursting_seconds: float  # the same of a third one
     bursting: int
     transitions: float  # of its wakes and sleeps
+    replay_seconds: float  # of a core, of one report's advice
 
     @property
     def looks_a_minute(self) -> float:
@@ -101,11 +118,13 @@ class Month:
 @dataclass(frozen=True)
 class Unit:
     """Counts: of a tick with all asleep, of a minute of one that is awake, of a wake with its
-    sleep beside these minutes; the alarms of all asleep, and the stack's secrets."""
+    sleep beside these minutes, of the rounds of a month; the alarms of all asleep, and the stack's
+    secrets."""
 
     tick: Mapping[str, float]
     awake_minute: Mapping[str, float]
     cycle: Mapping[str, float]
+    rounds: Mapping[str, float]
     asleep_alarms: Mapping[str, float]
     secrets: int
 
@@ -120,6 +139,7 @@ def figures() -> list[Figure]:
         Figure("month of ten endpoints: wakes", f"{month.wakes:,.0f}"),
         Figure("  hours awake, of each", f"{month.awake_seconds / 3600 / ENDPOINTS:,.0f}"),
         Figure("  looks at metrics, of its minutes", f"{month.looks_a_minute:.2f}"),
+        Figure("  seconds of a core for a report's advice", f"{month.replay_seconds:,.0f}"),
         Figure("  transitions of a wake and its sleep", f"{month.transitions / month.wakes:.0f}"),
         *_lines(cost),
         at_most("controller, list prices", float(cost.total_usd), ASKED_USD, "${:.2f}"),
@@ -158,6 +178,7 @@ def simulated(traffic: Sequence[tuple[str, str]]) -> Month:
         bursting_seconds=sum(one.awake_seconds for one in bursting),
         bursting=len(bursting),
         transitions=sum(one.wakes * states[one.copies] for one in each),
+        replay_seconds=min(_MOST_REPLAY_SECONDS, sum(one.replay_seconds for one in each)),
     )
 
 
@@ -169,7 +190,7 @@ def states_of(copies: Iterable[int]) -> dict[int, float]:
     starts = replace(usual, cached_container=usual.container, cached_weights=usual.weights)
     with HubServer([few_files()]) as hub, world(hub.endpoint, starts) as made:
         for most in sorted(copies):
-            work = partial(entered, made, Kind.COMPONENT, most, _ROUNDS)
+            work = partial(entered, made, Kind.COMPONENT, most, _CYCLES)
             found[most] = in_copy(work).of_a_round
     return found
 
@@ -182,19 +203,24 @@ class _Endpoint:
     wakes: float
     awake_seconds: float
     looks: float
+    replay_seconds: float
 
 
 def _simulated(name: str, change: str) -> _Endpoint:
     trace, fleet = prepared(Source(TRACES / f"{name}.csv.gz", change))
     spec = the_spec(fleet, DEFAULT)
     ours = Ours(spec)
+    began = time.process_time()
     outcome = simulate(trace, the_world(fleet, DEFAULT), ours)
+    took = time.process_time() - began
     times = MONTH_SECONDS / outcome.end_seconds
+    replays = 1 + len(list(changes(spec)))
     return _Endpoint(
         copies=spec.highest_max_copies,
         wakes=outcome.wakes * times,
         awake_seconds=awake_seconds(outcome) * times,
         looks=ours.metrics_read * times,
+        replay_seconds=replays * took * DAYS * 86400 / outcome.end_seconds,
     )
 
 
@@ -216,11 +242,16 @@ def used(month: Month, unit: Unit) -> ControllerUsage:
         (unit.tick, ticks),
         (unit.awake_minute, minutes),
         (unit.cycle, month.wakes),
+        (unit.rounds, 1),
     ):
         sums.update({name: count * times for name, count in part.items()})
     # The queue of each endpoint's requests, and of the alerts.
     sums["queue_requests"] += (ENDPOINTS + 1) * float(POLLS_PER_SECOND) * MONTH_SECONDS
-    sums["schedule_calls"] = 2 * ticks  # the tick's and the alerts'
+    # The tick's and the alerts', and those of the rounds.
+    sums["schedule_calls"] = 2 * ticks + sum(times for *_, times in ROUNDS)
+    # The stack that was measured is young, and has nothing to replay.
+    advised = sum(times for _, order, times in ROUNDS if order.get("advice"))
+    sums["lambda_gb_seconds"] += advised * month.replay_seconds * _REPORT_GB
     # The stack's minutes awake had no traffic: with it metrics are read as the simulated looks say,
     # and a look that reads them is stored in any case.
     before = unit.awake_minute["metrics_read"] / PER_LOOK
@@ -279,6 +310,7 @@ def measured(scaled: int, bursting: int) -> Unit:
         with counts.of() as sleep:
             _order(stack, "sleep", names)
             _all(stack, names, "ASLEEP")
+        rounds = _rounds(stack, counts, tick)
     minute = {name: max(0.0, awake[name] - tick[name]) / ENDPOINTS for name in awake}
     # What starts is awake in the month too, and its minutes are counted there: not twice.
     cycle = {
@@ -292,7 +324,21 @@ def measured(scaled: int, bursting: int) -> Unit:
         / ENDPOINTS
         for name in {*wake, *sleep}
     }
-    return Unit(tick, minute, cycle, asleep_alarms, secrets)
+    return Unit(tick, minute, cycle, rounds, asleep_alarms, secrets)
+
+
+def _rounds(stack: Stack, counts: Counts, tick: Mapping[str, float]) -> Counter[str]:
+    """What is scheduled beside the tick, each once, and counted for a month."""
+    found: Counter[str] = Counter()
+    for function, order, times in ROUNDS:
+        with counts.of() as one:
+            answer = stack.account.boto("lambda").invoke(
+                FunctionName=f"autoscaler-{function}", Payload=json.dumps(order).encode()
+            )
+            assert "FunctionError" not in answer, answer["Payload"].read()
+        for name in set(one) - {TICKS}:
+            found[name] += max(0.0, one[name] - tick.get(name, 0.0) * one[TICKS]) * times
+    return found
 
 
 def _grown_old(stack: Stack, name: str) -> None:

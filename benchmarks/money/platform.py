@@ -15,9 +15,9 @@ from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.start import Patience, Verdict, look_at_start
 from autoscaler.policy.types import Bounds
 from autoscaler.ports import Capacity, Flow, FlowState, Load
+from autoscaler.replay.cluster import Cluster, Copy
 from autoscaler.spec import Kind
 from tests.memory import MemoryFlows, MemoryLoad, MemoryWorld
-from tools.simulator.cluster import Cluster, Copy
 
 INSTANCE_TYPE = "ml.g6e.xlarge"
 POLL_SECONDS = 15.0  # the template's PollSeconds

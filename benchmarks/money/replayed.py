@@ -19,13 +19,14 @@ from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import read_books
 from autoscaler.policy.types import Bounds, Phase
+from autoscaler.replay.cluster import Cluster
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import COLD_START, Stage
+from autoscaler.replay.world import World as Delays
 from benchmarks.money.platform import INSTANCE_TYPE, Demand, Machinery, Machines
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, put, spec
-from tools.simulator.cluster import Cluster
-from tools.simulator.trace import Trace, load_trace
-from tools.simulator.world import COLD_START, Stage
-from tools.simulator.world import World as Delays
+from tools.simulator.trace_file import load_trace
 
 START = datetime(2026, 10, 5, tzinfo=UTC)  # a Monday
 DAYS = 14

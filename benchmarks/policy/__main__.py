@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.simulator.trace import TraceError
+from tools.simulator.trace_file import TraceError
 from tools.simulator.wording import world_sentence
 
 from . import comparison, frontier, generalisation, shifts, speed, sweep

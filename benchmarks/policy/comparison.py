@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autoscaler.replay.results import Outcome
 from tools.simulator.policies import ALL, FIXED, OURS, REAL
-from tools.simulator.results import Outcome
 
 from .asked import Asked, at_most
 from .reckoning import MOST_MEDIAN, WITHIN, Row, medians

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.results import Outcome
+from autoscaler.replay.world import World
 from autoscaler.spec import EndpointSpec, parse_spec
 from tools.simulator.bounds import zero_wait_usd
-from tools.simulator.engine import simulate
 from tools.simulator.policies import OURS, Setting, make
 from tools.simulator.priced_bound import lowest_total_usd
-from tools.simulator.results import Outcome
-from tools.simulator.world import World
 
 from .sources import Source, prepared
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from tools.simulator.fleet import always_on_copies
-from tools.simulator.trace import Trace, load_trace
-from tools.simulator.world import World
+from autoscaler.replay.fleet import always_on_copies
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import World
+from tools.simulator.trace_file import load_trace
 
 THINNED_SHARE = 0.4
 SLOWER = 3.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from tools.simulator.engine import simulate
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.trace import Trace
 from tools.simulator.policies import OURS, Setting, make
-from tools.simulator.trace import Trace
 
 from .asked import Asked, at_most
 from .runs import DEFAULT, the_spec, the_world

@@ -1,4 +1,4 @@
-"""Writes a cost report: `{"period": "day" | "week" | "month" | "all"}`."""
+"""Writes a cost report: `{"period": "day" | "week" | "month" | "all", "advice": true}`."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from autoscaler.runtime.reports import report
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return report(event)
+    return report(event, context.get_remaining_time_in_millis)

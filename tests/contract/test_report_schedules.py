@@ -36,6 +36,9 @@ def test_days_weeks_and_months_are_written_and_two_again_beside_the_bill() -> No
     assert {(o.period.value, o.closed) for o in orders.values()} == {
         ("day", False), ("week", False), ("month", False), ("week", True), ("month", True),
     }  # fmt: skip
+    advised = {o.period.value for o in orders.values() if o.advice}
+    assert advised == {"week", "month"}, "what was found stays, when the bill comes beside it"
+    assert not any(o.advice for o in orders.values() if o.closed)
     conditions = {name: one.get("Condition") for name, one in schedules().items()}
     assert all(
         orders[n].closed == (condition == "ReadsBill") for n, condition in conditions.items()

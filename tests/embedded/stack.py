@@ -126,10 +126,11 @@ class Stack:
         (table,) = self.account.boto("dynamodb").list_tables()["TableNames"]
         return TableStore(table, self.account.boto("dynamodb"))
 
-    def report(self) -> dict[str, Any]:
-        """Has a cost report of all time written; what the function answers."""
+    def report(self, **order: Any) -> dict[str, Any]:
+        """Has a cost report written, of all time if nothing is said; what the function answers."""
         reply = self.account.boto("lambda").invoke(
-            FunctionName=self.outputs["ReportFunctionName"], Payload=b'{"period": "all"}'
+            FunctionName=self.outputs["ReportFunctionName"],
+            Payload=json.dumps(order or {"period": "all"}).encode(),
         )
         return json.loads(reply["Payload"].read())
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from autoscaler.ledger.advice import NOTHING
+from autoscaler.ledger.notes import ADVICE
 from tests.embedded.inventory import inventory, left
 from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tests.samples import document
@@ -188,16 +190,30 @@ def _entered(machines: Any, execution: str) -> int:
 def test_the_report_knows_what_the_controller_itself_used(stack) -> None:
     """Of the transitions it knows how often the machines called the stack's functions. Those of
     the Distributed Map's children are in no history here, and AWS bills them."""
-    key = urlsplit(stack.report()["uris"]["json"]).path.lstrip("/")
-    bucket = stack.outputs["ReportsBucketName"]
-    body = stack.account.boto("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    controller = json.loads(body)["controller"]
+    controller = document_of(stack, stack.report())["controller"]
     assert controller["unknown"] == ["S3 storage, GB"], "S3 tells no size before its first midnight"
     lines = {line["item"]: line for line in controller["lines"]}
     logs, transitions = lines["Logs, GB"], lines["Step Functions transitions"]
     assert logs["known"] == "counted" and float(logs["count"]) > 0
     assert transitions["known"] == "estimated"
     assert float(transitions["count"]) == pytest.approx(entered_states(stack), rel=0.35)
+
+
+def document_of(stack: Stack, written: Mapping[str, Any]) -> dict[str, Any]:
+    key = urlsplit(written["uris"]["json"]).path.lstrip("/")
+    bucket = stack.outputs["ReportsBucketName"]
+    body = stack.account.boto("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return dict(json.loads(body))
+
+
+def test_a_weeks_report_replays_what_was_asked(stack) -> None:
+    """As it is scheduled, but of the week that runs. Within an hour nothing is worth a change."""
+    order = {"period": "week", "running": True, "advice": True}
+    notes = document_of(stack, stack.report(**order))["notes"]
+    assert NOTHING in notes, "its requests and their answers' times were found"
+    assert not [note for note in notes if note.startswith("No advice for")]
+    again = document_of(stack, stack.report(period="week", running=True))["notes"]
+    assert NOTHING not in again and [note for note in again if note.startswith(ADVICE)]
 
 
 def test_it_sleeps_again_and_slack_heard_of_everything(stack) -> None:

@@ -14,13 +14,13 @@ from statistics import fmean
 
 import pytest
 
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.ours import TICK_SECONDS, Ours
+from autoscaler.replay.results import Outcome
+from autoscaler.replay.trace import Service, Trace
+from autoscaler.replay.world import Stage, World
 from tests.embedded.stack import Stack, deployed
 from tests.samples import spec
-from tools.simulator.engine import simulate
-from tools.simulator.ours import TICK_SECONDS, Ours
-from tools.simulator.results import Outcome
-from tools.simulator.trace import Service, Trace
-from tools.simulator.world import Stage, World
 
 pytestmark = pytest.mark.soak  # minutes: `make soak`
 NAME = "llama"

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from rich.console import Console
 
-from autoscaler.endpoints.names import ResourceNames
-from autoscaler.endpoints.status import EndpointRecord
-from autoscaler.ledger.costs import Books, summarize
-from autoscaler.ledger.figures import CostReport
-from autoscaler.ledger.html import render_html
-from autoscaler.ledger.periods import Period
-from autoscaler.spec import EndpointSpec, parse_spec
-from tests.ledger_books import PRICES, fleet_books
-from tests.samples import asleep, spec
-from tools.cli.advice import advised, changes
 from tools.cli.report_command import report_lines, report_table
-from tools.cli.simulation import Assumed
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 PEAK = {"name": "peak", "days": ["tue"], "start": "08:00", "end": "18:00", "min_copies": 1}
@@ -93,84 +77,6 @@ def test_of_an_older_stack_it_says_what_that_tells() -> None:
     assert list(report_lines({"cost_usd": "1", "baseline_usd": None}, running=True)) == [
         "the period so far: cost $1.00, always on unknown (estimated)"
     ]
-
-
-# --- advice
-
-
-def test_every_field_that_could_save_is_changed_and_nothing_else() -> None:
-    wanted = spec(
-        scaling={"keep_alive": "10m", "max_copies": 3, "min_copies": 1},
-        schedule={"windows": [PEAK]},
-    )
-    found = {(change.field, change.after) for change in changes(wanted)}
-    assert found == {
-        ("scaling.keep_alive", "learned"),
-        ("scaling.keep_alive", "5m"),
-        ("scaling.keep_alive", "20m"),
-        ("scaling.min_copies", "0"),
-        ("scaling.max_copies", "2"),
-        ("schedule.windows[peak].min_copies", "0"),
-    }
-    assert all(isinstance(change.spec, EndpointSpec) for change in changes(wanted))
-
-
-def test_what_would_be_no_spec_is_not_proposed() -> None:
-    wanted = spec(scaling={"max_copies": 2}, schedule={"windows": [{**PEAK, "min_copies": 2}]})
-    assert "scaling.max_copies" not in {change.field for change in changes(wanted)}
-
-
-@pytest.fixture
-def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield boto3.client("cloudwatch", region_name="us-east-1")
-
-
-def asked(cloudwatch: Any, at: datetime, requests: int) -> None:
-    names = ResourceNames("stack", "llama")
-    component = {"Name": "InferenceComponentName", "Value": names.component}
-    queue = {"Name": "QueueName", "Value": names.queue}
-    for namespace, metric, under, value in (
-        ("AWS/SQS", "NumberOfMessagesSent", queue, float(requests)),
-        ("AWS/SageMaker", "ModelLatency", component, 4e6),
-    ):
-        point = {"MetricName": metric, "Dimensions": [under], "Timestamp": at, "Value": value}
-        cloudwatch.put_metric_data(Namespace=namespace, MetricData=[point])
-
-
-def a_report(wanted: EndpointSpec) -> CostReport:
-    record = EndpointRecord(spec=wanted, status=asleep("llama", created_at=NOW - timedelta(days=9)))
-    period = Period.week(NOW.date())
-    return summarize(Books([record], []), period, NOW, PRICES.get)
-
-
-def test_an_endpoint_that_is_kept_for_nobody_is_advised_not_to(cloudwatch: Any) -> None:
-    for day in range(1, 4):
-        asked(cloudwatch, NOW - timedelta(days=day), 6)
-    wanted = spec(scaling={"min_copies": 1, "max_copies": 1})
-    found, notes = advised(a_report(wanted), cloudwatch, "stack", Assumed(), NOW)
-    assert notes == []
-    (best, *others) = found.advice
-    assert best.change == "scaling.min_copies: 1 → 0" and not others
-    assert best.saved_usd > 100, "two days and more of an ml.g6e.xlarge"
-    assert best.sentence in render_html(found)
-    assert json.loads(found.model_dump_json())["advice"][0]["endpoint"] == "llama"
-
-
-def test_without_requests_there_is_no_advice_and_it_is_said(cloudwatch: Any) -> None:
-    found, notes = advised(a_report(spec()), cloudwatch, "stack", Assumed(), NOW)
-    assert found.advice == () and notes == ["llama: no requests in it"]
-
-
-def test_a_report_has_the_files_that_advice_needs() -> None:
-    found = summarize(fleet_books(), Period.week(NOW.date()), NOW, PRICES.get)
-    again = CostReport.model_validate_json(found.model_dump_json())
-    assert [parse_spec(e.spec).name for e in again.endpoints if e.spec] == [
-        e.name for e in found.endpoints
-    ]
-    assert again.total.cost.total == pytest.approx(found.total.cost.total, abs=Decimal("1e-5"))
 
 
 def test_a_period_that_runs_is_not_held_against_a_whole_one_in_words() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from autoscaler.replay.assumed import Assumed, assumed_world
 from autoscaler.spec import parse_spec
 from tests.samples import document
 from tests.simulated import HEADER, a_night
 from tools.cli import output
 from tools.cli.app import app
-from tools.cli.simulation import Assumed, assumed_world
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from autoscaler.aws.asked import read_recorded
 from autoscaler.aws.load import AwsLoadReader
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.endpoints import kinds
@@ -25,7 +26,6 @@ from tests.api_shapes import check
 from tests.memory import NOON
 from tests.samples import document, spec
 from tests.unit.test_endpoint_requests import CREATES, NAMES, R1_ON_P5E, build
-from tools.cli.history import read_recorded
 
 LATE = "s3://results/async/llama/"
 VARIANT = "endpoint/prod-llama/variant/AllTraffic"

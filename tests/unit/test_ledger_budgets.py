@@ -128,12 +128,12 @@ def budgets_told(found: CostReport) -> str:
     [
         (None, {}, ""),
         (None, {"daily_usd": "60"}, ""),  # nothing spent of it, and never above it
-        (None, {"daily_usd": "6"}, "llama 0 % of $6.00 a day, over it on 1 day"),
+        (None, {"daily_usd": "6"}, "llama 0 % of $6.00 a day (2026-11-22), over it on 1 day"),
         (
             STACK,
             {"daily_usd": "60"},
-            "the stack 8.4 % of $5,000.00 a month, forecast $5,200.00; "
-            "the stack 0 % of $20.00 a day, over it on 1 day",
+            "the stack 8.4 % of $5,000.00 a month (2026-11), forecast $5,200.00; "
+            "the stack 0 % of $20.00 a day (2026-11-22), over it on 1 day",
         ),
     ],
 )
@@ -197,7 +197,7 @@ def test_of_a_week_across_a_months_end_it_is_the_month_in_which_it_ends() -> Non
 def test_slack_and_the_page_tell_of_the_month_that_was_overspent() -> None:
     found = past(Period.month(FIRST.date()))
     assert budgets_told(found) == (
-        "the stack 21 % of $5,000.00 a month; llama 119 % of $900.00 a month"
+        "the stack 21 % of $5,000.00 a month (2026-11); llama 119 % of $900.00 a month (2026-11)"
     )
     html = render_html(found)
     assert "<span>$900.00 in 2026-11</span>" in html and "<span>$1,068.21</span>" in html

@@ -39,6 +39,9 @@ LATER = MONDAY + timedelta(days=7, hours=6)
 class MemoryReports:
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
+    def get(self, key: str) -> bytes | None:
+        return self.files[key][0] if key in self.files else None
+
     def put(self, key: str, body: bytes, content_type: str) -> str:
         self.files[key] = (body, content_type)
         return f"s3://reports/{key}"

@@ -18,8 +18,10 @@ from autoscaler.aws.clients import client
 from autoscaler.aws.sweep_memory import TableMemory
 from autoscaler.aws.table import TableStore
 from autoscaler.control.sweeping import Memory
+from autoscaler.endpoints.names import ResourceNames
 from autoscaler.runtime import reports as reporting
 from tests.ledger_books import fleet_books
+from tests.samples import asleep, spec
 from tests.tables import make_table
 
 ENV = {
@@ -64,6 +66,11 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     reporting._settings.cache_clear()
 
 
+def written(order: Any, minutes_left: float = 15) -> dict[str, Any]:
+    """What the function answers to an order."""
+    return reporting.report(order, lambda: int(minutes_left * 60_000))
+
+
 def fill() -> None:
     store, books = TableStore("table"), fleet_books()
     for record in books.records:
@@ -88,7 +95,7 @@ def fill() -> None:
 )
 def test_each_period_has_its_folder(s3: Any, order: dict[str, str], folder: str) -> None:
     fill()
-    reply = reporting.report(order)
+    reply = written(order)
     assert reply["uris"]["html"] == f"s3://reports/{folder}/costs.html"
     for kind in ("html", "csv", "json"):
         assert s3.get_object(Bucket="reports", Key=f"{folder}/costs.{kind}")["Body"].read()
@@ -104,14 +111,14 @@ def test_the_running_day_is_that_of_the_stacks_time_zone(
 ) -> None:
     monkeypatch.setenv("DEFAULT_TIME_ZONE", zone)
     fill()
-    reply = reporting.report({"period": "day", "running": True})
+    reply = written({"period": "day", "running": True})
     assert reply["uris"]["html"] == f"s3://reports/reports/day/{day}/costs.html"
     assert reply["running"] is True
 
 
 def test_the_reply_has_the_totals(s3: Any) -> None:
     fill()
-    reply = reporting.report({"period": "week"})
+    reply = written({"period": "week"})
     spent = {line["endpoint"]: float(line["cost_usd"]) for line in reply["lines"]}
     assert sum(spent.values()) == pytest.approx(float(reply["cost_usd"]))
     saved = float(reply["baseline_usd"]) - float(reply["cost_usd"])
@@ -154,7 +161,7 @@ def test_the_controllers_own_usage_of_the_period_is_counted(s3: Any) -> None:
     stored("weights", datetime(2026, 11, 21, tzinfo=UTC), 30)  # older than the period's own
     stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
     stored("results", datetime(2026, 11, 21, tzinfo=UTC), 2)  # the last there is
-    document = document_of(s3, reporting.report({"period": "day"}))
+    document = document_of(s3, written({"period": "day"}))
     lines = {line["item"]: line for line in document["controller"]["lines"]}
     counts = {item: float(line["count"]) for item, line in lines.items()}
     assert counts["Lambda requests"] == 40
@@ -172,7 +179,7 @@ def test_with_all_of_it_known_the_net_savings_are_a_figure(s3: Any) -> None:
     fill()
     used("IncomingBytes", INSIDE, 5_000, LogGroupName="/aws/lambda/stack-reconcile")
     stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
-    reply = reporting.report({"period": "day"})
+    reply = written({"period": "day"})
     document = document_of(s3, reply)
     assert document["controller"]["unknown"] == []
     known = {line["known"] for line in document["controller"]["lines"]}
@@ -188,7 +195,7 @@ def test_a_stack_that_is_younger_than_the_period_costs_from_its_first_call_on(s3
         "Invocations", datetime(2026, 11, 23, 17, 20, tzinfo=UTC), 1, FunctionName="stack-reconcile"
     )
     stored("weights", datetime(2026, 11, 23, tzinfo=UTC), 16)
-    document = document_of(s3, reporting.report({"period": "day"}))
+    document = document_of(s3, written({"period": "day"}))
     counts = {line["item"]: line["count"] for line in document["controller"]["lines"]}
     assert float(counts["Secrets"]) == 2 * 6 / 24, "the day in Berlin ends at 23:00 UTC"
     assert float(counts["S3 storage, GB"]) == 16 * 6 / 24
@@ -196,7 +203,7 @@ def test_a_stack_that_is_younger_than_the_period_costs_from_its_first_call_on(s3
 
 def test_what_cloudwatch_has_no_value_of_is_unknown_and_the_net_savings_a_bound(s3: Any) -> None:
     fill()
-    reply = reporting.report({"period": "day"})
+    reply = written({"period": "day"})
     document = document_of(s3, reply)
     assert document["controller"]["unknown"] == ["Logs, GB", "S3 storage, GB"]
     assert reply["net_saved_usd"] is None and reply["net_saved_at_most_usd"] is not None
@@ -206,7 +213,7 @@ def test_what_cloudwatch_has_no_value_of_is_unknown_and_the_net_savings_a_bound(
 @pytest.mark.parametrize("order", [{}, {"period": "year"}, {"period": "day", "colour": "red"}])
 def test_an_order_that_makes_no_sense_is_refused(s3: Any, order: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        reporting.report(order)
+        written(order)
 
 
 def test_what_the_sweep_saw_beyond_the_ledger_stands_in_the_notes(s3: Any) -> None:
@@ -214,8 +221,7 @@ def test_what_the_sweep_saw_beyond_the_ledger_stands_in_the_notes(s3: Any) -> No
     memory = Memory(swept_at=moment, usd_per_hour=Decimal("1.5"), unpriced=1)
     TableMemory("table").save(memory)
     assert TableMemory("table").load() == memory
-    written = reporting.report({"period": "day"})
-    key = written["uris"]["json"].removeprefix("s3://reports/")
+    key = written({"period": "day"})["uris"]["json"].removeprefix("s3://reports/")
     notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
     assert notes[0].startswith("Not in these figures: instances that belong to no endpoint")
     assert "at $1.50 an hour; the price of 1 is not known" in notes[0]
@@ -249,7 +255,7 @@ def test_a_week_that_is_known_is_laid_beside_the_bill(
     fill()
     monkeypatch.setattr(Evening, "now", lambda _: datetime(2026, 11, 27, 6, 20, tzinfo=UTC))
     with_bill(monkeypatch, billed("deepseek-r1-distill-llama-8b", "90.25"))
-    reply = reporting.report({"period": "week", "closed": True})
+    reply = written({"period": "week", "closed": True})
     assert (reply["basis"], reply["billed_usd"]) == ("reconciled", "90.250000")
     folder = "reports/week/2026-11-16"
     body = s3.get_object(Bucket="reports", Key=f"{folder}/costs.json")["Body"].read()
@@ -259,7 +265,7 @@ def test_a_week_that_is_known_is_laid_beside_the_bill(
     page = s3.get_object(Bucket="reports", Key=f"{folder}/costs.html")["Body"].read().decode()
     assert "What AWS billed" in page and "not reconciled" not in page
     assert s3.get_object(Bucket="reports", Key=f"{folder}/bill.json")
-    again = reporting.report({"period": "week", "closed": True})
+    again = written({"period": "week", "closed": True})
     assert again["billed_usd"] == "90.250000", "moto had one answer: the second one was kept"
 
 
@@ -268,7 +274,7 @@ def test_a_week_that_the_bill_cannot_know_yet_says_so(
 ) -> None:
     fill()
     with_bill(monkeypatch, billed("deepseek-r1-distill-llama-8b", "90.25"))
-    reply = reporting.report({"period": "week"})
+    reply = written({"period": "week"})
     assert (reply["basis"], reply["billed_usd"]) == ("estimated", None)
     key = "reports/week/2026-11-16/costs.json"
     notes = json.loads(s3.get_object(Bucket="reports", Key=key)["Body"].read())["notes"]
@@ -280,7 +286,7 @@ def test_closed_is_the_last_one_that_a_bill_knows_whole(
 ) -> None:
     fill()
     with_bill(monkeypatch)
-    reply = reporting.report({"period": "week", "closed": True})
+    reply = written({"period": "week", "closed": True})
     assert reply["first_day"] == "2026-11-09", "on Tuesday the 24th last week is not known"
     assert (reply["basis"], reply["billed_usd"]) == ("estimated", None), "nothing is not $0"
     key = "reports/week/2026-11-09/costs.json"
@@ -290,7 +296,68 @@ def test_closed_is_the_last_one_that_a_bill_knows_whole(
 
 def test_nobody_is_asked_unless_the_stack_is_told_to(s3: Any) -> None:
     fill()
-    reply = reporting.report({"period": "week", "closed": True})
+    reply = written({"period": "week", "closed": True})
     assert reply["basis"] == "estimated"
     with pytest.raises(s3.exceptions.NoSuchKey):
         s3.get_object(Bucket="reports", Key="reports/week/2026-11-09/bill.json")
+
+
+def asked(name: str, at: datetime, requests: int) -> None:
+    """As SQS and SageMaker count them, of an endpoint of the stack."""
+    names = ResourceNames("stack", name)
+    for space, metric, (of, value), count in (
+        ("AWS/SQS", "NumberOfMessagesSent", ("QueueName", names.queue), float(requests)),
+        ("AWS/SageMaker", "ModelLatency", ("InferenceComponentName", names.component), 4e6),
+    ):
+        under = [{"Name": of, "Value": value}]
+        point = {"MetricName": metric, "Dimensions": under, "Timestamp": at, "Value": count}
+        boto3.client("cloudwatch").put_metric_data(Namespace=space, MetricData=[point])
+
+
+@pytest.fixture
+def wasteful(s3: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """An endpoint that was kept warm for six requests a day; returns what is announced from
+    then on."""
+    wanted = spec(scaling={"min_copies": 1, "max_copies": 1})
+    created = datetime(2026, 11, 16, tzinfo=UTC)
+    TableStore("table").create(wanted, asleep(wanted.name, created_at=created))
+    for day in (20, 21, 22):
+        asked(wanted.name, datetime(2026, 11, day, 9, tzinfo=UTC), 6)
+    events, announced = client("events"), []
+    put = events.put_events
+
+    def noting(**given: Any) -> Any:
+        announced.extend(json.loads(one["Detail"]) for one in given["Entries"])
+        return put(**given)
+
+    monkeypatch.setattr(events, "put_events", noting)
+    return announced
+
+
+def test_the_scheduled_report_of_a_week_has_the_changes_that_would_save_most(
+    s3: Any, wasteful: list[dict[str, Any]]
+) -> None:
+    reply = written({"period": "week", "advice": True})
+    (sentence,) = reply["advice"]
+    assert sentence.startswith("llama: scaling.min_copies: 1 → 0 would have saved $")
+    assert [one["advice"] for one in wasteful] == [[sentence]], "Slack has it from the event"
+    assert document_of(s3, reply)["advice"][0]["sentence"] == sentence
+
+
+def test_a_report_that_is_written_again_keeps_them_and_only_an_order_looks_for_them(
+    s3: Any, wasteful: list[dict[str, Any]]
+) -> None:
+    assert written({"period": "week"})["advice"] == []
+    (sentence,) = written({"period": "week", "advice": True})["advice"]
+    again = written({"period": "week"})
+    assert again["advice"] == [sentence]
+    assert document_of(s3, again)["advice"][0]["sentence"] == sentence
+
+
+def test_without_time_for_it_the_report_is_written_and_says_so(
+    s3: Any, wasteful: list[dict[str, Any]]
+) -> None:
+    reply = written({"period": "week", "advice": True}, minutes_left=1)
+    assert reply["advice"] == []
+    notes = document_of(s3, reply)["notes"]
+    assert [note for note in notes if note.startswith("No advice for llama: there was no time")]

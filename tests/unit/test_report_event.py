@@ -173,6 +173,9 @@ def test_the_event_of_a_week_has_its_days_by_team_and_slack_takes_it() -> None:
     week = Period.week((MONDAY + timedelta(days=7)).date(), "Europe/Berlin")
 
     class Nowhere:
+        def get(self, key: str) -> bytes | None:
+            return None
+
         def put(self, key: str, body: bytes, content_type: str) -> str:
             return f"s3://r/{key}"
 

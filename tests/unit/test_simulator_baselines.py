@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autoscaler.replay.engine import Controller, simulate
+from autoscaler.replay.results import Outcome, Point
+from autoscaler.replay.trace import Trace
 from tests.simulated import LEAD, SMALL, a_trace, bursts
 from tests.unit.policy_cases import a_spec
 from tools.simulator.baselines.keda import Keda
 from tools.simulator.baselines.knative import Knative
 from tools.simulator.baselines.native import Native
 from tools.simulator.baselines.simple import KeepAlive, OfficeHours
-from tools.simulator.engine import Controller, simulate
 from tools.simulator.policies import ALL, Setting, UnknownPolicyError, make
-from tools.simulator.results import Outcome, Point
-from tools.simulator.trace import Trace
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 AWAKE = replace(SMALL, initial_copies=1)

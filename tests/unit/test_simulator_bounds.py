@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.fleet import always_on_copies
+from autoscaler.replay.trace import Trace
 from tests.simulated import LEAD, RELEASE, SMALL, a_trace, bursts
 from tests.unit.policy_cases import a_spec
 from tools.simulator.baselines.simple import AlwaysOn
 from tools.simulator.bounds import in_service, zero_wait_usd
-from tools.simulator.engine import simulate
-from tools.simulator.fleet import always_on_copies
 from tools.simulator.policies import ALL, Setting, make
 from tools.simulator.priced_bound import lowest_total_usd
-from tools.simulator.trace import Trace
 
 ONE = replace(SMALL, max_copies=1, initial_copies=1)
 

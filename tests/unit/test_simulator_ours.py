@@ -7,14 +7,14 @@ from types import ModuleType
 
 import pytest
 
-import tools.simulator.ours as simulator
+import autoscaler.replay.ours as simulator
 from autoscaler import policy
 from autoscaler.control import decide_and_act, observe
 from autoscaler.policy import DEFAULT_LEAD_TIME
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.ours import TICK_SECONDS, Ours
 from tests.simulated import LEAD, SMALL, a_trace
 from tests.unit.policy_cases import EVERY_DAY, a_spec
-from tools.simulator.engine import simulate
-from tools.simulator.ours import TICK_SECONDS, Ours
 
 
 @pytest.mark.parametrize(

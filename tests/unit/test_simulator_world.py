@@ -8,11 +8,11 @@ from math import exp, factorial, log
 
 import pytest
 
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.results import quantile
+from autoscaler.replay.world import Stage, World
 from tests.simulated import LEAD, RELEASE, SMALL, a_trace, bursts, poisson
 from tools.simulator.baselines.simple import AlwaysOn, KeepAlive
-from tools.simulator.engine import simulate
-from tools.simulator.results import quantile
-from tools.simulator.world import Stage, World
 
 
 def erlang_c(servers: int, load: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ from tools.cli.client import StackClient
 
 if TYPE_CHECKING:
     from autoscaler.ledger.figures import CostReport
-
-NOTHING = "No change of a spec would have saved anything worth its waiting."
+    from autoscaler.replay.history import Recorded
+    from autoscaler.spec import EndpointSpec
 
 
 def read_report(paths: Sequence[Path]) -> CostReport:
@@ -30,6 +30,8 @@ def read_report(paths: Sequence[Path]) -> CostReport:
 def with_advice(client: StackClient, paths: Sequence[Path]) -> tuple[CostReport | None, list[str]]:
     """Puts the advice into the files; returns the report and why an endpoint has none. What cannot
     be read is said in the page and fails nothing. None: the report itself cannot be read."""
+    from autoscaler.ledger.advised import noted
+
     try:
         report = read_report(paths)
     except ValidationError as wrong:
@@ -37,33 +39,30 @@ def with_advice(client: StackClient, paths: Sequence[Path]) -> tuple[CostReport 
         return None, [f"no advice: this command line cannot read the report of the stack: {why}"]
     try:
         found, missing = _replayed(client, report)
-        said = [f"No advice for {one}." for one in missing]
-        said += [] if found.advice or len(missing) >= len(found.endpoints) else [NOTHING]
+        said = [f"{name}: {why}" for name, why in missing.items()]
     except (BotoCoreError, ClientError) as error:
-        found, missing = report, [f"no advice: {explained(error)}"]
-        said = [f"What would save most is not known: {explained(error)}."]
-    found = _noted(found, said)
+        found = noted(report, [f"What would save most is not known: {explained(error)}."])
+        said = [f"no advice: {explained(error)}"]
     _write(found, paths)
-    return found, missing
+    return found, said
 
 
-def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, list[str]]:
+def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, dict[str, str]]:
+    from autoscaler.aws.asked import read_recorded
     from autoscaler.catalog.prices import BUNDLED_REGION, bundled
-    from tools.cli.advice import advised
-    from tools.cli.simulation import Assumed
+    from autoscaler.ledger.advice import DAYS, advised
+    from autoscaler.replay.assumed import Assumed
+    from tools.cli.advice import on_all_cores
 
     assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
     cloudwatch, now = client.boto("cloudwatch"), client.now()
+
+    def recorded_of(specs: Mapping[str, EndpointSpec]) -> Mapping[str, Recorded]:
+        kinds = {name: spec.kind for name, spec in specs.items()}
+        return read_recorded(cloudwatch, client.stack, list(specs), now, DAYS, kinds)
+
     with output.errors.status("reading what was asked of the endpoints") as shown:
-        return advised(report, cloudwatch, client.stack, assumed, now, begun=shown.update)
-
-
-def _noted(report: CostReport, said: Sequence[str]) -> CostReport:
-    """Instead of the note that says how one gets advice."""
-    from autoscaler.ledger.notes import ADVICE
-
-    kept = tuple(note for note in report.notes if not note.startswith(ADVICE))
-    return report.model_copy(update={"notes": (*said, *kept)})
+        return advised(report, recorded_of, assumed, now, on_all_cores, begun=shown.update)
 
 
 def _write(report: CostReport, paths: Sequence[Path]) -> None:

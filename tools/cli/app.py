@@ -262,12 +262,14 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Replays a history under this policy and others; needs no stack."""
+    from autoscaler.replay.assumed import Assumed
+    from autoscaler.replay.trace import Service
     from tools.cli import simulation
 
-    service = simulation.Service(seconds_per_output_token=token_seconds)
+    service = Service(seconds_per_output_token=token_seconds)
     begins = simulation.parse_start(start)
     prices = bundled(context.obj.region_or(BUNDLED_REGION))
-    assumed = simulation.Assumed(lead, billed, price, begins, service, prices)
+    assumed = Assumed(lead, billed, price, begins, service, prices)
     traces, policies = simulation.sorted_out(trace or (), policy or (), more or ())
     found = simulation.simulate_here(traces, spec, policies, assumed, quiet=as_json)
     if html:

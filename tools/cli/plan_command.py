@@ -46,6 +46,8 @@ def plan(
 
     Both specs are replayed on trace files (that needs no stack), else on CloudWatch's last days.
     """
+    from autoscaler.replay.assumed import Assumed
+    from autoscaler.replay.trace import Service
     from tools.cli import plans, simulation
 
     if no_history and trace:
@@ -53,9 +55,9 @@ def plan(
     if start and not trace:
         raise RefusedError(["--start: only a trace file does not say when it begins"])
     files, traces = simulation.traces_behind(files, trace or ())
-    service = simulation.Service(seconds_per_output_token=token_seconds)
+    service = Service(seconds_per_output_token=token_seconds)
     prices = bundled(context.obj.region_or(BUNDLED_REGION))  # unless the stack knows newer ones
     begins = simulation.parse_start(start)
-    assumed = simulation.Assumed(lead, billed, price, begins, service, prices)
+    assumed = Assumed(lead, billed, price, begins, service, prices)
     wanted = plans.Wanted(traces, 0 if no_history else days, assumed)
     plans.plan(context.obj, files, wanted, quiet=as_json)

@@ -15,20 +15,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 from rich.text import Text
 
+from autoscaler.aws.asked import read_recorded
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.catalog.instances import UnknownInstanceError, instances
 from autoscaler.catalog.prices import PriceBook
 from autoscaler.policy import Phase
+from autoscaler.replay.assumed import Assumed, NoPriceError, assumed_world
+from autoscaler.replay.history import History, Recorded, TooLittleError, history_of
+from autoscaler.replay.trace import Trace
 from autoscaler.spec import EndpointSpec, SpecError, parse_spec
 from tools.cli import output
 from tools.cli.aws_errors import explained, is_denied
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.files import read_documents
-from tools.cli.history import History, Recorded, TooLittleError, history_of, read_recorded
 from tools.cli.replays import Replay, replay, sentence, table
-from tools.cli.simulation import Assumed, assumed_world
-from tools.simulator.compare import NoPriceError
-from tools.simulator.trace import Trace, TraceError, load_trace
+from tools.simulator.trace_file import TraceError, load_trace
 from tools.simulator.wording import world_sentence
 
 # A change of these makes a difference to a replay. A monthly budget does not: what was spent

@@ -11,14 +11,14 @@ from typing import Any
 
 from rich.table import Table
 
+from autoscaler.replay.assumed import Assumed, assumed_world
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.fleet import always_on_copies
+from autoscaler.replay.results import Outcome
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import World
 from autoscaler.spec import EndpointSpec, format_duration
-from tools.cli.simulation import Assumed, assumed_world
-from tools.simulator.engine import simulate
-from tools.simulator.fleet import always_on_copies
 from tools.simulator.policies import OURS, Setting, make
-from tools.simulator.results import Outcome
-from tools.simulator.trace import Trace
-from tools.simulator.world import World
 
 PRESENT, PLANNED, ALWAYS_ON = "as it is", "as planned", "always on"
 _HEADINGS = ("", "dollars", "waiting", "total", "p95 wait", "wakes", "idle h")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.cli import output
-from tools.cli.advised_report import NOTHING, with_advice
+from tools.cli.advised_report import with_advice
 from tools.cli.client import CliError, RefusedError, StackClient
 from tools.cli.money import usd
 
@@ -110,8 +110,11 @@ def _show(
         output.print_wide(report_table(written["lines"]))
     for one in found.advice if found else ():
         output.console.print(Text(one.sentence), soft_wrap=True)
-    if found is not None and NOTHING in found.notes:
-        output.console.print(NOTHING)
+    if found is not None:
+        from autoscaler.ledger.advice import NOTHING
+
+        if NOTHING in found.notes:
+            output.console.print(NOTHING)
     for path in paths:
         output.console.print(Text(str(path)), soft_wrap=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,17 @@ from rich.text import Text
 
 from autoscaler.catalog.fit import DoesNotFitError
 from autoscaler.catalog.instances import UnknownInstanceError
-from autoscaler.catalog.loading import expected_start
-from autoscaler.catalog.models import known_model
-from autoscaler.catalog.prices import PriceBook, bundled
+from autoscaler.replay.assumed import Assumed, NoPriceError, assumed_world
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import ORIGIN, World
 from autoscaler.spec import EndpointSpec, parse_spec
 from tools.cli import output
 from tools.cli.client import RefusedError
 from tools.cli.files import read_document
-from tools.simulator.compare import Comparison, NoPriceError, compare, world_of
+from tools.simulator.compare import Comparison, compare
 from tools.simulator.page import render
 from tools.simulator.policies import ALL, OURS, REAL, UnknownPolicyError
-from tools.simulator.trace import Service, Trace, TraceError, load_trace
+from tools.simulator.trace_file import TraceError, load_trace
 from tools.simulator.wording import (
     HEADINGS,
     MONEY,
@@ -35,28 +34,8 @@ from tools.simulator.wording import (
     cells,
     world_sentence,
 )
-from tools.simulator.world import ORIGIN, World
 
 _WIDE = 125  # columns for all of a table
-
-
-@dataclass(frozen=True)
-class Assumed:
-    """What a trace and a spec do not say. None: as the catalogue and the comparison have it."""
-
-    lead_seconds: float | None = None
-    startup_billed: float | None = None
-    usd_per_copy_hour: float | None = None
-    start: datetime = ORIGIN
-    service: Service = field(default_factory=Service)
-    prices: PriceBook = field(default_factory=bundled)
-
-    @property
-    def priced(self) -> str:
-        """Where the price of a copy comes from."""
-        if self.usd_per_copy_hour is not None:
-            return "The price is the one that was given."
-        return self.prices.sentence()
 
 
 def sorted_out(
@@ -99,20 +78,6 @@ def simulate_here(
             found.append(_compared(trace, world, spec, names, assumed))
             progress.advance(bar)
     return found
-
-
-def assumed_world(spec: EndpointSpec, assumed: Assumed) -> World:
-    """The spec's world, with what the user says of it."""
-    world = world_of(spec, assumed.usd_per_copy_hour, assumed.prices)
-    lead = assumed.lead_seconds
-    if lead is None and (facts := known_model(spec.model.id)):
-        # By its weights, and no less than an 8B was measured to take.
-        lead = max(world.lead_seconds, expected_start(facts).total_seconds())
-    if lead is not None:
-        world = replace(world, cold_start=world.with_lead(lead))
-    if assumed.startup_billed is not None:
-        world = replace(world, startup_billed=assumed.startup_billed)
-    return world
 
 
 def _compared(

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-from .trace import Trace
-from .world import World
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import World
 
 
 def zero_wait_usd(trace: Trace, world: World) -> float:

@@ -9,23 +9,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from autoscaler.catalog.fit import choose
-from autoscaler.catalog.models import known_model
-from autoscaler.catalog.prices import PriceBook, bundled
+from autoscaler.replay.engine import simulate
+from autoscaler.replay.fleet import always_on_copies
+from autoscaler.replay.results import Outcome
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import ORIGIN, World
 from autoscaler.spec import EndpointSpec
 
 from .bounds import zero_wait_usd
-from .engine import simulate
-from .fleet import always_on_copies
 from .policies import Setting, make
 from .priced_bound import lowest_total_usd
-from .results import Outcome
-from .trace import Trace
-from .world import ORIGIN, World
-
-
-class NoPriceError(ValueError):
-    """The price of the endpoint's instances is not known; the message says how to give it."""
 
 
 @dataclass(frozen=True)
@@ -74,36 +67,6 @@ class Comparison:
             "wakes": outcome.wakes,
             "idle_hours": round(outcome.idle_hours, 2),
         }
-
-
-def world_of(
-    spec: EndpointSpec,
-    usd_per_copy_hour: float | None = None,
-    prices: PriceBook | None = None,
-) -> World:
-    """The world in which this endpoint would live: its price, its slots, its price of waiting.
-
-    A copy's price is its share of its instance, by these prices (the bundled ones); a model that
-    the catalogue does not know is taken to fill an instance. Raises NoPriceError, and
-    DoesNotFitError.
-    """
-    name = spec.instances.types[0]
-    if usd_per_copy_hour is None:
-        price = (prices or bundled()).usd_per_hour(name)
-        if price is None:
-            raise NoPriceError(
-                f"instances.types: the price of {name} is not known: give it with --price"
-            )
-        facts = known_model(spec.model.id)
-        usd_per_copy_hour = float(price) / (
-            choose(facts, spec, prices).copies_per_instance if facts else 1
-        )
-    return World(
-        usd_per_copy_hour=usd_per_copy_hour,
-        concurrency_per_copy=spec.serving.concurrency_per_copy,
-        waiting_usd_per_request_minute=float(spec.scaling.waiting_usd_per_request_minute),
-        max_copies=spec.highest_max_copies,
-    )
 
 
 def compare(

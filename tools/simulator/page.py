@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 
 from autoscaler.ledger.style import CSS
+from autoscaler.replay.results import Outcome
 
 from .compare import Comparison
 from .pictures import demand, scatter, strip
-from .results import Outcome
 from .wording import HEADINGS, bounds_sentence, cells, world_sentence
 
 _CSS = """

@@ -8,10 +8,10 @@ from itertools import pairwise
 from math import ceil
 
 from autoscaler.ledger.charts import nice_top
+from autoscaler.replay.results import Outcome, Point
 
 from .bounds import in_service
 from .compare import Comparison
-from .results import Outcome, Point
 
 _WIDTH, _STRIP = 1000, 56
 _BINS = 500

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from autoscaler.replay.engine import Controller
+from autoscaler.replay.ours import Ours
+from autoscaler.replay.world import ORIGIN
 from autoscaler.spec import EndpointSpec
 
 from .baselines.keda import Keda
 from .baselines.knative import Knative
 from .baselines.native import Native
 from .baselines.simple import AlwaysOn, KeepAlive, OfficeHours
-from .engine import Controller
-from .ours import Ours
-from .world import ORIGIN
 
 OURS = "ours"
 # What a user could have instead; the others show what a knob does.

@@ -22,8 +22,8 @@ from bisect import bisect_left
 import numpy as np
 from numpy.typing import NDArray
 
-from .trace import Trace
-from .world import LOST_MINUTES, World
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import LOST_MINUTES, World
 
 SLOT_SECONDS = 10.0
 # After the last arrival there is still so much time to work off what waits.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from autoscaler.policy.wording import counted
+from autoscaler.replay.results import Outcome
+from autoscaler.replay.world import World
 
 from .compare import Comparison
-from .results import Outcome
-from .world import World
 
 _HOUR = 3600.0
 

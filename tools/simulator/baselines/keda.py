@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
-from ..cluster import Cluster
-from ..engine import Habits
-from ..world import ORIGIN, World
+from autoscaler.replay.cluster import Cluster
+from autoscaler.replay.engine import Habits
+from autoscaler.replay.world import ORIGIN, World
+
 from .simple import highest, in_office_hours
 
 _SYNC_SECONDS = 15.0

@@ -13,9 +13,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import ceil
 
-from ..cluster import Cluster
-from ..engine import Habits
-from ..world import World
+from autoscaler.replay.cluster import Cluster
+from autoscaler.replay.engine import Habits
+from autoscaler.replay.world import World
 
 _TICK_SECONDS = 2.0
 _STABLE = 30  # ticks in 60 s

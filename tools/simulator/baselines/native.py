@@ -14,9 +14,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import ceil
 
-from ..cluster import Cluster
-from ..engine import Habits
-from ..world import World
+from autoscaler.replay.cluster import Cluster
+from autoscaler.replay.engine import Habits
+from autoscaler.replay.world import World
 
 PERIOD_SECONDS = 10.0
 _OUT_PERIODS = 3

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
-from ..cluster import Cluster
-from ..engine import Habits
-from ..world import World
+from autoscaler.replay.cluster import Cluster
+from autoscaler.replay.engine import Habits
+from autoscaler.replay.world import World
 
 _WEEKEND = 5  # Saturday, as datetime counts
 _FIRST_HOUR, _LAST_HOUR = 8, 18

@@ -61,6 +61,7 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
             for s in report.slots
         ),
         unusual=tuple(one.sentence for one in report.unusual),
+        advice=tuple(one.sentence for one in report.advice),
         gap_usd=total.gaps.usd,
     )
 
@@ -98,6 +99,7 @@ def _budget(endpoint: str, use: BudgetUse | DailyBudget) -> ReportBudget:
         return ReportBudget(
             endpoint=endpoint,
             per="day",
+            of=use.day.isoformat(),
             limit_usd=use.daily_usd,
             spent_usd=use.spent_usd,
             days=use.days,
@@ -105,6 +107,7 @@ def _budget(endpoint: str, use: BudgetUse | DailyBudget) -> ReportBudget:
         )
     return ReportBudget(
         endpoint=endpoint,
+        of=use.month,
         limit_usd=use.monthly_usd,
         spent_usd=use.spent_usd,
         forecast_usd=use.forecast_usd,

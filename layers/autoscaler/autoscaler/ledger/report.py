@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..alerts.events.costs import ReportWritten
 from ..ports import Announcer, Clock, EndpointStore
+from .advised import kept_advice
 from .announcement import announcement
 from .bill import SHARED, Bill, Estimate, reconciled
 from .billed import Prices, billed_segments, instance_hours, usd
@@ -30,6 +31,9 @@ Billed = Bill | str
 class ReportStore(Protocol):
     """Where reports are kept."""
 
+    def get(self, key: str) -> bytes | None:
+        """What lies there; None: nothing does."""
+
     def put(self, key: str, body: bytes, content_type: str) -> str:
         """Stores or overwrites; returns the URI."""
 
@@ -47,13 +51,15 @@ def write_report(
     stack: StackMoney | None = None,
     remarks: Sequence[str] = (),
     bill: Billed | None = None,
+    advise: Callable[[CostReport], CostReport] | None = None,
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
     `priced` says where the prices come from; `usage` what the controller itself used, by the same
     books, `stack` what is spent of its budget; `remarks` stand among the notes. `bill`: AWS's, to
-    lay beside the estimates, or why there is none. Writing the same period again overwrites the
-    same files.
+    lay beside the estimates, or why there is none. `advise` puts the changes into the report that
+    would save most; without it those stay that the files have. Writing the same period again
+    overwrites the same files.
     """
     now = clock.now()
     books = read_books(store, period, now)
@@ -66,6 +72,7 @@ def write_report(
     said = (*remarks, *report.notes, *(told if priced else ()))
     report = report.model_copy(update={"notes": said})
     folder = folder_of(period)
+    report = advise(report) if advise else kept_advice(report, blobs.get(f"{folder}/costs.json"))
     blobs.put(f"{folder}/costs.csv", render_csv(report).encode(), "text/csv; charset=utf-8")
     blobs.put(f"{folder}/costs.json", report.model_dump_json(indent=2).encode(), "application/json")
     html = render_html(report).encode()

@@ -17,7 +17,8 @@ _MOST_ASKERS = 5  # by name
 
 def listed(sentences: Iterable[str]) -> str:
     """A list of sentences, as under the figures."""
-    return f'<ul class="notes">{"".join(f"<li>{escape(s)}</li>" for s in sentences)}</ul>'
+    items = "".join(f"<li>{escape(s).replace(' %', '&nbsp;%')}</li>" for s in sentences)
+    return f'<ul class="notes">{items}</ul>'
 
 
 def unusual(found: Sequence[Unusual]) -> str:

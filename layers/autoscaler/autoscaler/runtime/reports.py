@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, Json
 
+from ..aws.clients import client
 from ..aws.clock import SystemClock
 from ..aws.cost_explorer import CostExplorer
 from ..aws.events import BusAnnouncer
@@ -32,6 +33,7 @@ from ..ledger.billed import Prices
 from ..ledger.budgets import StackMoney
 from ..ledger.controller import ControllerUsage
 from ..ledger.costs import Books
+from ..ledger.figures import CostReport
 from ..ledger.own_use import Setup, estimated
 from ..ledger.periods import Period, PeriodKind
 from ..ledger.report import (
@@ -41,10 +43,14 @@ from ..ledger.report import (
     write_report,
 )
 from ..ports import Clock
+from ..spec import EndpointSpec
 from ..spec.schedule import TimeZoneName
 from .bills import bill_of, is_closed
 from .boundary import Boundary, Variables
 from .logs import logger
+
+if TYPE_CHECKING:
+    from ..replay.history import Recorded
 
 
 class ReportSettings(Variables):
@@ -79,12 +85,14 @@ Day = Annotated[Date, BeforeValidator(_written), Field(ge=Date(2000, 1, 1), le=D
 class ReportOrder(Boundary):
     """`{"period": "day"}`: the last one that is over. With `date`: the one that holds this day,
     over or not. With `running`: the one that is not over in the stack's time zone. `{"period":
-    "all"}`: since the first endpoint. With `closed`: the last one that a bill should know whole."""
+    "all"}`: since the first endpoint. With `closed`: the last one that a bill should know whole.
+    With `advice`: which changes of specs would have saved most, which takes minutes."""
 
     period: PeriodKind
     date: Day | None = None
     running: bool = False
     closed: bool = False
+    advice: bool = False
 
 
 @cache
@@ -154,8 +162,34 @@ def _bill(env: ReportSettings, kept: S3Reports, period: Period, now: datetime) -
     return nothing_tagged(env.stack_name) if untagged else found
 
 
-def report(event: Any) -> dict[str, Any]:
-    """Writes the report that is asked for; returns where it lies and its totals."""
+def _adviser(
+    env: ReportSettings, store: TableStore, clock: Clock, milliseconds_left: Callable[[], int]
+) -> Callable[[CostReport], CostReport]:
+    """Imported only here: other reports need no simulator."""
+    from ..aws.asked import read_recorded
+    from ..ledger.advice import DAYS, advised
+    from ..replay.assumed import Assumed
+    from .replays import one_by_one
+
+    now, assumed = clock.now(), Assumed(prices=store.prices())
+
+    def recorded_of(specs: Mapping[str, EndpointSpec]) -> Mapping[str, Recorded]:
+        kinds = {name: spec.kind for name, spec in specs.items()}
+        return read_recorded(client("cloudwatch"), env.stack_name, list(specs), now, DAYS, kinds)
+
+    def advise(report: CostReport) -> CostReport:
+        found, missing = advised(
+            report, recorded_of, assumed, now, one_by_one(milliseconds_left), begun=logger.info
+        )
+        logger.info("advised", extra={"advice": len(found.advice), "without": missing})
+        return found
+
+    return advise
+
+
+def report(event: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any]:
+    """Writes the report that is asked for, within its time; returns where it lies and its
+    totals."""
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone
     period = _period(order, store, clock, zone)
@@ -178,6 +212,7 @@ def report(event: Any) -> dict[str, Any]:
         usage=partial(_own_usage, env, prices, period, clock.now()),
         bill=_bill(env, reports, period, clock.now()),
         remarks=[said for said in (remark(swept), *stops, *withheld) if said],
+        advise=_adviser(env, store, clock, milliseconds_left) if order.advice else None,
     )
     logger.info("report written", uri=written.uri, endpoints=len(written.lines))
     folder = written.uri.rpartition("/")[0]

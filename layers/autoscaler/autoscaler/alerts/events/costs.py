@@ -98,6 +98,7 @@ class ReportBudget(BaseModel):
 
     endpoint: str = ""
     per: Literal["month", "day"] = "month"
+    of: str = ""  # which: 2026-11 or 2026-11-24; "": of an older version
     limit_usd: Money
     spent_usd: Money
     forecast_usd: Money | None = None  # of the month; None: too little is known, or it is over
@@ -144,6 +145,7 @@ class ReportWritten(Event):
     budgets: tuple[ReportBudget, ...] = ()  # the stack's, and those of endpoints that run short
     days: tuple[ReportDay, ...] = ()
     unusual: tuple[str, ...] = ()  # sentences
+    advice: tuple[str, ...] = ()  # sentences: the changes of specs that would have saved most
     gap_usd: Money = Decimal(0)  # rests on time in which nobody looked
 
     @property

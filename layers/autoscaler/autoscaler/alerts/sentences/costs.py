@@ -67,9 +67,13 @@ def _(event: ReportWritten) -> Sentence:
     body = f"{compared}{_net(event)} {_basis(event)} {event.uri}"
     return Sentence(
         f"Cost of {event.period}{' so far' if event.running else ''}: {usd(event.cost_usd)}",
-        "\n".join([body, *event.unusual[:_UNUSUAL]]),
+        "\n".join([body, *event.unusual[:_UNUSUAL], *_advice(event)]),
         tuple(_report_facts(event)),
     )
+
+
+def _advice(event: ReportWritten) -> list[str]:
+    return ["What would save most:", *(f"• {one}" for one in event.advice)] if event.advice else []
 
 
 def _net(event: ReportWritten) -> str:
@@ -131,7 +135,7 @@ def _budget_facts(event: ReportWritten) -> list[Fact]:
 
 
 def _budget(one: ReportBudget) -> str:
-    limit = f"{usd(one.limit_usd)} a {one.per}"
+    limit = f"{usd(one.limit_usd)} a {one.per}" + (f" ({one.of})" if one.of else "")
     told = f"{one.endpoint or 'the stack'} {percent(one.share)} of {limit}"
     if one.forecast_usd is not None:
         told += f", forecast {usd(one.forecast_usd)}"
@@ -199,7 +203,7 @@ def _(event: OrphansFound) -> Sentence:
     )
     facts = tuple(_orphan(line) for line in event.lines[: MOST_FACTS - 1])
     rest = len(event.lines) - len(facts)
-    more: tuple[Fact, ...] = ((f"{rest} others", "see `autoscaler sweep`"),) if rest else ()
+    more: tuple[Fact, ...] = ((counted(rest, "other"), "see `autoscaler sweep`"),) if rest else ()
     return Sentence("Something in the account belongs to no endpoint", body, facts + more)
 
 

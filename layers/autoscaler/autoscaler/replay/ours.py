@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from autoscaler.policy import (
+from ..policy import (
     LONGEST_STAY,
     Bounds,
     Decision,
@@ -18,9 +18,8 @@ from autoscaler.policy import (
     learn,
     remember,
 )
-from autoscaler.policy.attention import may_wait
-from autoscaler.spec import EndpointSpec
-
+from ..policy.attention import may_wait
+from ..spec import EndpointSpec
 from .cluster import Cluster
 from .engine import Habits
 from .world import ORIGIN, World

@@ -1,4 +1,4 @@
-"""What was asked of endpoints, as CloudWatch remembers it, as traces that can be replayed.
+"""What was asked of an endpoint, as CloudWatch remembers it, as a trace that can be replayed.
 
 CloudWatch tells requests by the minute and service times as a mean of a minute: within a minute
 requests are spread evenly, and a request takes as long as those that were answered next.
@@ -7,21 +7,15 @@ requests are spread evenly, and a request takes as long as those that were answe
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from autoscaler.endpoints.kinds import dimensions
-from autoscaler.endpoints.names import ResourceNames
-from autoscaler.spec import Kind
-from tools.simulator.trace import Trace
+from .trace import Trace
 
 # For so long CloudWatch keeps minutes; older points are told by five minutes.
 LONGEST_DAYS = 15
 _MINUTE = timedelta(minutes=1)
-_QUERIES_PER_CALL = 500
-_ANSWERS_PER_CALL = 100_000  # data points; CloudWatch gives 100,800 at most
 
 
 class TooLittleError(Exception):
@@ -47,59 +41,6 @@ class Recorded:
 
     requests: list[tuple[datetime, float]] = field(default_factory=list)
     latencies: list[tuple[datetime, float]] = field(default_factory=list)  # microseconds
-
-
-def read_recorded(
-    cloudwatch: Any,
-    prefix: str,
-    names: Sequence[str],
-    now: datetime,
-    days: float,
-    kinds: Mapping[str, Kind] | None = None,
-) -> dict[str, Recorded]:
-    """Reads the last `days` of all endpoints; raises botocore's errors."""
-    found = {name: Recorded() for name in names}
-    wanted = [(name, key) for name in names for key in ("requests", "latencies")]
-    for first in range(0, len(wanted), _QUERIES_PER_CALL):
-        batch = wanted[first : first + _QUERIES_PER_CALL]
-        pages = cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=[
-                _query(index, ResourceNames(prefix, name), key, (kinds or {}).get(name))
-                for index, (name, key) in enumerate(batch)
-            ],
-            StartTime=now - timedelta(days=days),
-            EndTime=now,
-            MaxDatapoints=_ANSWERS_PER_CALL,
-        )
-        for page in pages:
-            for reply in page["MetricDataResults"]:
-                name, key = batch[int(reply["Id"][1:])]
-                points = zip(reply["Timestamps"], reply["Values"], strict=True)
-                getattr(found[name], key).extend(points)
-    return found
-
-
-def _query(
-    index: int, names: ResourceNames, key: str, kind: Kind | None = None
-) -> Mapping[str, Any]:
-    if key == "requests":
-        namespace, name, statistic = "AWS/SQS", "NumberOfMessagesSent", "Sum"
-        under = [{"Name": "QueueName", "Value": names.queue}]
-    else:
-        namespace, name, statistic = "AWS/SageMaker", "ModelLatency", "Average"
-        under = dimensions(kind or Kind.COMPONENT, names, name)
-    return {
-        "Id": f"m{index}",
-        "MetricStat": {
-            "Metric": {
-                "Namespace": namespace,
-                "MetricName": name,
-                "Dimensions": under,
-            },
-            "Period": int(_MINUTE.total_seconds()),
-            "Stat": statistic,
-        },
-    }
 
 
 def history_of(name: str, recorded: Recorded, now: datetime) -> History:

@@ -1,0 +1,69 @@
+"""What was asked of endpoints, by the minute, as CloudWatch remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..endpoints.kinds import dimensions
+from ..endpoints.names import ResourceNames
+from ..replay.history import Recorded
+from ..spec import Kind
+
+_MINUTE = timedelta(minutes=1)
+_QUERIES_PER_CALL = 500
+_ANSWERS_PER_CALL = 100_000  # data points; CloudWatch gives 100,800 at most
+
+
+def read_recorded(
+    cloudwatch: Any,
+    prefix: str,
+    names: Sequence[str],
+    now: datetime,
+    days: float,
+    kinds: Mapping[str, Kind] | None = None,
+) -> dict[str, Recorded]:
+    """Reads the last `days` of all endpoints; raises botocore's errors."""
+    found = {name: Recorded() for name in names}
+    wanted = [(name, key) for name in names for key in ("requests", "latencies")]
+    for first in range(0, len(wanted), _QUERIES_PER_CALL):
+        batch = wanted[first : first + _QUERIES_PER_CALL]
+        pages = cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=[
+                _query(index, ResourceNames(prefix, name), key, (kinds or {}).get(name))
+                for index, (name, key) in enumerate(batch)
+            ],
+            StartTime=now - timedelta(days=days),
+            EndTime=now,
+            MaxDatapoints=_ANSWERS_PER_CALL,
+        )
+        for page in pages:
+            for reply in page["MetricDataResults"]:
+                name, key = batch[int(reply["Id"][1:])]
+                points = zip(reply["Timestamps"], reply["Values"], strict=True)
+                getattr(found[name], key).extend(points)
+    return found
+
+
+def _query(
+    index: int, names: ResourceNames, key: str, kind: Kind | None = None
+) -> Mapping[str, Any]:
+    if key == "requests":
+        namespace, name, statistic = "AWS/SQS", "NumberOfMessagesSent", "Sum"
+        under = [{"Name": "QueueName", "Value": names.queue}]
+    else:
+        namespace, name, statistic = "AWS/SageMaker", "ModelLatency", "Average"
+        under = dimensions(kind or Kind.COMPONENT, names, name)
+    return {
+        "Id": f"m{index}",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": namespace,
+                "MetricName": name,
+                "Dimensions": under,
+            },
+            "Period": int(_MINUTE.total_seconds()),
+            "Stat": statistic,
+        },
+    }
