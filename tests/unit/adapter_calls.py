@@ -18,6 +18,7 @@ from autoscaler.alerts.office import Held
 from autoscaler.aws import removal
 from autoscaler.aws.alert_queue import AlertQueue
 from autoscaler.aws.alert_secret import AlertSecret
+from autoscaler.aws.asked import read_recorded
 from autoscaler.aws.bodies import S3Bodies
 from autoscaler.aws.container_logs import CloudWatchContainerLogs
 from autoscaler.aws.cost_explorer import CostExplorer
@@ -233,6 +234,7 @@ CALLS["cloudwatch"] = {
     "read what the controller used": lambda c: ControllerMetrics("a", {"f": 1}, "t", (), c).read(
         NOON, NOON + timedelta(hours=1)
     ),
+    "read what was asked of endpoints": lambda c: read_recorded(c, "a", ["llama"], NOON, 14),
 }
 # What has tests of its own where it says what is missing, below and elsewhere.
 ELSEWHERE = {"cloudwatch"}
