@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _CALLER = re.compile(r"Credential=([^/]+)/")
 _TAG = "aws:resourcetag/"
+_CALLS = "lambda:functionarn"
 _BOUNDARY = "the permissions boundary"
 # Where AWS answers neither AccessDeniedException nor 400.
 _CODES = {
@@ -150,7 +151,7 @@ class Guard:
             return True
         if not policy.by_tags or not self._view.is_gone(need.resource):
             return False
-        untagged = map(_without_tags, policy.statements)
+        untagged = map(_of_what_is_gone, policy.statements)
         return judge(untagged, need.action, need.resource, context).allowed
 
     def session_of(self, access_key: str) -> tuple[str, str] | None:
@@ -173,7 +174,10 @@ class Guard:
             found = statements(documents.policies)
             bounds = statements([documents.boundary] if documents.boundary else [])
             by_tags = any(
-                _is_tag(key) for one in found for keys in one.conditions.values() for key in keys
+                _is_its_own(key)
+                for one in found
+                for keys in one.conditions.values()
+                for key in keys
             )
             known = self._policies[role_arn] = _Policy(
                 documents, found, bounds, by_tags, present is None
@@ -222,17 +226,18 @@ class Guard:
         return self._origins[role_arn]
 
 
-def _without_tags(one: Statement) -> Statement:
-    """A statement that does not look at the resource's tags."""
+def _of_what_is_gone(one: Statement) -> Statement:
+    """A statement that does not look at what the resource itself would say, were it there."""
     kept = {
-        operator: {key: wanted for key, wanted in keys.items() if not _is_tag(key)}
+        operator: {key: wanted for key, wanted in keys.items() if not _is_its_own(key)}
         for operator, keys in one.conditions.items()
     }
     return replace(one, conditions=kept)
 
 
-def _is_tag(key: str) -> bool:
-    return key.lower().startswith(_TAG)
+def _is_its_own(key: str) -> bool:
+    """Its tags, and the function that a mapping calls."""
+    return key.lower().startswith(_TAG) or key.lower() == _CALLS
 
 
 def _sentence(role_arn: str, session: str, need: Need, verdict: Verdict) -> str:
