@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..catalog.parameters import vocabulary
 from ..spec import EndpointSpec, Engine, Source
 from .dialects import DIALECTS, TOKEN_VARIABLE, WEIGHTS, Dialect, Variables, location
+from .unproved import unproved
 
 __all__ = ["TOKEN_VARIABLE", "WEIGHTS", "ServingError", "environment", "strangers"]
 
@@ -92,6 +93,8 @@ def _problem(
             f"{spec.serving.engine} {known.version} has no such setting{hint}; if an image of "
             "your own has it, name that image in serving.image"
         )
+    if not spec.model.trust_remote_code and (around := unproved(key, value)):
+        return around
     if not dialect.has_false and value is False:
         return _no_false(spec.serving.engine, key.replace("-", "_"))
     return None
