@@ -140,7 +140,9 @@ def test_a_message_that_cannot_be_answered_is_kept_with_its_reason(stack, body, 
 
 def test_a_repeated_id_is_not_asked_again(stack) -> None:
     before = stack.account.sagemaker.invocations
-    stack.ask(NAME, {"id": "first", "prompt": "again", "max_tokens": 9})
+    stack.ask(
+        NAME, {"id": "first", "messages": [{"role": "user", "content": "x"}], "max_tokens": 7}
+    )
     stack.ask(NAME, {"id": "second", "prompt": "new", "max_tokens": 9})
     stack.result(NAME, "second")
     assert stack.account.sagemaker.invocations == before + 1

@@ -11,7 +11,13 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from ..endpoints.completions import as_asked, assemble, is_own, passed_on
+from ..endpoints.completions import (
+    IncompleteAnswerError,
+    as_asked,
+    assemble,
+    is_own,
+    passed_on,
+)
 from ..endpoints.names import ResourceNames
 from ..ports import Answer, BusyError, ModelError, NoCapacityError, NotAllowedError
 from ..spec import Kind
@@ -26,6 +32,9 @@ _BUSY = {
     "TooManyRequestsException",
 }
 _BUSY_STATUS = {408, 429, 503}
+# Ten are read at a time, by a function that has 1 GB. A token is some 250 bytes of a stream, and
+# 1,200 with the log-probabilities of five others: 40,000 of those.
+_LARGEST_BYTES = 48 * 1024 * 1024
 
 
 class SageMakerModels:
@@ -56,9 +65,14 @@ class SageMakerModels:
 
 
 def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    size = 0
     for event in events:
         if "PayloadPart" in event:
-            yield event["PayloadPart"]["Bytes"]
+            part = event["PayloadPart"]["Bytes"]
+            size += len(part)
+            if size > _LARGEST_BYTES:
+                raise IncompleteAnswerError(f"its answer is longer than {_LARGEST_BYTES:,} bytes")
+            yield part
 
 
 def typed(error: ClientError) -> Exception:

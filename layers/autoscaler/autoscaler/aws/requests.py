@@ -10,10 +10,12 @@ from botocore.exceptions import ClientError
 
 from ..control.messages import SENT_AT
 from ..endpoints.names import ResourceNames
+from ..spec.text import printable
 from .clients import NO_QUEUE, client, error_code
 
 _LONGEST_DELAY_SECONDS = 43_200  # SQS's limit of a visibility timeout: 12 hours
 _LONGEST_REASON = 500
+_LARGEST_MESSAGE_BYTES = 1_048_576  # with its attributes ("Amazon SQS message quotas")
 
 
 class QueueRequests:
@@ -53,13 +55,24 @@ class QueueRequests:
         self._sqs.send_message(
             QueueUrl=self._url(ResourceNames(self._prefix, name).dead_letter_queue),
             MessageBody=body,
-            MessageAttributes={
-                "reason": {"DataType": "String", "StringValue": reason[:_LONGEST_REASON]},
-                "message_id": {"DataType": "String", "StringValue": message_id},
-            },
+            MessageAttributes=_fitting(body, message_id, printable(reason)[:_LONGEST_REASON]),
         )
 
     def _url(self, queue: str) -> str:
         if queue not in self._urls:
             self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         return self._urls[queue]
+
+
+def _fitting(body: str, message_id: str, reason: str) -> dict[str, Any]:
+    """What is said beside a body. Attributes count towards a message's size, and of a body that
+    nearly fills one the body matters more: its reason is with its result too."""
+    left = _LARGEST_MESSAGE_BYTES - len(body.encode())
+    said: dict[str, Any] = {}
+    for attribute, value in (("message_id", message_id), ("reason", reason)):
+        room = left - len(attribute) - len("String")
+        cut = value.encode()[: max(0, room)].decode(errors="ignore")
+        if cut and (cut == value or attribute == "reason"):
+            said[attribute] = {"DataType": "String", "StringValue": cut}
+            left = room - len(cut.encode())
+    return said

@@ -291,7 +291,11 @@ def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
     if work.shift.left_behind(request):
         return Outcome(request.message, Fate.POSTPONED)
     by = other.status.name if other else ""
-    outcome = store(desk, name, record, request, answer, by)
+    try:
+        outcome = store(desk, name, record, request, answer, by)
+    except (ValueError, TypeError, RecursionError) as odd:
+        # It lies in the answer, and the next one may be no better: not for ever.
+        return failed(desk, name, record, request, odd)
     return outcome if other else keeping(desk, record, request.body, outcome)
 
 

@@ -28,7 +28,7 @@ WHEN_ASKED = timedelta(seconds=10)
 
 def arrived(desk: Desk, name: str, record: EndpointRecord, request: Request) -> Outcome | None:
     """What came of a request that was handed over before; None: nothing yet."""
-    request_id = request.request_id
+    request_id = request.late_id
     try:
         answer = desk.late.look(name, request_id)
     except ModelError as refused:
@@ -48,7 +48,7 @@ def arrived(desk: Desk, name: str, record: EndpointRecord, request: Request) -> 
 
 def hand_over(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:
     """Gives SageMaker the request unless it has it, and puts the message back to look later."""
-    message, request_id = request.message, request.request_id
+    message, request_id = request.message, request.late_id
     name, now = record.status.name, desk.world.clock.now()
     note, holder = _note(record, request_id), message.receipt_handle
     why = "its answer has not come yet"

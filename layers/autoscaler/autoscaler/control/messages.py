@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +45,12 @@ class Request:
     options: RequestOptions = field(default_factory=RequestOptions)
     due_at: datetime | None = None
     other: EndpointRecord | None = None  # that answers for the one that was asked
+    asked: str = ""  # SHA-256, in hex, of what is asked and for whom: an id names one such thing
+
+    @property
+    def late_id(self) -> str:
+        """Under which a model that answers later is asked."""
+        return f"{self.request_id}#{self.asked}" if self.asked else self.request_id
 
     def is_over(self, now: datetime) -> bool:
         return self.due_at is not None and now >= self.due_at
@@ -83,7 +91,14 @@ def parse(message: Message, endpoint: str) -> Request:
             "beside it: give one of them",
             request_id,
         )
-    return Request(message, request_id, body, options, options.due_at(message.sent_at))
+    asked = _digest(body, options)
+    return Request(message, request_id, body, options, options.due_at(message.sent_at), asked=asked)
+
+
+def _digest(body: Mapping[str, Any], options: RequestOptions) -> str:
+    """The same for a request that is repeated, wherever its answer is to go and until when."""
+    whole = {"body": body, "lies_at": options.body, "tenant": options.tenant}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def with_body(request: Request, content: bytes) -> Request:

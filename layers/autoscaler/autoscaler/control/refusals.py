@@ -53,3 +53,12 @@ def expired(due_at: datetime, now: datetime, because: str | None = None) -> Refu
 def gone(name: str, is_retired: bool) -> Refusal:
     why = f"there is no endpoint {name!r} any more" if is_retired else f"{name!r} is being removed"
     return Refusal(Code.GONE, why)
+
+
+def taken(request_id: str) -> Refusal:
+    """An id names one question of one tenant: who repeats it must ask the same."""
+    return Refusal(
+        Code.BAD_REQUEST,
+        f"id {request_id!r} is of another request, which is answered: give this one an id of its "
+        "own, or none",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,22 +11,39 @@ from typing import Any
 from ..alerts.events.requests import RequestAnswered, RequestRefused
 from ..endpoints.status import EndpointRecord, Traffic, utc_hour, wait_bin
 from ..ports import Answer
+from ..spec.text import readable
 from .closing import why_requests_wait
 from .desk import Desk, Fate, Outcome
-from .messages import Message, Request
+from .messages import BadRequestError, Message, Request, parse
 from .patience import LONGEST_STAY, TRIES, WHEN_TROUBLED, after_failures, in_time_for, paced
-from .refusals import Refusal, expired, given_up, waited_too_long
+from .refusals import Refusal, expired, given_up, taken, waited_too_long
 from .reply_to import replied, told, with_trouble
 
 
 def troubled(desk: Desk, name: str, message: Message, error: Exception) -> Outcome:
-    """The message comes back soon, or when its visibility timeout ends."""
+    """The message comes back soon, or when its visibility timeout ends; before its queue would drop
+    it, it is refused."""
+    stayed = desk.world.clock.now() - message.sent_at
+    if stayed > LONGEST_STAY:
+        try:
+            why = waited_too_long(stayed, f"{type(error).__name__}: {error}")
+            return refuse(desk, name, None, _named(message, name), why)
+        except Exception as second:  # noqa: BLE001 - told with the first
+            error.add_note(f"nor could the message be refused: {second}")
     try:
         wait = paced(WHEN_TROUBLED, message.sent_at, desk.world.clock.now())
         desk.requests.postpone(name, message.receipt_handle, wait, message.later)
     except Exception as second:  # noqa: BLE001 - told with the first
         error.add_note(f"nor could the message be put back sooner: {second}")
     return Outcome(message, Fate.TROUBLED, trouble=error)
+
+
+def _named(message: Message, name: str) -> Request:
+    """By the id that its sender looks for, if it can be read."""
+    try:
+        return parse(message, name)
+    except BadRequestError as bad:
+        return Request(message, bad.request_id or message.message_id, {})
 
 
 def postpone(
@@ -63,18 +80,19 @@ def refuse(
     """The reason is stored where the sender looks for the answer, or it would look for ever. It is
     sent once where answers go: a try that failed would refuse the message once more."""
     message, request_id = request.message, request.request_id
-    result = {"id": request_id, "error": why.reason, "code": why.code.value}
+    reason = readable(why.reason)
+    result = {"id": request_id, "error": reason, "code": why.code.value}
     uri = desk.results.put_once(name, request_id, result)
     if uri is None:  # meanwhile, by another delivery of the same message
         return repeated(desk, name, record, request)
     trouble = told(desk, name, request, result, uri)
-    desk.requests.refuse(name, message.message_id, message.body, why.reason)
+    desk.requests.refuse(name, message.message_id, message.body, reason)
     event = RequestRefused(
         endpoint=name,
         generation=record.status.generation if record else 0,
         at=desk.world.clock.now(),
         request_id=request_id,
-        reason=why.announced,
+        reason=readable(why.announced),
         code=why.code,
     )
     outcome = Outcome(message, Fate.REFUSED, event)
@@ -97,6 +115,8 @@ def store(
         "answered_at": now.isoformat(),
         "answer": answer.body,
     }
+    if request.asked:
+        result["asked"] = request.asked
     if answered_by:
         result["answered_by"] = answered_by
     if cached:
@@ -115,14 +135,25 @@ def store(
 def repeated(
     desk: Desk, name: str, record: EndpointRecord | None, request: Request, uri: str | None = None
 ) -> Outcome:
-    """Its answer was stored before: whoever waits for it hears of it once more."""
+    """Its answer was stored before: whoever waits for it hears of it once more. Whoever asked for
+    something else under the same id has no part of it."""
     uri = uri or desk.results.find(name, request.request_id) or ""
+    result = desk.results.get(name, request.request_id)
+    if result is not None and not _is_of(result, request):
+        other = replace(request, request_id=request.message.message_id)
+        return refuse(desk, name, record, other, taken(request.request_id))
     event = answered(desk, name, record, request, uri)
     outcome = Outcome(request.message, Fate.REPEATED, event)
     if request.options.reply_to is None or request.options.reply_to.event:
         return outcome
-    result = desk.results.get(name, request.request_id)
     return outcome if result is None else replied(desk, name, request, result, uri, outcome)
+
+
+def _is_of(result: Mapping[str, Any], request: Request) -> bool:
+    """Of an answer of before there were digests nobody knows; a message that could not be read
+    asks for nothing."""
+    asked = result.get("asked")
+    return not asked or not request.asked or asked == request.asked
 
 
 def answered(

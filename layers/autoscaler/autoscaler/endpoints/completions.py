@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..ports import Answer
+from ..spec.text import readable_json
 
 
 class IncompleteAnswerError(RuntimeError):
@@ -21,21 +22,27 @@ def assemble(chunks: Iterable[bytes]) -> Answer:
 
     Raises IncompleteAnswerError when the stream ended without a finish reason.
     """
-    events = list(_events(chunks))
-    if len(events) == 1 and _is_whole(events[0]):
-        return _answer(events[0])
+    first: dict[str, Any] | None = None
     choices: dict[int, dict[str, Any]] = {}
+    calls: dict[int, dict[int, dict[str, Any]]] = {}
     whole: dict[str, Any] = {}
-    for event in events:
+    for number, event in enumerate(_events(chunks)):
+        first = event if number == 0 else None
         if "error" in event:
             raise IncompleteAnswerError(f"the model stopped with an error: {event['error']}")
         whole |= {k: v for k, v in event.items() if k not in ("choices", "usage")}
         if event.get("usage"):
             whole["usage"] = event["usage"]
         for delta in event.get("choices", ()):
-            _merge(choices.setdefault(delta.get("index", 0), {}), delta)
+            index = delta.get("index", 0)
+            _merge(choices.setdefault(index, {}), calls.setdefault(index, {}), delta)
+    if first is not None and _is_whole(first):
+        return _answer(first)
     if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
         raise IncompleteAnswerError("the model's stream ended in the middle of its answer")
+    for index, called in calls.items():
+        if called:
+            choices[index]["message"]["tool_calls"] = [called[one] for one in sorted(called)]
     whole["object"] = str(whole.get("object", "")).removesuffix(".chunk")
     whole["choices"] = [{"index": index, **choices[index]} for index in sorted(choices)]
     return _answer(whole)
@@ -103,10 +110,10 @@ def passed_on(chunks: Iterable[bytes]) -> Answer:
     if not said:
         raise IncompleteAnswerError("the model's stream ended before it said anything")
     try:
-        body = json.loads(said)
+        body = _read(said.encode())
     except ValueError:
         return Answer(body=said, input_tokens=0, output_tokens=0)
-    return Answer(body=body, input_tokens=0, output_tokens=_generated(body))
+    return Answer(body=readable_json(body), input_tokens=0, output_tokens=_generated(body))
 
 
 def _generated(body: Any) -> int:
@@ -114,7 +121,7 @@ def _generated(body: Any) -> int:
     first = body[0] if isinstance(body, list) and body else body
     details = first.get("details") if isinstance(first, dict) else None
     count = details.get("generated_tokens") if isinstance(details, dict) else None
-    return count if isinstance(count, int) else 0
+    return _tokens(count)
 
 
 def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -125,12 +132,12 @@ def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             if line.startswith(b"data:"):
                 data = line.removeprefix(b"data:").strip()
                 if data and data != b"[DONE]":
-                    yield json.loads(data)
+                    yield _read(data)
             elif line.strip() and not line.startswith(b":"):
                 plain += line
     plain += rest
     if plain.strip().startswith(b"{"):
-        yield json.loads(plain)
+        yield _read(plain)
 
 
 def _is_whole(event: Mapping[str, Any]) -> bool:
@@ -140,9 +147,12 @@ def _is_whole(event: Mapping[str, Any]) -> bool:
 
 _OF_CHOICE = ("index", "delta", "text", "logprobs")
 _OF_DELTA = ("role", "tool_calls")
+_MOST_TOKENS = 10_000_000  # of one answer or question; no context is as long
 
 
-def _merge(choice: dict[str, Any], delta: Mapping[str, Any]) -> None:
+def _merge(
+    choice: dict[str, Any], calls: dict[int, dict[str, Any]], delta: Mapping[str, Any]
+) -> None:
     """What comes in pieces is joined; what an engine says besides (`stop_reason`) stays as it said
     it last."""
     if "delta" in delta:
@@ -150,7 +160,7 @@ def _merge(choice: dict[str, Any], delta: Mapping[str, Any]) -> None:
         for field, piece in (delta["delta"] or {}).items():
             if field not in _OF_DELTA and piece is not None:
                 message[field] = _joined(message.get(field), piece)
-        _merge_tool_calls(message, (delta["delta"] or {}).get("tool_calls") or ())
+        _merge_tool_calls(calls, (delta["delta"] or {}).get("tool_calls") or ())
     elif "text" in delta:
         choice["text"] = choice.get("text", "") + delta["text"]
     for field, said in (delta.get("logprobs") or {}).items():
@@ -170,12 +180,15 @@ def _joined(before: Any, piece: Any) -> Any:
     return piece if piece is not None else before
 
 
-def _merge_tool_calls(message: dict[str, Any], deltas: Iterable[Mapping[str, Any]]) -> None:
+def _merge_tool_calls(
+    calls: dict[int, dict[str, Any]], deltas: Iterable[Mapping[str, Any]]
+) -> None:
+    """By the index that each says: of a hostile container's any number."""
     for delta in deltas:
-        calls = message.setdefault("tool_calls", [])
-        while len(calls) <= delta.get("index", 0):
-            calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
-        call = calls[delta.get("index", 0)]
+        call = calls.setdefault(
+            delta.get("index", 0),
+            {"type": "function", "function": {"name": "", "arguments": ""}},
+        )
         if delta.get("id"):
             call["id"] = delta["id"]
         for field in ("name", "arguments"):
@@ -183,9 +196,21 @@ def _merge_tool_calls(message: dict[str, Any], deltas: Iterable[Mapping[str, Any
 
 
 def _answer(body: dict[str, Any]) -> Answer:
-    usage = body.get("usage") or {}
+    usage = body.get("usage")
+    counted = usage if isinstance(usage, Mapping) else {}
     return Answer(
-        body=body,
-        input_tokens=usage.get("prompt_tokens", 0),
-        output_tokens=usage.get("completion_tokens", 0),
+        body=readable_json(body),
+        input_tokens=_tokens(counted.get("prompt_tokens")),
+        output_tokens=_tokens(counted.get("completion_tokens")),
     )
+
+
+def _tokens(said: Any) -> int:
+    """What a container says, if it can be a number of tokens; else none are counted."""
+    whole = isinstance(said, int) and not isinstance(said, bool)
+    return said if whole and 0 <= said <= _MOST_TOKENS else 0
+
+
+def _read(text: bytes) -> Any:
+    """A container's JSON. Python's own writes NaN and Infinity, which no other reader takes."""
+    return json.loads(text, parse_constant=lambda _: None)
