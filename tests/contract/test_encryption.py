@@ -14,6 +14,7 @@ import pytest
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.queues import queue_requests
 from tests.samples import spec
+from tools.embedded.kernel.order import in_order
 from tools.embedded.kernel.stack import load
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ KEY = {"Ref": "KmsKeyArn"}
 NOTHING = {"Ref": "AWS::NoValue"}
 INSECURE = {"Bool": {"aws:SecureTransport": "false"}}
 # Functions that neither read nor write what the key encrypts.
-KEYLESS = {"AnswerStackFunction", "CheckNamesFunction", "RetireStackFunction"}
+KEYLESS = {"CheckNamesFunction"}
 both = pytest.mark.parametrize("keyed", [False, True], ids=["AWS's keys", "your key"])
 
 
@@ -248,3 +249,11 @@ def test_functions_are_traced_where_somebody_asked(tracing: str, mode: Any) -> N
 def _environments() -> Iterator[dict[str, Any]]:
     for one in of_type("AWS::Lambda::Function", keyed=False).values():
         yield one["Environment"]["Variables"]
+
+
+def test_the_right_to_use_the_key_goes_after_the_retirement_which_needs_it() -> None:
+    """Resources are deleted in the order in which they were made, from its end."""
+    made = in_order(resources(keyed=True))
+    assert made.index("UseKey") < made.index("Retirement")
+    assert "UseKey" not in resources(keyed=False)
+    assert in_order(resources(keyed=False))

@@ -79,9 +79,7 @@ def test_every_action_is_one_that_aws_has_and_every_role_has_some() -> None:
             assert held(grant), permission
             if "*" not in permission.action:
                 assert permission.action in catalogue.actions(), permission
-    assert {grant.role for grant in roles().grants} | {"AnswerStackFunctionRole"} == set(
-        roles().names
-    )
+    assert {grant.role for grant in roles().grants} == set(roles().names)
 
 
 def test_a_wildcard_has_its_reason_beside_it() -> None:

@@ -25,6 +25,7 @@ from unittest.mock import patch
 
 import botocore.client
 
+from autoscaler.aws.answer_addresses import AnswerAddresses
 from autoscaler.policy.types import Phase
 from autoscaler.runtime.logs import logger
 from autoscaler.spec import parse_spec
@@ -141,6 +142,10 @@ class Lab:
         )  # fmt: skip
         spec = parse_spec(document(NAME, model={"id": MODEL}))
         self.stack.store().create(spec, status)
+        AnswerAddresses(self._table, self._dynamodb).keep(
+            json.loads((EVENTS / "stack_answered.json").read_text())["request"]["RequestId"],
+            self.sample("stack_deleted")["ResponseURL"],
+        )
 
     def invoke(self, function: str, event: Any) -> Outcome:
         """As the function's own process would take it: JSON in, JSON out."""

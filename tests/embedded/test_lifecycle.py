@@ -14,12 +14,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from werkzeug.wrappers import Request
 
 from autoscaler.ledger.advice import NOTHING
 from autoscaler.ledger.notes import ADVICE
 from tests.embedded.inventory import inventory, left
 from tests.embedded.stack import GATED, Stack, deployed, wait_for
 from tests.samples import document
+from tools.embedded.kernel.faults import operation_of
 
 NAME = "llama"
 OTHER_REGION = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mine:1"
@@ -241,11 +243,30 @@ def test_a_deleted_endpoint_leaves_nothing_behind(stack) -> None:
     assert "there is no endpoint 'llama'" in answer["problems"][0]
 
 
+def given_to_executions_and_by_them(stack) -> dict[str, str]:
+    """From now on: the inputs of executions by their machine, and what functions are given."""
+    given: dict[str, str] = {}
+
+    def started(service: str, request: Request) -> None:
+        if service == "states" and operation_of(request) == "StartExecution":
+            asked = json.loads(request.get_data())
+            given[asked["stateMachineArn"].rpartition(":autoscaler-")[2]] = asked["input"]
+
+    def called(function: str, payload: bytes) -> None:
+        if function.endswith("answer-stack"):
+            given["answer-stack"] = given.get("answer-stack", "") + payload.decode()
+
+    stack.account.front.on_request.append(started)
+    stack.account.runtime.on_payload.append(called)
+    return given
+
+
 def test_deleting_the_stack_removes_an_endpoint_that_is_awake_first(stack) -> None:
     assert stack.apply(NAME)["ok"]
     stack.until(NAME, "AWAKE")
     assert stack.instances() == 1
     assert len(stack.mappings(NAME)) == 1, "the first life's is not there any more"
+    given = given_to_executions_and_by_them(stack)
     stack.account.boto("cloudformation").delete_stack(StackName="autoscaler")
 
     def status() -> str:
@@ -253,6 +274,8 @@ def test_deleting_the_stack_removes_an_endpoint_that_is_awake_first(stack) -> No
 
     wait_for(status, lambda s: s != "DELETE_IN_PROGRESS", "the deletion")
     assert status() == "DELETE_COMPLETE", stack.account.engine.stacks["autoscaler"].reason
+    assert {"retire-stack", "answer-stack"} <= given.keys()
+    assert "http" not in given["retire-stack"] + given["answer-stack"], "the signed URL"
     assert stack.instances() == 0
     after = left(stack.before, inventory(stack.account))
     kept = [stack.outputs[f"{what}BucketName"] for what in ("Reports", "Results", "Weights")]

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from autoscaler.alerts.events.base import Event, Severity
 from autoscaler.alerts.message import message_of
+from autoscaler.alerts.notify import Told, notify
 from autoscaler.alerts.office import Held
 from autoscaler.alerts.pace import Pace
 from autoscaler.alerts.routing import Target, default_target
@@ -30,6 +31,7 @@ from tests.alerts_office import DiedError, MemoryOffice, MemorySink
 from tools.receiver import SlackReceiver
 
 AWOKE = next(event for event in ONE_OF_EACH if event.detail_type == "EndpointAwoke")
+FAILED = next(event for event in ONE_OF_EACH if event.detail_type == "EndpointFailed")
 NAME = "stack/slack-webhook"
 
 
@@ -89,8 +91,8 @@ def test_the_secret_may_be_json(slack: SlackReceiver) -> None:
     assert slack.titles() == ["llama is awake"]
 
 
-@pytest.mark.parametrize("secret", [None, "unset", " unset\n", "", '{"url": "unset"}'])
-def test_without_a_webhook_alerts_are_logged(slack: SlackReceiver, secret: str | None) -> None:
+@pytest.mark.parametrize("secret", ["unset", " unset\n", "", '{"url": "unset"}'])
+def test_without_a_webhook_alerts_are_logged(slack: SlackReceiver, secret: str) -> None:
     wired = Wired(secret)
     wired.sink().send(message_of(AWOKE))
     assert wired.log.titles == ["llama is awake"] and slack.posts == 0
@@ -101,6 +103,18 @@ def test_a_secret_that_may_not_be_read_is_a_problem_and_no_silence() -> None:
     wired.secrets.code = "AccessDeniedException"
     config = wired.office.configs.current()
     assert config.problems == ("it cannot be read: AccessDeniedException",) and not config.is_unset
+
+
+def test_a_secret_that_is_not_there_sends_alerts_to_the_topic_with_the_way_out() -> None:
+    """Its name was mistyped, or somebody deleted it: nobody said that alerts are not wanted."""
+    wired = Wired(None)
+    assert notify(FAILED, wired.office, "m1") is Told.SENT
+    trouble, alert = wired.memory.last.sent
+    assert trouble.title == "Alerts do not reach the default of the alerts' secret"
+    assert alert.title == message_of(FAILED).title and wired.log.sent == []
+    for way_out in (NAME, "is not there", "SlackSecretName"):
+        assert way_out in trouble.body
+    assert wired.memory.refusals == 1  # which is alarmed
 
 
 def test_a_webhook_that_is_put_in_later_is_found(

@@ -28,6 +28,7 @@ class CloudFormation(urllib.request.BaseHandler):
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.answers: list[dict[str, Any]] = []
+        self.deletions = 0  # each has a request id of its own
 
     def https_open(self, request: urllib.request.Request) -> addinfourl | None:
         if request.host != _HOST:
@@ -52,6 +53,11 @@ class CloudFormation(urllib.request.BaseHandler):
             yield
         finally:
             urllib.request.install_opener(None)  # type: ignore[arg-type]
+
+
+def answered(answers: list[dict[str, Any]], status: str) -> bool:
+    """Whoever deletes the stack sees it."""
+    return any(one["Status"] == status for one in answers)
 
 
 def deletion(attempt: int) -> dict[str, Any]:

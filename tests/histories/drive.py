@@ -11,6 +11,7 @@ from autoscaler.alerts.events.base import Severity
 from autoscaler.alerts.events.registry import parse_event
 from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.queues import OLDEST_REQUEST_SECONDS
+from tests.histories.cloudformation import answered
 from tests.histories.faults import Call, Fault, applies
 from tests.histories.forks import ChildError, in_copy
 from tests.histories.scenarios import Scenario
@@ -149,8 +150,8 @@ def one_case(world: World, scenario: Scenario, case: Case) -> tuple[bool, list[s
 
 class _Ears:
     """What a person can hear from when it was made: an alarm looks at it, a command was answered
-    so, or an alert was sent. That an execution failed is on the dashboard, at which nobody looks in
-    the night."""
+    so, the deletion of the stack failed, or an alert was sent. That an execution failed is on the
+    dashboard, at which nobody looks in the night."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -164,7 +165,7 @@ class _Ears:
         self._waited |= self._world.clock.time() - sent >= OLDEST_REQUEST_SECONDS
 
     def heard(self) -> bool:
-        if self._waited:
+        if self._waited or answered(self._world.cloudformation.answers, "FAILED"):
             return True
         told = self._world.events[self._events :]
         if any(parse_event(*one).severity is not Severity.INFO for one in told):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.histories.checks import wrong_with
-from tests.histories.cloudformation import deletion
+from tests.histories.cloudformation import answered, deletion
 from tests.histories.scenarios import ASYNC_PAUSES, Scenario, agreed, awake, left, sweep
 from tests.histories.world import World
 
@@ -12,7 +12,8 @@ _SWEEPS = 8
 
 
 def _delete_stack(world: World) -> None:
-    request = deletion(len(world.cloudformation.answers) + 1)
+    world.cloudformation.deletions += 1
+    request = deletion(world.cloudformation.deletions)
     for pause in ASYNC_PAUSES:
         world.run(pause)
         if not world.invoke("retire-stack", request).error:
@@ -28,7 +29,7 @@ def _delete_stack_again(world: World) -> None:
 
 
 def _succeeded(world: World) -> bool:
-    return any(one["Status"] == "SUCCESS" for one in world.cloudformation.answers)
+    return answered(world.cloudformation.answers, "SUCCESS")
 
 
 def _retired(world: World) -> list[str]:

@@ -18,6 +18,7 @@ from autoscaler.alerts.office import Held
 from autoscaler.aws import removal
 from autoscaler.aws.alert_queue import AlertQueue
 from autoscaler.aws.alert_secret import AlertSecret
+from autoscaler.aws.answer_addresses import AnswerAddresses
 from autoscaler.aws.asked import read_recorded
 from autoscaler.aws.bodies import S3Bodies
 from autoscaler.aws.container_logs import CloudWatchContainerLogs
@@ -122,6 +123,8 @@ CALLS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "read the bill": lambda c: CostExplorer("a", "us-east-1", c).read(TODAY, TODAY, NOON),
     },
     "dynamodb": {
+        "keep where to answer": lambda c: AnswerAddresses("t", c).keep("r", "https://x"),
+        "find where to answer": lambda c: AnswerAddresses("t", c).find("r"),
         "read the fleet": lambda c: TableStore("t", c).load_all(),
         "read one": lambda c: TableStore("t", c).load(NAME),
         "read the switch": lambda c: TableStore("t", c).stack(),

@@ -92,6 +92,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"tags": {"team": "x"}}, "tags: team is a tag already", "comes from `team:`"),
     ({"tags": {f"t{n}": "x" for n in range(48)}}, "tags: 48 tags; 47 at most", "three are ours"),
     ({"tags": {"a&b": "x"}}, "tags: a&b: letters, digits", "only"),
+    ({"tags": {"a": "b\nc"}}, "tags: a: letters, digits, spaces", "only"),
+    ({"tags": {"a": "b\u2028c"}}, "tags: a: letters, digits, spaces", "only"),
+    ({"tags": {"a\tb": "c"}}, r"tags: 'a\tb': letters, digits, spaces", "only"),
+    ({"tags": {"a\x1cb": "c"}}, r"tags: 'a\x1cb': letters, digits, spaces", "only"),
     ({"tags": {"a": "x" * 257}}, "tags: a: a key has 1 to 128", "256 at most"),
     (
         {"instances": {"types": TYPES, "cpus_per_copy": 64}},
@@ -171,7 +175,7 @@ def test_every_example_can_be_planned_and_built(world: MemoryWorld, path: Path) 
 
 
 def test_a_key_and_tags_of_the_right_account_are_taken(world: MemoryWorld) -> None:
-    tags = {"cost-centre": "42", "Ümlaut key": "a b/c@d"}
+    tags = {"cost-centre": "42", "Ümlaut key": "a b/c@d\u00a0\u3000e"}
     planned = plan(world, setting(), document("llama", encryption=key(), tags=tags))
     assert planned.spec.tags == tags
 

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from autoscaler.gateway.access import ByKey, Caller, KeysError, Renewed, digest, keys_of, new_key
+from autoscaler.gateway import app, serve
+from autoscaler.gateway.access import (
+    UNUSABLE_SECONDS,
+    ByKey,
+    Caller,
+    KeysError,
+    KeysGoneError,
+    Renewed,
+    digest,
+    keys_of,
+    new_key,
+)
 from autoscaler.gateway.errors import GatewayError
 from autoscaler.gateway.serve import access_by, gateway_settings
 from autoscaler.runtime.settings import SettingsError
+from tests.unit.adapter_calls import Broken, refused
 
 
 def secret(*keys: str, tenant: str = "search") -> str:
@@ -56,16 +74,138 @@ def test_without_a_usable_key_it_does_not_start(text: str, words: str) -> None:
     assert "plain" not in str(caught.value)
 
 
-def test_a_key_that_was_taken_back_is_refused_and_a_broken_secret_is_not_taken() -> None:
+class Kept:
+    """A secret that its owner edits, and the time that passes."""
+
+    def __init__(self, text: str) -> None:
+        self.text: str | Exception = text
+        self.now = 0.0
+        self.keys = Renewed(self._read, lambda: self.now)
+
+    def _read(self) -> str:
+        if isinstance(self.text, Exception):
+            raise self.text
+        return self.text
+
+    def becomes(self, text: str | Exception, after: float = 300) -> None:
+        """The next look finds it so."""
+        self.text, self.now = text, self.now + after
+        with contextlib.suppress(KeysError, ConnectionError):
+            self.keys.renew()
+
+    def knows(self, key: str) -> bool:
+        try:
+            self.keys.check(f"Bearer {key}")
+        except GatewayError as refused:
+            assert refused.status == 401
+            return False
+        return True
+
+
+NONE_LEFT = '{"keys": []}'
+MEANINGLESS = ["revoked", "", "{}", '{"keys": {}}', "[" * 60_000, '{"keys": [{"sha256": "short"}]}']
+
+
+def test_a_key_that_was_taken_back_is_refused_from_the_next_look_on() -> None:
     old, new = new_key(), new_key()
-    texts = [secret(old), secret(new), "broken"]
-    access = Renewed(lambda: texts.pop(0))
-    access.renew()
-    with pytest.raises(GatewayError):
-        access.check(f"Bearer {old}")
-    with pytest.raises(KeysError):
-        access.renew()
-    assert access.check(f"Bearer {new}")
+    kept = Kept(secret(old))
+    kept.becomes(secret(new))
+    assert kept.knows(new) and not kept.knows(old)
+
+
+def test_when_the_last_entry_is_removed_every_key_is_taken_back_and_may_come_again() -> None:
+    key = new_key()
+    kept = Kept(secret(key))
+    kept.becomes(NONE_LEFT)
+    assert not kept.knows(key) and kept.keys.lets_nobody_in
+    kept.becomes(secret(key))
+    assert kept.knows(key) and not kept.keys.lets_nobody_in
+
+
+def test_a_secret_that_is_gone_takes_its_keys_along() -> None:
+    key = new_key()
+    kept = Kept(secret(key))
+    kept.becomes(KeysGoneError("not there"))
+    assert not kept.knows(key)
+
+
+@pytest.mark.parametrize("text", [*MEANINGLESS, KeysError("it may not be read")])
+def test_a_secret_that_cannot_be_used_keeps_its_keys_for_ten_minutes(text: str | Exception) -> None:
+    key = new_key()
+    kept = Kept(secret(key))
+    kept.becomes(text)
+    kept.becomes(text, after=UNUSABLE_SECONDS - 1)
+    assert kept.knows(key), "who made a mistake has the time to mend it"
+    kept.becomes(text, after=1)
+    assert not kept.knows(key)
+    kept.becomes(text)
+    assert not kept.knows(key)
+    kept.becomes(secret(key))
+    assert kept.knows(key)
+
+
+def test_a_mistake_that_was_mended_and_made_again_has_its_ten_minutes_again() -> None:
+    key = new_key()
+    kept = Kept(secret(key))
+    for text in ("oops", secret(key), "oops"):
+        kept.becomes(text, after=UNUSABLE_SECONDS)
+    assert kept.knows(key)
+
+
+def test_a_secret_that_cannot_be_reached_says_nothing_of_its_keys() -> None:
+    key = new_key()
+    kept = Kept(secret(key))
+    for _ in range(9):
+        kept.becomes(ConnectionError("throttled"), after=UNUSABLE_SECONDS)
+    assert kept.knows(key)
+    kept.becomes(NONE_LEFT)
+    kept.becomes(ConnectionError("throttled"))
+    assert not kept.knows(key), "and does not bring back what was taken"
+
+
+@pytest.mark.parametrize(
+    ("code", "raised", "said"),
+    [
+        ("ResourceNotFoundException", KeysGoneError, "'gateway-keys' of the gateway's keys is not"),
+        ("InvalidRequestException", KeysGoneError, "is not there"),  # it is marked for deletion
+        ("AccessDeniedException", KeysError, "'gateway-keys' of the gateway's keys cannot be read"),
+        ("DecryptionFailure", KeysError, "cannot be read: DecryptionFailure"),
+        ("ThrottlingException", ClientError, "Throttling"),
+        ("InternalServiceError", ClientError, "InternalServiceError"),
+    ],
+)
+def test_what_secrets_manager_answers_is_told_apart(
+    code: str, raised: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "client", lambda _service: Broken(refused(code, 400)))
+    env = {"GATEWAY_ACCESS": "keys", "GATEWAY_KEYS_SECRET": "gateway-keys"}
+    with pytest.raises(raised, match=said) as told:
+        access_by(gateway_settings(env))
+    assert type(told.value) is raised
+
+
+@pytest.mark.parametrize(
+    ("text", "then"), [("oops", "the old ones go on"), (NONE_LEFT, "nobody is let in")]
+)
+def test_the_log_says_what_a_look_that_failed_means_for_callers(
+    text: str, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    kept = Kept(secret(new_key()))
+    kept.text = text
+    monkeypatch.setattr(app, "_RENEW_SECONDS", 0)
+    monkeypatch.setattr(app.logger, "error", lambda words, extra: said.append(words))
+
+    async def blocking(look: Callable[[], None]) -> None:
+        look()
+
+    async def looks() -> None:
+        states: Any = SimpleNamespace(blocking=blocking)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(app._renewed(kept.keys, states), 0.05)
+
+    asyncio.run(looks())
+    assert said[0].endswith(then)
 
 
 def test_keys_without_a_secret_are_refused_and_so_is_no_access_at_all() -> None:

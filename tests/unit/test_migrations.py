@@ -69,6 +69,18 @@ def test_keys_that_a_newer_release_added_to_a_file_are_left_out() -> None:
     )
 
 
+def test_tags_and_parameters_of_a_file_that_would_be_refused_today_stop_no_fleet() -> None:
+    """A table is read whole or not at all; an endpoint that could never be made is no reason."""
+    parameters = {"dtype": "auto", "gpu_memory_utilization": None, "swap_space": "inf"}
+    stored = json.loads(body(tags={"a\x1cb": "c\nd", "cost-centre": "42"}))
+    stored["serving"]["parameters"] = parameters  # null is what NaN was stored as
+    read = spec_of(json.dumps(stored))
+    assert read.tags == {"a b": "c d", "cost-centre": "42"}
+    assert read.serving.parameters == {"dtype": "auto"}
+    stored["serving"]["parameters"] = {"gpu_memory_utilization": float("nan")}
+    assert spec_of(json.dumps(stored)).serving.parameters == {}
+
+
 def test_a_value_that_this_release_does_not_know_is_refused_and_names_the_field() -> None:
     with pytest.raises(UnreadableError) as refused:
         spec_of(body(kind="serverless", colour="red"))

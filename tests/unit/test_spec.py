@@ -103,6 +103,18 @@ def test_the_examples_are_valid_and_survive_json(path: Path) -> None:
             "serving: {parameters: {gpu: [1]}}",
             "serving.parameters.gpu: [1] is not a text, a number, true or false",
         ),
+        *(
+            (
+                f"serving: {{parameters: {{gpu_memory_utilization: {written}}}}}",
+                f"serving.parameters.gpu_memory_utilization: {said} is not a finite number",
+            )
+            for written, said in [
+                (".nan", "nan"),
+                ("-.inf", "-inf"),
+                ("nan", "nan"),
+                ("Inf", "Inf"),
+            ]
+        ),
         (
             "budget: {monthly_usd: .nan}",
             "budget.monthly_usd: nan is not a finite number",

@@ -15,7 +15,8 @@ def in_order(resources: Mapping[str, Any]) -> list[str]:
     for logical, resource in resources.items():
         explicit = resource.get("DependsOn", [])
         explicit = {explicit} if isinstance(explicit, str) else set(explicit)
-        needs[logical] = (references(resource.get("Properties", {}), known) | explicit) & known
+        said = [resource.get("Properties", {}), resource.get("Metadata", {})]
+        needs[logical] = (references(said, known) | explicit) & known
         needs[logical].discard(logical)
     ordered: list[str] = []
     while len(ordered) < len(needs):

@@ -12,11 +12,15 @@ from .clients import client, error_code
 
 SECRET_SECONDS = 300  # what was rotated, filled in or mended is noticed after this at the latest
 _MEANINGFUL = {"AccessDeniedException", "DecryptionFailure", "InvalidRequestException"}
+# The stack's own one is there from the beginning, and says "unset".
+_MISSING = (
+    "it is not there, or has no value: make it, or deploy with the SlackSecretName that is meant"
+)
 
 
 class AlertSecret:
-    """Configs over Secrets Manager. A secret that is not there is one that is not set; one that
-    may not be read is a problem to be told. Raises what else Secrets Manager answers."""
+    """Configs over Secrets Manager. No name is a secret that is not set; one that is named and not
+    there, or may not be read, is a problem to be told. Raises what else Secrets Manager answers."""
 
     def __init__(self, secret_id: str, secrets: Any = None) -> None:
         self._secret_id = secret_id
@@ -42,7 +46,7 @@ class AlertSecret:
         except ClientError as error:
             code = error_code(error)
             if code == "ResourceNotFoundException":
-                return AlertConfig()
+                return AlertConfig(problems=(_MISSING,))
             if code in _MEANINGFUL:
                 return AlertConfig(problems=(f"it cannot be read: {code}",))
             raise

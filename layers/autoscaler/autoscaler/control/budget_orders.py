@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from ..endpoints.stack_state import StackState
 from ..spec import SpecError, StackLimits
-from ..spec.sentences import sentence
+from ..spec.sentences import cut, sentence
 from .world import World
+
+_MOST = 100  # unknown fields that are named at a time
 
 
 def set_budget(world: World, author: str, changes: Mapping[str, Any]) -> StackState:
@@ -20,10 +22,10 @@ def set_budget(world: World, author: str, changes: Mapping[str, Any]) -> StackSt
     each wrong field, and ConflictError when somebody else wrote first.
     """
     state = world.store.stack()
-    unknown = sorted(set(changes) - set(StackLimits.model_fields))
+    unknown = sorted(set(changes) - set(StackLimits.model_fields))[:_MOST]
     if unknown:
         known = ", ".join(StackLimits.model_fields)
-        raise SpecError([f"budget.{name}: unknown field; known: {known}" for name in unknown])
+        raise SpecError([f"budget.{cut(name)}: unknown field; known: {known}" for name in unknown])
     try:
         present = {**state.budget.model_dump(), "wakes_per_day": state.wakes_per_day}
         limits = StackLimits.model_validate({**present, **changes})

@@ -79,7 +79,8 @@ def spec_of(body: str) -> EndpointSpec:
     """A stored spec. Keys that this release does not know were added by a newer one of the same
     schema, before a rollback: they are left out, as that release promises to work without them.
 
-    A file that a person applies is judged by `parse_spec`, which refuses what it does not know.
+    Parameters and tags that no container and no service of AWS takes were taken from files until
+    0.1.0; they are left out and mended. A file that a person applies is judged by `parse_spec`.
     """
     try:
         return EndpointSpec.model_validate_json(body)
@@ -118,12 +119,18 @@ def status_of(body: str) -> EndpointStatus:
 
 def _without(spec: Body, invalid: ValidationError) -> EndpointSpec:
     for error in invalid.errors():
-        if error["type"] == "extra_forbidden":
+        if error["type"] == "extra_forbidden" or error["loc"][:2] == ("serving", "parameters"):
             _drop(spec, error["loc"])
+        if error["loc"] == ("tags",):
+            spec["tags"] = {_on_one_line(k): _on_one_line(v) for k, v in spec["tags"].items()}
     try:
         return EndpointSpec.model_validate_json(json.dumps(spec))
     except ValidationError as still:
         raise UnreadableError(_sentence("file", spec, still)) from still
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(" " if one.isspace() else one for one in text)
 
 
 def _drop(spec: Body, place: tuple[int | str, ...]) -> None:

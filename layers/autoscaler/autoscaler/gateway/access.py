@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,10 +19,16 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TENANT = re.compile(TENANT_PATTERN)
 _SCHEME = "bearer "
 _MARK = "ask-"  # so that scanners and people know what they found
+# Time to mend an editor's slip, and no more for whoever wrote "revoked" and meant it.
+UNUSABLE_SECONDS = 600.0
 
 
 class KeysError(RuntimeError):
     """The gateway's keys cannot be used, and without one it does not start; says why."""
+
+
+class KeysGoneError(KeysError):
+    """There is no secret, or no entry in it: all keys are taken back."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +59,9 @@ class Key:
 
 class ByKey:
     """Bearer keys, of which only digests are known. They are high in entropy, so that a plain
-    digest is enough; all are compared, and in constant time."""
+    digest is enough; all are compared, and in constant time. Without keys it refuses everybody."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        if not keys:
-            raise KeysError("the gateway has no key: make one with `autoscaler gateway-key`")
         self._keys = tuple(keys)
 
     def check(self, authorization: str) -> Caller:
@@ -73,18 +78,48 @@ class ByKey:
 
 
 class Renewed:
-    """Keys that are read again now and then, so that one can be taken back."""
+    """Keys that are read again now and then, so that they can be taken back: one, or all.
 
-    def __init__(self, read: Callable[[], str]) -> None:
-        self._read = read
-        self._current = ByKey(keys_of(read()))
+    `read` raises KeysGoneError when there is no secret, KeysError when there is one that cannot
+    be used, and anything else when nobody knows what it says now.
+    """
+
+    def __init__(
+        self, read: Callable[[], str], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read, self._monotonic = read, monotonic
+        self._unusable_since: float | None = None
+        self._put(self._look())
 
     def check(self, authorization: str) -> Caller:
         return self._current.check(authorization)
 
     def renew(self) -> None:
-        """Raises KeysError, or what the reading raises, and the keys stay as they were."""
-        self._current = ByKey(keys_of(self._read()))
+        """Raises KeysGoneError, with which all keys go at once, KeysError for a secret that cannot
+        be used, with which they go when it stays so for UNUSABLE_SECONDS, and what else the
+        reading raises, which says nothing of the keys: they stay as they were."""
+        try:
+            self._put(self._look())
+        except KeysGoneError:
+            self._put([])
+            raise
+        except KeysError:
+            now = self._monotonic()
+            if self._unusable_since is None:
+                self._unusable_since = now
+            elif now - self._unusable_since >= UNUSABLE_SECONDS:
+                self._put([], since=self._unusable_since)
+            raise
+
+    def _look(self) -> list[Key]:
+        keys = keys_of(self._read())
+        if not keys:
+            raise KeysGoneError("the gateway has no key: make one with `autoscaler gateway-key`")
+        return keys
+
+    def _put(self, keys: Sequence[Key], since: float | None = None) -> None:
+        self.lets_nobody_in, self._current = not keys, ByKey(keys)
+        self._unusable_since = since
 
 
 def new_key() -> str:
@@ -100,8 +135,10 @@ def keys_of(secret: str) -> list[Key]:
     KeysError, which quotes nothing of it."""
     try:
         entries = json.loads(secret)["keys"]
+        if not isinstance(entries, list):
+            raise TypeError
         keys = [Key(entry["sha256"].lower(), entry.get("tenant", "")) for entry in entries]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise KeysError(
             'the secret of the gateway\'s keys is not {"keys": [{"sha256": "...", "tenant": '
             '"..."}]}: make entries with `autoscaler gateway-key`'

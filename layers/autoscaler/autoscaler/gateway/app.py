@@ -100,10 +100,9 @@ async def _renewed(keys: Renewed, states: States) -> None:
         await asyncio.sleep(_RENEW_SECONDS)
         try:
             await states.blocking(keys.renew)
-        except Exception as error:  # noqa: BLE001 - logged; a reading that fails locks nobody out
-            logger.error(
-                "the keys could not be read again; the old ones go on", extra=logged(error)
-            )
+        except Exception as error:  # noqa: BLE001 - logged; the next look may find them again
+            then = "nobody is let in" if keys.lets_nobody_in else "the old ones go on"
+            logger.error(f"the keys could not be read again; {then}", extra=logged(error))
 
 
 class _Healthy:

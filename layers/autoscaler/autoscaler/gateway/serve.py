@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Literal
 
 import uvicorn
+from botocore.exceptions import ClientError
 from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 
-from ..aws.clients import client
+from ..aws.clients import client, error_code
 from ..aws.kept_answers import S3KeptAnswers
 from ..aws.streaming import ModelStreams
 from ..aws.tickets import Tickets
@@ -20,7 +21,7 @@ from ..ports import Clock, KeptAnswers
 from ..runtime.boundary import Variables
 from ..runtime.settings import SettingsError, settings
 from ..runtime.wiring import world
-from .access import Access, CheckedByIam, KeysError, Renewed
+from .access import Access, CheckedByIam, KeysError, KeysGoneError, Renewed
 from .answering import Answering, Pace
 from .app import Parts, Waits, application
 from .bodies import BODY_SECONDS, Bodies
@@ -40,6 +41,8 @@ from .wire import (
 _KEEP_ALIVE_SECONDS = 75
 _LAST_SECONDS = 10  # for what is under way when it stops
 _WAITING_CALLERS = 2048
+_GONE = {"ResourceNotFoundException", "InvalidRequestException"}
+_UNREADABLE = {"AccessDeniedException", "DecryptionFailure"}
 
 
 class GatewaySettings(Variables):
@@ -79,11 +82,25 @@ def access_by(env: GatewaySettings) -> Access:
     if not env.keys_secret:
         raise KeysError("GATEWAY_KEYS_SECRET names no secret, and without keys nobody may call")
 
-    def read() -> str:
-        found = client("secretsmanager").get_secret_value(SecretId=env.keys_secret)
-        return str(found["SecretString"])
+    return Renewed(lambda: _stored_keys(env.keys_secret))
 
-    return Renewed(read)
+
+def _stored_keys(secret: str) -> str:
+    """As `Renewed` has it. One that is marked for deletion is an invalid request to AWS."""
+    try:
+        found = client("secretsmanager").get_secret_value(SecretId=secret)
+    except ClientError as error:
+        code = error_code(error)
+        if code in _GONE:
+            raise KeysGoneError(
+                f"the secret {secret!r} of the gateway's keys is not there: {code}"
+            ) from error
+        if code in _UNREADABLE:
+            raise KeysError(
+                f"the secret {secret!r} of the gateway's keys cannot be read: {code}"
+            ) from error
+        raise
+    return str(found.get("SecretString", ""))
 
 
 def assembled(

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..spec.endpoint import NAME_PATTERN
+from ..spec.sentences import cut
 
 # The last millisecond that datetime knows.
 _LAST_MILLISECOND = 253_402_300_799_999
 _LONGEST_NAME = 40
+_MOST_PROBLEMS = 100
 
 EndpointName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=_LONGEST_NAME)]
 # Of SageMaker's own: models, configs, endpoints; empty where there is none.
@@ -36,6 +38,25 @@ class Foreign(BaseModel):
     model_config = ConfigDict(
         frozen=True, defer_build=True, extra="ignore", hide_input_in_errors=True
     )
+
+
+def problems_of(invalid: ValidationError) -> list[str]:
+    """A sentence for each wrong field; of what came it has the field's name alone, cut."""
+    errors = invalid.errors(include_url=False, include_input=False)
+    return [f"{_field(error)}: {_said(error)}" for error in errors[:_MOST_PROBLEMS]]
+
+
+def _field(error: Any) -> str:
+    path = ".".join(map(str, error["loc"]))
+    if error["type"].startswith("union_tag_"):
+        path = ".".join(filter(None, (path, error["ctx"]["discriminator"].strip("'"))))
+    return cut(path)  # an unknown key is as long as its sender likes
+
+
+def _said(error: Any) -> str:
+    if error["type"] == "union_tag_invalid":  # pydantic's own words quote the tag whole
+        return f"is none of {error['ctx']['expected_tags']}"
+    return str(error["msg"])
 
 
 def _text_or_none(value: Any) -> Any:

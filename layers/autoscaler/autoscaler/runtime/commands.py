@@ -22,6 +22,7 @@ from ..endpoints.status import Cause, EndpointStatus
 from ..policy.types import OverrideKind
 from ..ports import ConflictError
 from ..spec import EndpointSpec, SpecError
+from .boundary import problems_of
 from .money_commands import MoneyCommand, carry_out_money
 from .observing import refuse_while_observing
 from .settings import settings
@@ -44,7 +45,7 @@ class Apply(_Command):
 
 class Get(_Command):
     command: Literal["get"]
-    endpoint: str | None = None
+    endpoint: Annotated[str, Field(max_length=200)] | None = None
 
 
 class Order(_Command):
@@ -115,8 +116,7 @@ def accept(event: Any) -> dict[str, Any]:
     try:
         command = COMMANDS.validate_python(event)
     except ValidationError as invalid:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
-        return {"ok": False, "error": "CommandError", "problems": problems}
+        return {"ok": False, "error": "CommandError", "problems": problems_of(invalid)}
     answer = _answer(command)
     return {**answer, "in_force": _in_force(command, answer)}
 

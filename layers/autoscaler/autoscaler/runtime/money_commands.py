@@ -12,6 +12,7 @@ from ..control.kill_switch import Stopped, start, stop
 from ..control.world import World
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Everything = Annotated[str, Field(max_length=200)]  # "", or an endpoint
 
 
 class _MoneyCommand(BaseModel):
@@ -31,13 +32,13 @@ class SetBudget(_MoneyCommand):
 
 class Stop(_MoneyCommand):
     command: Literal["stop"]
-    endpoint: str = ""  # "": everything
+    endpoint: Everything = ""
     reason: Text
 
 
 class Start(_MoneyCommand):
     command: Literal["start"]
-    endpoint: str = ""
+    endpoint: Everything = ""
 
 
 MoneyCommand = ShowBudget | SetBudget | Stop | Start

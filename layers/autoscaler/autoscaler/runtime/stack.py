@@ -1,7 +1,8 @@
 """The custom resource that retires every endpoint before the stack goes.
 
 The function only starts a state machine; that one answers CloudFormation when it is done, so
-that nothing polls and an endpoint may take its time.
+that nothing polls and an endpoint may take its time. Where to answer is a signed URL, which waits
+in the table meanwhile: what an execution is given is no place for it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from pydantic import AfterValidator, Field
 
+from ..aws.answer_addresses import AnswerAddresses
 from ..aws.clients import client, error_code
+from ..aws.troubles import DeniedError, RefusedError, by_class
 from .boundary import Boundary, Foreign
 from .logs import logger
 from .settings import settings
@@ -40,23 +43,37 @@ def _response_url(url: str) -> str:
 Id = Annotated[str, Field(pattern=r"^[\x20-\x7E]{1,1024}$")]
 
 
-class StackRequest(Foreign):
+Url = Annotated[
+    str, Field(pattern=r"^https?://[\x21-\x7E]{1,8000}$"), AfterValidator(_response_url)
+]
+
+
+class _Request(Foreign):
     """What CloudFormation sends to a custom resource; the fields that an answer needs."""
 
     RequestType: Literal["Create", "Update", "Delete"]
-    ResponseURL: Annotated[
-        str, Field(pattern=r"^https?://[\x21-\x7E]{1,8000}$"), AfterValidator(_response_url)
-    ]
     StackId: Id
     RequestId: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]  # an execution's name
     LogicalResourceId: Id
     PhysicalResourceId: Id = "retirement"
 
 
+class StackRequest(_Request):
+    """As it comes."""
+
+    ResponseURL: Url
+
+
+class KeptRequest(_Request):
+    """As an execution has it: without its URL, but for one that release 0.1.0 has started."""
+
+    ResponseURL: Url | None = None
+
+
 class StackAnswer(Boundary):
     """What the state machine wants CloudFormation to be told."""
 
-    request: StackRequest
+    request: KeptRequest
     status: Literal["SUCCESS", "FAILED"]
     reason: str
 
@@ -68,29 +85,58 @@ class AnswerError(RuntimeError):
 def change_stack(event: Any) -> dict[str, Any]:
     """Answers Create and Update at once; starts the retirement of everything on Delete."""
     request = StackRequest.model_validate(event)
+    kept = KeptRequest.model_validate(request.model_dump(exclude={"ResponseURL"}))
     if request.RequestType != "Delete":
-        answer = StackAnswer(request=request, status="SUCCESS", reason="nothing to do yet")
-        _send(answer)
-        return {"answered": True}
-    machine = settings().flow_arn_prefix + "retire-stack"
-    try:
-        client("stepfunctions").start_execution(
-            stateMachineArn=machine, name=request.RequestId, input=request.model_dump_json()
+        _send(
+            StackAnswer(request=kept, status="SUCCESS", reason="nothing to do yet"),
+            request.ResponseURL,
         )
-    except ClientError as error:
-        if error_code(error) != "ExecutionAlreadyExists":  # or this is Lambda's second try
-            raise
+        return {"answered": True}
+    try:
+        _keep(request.RequestId, request.ResponseURL)
+    except (DeniedError, RefusedError) as refused:  # nobody could answer later: now, or in an hour
+        reason = f"the stack's table does not take where to answer: {refused}"
+        _send(StackAnswer(request=kept, status="FAILED", reason=reason), request.ResponseURL)
+        return {"answered": True}
+    _start(kept)
     logger.info("retirement started")
     return {"answered": False}
 
 
+@by_class
 def answer_stack(event: Any) -> dict[str, Any]:
     """Sends the state machine's answer."""
-    _send(StackAnswer.model_validate(event))
+    answer = StackAnswer.model_validate(event)
+    url = answer.request.ResponseURL or _addresses().find(answer.request.RequestId)
+    if url is None:
+        raise AnswerError("it is not known any more where CloudFormation waits for this answer")
+    _send(answer, url)
     return {"answered": True}
 
 
-def _send(answer: StackAnswer) -> None:
+def _addresses() -> AnswerAddresses:
+    return AnswerAddresses(settings().table_name)
+
+
+@by_class
+def _keep(request_id: str, url: str) -> None:
+    """First, so that whoever may answer knows where. Twice is as once."""
+    _addresses().keep(request_id, url)
+
+
+def _start(request: KeptRequest) -> None:
+    try:
+        client("stepfunctions").start_execution(
+            stateMachineArn=settings().flow_arn_prefix + "retire-stack",
+            name=request.RequestId,
+            input=request.model_dump_json(exclude_none=True),
+        )
+    except ClientError as error:
+        if error_code(error) != "ExecutionAlreadyExists":  # or this is Lambda's second try
+            raise
+
+
+def _send(answer: StackAnswer, url: str) -> None:
     """A PUT, of which urllib follows no redirect."""
     request = answer.request
     body = {
@@ -102,7 +148,7 @@ def _send(answer: StackAnswer) -> None:
         "LogicalResourceId": request.LogicalResourceId,
     }
     put = urllib.request.Request(
-        request.ResponseURL,
+        url,
         data=json.dumps(body).encode(),
         method="PUT",
         headers={"Content-Type": ""},  # the URL is signed without one

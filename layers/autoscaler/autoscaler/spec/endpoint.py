@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -29,11 +30,16 @@ InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 LONGEST_NAME = 40
 Copies = Annotated[Whole, Field(ge=0, le=100)]
+_NO_NUMBERS = frozenset({"nan", "inf", "+inf", "-inf", ".nan", ".inf", "+.inf", "-.inf"})
 
 
 def _one_value(value: Any) -> Any:
     if not isinstance(value, str | int | float | bool):
         raise ValueError(f"{value!r} is not a text, a number, true or false")
+    endless = isinstance(value, float) and not isfinite(value)
+    # Containers are given texts, and read `nan` as YAML does not.
+    if endless or (isinstance(value, str) and value.lower() in _NO_NUMBERS):
+        raise ValueError(f"{value} is not a finite number")
     return value
 
 

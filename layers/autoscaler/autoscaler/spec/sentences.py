@@ -98,6 +98,10 @@ def sentence(
     return said if kind in _WITHOUT_VALUE else f"{_shown(value)} {said}"
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+def cut(text: str) -> str:
+    """Its beginning, by which whoever wrote it knows it."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _shown(value: Any) -> str:
+    return cut(repr(value))

@@ -15,7 +15,9 @@ KeyArn = Annotated[
 
 # SageMaker takes 50 on a resource; three are ours: autoscaler:stack, autoscaler:endpoint, team.
 MOST_TAGS = 47
-_TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
+# SageMaker's \p{Z}, but for the two that break lines; Python's \s takes tabs, \n and \x1c too.
+_SPACES = " \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_TAG_TEXT = re.compile(rf"[\w{_SPACES}.:/=+\-@]*")
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
 _RESERVED = ("aws:", "autoscaler:")
 
@@ -66,8 +68,9 @@ def _check(key: str, value: str) -> None:
             f"{key:.80}: a key has 1 to {_LONGEST_KEY} characters, a value {_LONGEST_VALUE} at most"
         )
     if not (_TAG_TEXT.fullmatch(key) and _TAG_TEXT.fullmatch(value)):
+        shown = key if key.isprintable() else repr(key)
         raise ValueError(
-            f"{key:.80}: letters, digits, spaces and _ . : / = + - @ only, in key and value"
+            f"{shown:.80}: letters, digits, spaces and _ . : / = + - @ only, in key and value"
         )
 
 
