@@ -105,7 +105,7 @@ def test_all_resources_are_meant_only_where_aws_knows_none() -> None:
 
 def test_every_resource_is_of_a_kind_that_some_action_takes() -> None:
     """Or the statement would allow nothing by it."""
-    for grant in roles().grants:
+    for grant in (one for one in roles().grants if one.statement.allows):
         for resource in grant.statement.resources:
             samples = [resource.replace("*", any_).replace("?", "x") for any_ in ("x", "x:x")]
             fits = [one for one in held(grant) if any(catalogue.fits(one, s) for s in samples)]
