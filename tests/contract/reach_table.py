@@ -148,10 +148,10 @@ SealStagingFunctionRole
 StageFileFunctionRole
     secret: HubToken | GetSecretValue
     weights: models | AbortMultipartUpload ListMultipartUploadParts
-    weights: checkpoints probes | DeleteObject
+    weights: checkpoints | DeleteObject
     weights: checkpoints contents else models passports probes | GetObject
     weights: list | ListBucket
-    weights: checkpoints models probes | PutObject
+    weights: checkpoints models | PutObject
 SweepAccountFunctionRole
     alarm: endpoint's tracking | DeleteAlarms
     alarm: AlertsLost AlertsRefused DispatchFailing NotifyFailing Stuck TickFailing

@@ -127,7 +127,7 @@ WEIGHTS, RESULTS = (f"arn:aws:s3:::{STACK}-{one}bucket-1a2b3c/*" for one in ("we
         ("FlowRole", "LendKeys", {"conditions": {}}),
         ("EndpointRole", "WriteMetrics", {"conditions": {}}),
         ("StageFileFunctionRole", "WriteWeights", {"resources": (WEIGHTS,)}),
-        ("StageFileFunctionRole", "RemoveMarks", {"resources": (WEIGHTS,)}),
+        ("StageFileFunctionRole", "RemoveCheckpoints", {"resources": (WEIGHTS,)}),
         ("SealStagingFunctionRole", "Seal", {"resources": (WEIGHTS,)}),
         ("GatewayFunctionRole", "WishWakes", {"conditions": {}}),
         ("GatewayFunctionRole", "CountTraffic", {"actions": ("dynamodb:*",)}),
