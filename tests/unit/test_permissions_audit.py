@@ -10,7 +10,7 @@ from tools.embedded.iam import ledger
 from tools.embedded.iam.ledger import Use
 from tools.embedded.iam.policy import Entry, Permission, judge, statement
 from tools.permissions.__main__ import main
-from tools.permissions.audit import audit, unused_resources
+from tools.permissions.audit import audit, unused_resources, wildcards
 from tools.permissions.grants import Grant, Roles
 from tools.permissions.written import Written, written
 
@@ -79,8 +79,45 @@ def test_an_excuse_that_a_test_contradicts_is_found() -> None:
 @pytest.mark.parametrize("action", ["sqs:*", "*"])
 def test_a_wildcard_in_an_action_needs_a_reason(action: str) -> None:
     uses = [use(action, "A")]
-    assert found(uses, grant("A", action)) == [f"A {action}: a wildcard without a reason"]
+    assert found(uses, grant("A", action)) == [f"A {action}: it takes in all there are"]
     assert found(uses, grant("A", action, why="AWS wants it")) == []
+
+
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/autoscaler-Table"
+KEYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["FLEET"]}}
+TAGS = {"StringEquals": {"aws:ResourceTag/autoscaler:stack": "autoscaler"}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "conditions", "wide"),
+    [
+        ("*", {}, True),
+        (TABLE, {}, True),
+        (TABLE, TAGS, True),
+        (TABLE, KEYS, False),
+        ("arn:aws:s3:::autoscaler-weights/*", {}, True),
+        ("arn:aws:s3:::autoscaler-weights/models/*", {}, False),
+        ("arn:aws:s3:::autoscaler-weights", {}, False),
+        ("arn:aws:sqs:us-east-1:123456789012:autoscaler-*", {}, True),
+        ("arn:aws:sqs:us-east-1:123456789012:autoscaler-*", TAGS, False),
+        ("arn:aws:sqs:us-east-1:123456789012:autoscaler-*-dlq", {}, True),
+        ("arn:aws:kms:us-east-1:123456789012:key/*", TAGS, True),
+        ("arn:aws:states:us-east-1:123456789012:execution:autoscaler-wake-endpoint:*", {}, False),
+    ],
+)
+def test_what_takes_in_all_there_are_of_something_needs_a_reason(
+    resource: str, conditions: dict[str, dict[str, str]], wide: bool
+) -> None:
+    written_so = {"Sid": "A", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": resource}
+    one = statement({**written_so, "Condition": conditions})
+    found_so = wildcards(Roles((Grant("Role", one, Written()),), {}, {}))
+    assert [finding.sid for finding in found_so] == ["A"] * wide
+    assert wildcards(Roles((Grant("Role", one, Written("for people")),), {}, {})) == []
+
+
+def test_a_denial_grants_nothing_that_a_test_would_have_to_use() -> None:
+    denial = {"Sid": "A", "Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
+    assert audit(Roles((Grant("Role", statement(denial), Written()),), {}, {}), [], HERE) == []
 
 
 TEMPLATE = """

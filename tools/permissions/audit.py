@@ -16,7 +16,7 @@ from pathlib import Path
 from tools.embedded.iam import catalogue
 from tools.embedded.iam.ledger import Use
 from tools.embedded.iam.policy import Entry, Permission
-from tools.permissions.grants import Grant, Roles
+from tools.permissions.grants import STACK, Grant, Roles
 
 Key = tuple[str, str, str]  # role, Sid, action
 
@@ -97,14 +97,26 @@ def _entries(grant: Grant, permission: Permission) -> Iterator[tuple[Entry, str]
 
 
 def wildcards(roles: Roles) -> list[Finding]:
-    """Wildcards that come without a reason: in an action, or as the whole resource."""
+    """What takes in a whole kind of things and comes without a reason; also actions that do."""
     found = []
     for grant in roles.grants:
         if grant.written.why or not grant.statement.allows:
             continue
-        everything = "*" in grant.statement.resources
+        wide = any(_is_wide(one, grant) for one in grant.statement.resources)
         for permission in grant.permissions:
-            if everything or "*" in permission.action:
-                problem = "a wildcard without a reason; put one behind its Sid as a comment"
+            if wide or "*" in permission.action:
+                problem = "it takes in all there are; put the reason behind its Sid as a comment"
                 found.append(Finding(grant.role, permission.sid, permission.action, problem))
     return found
+
+
+def _is_wide(resource: str, grant: Grant) -> bool:
+    """All of a kind, a whole table or a whole bucket; or all that is called by the stack's name,
+    if no condition says which of it."""
+    keys = [key for keys in grant.statement.conditions.values() for key in keys]
+    if ":table/" in resource:
+        return "dynamodb:LeadingKeys" not in keys
+    start, star, _ = resource.partition("*")
+    if ":s3:::" in resource:
+        return bool(star) and not start.partition("/")[2]
+    return bool(star) and (STACK not in start or (start.endswith(f"{STACK}-") and not keys))

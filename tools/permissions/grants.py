@@ -18,6 +18,7 @@ from tools.permissions.written import Written, above, written
 
 STACK = "autoscaler"
 _ROLE, _POLICY = "AWS::IAM::Role", "AWS::IAM::Policy"
+_NAMED_BY = ("FunctionName", "StateMachineName", "QueueName", "TableName", "AlarmName", "Name")
 _PSEUDO = {
     "AWS::StackName": STACK,
     "AWS::Region": DEFAULT_REGION,
@@ -51,6 +52,9 @@ class Grant:
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
+        """None of a denial: it grants nothing, so that no test has to use it."""
+        if not self.statement.allows:
+            return ()
         return tuple(Permission(self.statement.sid, one) for one in self.statement.actions)
 
 
@@ -159,7 +163,7 @@ def resolver_of(template: Mapping[str, Any], **given: str) -> Resolver:
 
     def name(logical: str) -> str:
         properties = resources[logical].get("Properties", {})
-        for key in ("FunctionName", "StateMachineName", "QueueName", "TableName", "Name"):
+        for key in _NAMED_BY:
             if key in properties:
                 return str(resolver.value(properties[key]))
         return f"{STACK}-{logical}-1A2B3C"
@@ -188,6 +192,7 @@ def arn_of(kind: str, name: str) -> str:
         "AWS::S3::Bucket": f"arn:aws:s3:::{name.lower()}",
         "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{_ANY}:table/{name}",
         "AWS::SQS::Queue": f"arn:aws:sqs:{_ANY}:{name}",
+        "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{_ANY}:alarm:{name}",
         "AWS::SNS::Topic": f"arn:aws:sns:{_ANY}:{name}",
         "AWS::Events::EventBus": f"arn:aws:events:{_ANY}:event-bus/{name}",
         "AWS::Lambda::Function": f"arn:aws:lambda:{_ANY}:function:{name}",

@@ -43,7 +43,8 @@ def _table(role: str, grants: list[Grant], roles: Roles) -> str:
 
 
 def _actions(grant: Grant) -> str:
-    return ", ".join(f"`{action}`" for action in grant.statement.actions)
+    actions = ", ".join(f"`{action}`" for action in grant.statement.actions)
+    return actions if grant.statement.allows else f"**never** {actions}"
 
 
 def _resources(grant: Grant) -> str:
