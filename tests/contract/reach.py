@@ -27,7 +27,7 @@ _BUCKETS = {
 }
 _PARTITIONS = (
     *("FLEET", "FORGOTTEN", "HISTORY#a", "USAGE#2026-01", "TRAFFIC#2026-01", "FAILURES#a"),
-    *("TENANTS#a", "SEEN#a", "HELD", "PAUSE#a", "SWEEP", "other"),
+    *("TENANTS#a", "SEEN#a", "HELD", "PAUSE#a", "SWEEP", "RETIREMENT", "other"),
 )
 _QUEUES = {"queue": "a", "dlq": "a-dlq", "later": "a-later"}
 _ALARMS = {

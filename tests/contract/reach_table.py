@@ -35,6 +35,8 @@ AcceptCommandFunctionRole
     run: DeployEndpoint RetireEndpoint SleepEndpoint UpdateEndpoint WakeEndpoint | StopExecution
     secret: HubToken | GetSecretValue
     table: * | GetItem PutItem Query
+AnswerStackFunctionRole
+    table: RETIREMENT | GetItem
 CreateModelFunctionRole
     secret: HubToken | GetSecretValue
 DispatchRequestsFunctionRole
@@ -133,6 +135,7 @@ ReportCostsFunctionRole
     table: * | GetItem Query
 RetireStackFunctionRole
     machine: RetireStack | StartExecution
+    table: RETIREMENT | PutItem
 RetireStackRole
     function: AcceptCommand AnswerStack | InvokeFunction
     table: * | Query
