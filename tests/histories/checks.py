@@ -10,7 +10,7 @@ from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.status import EndpointRecord, UsageSegment
 from autoscaler.policy.types import Phase
 from tests.histories.template import STACK
-from tests.histories.world import World
+from tests.histories.world import TUESDAY, World
 
 # The ledger counts from the wish to the look that saw it: what lies between is its rest.
 LATE_SECONDS = 150.0
@@ -78,7 +78,7 @@ def one_flow_a_generation(world: World) -> Iterator[str]:
 
 def _closed(world: World, name: str) -> list[UsageSegment]:
     now = world.clock.now()
-    found = world.store().usage(now - timedelta(days=30), now + timedelta(days=1))
+    found = world.store().usage(TUESDAY - timedelta(days=1), now + timedelta(days=1))
     return [one for one in found if one.endpoint == name]
 
 

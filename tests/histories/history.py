@@ -6,16 +6,21 @@ from typing import Any
 
 from autoscaler.policy.types import Phase
 from tests.histories import gateway
-from tests.histories.checks import ledger_is_off, one_flow_a_generation, wrong_with
+from tests.histories.checks import one_flow_a_generation, wrong_with
 from tests.histories.faults import Call, Fault, applies
+from tests.histories.moments import (
+    Looks,
+    ledger_is_not_what_existed,
+    outside_its_bounds,
+    zero_is_not_zero,
+)
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
 TYPE = "ml.g6e.xlarge"
 COMPONENT = f"{STACK}-{NAME}"
+# A hold asks for two, and a hundred requests for one: fewer than the file allows.
 _MOST_COPIES = 2
-# An instance whose wish was never carried out is in the ledger until somebody saw that.
-_SPARE_SECONDS = 6 * 3600.0
 
 
 class History:
@@ -25,7 +30,8 @@ class History:
         self.world = world
         self.sent: list[str] = []
         self.fired = 0
-        self._deleted = False
+        self.looks = Looks(world, NAME)
+        self._sent_in_vain: set[str] = set()  # while it was retired, so that they may be refused
         self._armed: tuple[Fault, int] | None = None
         world.wire.strike = self._strike
 
@@ -37,7 +43,6 @@ class History:
     # What people do
 
     def command(self, command: str, **arguments: Any) -> None:
-        self._deleted = self._deleted or command == "delete"
         self.world.command(command, **arguments)
 
     def apply(self, tokens: int) -> None:
@@ -55,6 +60,8 @@ class History:
             return
         for _ in range(count):
             self.sent.append(f"r{len(self.sent)}")
+            if self.world.phase() == Phase.RETIRING:
+                self._sent_in_vain.add(self.sent[-1])
             self.world.send(self.sent[-1])
 
     def ask(self) -> None:
@@ -125,11 +132,15 @@ class History:
         self.send(1)
         rested = world.settle(hours=12)
         found = [] if rested else [f"it never came to rest: {world.phase()}"]
-        # Who deletes an endpoint has its requests refused; nobody else has.
-        ended = {*world.answers(), *(world.refusals() if self._deleted else ())}
-        lost = sorted({*self.sent, *world.tickets} - ended)
-        found += [f"without an answer: {lost}, refused: {world.refusals()}"] if lost else []
-        return [*found, *wrong_with(world), *self._to_zero()]
+        return [*found, *self.unanswered(), *wrong_with(world), *self._to_zero()]
+
+    def unanswered(self) -> list[str]:
+        """A refusal is an answer to what was sent while its endpoint was retired, and to nothing
+        else."""
+        refused = set(self.world.refusals())
+        ended = {*self.world.answers(), *(refused & self._sent_in_vain)}
+        lost = sorted({*self.sent, *self.world.tickets} - ended)
+        return [f"without an answer: {lost}, refused: {sorted(refused)}"] if lost else []
 
     def _to_zero(self) -> list[str]:
         """Zero is zero, and the ledger has what there was."""
@@ -139,8 +150,7 @@ class History:
         found = [] if rested else [f"its sleep never came to rest: {world.phase()}"]
         if world.phase() != Phase.ASLEEP:
             found.append(f"it was sent to sleep ({done.payload}) and is {world.phase()}")
-        spare = _SPARE_SECONDS if self.fired else 0.0
-        return [*found, *wrong_with(world), *ledger_is_off(world, NAME, spare)]
+        return [*found, *wrong_with(world), *self._wrong_now()]
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -154,9 +164,13 @@ class History:
         return any(url.endswith(f"/{COMPONENT}") for url in queues.get("QueueUrls", ()))
 
     def _wrong_now(self) -> list[str]:
+        """After each step, whatever moves."""
         component = self.world.sagemaker.find_component(COMPONENT)
         copies = component.desired if component else 0
         found = list(self.world.watch.problems)
         if copies > _MOST_COPIES:
             found.append(f"{copies} copies are wanted, above {_MOST_COPIES}")
-        return found + list(one_flow_a_generation(self.world))
+        found += one_flow_a_generation(self.world)
+        found += zero_is_not_zero(self.world, NAME)
+        found += outside_its_bounds(self.world, NAME)
+        return [*found, *ledger_is_not_what_existed(self.world, NAME, self.looks)]

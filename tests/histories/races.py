@@ -136,7 +136,12 @@ class _Baton:
         return chosen
 
 
-def race(world: World, pair: Pair, most_switches: int, every: int = 1) -> Raced:
+def is_run(number: int, every: int, turn: int) -> bool:
+    """Whether a schedule, counted from 1, runs in a turn: one in so many, others in the next."""
+    return (number + turn) % every == 0
+
+
+def race(world: World, pair: Pair, most_switches: int, every: int = 1, turn: int = 0) -> Raced:
     """`world` is as `pair.prepare` left it. `every`: of the schedules that switch, one in so many
     is run on to its end; outcomes that were seen before are not judged twice."""
     raced, known = Raced(), {}  # type: ignore[var-annotated]
@@ -145,7 +150,7 @@ def race(world: World, pair: Pair, most_switches: int, every: int = 1) -> Raced:
     while todo:
         schedule = todo.pop()
         number += len(schedule) > 1
-        if len(schedule) > 1 and number % every:
+        if len(schedule) > 1 and not is_run(number, every, turn):
             raced.passed_over += 1
             continue
         try:

@@ -1,9 +1,9 @@
 """Long random lives: users, traffic, faults and leaps of time, in any order.
 
-After each step the phase went along the table, generations rose, no generation was woken twice and
-the copies stayed inside their bounds. In the end everything works again: the endpoint comes to
-rest, every request that was ever sent has its answer, zero means zero, and the ledger has the
-instances that existed.
+After each step the phase went along the table, generations rose, no generation was woken twice, the
+copies are inside their bounds, zero means zero, and the ledger has the instances that existed, but
+for what nobody could see of them yet (moments.py). In the end everything works again: the endpoint
+comes to rest, and every request that was ever sent has its answer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """One call fails, in each way in which it can: afterwards the world agrees with the newest wish.
 
 Each case is a whole piece of an endpoint's life (scenarios.py) in which one call of one handler or
-state machine is disturbed. Here a spread of the cases runs; the soak runs the first, the second and
-the last call of each operation that each handler and machine makes, with every fault.
+state machine is disturbed. The soak runs the first, the second and the last call of each operation
+that each handler and machine makes, with every fault; here a spread of these cases runs, others
+each day (rotation.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tests.histories.drive import Case, Score, calls_of, cases_of, drive
 from tests.histories.faults import Call
 from tests.histories.forks import in_copy
 from tests.histories.gateway import TICKET
+from tests.histories.rotation import again, sample
 from tests.histories.rounds import ROUNDS
 from tests.histories.scenarios import ALL, ASYNC, REALTIME, Scenario
 from tests.histories.staged import WEIGHTS
@@ -25,7 +27,7 @@ from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
-CASES = 4  # of each scenario
+CASES = 6  # of each scenario, in a turn
 SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS, TICKET)
 
 
@@ -39,23 +41,18 @@ def _of_each(calls: Sequence[Call]) -> list[Case]:
     ]
 
 
-def spread(cases: Sequence[Case], count: int) -> list[Case]:
-    """So many of them, evenly: of other calls, and with other faults."""
-    return [cases[n * len(cases) // count] for n in range(min(count, len(cases)))]
-
-
 def _driven(world: World, scenario: Scenario, count: int | None) -> Score:
     scenario.prepare(world)
     cases = [one for one in _of_each(calls_of(world, scenario)) if scenario.possible(one)]
-    return drive(world, scenario, spread(cases, count) if count else cases)
+    return drive(world, scenario, sample(cases, count) if count else cases)
 
 
 def _judge(score: Score) -> None:
     kinds = ", ".join(f"{fault}: {n}" for fault, n in sorted(score.by_fault.items()) if n)
     told = "%d cases, %d fired, %d unrecovered; %s"
     log.info(told, score.cases, score.fired, len(score.unrecovered), kinds)
-    assert score.fired == score.cases > 0, "some faults never fired"
-    assert not score.unrecovered, "\n".join(score.unrecovered)
+    assert score.fired == score.cases > 0, f"some faults never fired {again()}"
+    assert not score.unrecovered, "\n".join([*score.unrecovered, again()])
 
 
 @pytest.mark.timeout(900)

@@ -134,7 +134,7 @@ def _by_rate(world: World, seed: int) -> tuple[dict[Fault, int], list[str]]:
     world.wire.strike = None
     assert world.settle()
     if world.answers() != ["one"]:  # a creation or wakes that failed were told: somebody acts
-        assert world.told("EndpointFailed") or world.told("WakeFailed"), world.phase()
+        assert world.told("EndpointFailed") or world.told("CapacityMissing"), world.phase()
         world.apply() if world.phase() == Phase.FAILED else world.command("retry", endpoint=NAME)
         assert world.settle()
     lost = [] if world.answers() == ["one"] else ["its request has no answer"]

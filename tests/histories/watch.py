@@ -11,7 +11,7 @@ from autoscaler.policy.types import Phase
 from tests.histories.template import STACK
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
 
-_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
 
 
 class Watch:
@@ -22,7 +22,7 @@ class Watch:
         self.lives: dict[str, list[tuple[str, int]]] = {}
 
     def written(self, service: str, operation: str) -> None:
-        if service == "dynamodb" and operation in _WRITES:
+        if service == "dynamodb" and operation in WRITES:
             for name, phase, generation in _statuses():
                 self._follow(name, phase, generation)
 
@@ -41,9 +41,10 @@ class Watch:
 
 def _statuses() -> list[tuple[str, str, int]]:
     table = dynamodb_backends[ACCOUNT_ID][DEFAULT_REGION].tables[STACK]
+    fleet = next((rows for key, rows in table.items.items() if key.value == "FLEET"), {})
     found = []
-    for sort_key, item in table.items.get("FLEET", {}).items():
-        key = str(getattr(sort_key, "value", sort_key))
+    for sort_key, item in fleet.items():
+        key = str(sort_key.value)
         if key.endswith("#STATUS") and not key.startswith("#"):
             attrs: dict[str, Any] = item.attrs
             name = key.removesuffix("#STATUS")

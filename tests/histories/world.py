@@ -26,7 +26,7 @@ from tests.histories.watch import Watch
 from tests.histories.wire import Wire
 from tests.samples import document
 from tools.embedded.kernel import conditional_writes, remembered, tag_index, transactions
-from tools.embedded.kernel.outlets import Objects, publisher
+from tools.embedded.kernel.outlets import Objects, log_writer, publisher
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.metrics.moto_cloudwatch import CloudWatchPatches
 from tools.embedded.metrics.store import MetricsStore
@@ -64,12 +64,13 @@ class World:
         self.looks = 0  # that somebody asked for
         self.each_minute: list[Callable[[], object]] = []  # besides the tick
         self.kind = Kind.COMPONENT  # of what is applied
+        self.containers_speak = False  # into their logs, which takes its time
         self.cloudformation = CloudFormation(wire)
         self.metrics = MetricsStore()
         self._clients: dict[str, Any] = {}
         self.sagemaker = _StillSageMaker(
             clock, self, self.metrics, settings=settings, weights=lambda _uri: True,
-            blobs=Objects(self.client), notify=publisher(self.client),
+            blobs=Objects(self.client), notify=publisher(self.client), write_log=self._write_log,
         )  # fmt: skip
         self.scaling = AutoScalingService(clock, self.sagemaker)
         self.rights = wire.rights = Rights(self.sagemaker)
@@ -265,6 +266,10 @@ class World:
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         return [detail for name, detail in self.events if name == kind]
+
+    def _write_log(self, group: str, stream: str, moment: float, line: str) -> None:
+        if self.containers_speak:
+            log_writer(DEFAULT_REGION, ACCOUNT_ID)(group, stream, moment, line)
 
     # tools.embedded.types.EventSink
 

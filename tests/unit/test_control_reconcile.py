@@ -226,14 +226,6 @@ def test_somebody_else_writing_first_is_left_to_the_next_tick(world) -> None:
     assert reconcile(world).conflicts == []
 
 
-def test_two_ticks_at_the_same_moment_act_once(world) -> None:
-    put(world, awake(NAME))
-    world.scaler.settle(NAME, 1)
-    reconcile(world)
-    reconcile(world)
-    assert world.flows.started == [(Flow.SLEEP, NAME, 2)]
-
-
 def test_the_busy_are_left_alone(world) -> None:
     put(world, awake(NAME))
     world.scaler.settle(NAME, 1)

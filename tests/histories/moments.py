@@ -1,0 +1,153 @@
+"""What must hold at every moment, also while things move and while somebody could not look.
+
+The ledger knows by looks (docs/costs.md, "What nobody saw"): a change of what exists lies between
+the look before it and the one after it, and the ledger may have it anywhere between them. So how
+far it may be off is measured, change by change, and no fault is given more than it took: lost ticks
+as long as nobody looked, a call that failed until the next look.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autoscaler.endpoints import kinds
+from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.policy.types import Phase
+from tests.histories.checks import booked_seconds
+from tests.histories.template import STACK
+from tests.histories.watch import WRITES
+from tests.histories.world import World
+
+_READS = frozenset({"DescribeEndpoint", "DescribeInferenceComponent"})
+_ASKING = frozenset({Phase.CREATING, Phase.WAKING})
+_ROUNDING_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Leeway:
+    """Instance-seconds that the ledger may have too many of, and too few."""
+
+    over: float
+    under: float
+
+
+class Looks:
+    """When somebody saw what an endpoint has and stored it, and since when it was in each phase."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+        self._read_at = -1.0
+        self.times = [world.clock.time()]
+        self.phases: list[tuple[float, Phase]] = []
+        self._note_phase()
+        world.wire.answered.append(self._answered)
+
+    def _answered(self, service: str, operation: str) -> None:
+        now = self._world.clock.time()
+        if service == "sagemaker" and operation in _READS:
+            self._read_at = now
+        elif service == "dynamodb" and operation in WRITES:
+            if self._read_at == now > self.times[-1]:
+                self.times.append(now)
+            self._note_phase()
+
+    def _note_phase(self) -> None:
+        life = self._world.watch.lives.get(self._name, [])
+        if life and (not self.phases or life[-1][0] != self.phases[-1][1]):
+            self.phases.append((self._world.clock.time(), Phase(life[-1][0])))
+
+    def around(self, moment: float) -> tuple[float, float]:
+        """The looks before and after a moment; where there is none, the first one and now."""
+        before = bisect_left(self.times, moment)
+        after = bisect_right(self.times, moment)
+        last = self.times[after] if after < len(self.times) else self._world.clock.time()
+        return self.times[max(0, before - 1)], max(moment, last)
+
+    def wished(self, moment: float) -> float | None:
+        """When a wake or a creation was wished that asks for instances at that moment."""
+        at = bisect_right(self.phases, moment, key=lambda one: one[0])
+        since, phase = self.phases[at - 1] if at else (moment, None)
+        return since if phase in _ASKING else None
+
+
+def leeway(world: World, name: str, looks: Looks) -> Leeway:
+    """An instance may be booked from its wake's wish, else from the look before its copy was asked
+    for, which may be long before there was capacity for it, until the look after it went; or only
+    from the look after it came, until the one before it went."""
+    over = under = _ROUNDING_SECONDS
+    began = looks.times[0]
+    for *_, start, gone in world.sagemaker.billed(f"{STACK}-{name}"):
+        if start >= began:
+            before, after = looks.around(start)
+            wished = looks.wished(start)
+            asked = looks.around(_asked(world, name, start))[0]
+            over += start - (min(before, asked) if wished is None else wished)
+            under += after - start
+        if gone is not None and gone >= began:
+            before, after = looks.around(gone)
+            over += after - gone
+            under += gone - before
+    return Leeway(over + _not_there_yet(world, name), under)
+
+
+def _asked(world: World, name: str, start: float) -> float:
+    """Since when there were fewer copies than wanted, as an instance came for one."""
+    since = start
+    for moment, desired, current in reversed(world.sagemaker.timeline(f"{STACK}-{name}")):
+        if moment < start:
+            if desired <= current:
+                break
+            since = moment
+    return since
+
+
+def _not_there_yet(world: World, name: str) -> float:
+    """Of instances that a wake or a creation asked for: they count from its wish on, and what never
+    comes is taken back when it ends."""
+    record, now = world.record(name), world.clock.now()
+    if record is None or record.status.phase not in _ASKING:
+        return 0.0
+    return sum((now - one.since).total_seconds() * one.instances for one in record.status.meters)
+
+
+def ledger_is_not_what_existed(world: World, name: str, looks: Looks) -> Iterator[str]:
+    """Closed segments and what the open meters have run, beside what was billed until now."""
+    over = booked_seconds(world, name) - world.sagemaker.truth.seconds(f"{STACK}-{name}")
+    may = leeway(world, name, looks)
+    if not -may.under <= over <= may.over:
+        yield f"the ledger is {over:+.0f} s off; it may be {-may.under:.0f} to {may.over:+.0f}"
+
+
+def zero_is_not_zero(world: World, name: str) -> Iterator[str]:
+    """Who sleeps, or is not there, has no instances and no copies once nobody works on it."""
+    record = world.record(name)
+    phase = record.status.phase if record else None
+    if phase not in (Phase.ASLEEP, Phase.RETIRED, None) or world.states.running():
+        return
+    there, copies = world.sagemaker.instances_now().get(f"{STACK}-{name}", 0), world.copies(name)
+    if there or copies:
+        yield f"{name} is {phase} with {there} instances and {copies} copies"
+
+
+def outside_its_bounds(world: World, name: str) -> Iterator[str]:
+    """No more copies are wanted than its file and its hold allow; of one that is awake and at rest,
+    as many as the stored bounds say."""
+    record = world.record(name)
+    if record is None:
+        return
+    copies, highest = world.copies(name), _highest(record)
+    stored = kinds.allowed(record.spec.kind, record.status.bounds)
+    if copies > highest:
+        yield f"{copies} copies are wanted, and {highest} are allowed"
+    if stored.max_copies > highest or stored.min_copies > stored.max_copies:
+        yield f"the bounds {stored} are stored, and {highest} copies are allowed"
+    at_rest = record.status.phase is Phase.AWAKE and not world.states.running()
+    if at_rest and not stored.min_copies <= copies <= stored.max_copies:
+        yield f"{copies} copies are wanted, outside of {stored}"
+
+
+def _highest(record: EndpointRecord) -> int:
+    """No window of these files, and no override, allows more than the file's own maximum."""
+    return record.spec.scaling.max_copies
