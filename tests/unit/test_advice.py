@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import escape
+from math import inf
 from typing import Any
 
 import boto3
@@ -103,15 +104,21 @@ def kept_warm(name: str = "llama") -> EndpointSpec:
     return spec(name=name, scaling=KEPT_WARM)
 
 
+read: list[str] = []  # the endpoints whose history was read, by the last `advice_for`
+
+
 def advice_for(
     report: CostReport,
     cloudwatch: Any,
     replays: Callable[[Sequence[Trial]], Sequence[Outcome]] = on_all_cores,
+    most_requests: float = inf,
 ) -> tuple[CostReport, dict[str, str]]:
-    def recorded_of(specs: Mapping[str, EndpointSpec]) -> Mapping[str, Recorded]:
-        return read_recorded(cloudwatch, "stack", list(specs), NOW, DAYS)
+    def recorded_of(spec: EndpointSpec) -> Recorded:
+        read.append(spec.name)
+        return read_recorded(cloudwatch, "stack", [spec.name], NOW, DAYS)[spec.name]
 
-    return advised(report, recorded_of, Assumed(), NOW, replays)
+    read.clear()
+    return advised(report, recorded_of, Assumed(), NOW, replays, most_requests=most_requests)
 
 
 def three_days(cloudwatch: Any, *names: str) -> None:
@@ -185,8 +192,9 @@ def test_one_after_the_other_finds_what_all_cores_find(cloudwatch: Any) -> None:
 
 
 def test_no_replay_is_begun_that_might_not_end_in_time(cloudwatch: Any) -> None:
-    three_days(cloudwatch, "a", "b")
-    report, runs = a_report(kept_warm("a"), kept_warm("b")), 0
+    names = ["a", "b", "c"]
+    three_days(cloudwatch, *names)
+    report, runs = a_report(*map(kept_warm, names)), 0
 
     def left() -> int:
         """Enough for the first endpoint's runs, by the slowest of which the next is judged."""
@@ -198,8 +206,8 @@ def test_no_replay_is_begun_that_might_not_end_in_time(cloudwatch: Any) -> None:
     found, missing = advice_for(report, cloudwatch, one_by_one(left))
     assert [one.endpoint for one in found.advice] == ["a"]
     why = "there was no time left for it here; `autoscaler report --advice` has it"
-    assert missing == {"b": why}
-    assert f"No advice for b: {why}." in found.notes
+    assert missing == {"b": why, "c": why} and read == ["a", "b"], "nothing is read for nothing"
+    assert f"No advice for b, c: {why}." in found.notes
 
 
 def test_a_slow_replay_makes_the_next_ones_need_more_time(
@@ -217,13 +225,14 @@ def test_a_slow_replay_makes_the_next_ones_need_more_time(
     assert next(left) == -1, "asked three times, run twice"
 
 
-def test_too_many_requests_are_not_replayed_in_a_function(
-    monkeypatch: pytest.MonkeyPatch, cloudwatch: Any
-) -> None:
-    three_days(cloudwatch, "llama")
-    monkeypatch.setattr(runtime, "MOST_REQUESTS", 17)
-    _, missing = advice_for(a_report(kept_warm()), cloudwatch, one_by_one(lambda: 900_000))
-    assert missing == {"llama": "more than 17 requests are not replayed here"}
+def test_too_many_requests_are_not_replayed_in_a_function_and_others_are(cloudwatch: Any) -> None:
+    three_days(cloudwatch, "a", "b")
+    asked(cloudwatch, "a", NOW - timedelta(hours=5), 1)
+    report = a_report(*map(kept_warm, "ab"))
+    found, missing = advice_for(report, cloudwatch, one_by_one(lambda: 900_000), 18)
+    assert [one.endpoint for one in found.advice] == ["b"]
+    said = "more than 18 requests are not replayed here; `autoscaler report --advice` has it"
+    assert missing == {"a": said}
 
 
 # --- in a report that is written again

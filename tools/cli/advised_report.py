@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,9 @@ def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, dict
     assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
     cloudwatch, now = client.boto("cloudwatch"), client.now()
 
-    def recorded_of(specs: Mapping[str, EndpointSpec]) -> Mapping[str, Recorded]:
-        kinds = {name: spec.kind for name, spec in specs.items()}
-        return read_recorded(cloudwatch, client.stack, list(specs), now, DAYS, kinds)
+    def recorded_of(spec: EndpointSpec) -> Recorded:
+        kinds = {spec.name: spec.kind}
+        return read_recorded(cloudwatch, client.stack, [spec.name], now, DAYS, kinds)[spec.name]
 
     with output.errors.status("reading what was asked of the endpoints") as shown:
         return advised(report, recorded_of, assumed, now, on_all_cores, begun=shown.update)

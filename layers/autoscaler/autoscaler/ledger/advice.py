@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 
 from ..catalog.fit import DoesNotFitError
 from ..catalog.instances import UnknownInstanceError
@@ -44,16 +45,26 @@ class Trial:
 Replays = Callable[[Sequence[Trial]], Sequence[Outcome]]
 """Runs trials, in their order; raises NoTimeError."""
 
-RecordedOf = Callable[[Mapping[str, EndpointSpec]], Mapping[str, Recorded]]
-"""Reads what was asked of endpoints in the last `DAYS`."""
+RecordedOf = Callable[[EndpointSpec], Recorded]
+"""Reads what was asked of an endpoint in the last `DAYS`: of hundreds at once it fills a memory."""
 
 
 class NoTimeError(Exception):
     """What is asked for cannot be done in the time that is left; the message says what would."""
 
 
+class TooManyError(Exception):
+    """A history is longer than may be replayed where this runs."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(
+            f"more than {most:,.0f} requests are not replayed here; `autoscaler report --advice` "
+            "has it"
+        )
+
+
 _NO_WORLD = (NoPriceError, DoesNotFitError, UnknownInstanceError)
-_NOT_ADVISED = (TooLittleError, NoTimeError, *_NO_WORLD)
+_NOT_ADVISED = (TooLittleError, TooManyError, NoTimeError, *_NO_WORLD)
 
 
 def replayed(trial: Trial) -> Outcome:
@@ -68,21 +79,28 @@ def advised(
     now: datetime,
     replays: Replays,
     begun: Callable[[str], None] = lambda _: None,
+    most_requests: float = inf,
 ) -> tuple[CostReport, dict[str, str]]:
     """The report with its three changes, dearest endpoints first, and why which endpoint has none;
     its notes say so too. `begun` is told what is being done; what `recorded_of` raises passes."""
     specs, missing = _specs(report)
-    recorded = recorded_of(specs)
     known = sorted((e for e in report.endpoints if e.name in specs), key=_dearest)
     found: list[Advice] = []
+    over: NoTimeError | None = None
     for number, endpoint in enumerate(known, 1):
         begun(f"replaying the requests of {endpoint.name} ({number} of {len(known)})")
         try:
-            trace = history_of("CloudWatch", recorded[endpoint.name], now)
+            if over is not None:
+                raise over
+            recorded = recorded_of(specs[endpoint.name])
+            if recorded.count > most_requests:
+                raise TooManyError(most_requests)
+            trace = history_of("CloudWatch", recorded, now)
             own = replace(assumed, lead_seconds=endpoint.wakes.lead_p50_seconds)
             found += _of(specs[endpoint.name], trace, own, replays)
         except _NOT_ADVISED as why:
             missing[endpoint.name] = str(why)
+            over = why if isinstance(why, NoTimeError) else over
     best = sorted(found, key=_worth, reverse=True)[:SHOWN]
     said = list(_reasons(missing))
     said += [] if best or len(missing) >= len(report.endpoints) else [NOTHING]

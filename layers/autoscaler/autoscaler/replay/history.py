@@ -42,6 +42,11 @@ class Recorded:
     requests: list[tuple[datetime, float]] = field(default_factory=list)
     latencies: list[tuple[datetime, float]] = field(default_factory=list)  # microseconds
 
+    @property
+    def count(self) -> float:
+        """All requests."""
+        return sum(value for _, value in self.requests)
+
 
 def history_of(name: str, recorded: Recorded, now: datetime) -> History:
     """The trace of an endpoint, from the first minute that its queue told of until `now`; raises

@@ -25,8 +25,6 @@ def one_by_one(milliseconds_left: Callable[[], int]) -> Replays:
         nonlocal slowest
         found: list[Outcome] = []
         for trial in trials:
-            if len(trial.trace) > MOST_REQUESTS:
-                raise NoTimeError(f"more than {MOST_REQUESTS:,} requests are not replayed here")
             needed = slowest * _SLOWER or _FIRST_SECONDS
             if milliseconds_left() / 1000 - RESERVE_SECONDS < needed:
                 raise NoTimeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date as Date
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -169,17 +169,18 @@ def _adviser(
     from ..aws.asked import read_recorded
     from ..ledger.advice import DAYS, advised
     from ..replay.assumed import Assumed
-    from .replays import one_by_one
+    from .replays import MOST_REQUESTS, one_by_one
 
     now, assumed = clock.now(), Assumed(prices=store.prices())
 
-    def recorded_of(specs: Mapping[str, EndpointSpec]) -> Mapping[str, Recorded]:
-        kinds = {name: spec.kind for name, spec in specs.items()}
-        return read_recorded(client("cloudwatch"), env.stack_name, list(specs), now, DAYS, kinds)
+    def recorded_of(spec: EndpointSpec) -> Recorded:
+        cloudwatch, kinds = client("cloudwatch"), {spec.name: spec.kind}
+        return read_recorded(cloudwatch, env.stack_name, [spec.name], now, DAYS, kinds)[spec.name]
 
     def advise(report: CostReport) -> CostReport:
+        replays = one_by_one(milliseconds_left)
         found, missing = advised(
-            report, recorded_of, assumed, now, one_by_one(milliseconds_left), begun=logger.info
+            report, recorded_of, assumed, now, replays, logger.info, MOST_REQUESTS
         )
         logger.info("advised", extra={"advice": len(found.advice), "without": missing})
         return found
