@@ -24,7 +24,7 @@ from tests.histories.scenarios import awake
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
-_EVERY = 3  # of the schedules that switch, one in so many runs here
+_EVERY = 4  # of the schedules that switch, one in so many runs here
 _TURN = TURN % _EVERY
 _SCALED = kinds.scalable(Kind.COMPONENT, ResourceNames(STACK, NAME))
 log = logging.getLogger("histories")

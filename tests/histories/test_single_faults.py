@@ -27,7 +27,7 @@ from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
-CASES = 6  # of each scenario, in a turn
+CASES = 4  # of each scenario, in a turn
 SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS, TICKET)
 
 

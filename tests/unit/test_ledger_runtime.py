@@ -316,13 +316,13 @@ def asked(name: str, at: datetime, requests: int) -> None:
 
 @pytest.fixture
 def wasteful(s3: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """An endpoint that was kept warm for six requests a day; returns what is announced from
+    """An endpoint that was kept warm for six requests now and then; returns what is announced from
     then on."""
     wanted = spec(scaling={"min_copies": 1, "max_copies": 1})
     created = datetime(2026, 11, 16, tzinfo=UTC)
     TableStore("table").create(wanted, asleep(wanted.name, created_at=created))
-    for day in (20, 21, 22):
-        asked(wanted.name, datetime(2026, 11, day, 9, tzinfo=UTC), 6)
+    for hour in (6, 13, 20):
+        asked(wanted.name, datetime(2026, 11, 23, hour, tzinfo=UTC), 6)
     events, announced = client("events"), []
     put = events.put_events
 
