@@ -19,7 +19,7 @@ from autoscaler.aws import removal
 from autoscaler.aws.alert_queue import AlertQueue
 from autoscaler.aws.alert_secret import AlertSecret
 from autoscaler.aws.answer_addresses import AnswerAddresses
-from autoscaler.aws.asked import read_recorded
+from autoscaler.aws.asked import recorded_by
 from autoscaler.aws.bodies import S3Bodies
 from autoscaler.aws.container_logs import CloudWatchContainerLogs
 from autoscaler.aws.cost_explorer import CostExplorer
@@ -237,7 +237,7 @@ CALLS["cloudwatch"] = {
     "read what the controller used": lambda c: ControllerMetrics("a", {"f": 1}, "t", (), c).read(
         NOON, NOON + timedelta(hours=1)
     ),
-    "read what was asked of endpoints": lambda c: read_recorded(c, "a", ["llama"], NOON, 14),
+    "read what was asked of endpoints": lambda c: recorded_by(c, "a", NOON, 14)(spec()),
 }
 # What has tests of its own where it says what is missing, below and elsewhere.
 ELSEWHERE = {"cloudwatch"}

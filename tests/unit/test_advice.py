@@ -14,8 +14,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from autoscaler.aws.asked import read_recorded
-from autoscaler.endpoints.names import ResourceNames
+from autoscaler.aws.asked import recorded_by
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.ledger.advice import DAYS, NOTHING, SHOWN, Trial, advised, replayed
 from autoscaler.ledger.advised import kept_advice
@@ -32,6 +31,7 @@ from autoscaler.replay.results import Outcome
 from autoscaler.runtime import replays as runtime
 from autoscaler.runtime.replays import RESERVE_SECONDS, one_by_one
 from autoscaler.spec import EndpointSpec, parse_spec
+from tests.asked import asked
 from tests.ledger_books import PRICES, fleet_books
 from tests.samples import asleep, spec
 from tools.cli.advice import on_all_cores
@@ -79,18 +79,6 @@ def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield boto3.client("cloudwatch", region_name="us-east-1")
 
 
-def asked(cloudwatch: Any, name: str, at: datetime, requests: int) -> None:
-    names = ResourceNames("stack", name)
-    component = {"Name": "InferenceComponentName", "Value": names.component}
-    queue = {"Name": "QueueName", "Value": names.queue}
-    for namespace, metric, under, value in (
-        ("AWS/SQS", "NumberOfMessagesSent", queue, float(requests)),
-        ("AWS/SageMaker", "ModelLatency", component, 4e6),
-    ):
-        point = {"MetricName": metric, "Dimensions": [under], "Timestamp": at, "Value": value}
-        cloudwatch.put_metric_data(Namespace=namespace, MetricData=[point])
-
-
 def a_report(*wanted: EndpointSpec) -> CostReport:
     records = [
         EndpointRecord(spec=one, status=asleep(one.name, created_at=NOW - timedelta(days=9)))
@@ -113,9 +101,11 @@ def advice_for(
     replays: Callable[[Sequence[Trial]], Sequence[Outcome]] = on_all_cores,
     most_requests: float = inf,
 ) -> tuple[CostReport, dict[str, str]]:
+    reader = recorded_by(cloudwatch, "stack", NOW, DAYS)
+
     def recorded_of(spec: EndpointSpec) -> Recorded:
         read.append(spec.name)
-        return read_recorded(cloudwatch, "stack", [spec.name], NOW, DAYS)[spec.name]
+        return reader(spec)
 
     read.clear()
     return advised(report, recorded_of, Assumed(), NOW, replays, most_requests=most_requests)

@@ -18,8 +18,8 @@ from autoscaler.aws.clients import client
 from autoscaler.aws.sweep_memory import TableMemory
 from autoscaler.aws.table import TableStore
 from autoscaler.control.sweeping import Memory
-from autoscaler.endpoints.names import ResourceNames
 from autoscaler.runtime import reports as reporting
+from tests.asked import asked
 from tests.ledger_books import fleet_books
 from tests.samples import asleep, spec
 from tests.tables import make_table
@@ -302,18 +302,6 @@ def test_nobody_is_asked_unless_the_stack_is_told_to(s3: Any) -> None:
         s3.get_object(Bucket="reports", Key="reports/week/2026-11-09/bill.json")
 
 
-def asked(name: str, at: datetime, requests: int) -> None:
-    """As SQS and SageMaker count them, of an endpoint of the stack."""
-    names = ResourceNames("stack", name)
-    for space, metric, (of, value), count in (
-        ("AWS/SQS", "NumberOfMessagesSent", ("QueueName", names.queue), float(requests)),
-        ("AWS/SageMaker", "ModelLatency", ("InferenceComponentName", names.component), 4e6),
-    ):
-        under = [{"Name": of, "Value": value}]
-        point = {"MetricName": metric, "Dimensions": under, "Timestamp": at, "Value": count}
-        boto3.client("cloudwatch").put_metric_data(Namespace=space, MetricData=[point])
-
-
 @pytest.fixture
 def wasteful(s3: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """An endpoint that was kept warm for six requests now and then; returns what is announced from
@@ -322,7 +310,7 @@ def wasteful(s3: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     created = datetime(2026, 11, 16, tzinfo=UTC)
     TableStore("table").create(wanted, asleep(wanted.name, created_at=created))
     for hour in (6, 13, 20):
-        asked(wanted.name, datetime(2026, 11, 23, hour, tzinfo=UTC), 6)
+        asked(boto3.client("cloudwatch"), wanted.name, datetime(2026, 11, 23, hour, tzinfo=UTC), 6)
     events, announced = client("events"), []
     put = events.put_events
 

@@ -15,8 +15,6 @@ from tools.cli.client import StackClient
 
 if TYPE_CHECKING:
     from autoscaler.ledger.figures import CostReport
-    from autoscaler.replay.history import Recorded
-    from autoscaler.spec import EndpointSpec
 
 
 def read_report(paths: Sequence[Path]) -> CostReport:
@@ -48,7 +46,7 @@ def with_advice(client: StackClient, paths: Sequence[Path]) -> tuple[CostReport 
 
 
 def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, dict[str, str]]:
-    from autoscaler.aws.asked import read_recorded
+    from autoscaler.aws.asked import recorded_by
     from autoscaler.catalog.prices import BUNDLED_REGION, bundled
     from autoscaler.ledger.advice import DAYS, advised
     from autoscaler.replay.assumed import Assumed
@@ -56,11 +54,7 @@ def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, dict
 
     assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
     cloudwatch, now = client.boto("cloudwatch"), client.now()
-
-    def recorded_of(spec: EndpointSpec) -> Recorded:
-        kinds = {spec.name: spec.kind}
-        return read_recorded(cloudwatch, client.stack, [spec.name], now, DAYS, kinds)[spec.name]
-
+    recorded_of = recorded_by(cloudwatch, client.stack, now, DAYS)
     with output.errors.status("reading what was asked of the endpoints") as shown:
         return advised(report, recorded_of, assumed, now, on_all_cores, begun=shown.update)
 

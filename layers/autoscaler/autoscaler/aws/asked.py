@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..endpoints.kinds import dimensions
 from ..endpoints.names import ResourceNames
 from ..replay.history import Recorded
-from ..spec import Kind
+from ..spec import EndpointSpec, Kind
 
 _MINUTE = timedelta(minutes=1)
 _QUERIES_PER_CALL = 500
@@ -44,6 +44,18 @@ def read_recorded(
                 points = zip(reply["Timestamps"], reply["Values"], strict=True)
                 getattr(found[name], key).extend(points)
     return found
+
+
+def recorded_by(
+    cloudwatch: Any, prefix: str, now: datetime, days: float
+) -> Callable[[EndpointSpec], Recorded]:
+    """Reads one endpoint at a time; what is returned raises botocore's errors."""
+
+    def recorded_of(spec: EndpointSpec) -> Recorded:
+        kinds = {spec.name: spec.kind}
+        return read_recorded(cloudwatch, prefix, [spec.name], now, days, kinds)[spec.name]
+
+    return recorded_of
 
 
 def _query(

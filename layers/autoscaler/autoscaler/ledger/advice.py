@@ -64,7 +64,7 @@ class TooManyError(Exception):
 
 
 _NO_WORLD = (NoPriceError, DoesNotFitError, UnknownInstanceError)
-_NOT_ADVISED = (TooLittleError, TooManyError, NoTimeError, *_NO_WORLD)
+_NOT_ADVISED = (TooLittleError, TooManyError, *_NO_WORLD)
 
 
 def replayed(trial: Trial) -> Outcome:
@@ -86,21 +86,23 @@ def advised(
     specs, missing = _specs(report)
     known = sorted((e for e in report.endpoints if e.name in specs), key=_dearest)
     found: list[Advice] = []
-    over: NoTimeError | None = None
+    over: str | None = None
     for number, endpoint in enumerate(known, 1):
+        if over is not None:
+            missing[endpoint.name] = over
+            continue
         begun(f"replaying the requests of {endpoint.name} ({number} of {len(known)})")
         try:
-            if over is not None:
-                raise over
             recorded = recorded_of(specs[endpoint.name])
             if recorded.count > most_requests:
                 raise TooManyError(most_requests)
             trace = history_of("CloudWatch", recorded, now)
             own = replace(assumed, lead_seconds=endpoint.wakes.lead_p50_seconds)
             found += _of(specs[endpoint.name], trace, own, replays)
+        except NoTimeError as why:
+            missing[endpoint.name] = over = str(why)
         except _NOT_ADVISED as why:
             missing[endpoint.name] = str(why)
-            over = why if isinstance(why, NoTimeError) else over
     best = sorted(found, key=_worth, reverse=True)[:SHOWN]
     said = list(_reasons(missing))
     said += [] if best or len(missing) >= len(report.endpoints) else [NOTHING]

@@ -8,7 +8,7 @@ from datetime import date as Date
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, Json
@@ -43,14 +43,10 @@ from ..ledger.report import (
     write_report,
 )
 from ..ports import Clock
-from ..spec import EndpointSpec
 from ..spec.schedule import TimeZoneName
 from .bills import bill_of, is_closed
 from .boundary import Boundary, Variables
 from .logs import logger
-
-if TYPE_CHECKING:
-    from ..replay.history import Recorded
 
 
 class ReportSettings(Variables):
@@ -166,16 +162,14 @@ def _adviser(
     env: ReportSettings, store: TableStore, clock: Clock, milliseconds_left: Callable[[], int]
 ) -> Callable[[CostReport], CostReport]:
     """Imported only here: other reports need no simulator."""
-    from ..aws.asked import read_recorded
+    from ..aws.asked import recorded_by
     from ..ledger.advice import DAYS, advised
     from ..replay.assumed import Assumed
     from .replays import MOST_REQUESTS, one_by_one
 
     now, assumed = clock.now(), Assumed(prices=store.prices())
 
-    def recorded_of(spec: EndpointSpec) -> Recorded:
-        cloudwatch, kinds = client("cloudwatch"), {spec.name: spec.kind}
-        return read_recorded(cloudwatch, env.stack_name, [spec.name], now, DAYS, kinds)[spec.name]
+    recorded_of = recorded_by(client("cloudwatch"), env.stack_name, now, DAYS)
 
     def advise(report: CostReport) -> CostReport:
         replays = one_by_one(milliseconds_left)

@@ -12,6 +12,8 @@ import math
 import re
 from typing import Any
 
+from .text import is_readable
+
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _MOST_DIGITS = 64  # of a whole number; what is longer is no count of anything
 
@@ -31,11 +33,8 @@ def read_json(text: str | bytes) -> Any:
         parse_int=_whole,
         object_pairs_hook=_once,
     )
-    if _HALF.search(text):
-        try:
-            json.dumps(found, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise StrictError("half of a surrogate pair is no character") from None
+    if _HALF.search(text) and not is_readable(found):
+        raise StrictError("half of a surrogate pair is no character")
     return found
 
 

@@ -23,13 +23,18 @@ def printable(text: str) -> str:
     return _NO_CHARACTER.sub(_UNKNOWN, readable(text))
 
 
-def readable_json(value: Any) -> Any:
-    """A document with all its text readable; the very same if it was."""
+def is_readable(value: Any) -> bool:
+    """Whether all text of a document is in characters."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return _mended(value)
-    return value
+        return False
+    return True
+
+
+def readable_json(value: Any) -> Any:
+    """A document with all its text readable; the very same if it was."""
+    return value if is_readable(value) else _mended(value)
 
 
 def _mended(value: Any) -> Any:
