@@ -134,6 +134,8 @@ class Wire:
     def _answer(
         self, service: str, model: Any, params: dict[str, Any]
     ) -> tuple[AWSResponse, dict[str, Any]]:
+        if hasattr(params["body"], "seek"):  # a client that repeats a call sends all of it again
+            params["body"].seek(0)
         self._check_rights(service, params)
         if service in self.json_services:
             return self._by_json(service, model, params)

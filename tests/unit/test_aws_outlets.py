@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from autoscaler.aws.bodies import LARGEST_BYTES, S3Bodies
@@ -114,6 +115,21 @@ def test_a_body_is_read_from_its_endpoints_own_prefix_only(bucket) -> None:
             bodies.get("llama", uri)
     with pytest.raises(BodyError, match="nothing lies at"):
         bodies.get("llama", "s3://results/requests/llama/b.json")
+
+
+def test_a_body_that_is_wrongly_said_not_to_be_there_is_read(bucket) -> None:
+    bucket.put_object(Bucket="results", Key="requests/llama/a.json", Body=b"{}")
+    answers = [ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")]
+
+    class Forgetful:
+        def get_object(self, **asked: Any) -> Any:
+            if answers:
+                raise answers.pop()
+            return bucket.get_object(**asked)
+
+    bodies = S3Bodies("results", Forgetful())
+    assert bodies.get("llama", "s3://results/requests/llama/a.json") == b"{}"
+    assert not answers, "it was said"
 
 
 def test_a_body_that_sagemaker_would_not_take_is_not_read(bucket) -> None:

@@ -26,15 +26,21 @@ class S3Bodies:
         if not uri.startswith(place) or "/" in uri.removeprefix(place):
             raise BodyError(f"{uri!r:.200} is not under {place}: no other place is read")
         key = uri.removeprefix(f"s3://{self._bucket}/")
-        try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error_code(error) in _NOT_THERE:
-                raise BodyError(f"nothing lies at {uri}: store the body, then send") from error
-            raise
+        # Its request would be refused for good: S3 is asked again whether it is truly not there.
+        found = self._found(key) or self._found(key)
+        if found is None:
+            raise BodyError(f"nothing lies at {uri}: store the body, then send")
         if found["ContentLength"] > LARGEST_BYTES:
             raise BodyError(
                 f"{uri} has {found['ContentLength']} bytes; SageMaker takes {LARGEST_BYTES}"
             )
         content: bytes = found["Body"].read()
         return content
+
+    def _found(self, key: str) -> Any:
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in _NOT_THERE:
+                return None
+            raise
