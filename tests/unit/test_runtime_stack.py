@@ -68,12 +68,14 @@ class Cloud:
         self.dynamodb = dynamodb
         self.inputs: dict[str, str] = {}
         self.told: list[tuple[str, str, str]] = []  # where, status, reason
+        self.wrong_answers = 0  # that an execution exists already
 
     def addresses(self) -> AnswerAddresses:
         return AnswerAddresses(TABLE, self.dynamodb, Standing())
 
     def start_execution(self, name: str, input: str, **_: str) -> None:
-        if name in self.inputs:
+        if name in self.inputs or self.wrong_answers:
+            self.wrong_answers = max(0, self.wrong_answers - 1)
             raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
         self.inputs[name] = input
 
@@ -115,6 +117,12 @@ def test_a_deletion_that_comes_twice_is_one_and_an_answer_may_be_sent_again(clou
     for _ in range(2):
         answer_stack({"request": started(cloud), **GONE})
     assert cloud.told == [(URL, "SUCCESS", GONE["reason"])] * 2
+
+
+def test_an_execution_that_wrongly_exists_already_is_started(cloud: Cloud) -> None:
+    cloud.wrong_answers = 1
+    assert change_stack(DELETED) == {"answered": False}
+    assert (len(cloud.inputs), cloud.wrong_answers) == (1, 0)
 
 
 def test_the_url_is_kept_before_anybody_may_want_to_answer(

@@ -125,6 +125,13 @@ def _keep(request_id: str, url: str) -> None:
 
 
 def _start(request: KeptRequest) -> None:
+    """Once more for one that exists already. This may be Lambda's second try, and then it does; if
+    the answer was wrong, nothing would run, and CloudFormation wait for nobody."""
+    if not _started(request):
+        _started(request)
+
+
+def _started(request: KeptRequest) -> bool:
     try:
         client("stepfunctions").start_execution(
             stateMachineArn=settings().flow_arn_prefix + "retire-stack",
@@ -132,8 +139,10 @@ def _start(request: KeptRequest) -> None:
             input=request.model_dump_json(exclude_none=True),
         )
     except ClientError as error:
-        if error_code(error) != "ExecutionAlreadyExists":  # or this is Lambda's second try
+        if error_code(error) != "ExecutionAlreadyExists":
             raise
+        return False
+    return True
 
 
 def _send(answer: StackAnswer, url: str) -> None:
