@@ -38,8 +38,12 @@ def remove(clients: Callable[[str], Any], resource: Resource) -> None:
 
 
 def _deregister(scaling: Any, kind: EndpointKind, name: str) -> None:
-    try:
-        scaling.deregister_scalable_target(**kinds.scalable_of(kind, name))
-    except ClientError as error:
-        if error_code(error) != "ObjectNotFoundException":
-            raise
+    """Asked once more where there was none: nobody would look for it without what it scales, and
+    it would scale the next of that name."""
+    for _ in range(2):
+        try:
+            scaling.deregister_scalable_target(**kinds.scalable_of(kind, name))
+            return
+        except ClientError as error:
+            if error_code(error) != "ObjectNotFoundException":
+                raise
