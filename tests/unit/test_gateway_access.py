@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from autoscaler.gateway import app, serve
+from autoscaler.gateway import renewing, serve
 from autoscaler.gateway.access import (
     UNUSABLE_SECONDS,
     ByKey,
@@ -25,6 +25,7 @@ from autoscaler.gateway.access import (
     new_key,
 )
 from autoscaler.gateway.errors import GatewayError
+from autoscaler.gateway.renewing import RENEW_SECONDS, Renewing
 from autoscaler.gateway.serve import access_by, gateway_settings
 from autoscaler.runtime.settings import SettingsError
 from tests.unit.adapter_calls import Broken, refused
@@ -192,20 +193,58 @@ def test_the_log_says_what_a_look_that_failed_means_for_callers(
 ) -> None:
     said: list[str] = []
     kept = Kept(secret(new_key()))
-    kept.text = text
-    monkeypatch.setattr(app, "_RENEW_SECONDS", 0)
-    monkeypatch.setattr(app.logger, "error", lambda words, extra: said.append(words))
+    kept.text, kept.now = text, RENEW_SECONDS
+    monkeypatch.setattr(renewing.logger, "error", lambda words, extra: said.append(words))
+    asyncio.run(watched(kept).renew_if_due())
+    assert said[0].endswith(then)
 
+
+def watched(kept: Kept) -> Renewing:
     async def blocking(look: Callable[[], None]) -> None:
+        await asyncio.sleep(0)  # somebody else's turn
         look()
 
-    async def looks() -> None:
-        states: Any = SimpleNamespace(blocking=blocking)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(app._renewed(kept.keys, states), 0.05)
+    states: Any = SimpleNamespace(blocking=blocking)
+    return Renewing(kept.keys, states)
 
-    asyncio.run(looks())
-    assert said[0].endswith(then)
+
+def test_after_a_pause_in_which_no_task_went_on_the_first_requests_wait_for_a_look() -> None:
+    """A Lambda is frozen between two requests, its clock for timers too."""
+    key = new_key()
+    kept = Kept(secret(key))
+
+    async def asked() -> list[bool]:
+        keys = watched(kept)
+
+        async def one() -> bool:
+            await keys.renew_if_due()
+            return kept.knows(key)
+
+        return list(await asyncio.gather(one(), one(), one()))
+
+    kept.text, kept.now = NONE_LEFT, RENEW_SECONDS - 1
+    assert asyncio.run(asked()) == [True] * 3, "as long as anywhere"
+    kept.now = 8 * 3600.0
+    assert asyncio.run(asked()) == [False] * 3
+
+
+def test_who_cannot_reach_the_secret_is_judged_by_the_keys_that_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(renewing, "_PATIENCE_SECONDS", 0.01)
+    key = new_key()
+    kept = Kept(secret(key))
+    kept.now = 8 * 3600.0
+
+    async def asked() -> bool:
+        async def never(_look: Callable[[], None]) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        states: Any = SimpleNamespace(blocking=never)
+        await Renewing(kept.keys, states).renew_if_due()
+        return kept.knows(key)
+
+    assert asyncio.run(asked())
 
 
 def test_keys_without_a_secret_are_refused_and_so_is_no_access_at_all() -> None:

@@ -81,18 +81,21 @@ class Renewed:
     """Keys that are read again now and then, so that they can be taken back: one, or all.
 
     `read` raises KeysGoneError when there is no secret, KeysError when there is one that cannot
-    be used, and anything else when nobody knows what it says now.
+    be used, and anything else when nobody knows what it says now. `seconds` goes on while the
+    Lambda is frozen, where a monotonic clock may stand still.
     """
 
-    def __init__(
-        self, read: Callable[[], str], monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._read, self._monotonic = read, monotonic
+    def __init__(self, read: Callable[[], str], seconds: Callable[[], float] = time.time) -> None:
+        self._read, self._seconds = read, seconds
         self._unusable_since: float | None = None
         self._put(self._look())
 
     def check(self, authorization: str) -> Caller:
         return self._current.check(authorization)
+
+    def unread_seconds(self) -> float:
+        """Since the secret was last looked at, with whatever success."""
+        return abs(self._seconds() - self._looked_at)
 
     def renew(self) -> None:
         """Raises KeysGoneError, with which all keys go at once, KeysError for a secret that cannot
@@ -104,7 +107,7 @@ class Renewed:
             self._put([])
             raise
         except KeysError:
-            now = self._monotonic()
+            now = self._seconds()
             if self._unusable_since is None:
                 self._unusable_since = now
             elif now - self._unusable_since >= UNUSABLE_SECONDS:
@@ -112,6 +115,7 @@ class Renewed:
             raise
 
     def _look(self) -> list[Key]:
+        self._looked_at = self._seconds()
         keys = keys_of(self._read())
         if not keys:
             raise KeysGoneError("the gateway has no key: make one with `autoscaler gateway-key`")

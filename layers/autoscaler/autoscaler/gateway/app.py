@@ -27,6 +27,7 @@ from .asked import patience, read
 from .bodies import Bodies
 from .errors import GatewayError, retry_after
 from .out import Out
+from .renewing import Renewing
 from .states import States
 from .tickets import endpoint_of, look
 from .traffic import Counted
@@ -34,7 +35,6 @@ from .troubles import UNFORESEEN, logged, told
 from .waiting import UNSURE_SECONDS, because
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
-_RENEW_SECONDS = 300.0
 # Megabytes of JSON take a second to read, in which every stream would stand still.
 _READ_AT_ONCE_BYTES = 64 * 1024
 _ID = re.compile(ID_PATTERN)
@@ -68,20 +68,25 @@ Handle = Callable[[Parts, Scope, Receive, Out, Caller], Awaitable[None]]
 
 def application(parts: Parts) -> Starlette:
     """Everything but `/healthz` asks who calls."""
+    keys = Renewing(parts.access, parts.states) if isinstance(parts.access, Renewed) else None
+
+    def guarded(handle: Handle) -> _Guarded:
+        return _Guarded(parts, handle, keys)
+
     routes = [
-        Route("/v1/chat/completions", _Guarded(parts, _asking("messages")), methods=["POST"]),
-        Route("/v1/completions", _Guarded(parts, _asking("prompt")), methods=["POST"]),
-        Route("/v1/models", _Guarded(parts, _models), methods=["GET"]),
-        Route("/v1/models/{name}", _Guarded(parts, _model), methods=["GET"]),
-        Route("/v1/requests/{ticket}", _Guarded(parts, _request), methods=["GET"]),
+        Route("/v1/chat/completions", guarded(_asking("messages")), methods=["POST"]),
+        Route("/v1/completions", guarded(_asking("prompt")), methods=["POST"]),
+        Route("/v1/models", guarded(_models), methods=["GET"]),
+        Route("/v1/models/{name}", guarded(_model), methods=["GET"]),
+        Route("/v1/requests/{ticket}", guarded(_request), methods=["GET"]),
         Route("/healthz", _Healthy(), methods=["GET"]),
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(parts.counted.keep_writing())]
-        if isinstance(parts.access, Renewed):
-            tasks.append(asyncio.create_task(_renewed(parts.access, parts.states)))
+        if keys is not None:
+            tasks.append(asyncio.create_task(keys.keep_renewing()))
         yield
         for task in tasks:
             task.cancel()
@@ -95,16 +100,6 @@ def application(parts: Parts) -> Starlette:
     return app
 
 
-async def _renewed(keys: Renewed, states: States) -> None:
-    while True:
-        await asyncio.sleep(_RENEW_SECONDS)
-        try:
-            await states.blocking(keys.renew)
-        except Exception as error:  # noqa: BLE001 - logged; the next look may find them again
-            then = "nobody is let in" if keys.lets_nobody_in else "the old ones go on"
-            logger.error(f"the keys could not be read again; {then}", extra=logged(error))
-
-
 class _Healthy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await Out(send, _request_id()).document(200, {"status": "ok"})
@@ -113,12 +108,14 @@ class _Healthy:
 class _Guarded:
     """Runs a handler for whoever may call; a caller who goes away ends it."""
 
-    def __init__(self, parts: Parts, handle: Handle) -> None:
-        self._parts, self._handle = parts, handle
+    def __init__(self, parts: Parts, handle: Handle, keys: Renewing | None) -> None:
+        self._parts, self._handle, self._keys = parts, handle, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, out = time.monotonic(), Out(send, _request_id())
         try:
+            if self._keys is not None:
+                await self._keys.renew_if_due()
             caller = self._parts.access.check(Headers(scope=scope).get("authorization", ""))
             await self._handle(self._parts, scope, receive, out, caller)
         except asyncio.CancelledError:
