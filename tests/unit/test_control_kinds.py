@@ -119,7 +119,11 @@ def start(world: MemoryWorld, capacity: Capacity, phase: Phase, kind: Kind) -> V
     ("kind", "phase", "capacity", "verdict"),
     [
         (Kind.REALTIME, Phase.WAKING, ABSENT, Verdict.CREATE),
-        (Kind.REALTIME, Phase.CREATING, ABSENT, Verdict.WAIT),
+        # created, as SageMaker had it, and not there: its endpoint would bill for nothing
+        (Kind.REALTIME, Phase.CREATING, ABSENT, Verdict.CREATE),
+        (Kind.ASYNC, Phase.CREATING, ABSENT, Verdict.CREATE),
+        (Kind.COMPONENT, Phase.CREATING, Capacity(False, status="InService"), Verdict.CREATE),
+        (Kind.COMPONENT, Phase.CREATING, Capacity(True, status="Creating"), Verdict.WAIT),
         (Kind.REALTIME, Phase.WAKING, Capacity(True, status="Deleting"), Verdict.WAIT),
         (Kind.ASYNC, Phase.WAKING, ABSENT, Verdict.WAIT),
         (Kind.COMPONENT, Phase.WAKING, ABSENT, Verdict.WAIT),
@@ -141,6 +145,14 @@ def test_what_cannot_be_made_again_is_given_up(world) -> None:
     look_at_start(world, NAME, 3, 1, PATIENCE)
     world.clock.forward(minutes=16)
     assert look_at_start(world, NAME, 3, 1, PATIENCE).error == "NoCapacity"
+
+
+def test_a_creation_that_makes_nothing_ends_in_time(world) -> None:
+    """It was asked for again and again, while its endpoint had an instance."""
+    nothing = Capacity(False, instances_by_type=ONE, status="InService")
+    assert start(world, nothing, Phase.CREATING, Kind.COMPONENT) is Verdict.CREATE
+    world.clock.forward(minutes=61)
+    assert look_at_start(world, NAME, 3, 1, PATIENCE).error == "TooSlow"
 
 
 def test_a_wake_is_planned_from_the_record_that_it_looked_at(world) -> None:

@@ -40,7 +40,7 @@ class Verdict(StrEnum):
 
     WAIT = "wait"
     RAISE = "raise"  # the copies are fewer than asked for: ask again
-    CREATE = "create"  # it slept deleted: make it again from its config
+    CREATE = "create"  # it is not there: it slept deleted, or its creation made nothing
     PROBE = "probe"
     FAILED = "failed"
     OVERTAKEN = "overtaken"
@@ -114,10 +114,11 @@ def _own(record: EndpointRecord, reached: EndpointStatus, capacity: Capacity) ->
 
 
 def _waiting(record: EndpointRecord, capacity: Capacity, now: datetime) -> Look:
-    """What a wake waits for may have to be made first."""
-    made = capacity.exists or not record.spec.kind.sleeps_deleted
-    wakes = record.status.phase is Phase.WAKING
-    if not made and wakes:
+    """What is waited for may have to be made first. Of a creation that is so when SageMaker took
+    something else for it, or somebody deleted it meanwhile: its endpoint would bill for nothing."""
+    phase, comes_back = record.status.phase, record.spec.kind.sleeps_deleted
+    makes = phase is Phase.CREATING or (phase is Phase.WAKING and comes_back)
+    if makes and not capacity.exists:
         return Look(Verdict.CREATE)
     # What a sleep was still about, when it was turned round, has to end before anything is asked.
     asked = capacity.desired_copies >= 1 and capacity.status != "Deleting"
@@ -170,7 +171,7 @@ def judge(
         return Look(Verdict.FAILED, "ComponentFailed", capacity.failure or "SageMaker says no more")
     if crash is not None:
         return Look(Verdict.FAILED, "ContainerCrash", crash.sentence)
-    settled = capacity.status == "InService"
+    settled = capacity.exists and capacity.status == "InService"
     if settled and capacity.desired_copies < copies:
         return Look(Verdict.RAISE)
     if settled and capacity.failure:
