@@ -65,7 +65,7 @@ def a_month() -> list[HistoryEntry]:
 
 def put_all(dynamodb: Any, lines: Sequence[HistoryEntry]) -> None:
     for first in range(0, len(lines), 25):
-        puts = [{"PutRequest": {"Item": history_item(e)}} for e in lines[first : first + 25]]
+        puts = [{"PutRequest": {"Item": history_item(e, 1, 0)}} for e in lines[first : first + 25]]
         assert not dynamodb.batch_write_item(RequestItems={"table": puts})["UnprocessedItems"]
 
 

@@ -214,9 +214,10 @@ def test_after_a_rollback_the_release_before_reads_what_this_one_wrote(
     entries = [line for record in records for line in left.history(record.status.name)]
     # as the line that says that a wake answered has them since
     entries.append(entries[0].model_copy(update={"cause": "message", "lead_seconds": 312.5}))
-    written: list[Item] = [stack_item(state), *map(segment_item, segments)]
+    written: list[Item] = [stack_item(state)]
+    written += [segment_item(one, 1, number) for number, one in enumerate(segments)]
     written += [item for record in records for item in _items_of(record)]
-    written += map(history_item, entries)
+    written += [history_item(one, 1, number) for number, one in enumerate(entries)]
     assert _said_by(release, "-c", READ_BACK, given=json.dumps(written)) == {
         "records": {r.status.name: [r.status.phase, r.status.generation] for r in records},
         "budget": str(state.budget.monthly_usd),

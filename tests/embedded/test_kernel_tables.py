@@ -63,3 +63,13 @@ def test_a_refused_transaction_takes_back_nothing_of_anybody_else(db: Any) -> No
     assert all(one.result() for one in stubborn), "each was refused at least once"
     kept = [db.get_item(TableName="t", Key={"pk": {"S": f"ours-{n}"}}) for n in range(WRITES)]
     assert ["Item" in one for one in kept] == [True] * WRITES
+
+
+def test_a_transaction_that_writes_an_item_twice_is_refused_and_leaves_nothing(db: Any) -> None:
+    puts = [
+        {"Put": {"TableName": "t", "Item": {"pk": {"S": key}, "n": {"N": str(number)}}}}
+        for number, key in enumerate(("one", "two", "one"))
+    ]
+    with pytest.raises(ClientError, match="multiple operations on one item"):
+        db.transact_write_items(TransactItems=puts)
+    assert db.scan(TableName="t")["Items"] == []

@@ -77,12 +77,27 @@ def _checked_first(write: Any) -> Any:
 
 
 def _check(backend: Any, transact_items: list[dict[str, Any]]) -> None:
-    """Raises moto's TransactionCanceledException if any condition does not hold."""
-    from moto.dynamodb.exceptions import TransactionCanceledException
+    """Raises moto's MultipleTransactionsException for an item that is written twice, and its
+    TransactionCanceledException if any condition does not hold."""
+    from moto.dynamodb.exceptions import (
+        MultipleTransactionsException,
+        TransactionCanceledException,
+    )
 
+    written = [_item_of(backend, next(iter(item.values()))) for item in transact_items]
+    if any(one in written[:number] for number, one in enumerate(written)):
+        raise MultipleTransactionsException
     errors = [_error(backend, next(iter(item.values()))) for item in transact_items]
     if any(code is not None for code, _, _ in errors):
         raise TransactionCanceledException(errors)
+
+
+def _item_of(backend: Any, action: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Its table and its key."""
+    table = backend.get_table(action["TableName"])
+    names = (table.hash_key_attr, table.range_key_attr)
+    given = action.get("Key") or action["Item"]
+    return table.name, {name: given[name] for name in names if name}
 
 
 def _error(backend: Any, action: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -91,11 +106,8 @@ def _error(backend: Any, action: dict[str, Any]) -> tuple[Any, Any, Any]:
     condition = action.get("ConditionExpression")
     if condition is None:
         return None, None, None
-    table = backend.get_table(action["TableName"])
-    key = action.get("Key") or {
-        name: action["Item"][name] for name in (table.hash_key_attr, table.range_key_attr) if name
-    }
-    current = backend.get_item(action["TableName"], key)
+    table, key = _item_of(backend, action)
+    current = backend.get_item(table, key)
     holds = get_filter_expression(
         condition,
         action.get("ExpressionAttributeNames"),

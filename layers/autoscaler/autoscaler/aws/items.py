@@ -9,8 +9,8 @@
 | FLEET            | #PRICES               | the Region's price list as it was read last |
 | FLEET            | #STACK                | the kill switch and the stack's budget      |
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
-| HISTORY#<name>   | <time>#<generation>   | a line of history (expires)                 |
-| USAGE#<yyyy-mm>  | <start>#<name>#<kind>#<type>#<end> | a closed usage segment; older: no end |
+| HISTORY#<name>   | <time>#<generation>#<version>-<number> | a line of history (expires) |
+| USAGE#<yyyy-mm>  | <start>#<name>#<version>-<number> | a usage segment; older: #<kind>... |
 | TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
@@ -112,30 +112,31 @@ def due_item(name: str, due_at: datetime) -> Item:
     }
 
 
-def segment_item(segment: UsageSegment) -> Item:
-    sk = "#".join(
-        (
-            segment.start.isoformat(),
-            segment.endpoint,
-            segment.kind,
-            segment.instance_type,
-            segment.end.isoformat(),  # two that were asked for together may come one by one
-        )
-    )
+def segment_item(segment: UsageSegment, version: int, number: int) -> Item:
+    """Its key says which write of the status it came with, and as which: two segments may be alike
+    but for what they count, where machines that were asked for one by one come together."""
+    sk = f"{segment.start.isoformat()}#{segment.endpoint}#{_write(version, number)}"
     return {
         **item_key(f"USAGE#{segment.start:%Y-%m}", sk),
         **written(segment.model_dump_json()),
     }
 
 
-def history_item(entry: HistoryEntry) -> Item:
+def history_item(entry: HistoryEntry, version: int, number: int) -> Item:
+    """Its key as a segment's: one tick may write two lines of a generation."""
     expires = entry.at + timedelta(days=HISTORY_DAYS)
+    sk = f"{entry.at.isoformat()}#{entry.generation}#{_write(version, number)}"
     return {
-        **item_key(f"HISTORY#{entry.endpoint}", f"{entry.at.isoformat()}#{entry.generation}"),
+        **item_key(f"HISTORY#{entry.endpoint}", sk),
         "expires_at": {"N": str(int(expires.timestamp()))},
         # What a line has not is not written: most are not of a wake.
         **written(entry.model_dump_json(exclude_none=True)),
     }
+
+
+def _write(version: int, number: int) -> str:
+    """Which write of a status, and the how manieth of its items; in their order as text too."""
+    return f"{version:09d}-{number}"
 
 
 def traffic_key(traffic: Traffic) -> Item:

@@ -120,8 +120,9 @@ class TableStore:
         puts = [self._put(status_item(saved), **_unchanged(status))]
         puts += [self._put(spec_item(spec))] if spec else []
         puts += [self._put(pattern_item(status.name, pattern))] if pattern else []
-        puts += [self._put(segment_item(segment)) for segment in segments]
-        puts += [self._put(history_item(entry)) for entry in entries]
+        version = saved.version
+        puts += [self._put(segment_item(one, version, n)) for n, one in enumerate(segments)]
+        puts += [self._put(history_item(one, version, n)) for n, one in enumerate(entries)]
         self._write(puts)
         return saved
 
