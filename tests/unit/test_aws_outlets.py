@@ -50,6 +50,21 @@ def test_a_fifo_queue_gets_it_once_for_each_request(aws) -> None:
     assert counts["ApproximateNumberOfMessages"] == "2"
 
 
+def test_a_fifo_queue_gets_the_answer_to_a_mended_request_after_its_refusal(aws) -> None:
+    """SQS drops what has the same id within five minutes."""
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="answers.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    outlets = AwsOutlets([f"{ARN}.fifo"], [], sqs)
+    said = [b'{"id": "r", "error": "no"}', b'{"id": "r", "answer": 1}']
+    for document in said:
+        outlets.send(ReplyTo(queue=f"{ARN}.fifo"), "llama", "r", document)
+    got = []
+    while found := sqs.receive_message(QueueUrl=url).get("Messages"):
+        got += [one["Body"].encode() for one in found]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
+    assert got == said
+
+
 @pytest.mark.parametrize(
     "queue",
     [

@@ -57,6 +57,15 @@ def test_it_answers_only_for_what_cannot_be_had(desk, status, wanted) -> None:
     assert falls_back(desk.world.store.records[NAME], NOON) is wanted
 
 
+def test_one_that_was_applied_anew_as_async_answers_for_nobody(desk) -> None:
+    """Its name stays in the other one's file, and the requests would be handed over in vain."""
+    put(desk.world, awake(OTHER), spec(OTHER, kind="async"))
+    put(desk.world, without(), spec(NAME, fallback=OTHER))
+    ask(desk, {"id": "r1", "prompt": "why?"})
+    assert (desk.models.asked, desk.results.stored, desk.requests.refused) == ([], {}, [])
+    assert desk.requests.postponed, "it waits"
+
+
 def test_its_answer_is_stored_for_the_one_that_was_asked_and_says_who_gave_it(desk) -> None:
     backed_by(desk, without(), awake(OTHER))
     ask(desk, {"id": "r1", "model": "deepseek-ai/DeepSeek-R1", "prompt": "why?"})

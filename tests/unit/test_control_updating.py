@@ -205,6 +205,13 @@ def test_a_fallback_has_to_be_there_and_to_be_another(world, fallback, words) ->
         plan(world, SETTING, document(NAME, fallback=fallback))
 
 
+def test_who_stands_in_for_another_cannot_come_back_as_async(world) -> None:
+    put(world, awake(NAME), spec(NAME, fallback="other"))
+    with pytest.raises(SpecError, match="kind: llama falls back to 'other', which would be async"):
+        plan(world, SETTING, document("other", kind="async"))
+    plan(world, SETTING, document("other"))
+
+
 def test_each_rung_is_checked_and_named(world) -> None:
     rungs = [{"types": ["ml.g6e.2xlarge"]}, {"types": ["ml.g4dn.xlarge"]}]
     with pytest.raises(SpecError, match=r"alternatives, number 2: instances\.types"):

@@ -17,11 +17,14 @@ from autoscaler.aws import model as aws_model
 from autoscaler.aws.model import SageMakerModels
 from autoscaler.aws.requests import QueueRequests
 from autoscaler.aws.results import S3Results
+from autoscaler.control.deferring import moved_body
+from autoscaler.control.messages import Message, Request, parse
 from autoscaler.control.patience import LONGEST_STAY, TRIES
 from autoscaler.endpoints.completions import IncompleteAnswerError, assemble, passed_on
 from autoscaler.ports import Answer, ModelError
 from autoscaler.spec.text import printable, readable, readable_json
 from tests.desk import NAME, dispatch, dispatch_batch, memory_desk, message
+from tests.memory import NOON
 from tests.samples import awake, put
 
 HALF = "\ud83d"
@@ -138,7 +141,7 @@ class StrictQueue:
                 raise ClientError({"Error": {"Code": "InvalidParameterValue"}}, "SendMessage")
         if size > 1_048_576:
             raise ClientError({"Error": {"Code": "InvalidParameterValue"}}, "SendMessage")
-        text = "".join(one["StringValue"] for one in attributes.values())
+        text = "".join([given["MessageBody"], *(one["StringValue"] for one in attributes.values())])
         if printable(text) != text:
             raise ClientError({"Error": {"Code": "InvalidMessageContents"}}, "SendMessage")
         self.sent.append(given)
@@ -160,6 +163,49 @@ def test_a_short_one_has_its_reason_whole() -> None:
     QueueRequests("stack", queue).refuse(NAME, "m-1", "{", "no JSON")
     values = {name: one["StringValue"] for name, one in queue.sent[0]["MessageAttributes"].items()}
     assert values == {"message_id": "m-1", "reason": "no JSON"}
+
+
+# --- what may wait changes its queue, if it can
+
+
+def as_sent(text: str) -> Request:
+    return parse(Message("m", "h", text, NOON), NAME)
+
+
+def compact(**body: Any) -> str:
+    body["autoscaler"] = {"id": "r", "deferrable": True}
+    return json.dumps(body, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("odd", ["\uffff", "\ufffe", "\x0b"])
+def test_what_is_no_character_to_sqs_changes_its_queue_escaped(odd: str) -> None:
+    queue, text = StrictQueue(), compact(prompt=f"a {odd} b")
+    assert text.isascii(), "so it came"
+    assert QueueRequests("stack", queue).move(NAME, moved_body(as_sent(text)), NOON)
+    assert json.loads(queue.sent[0]["MessageBody"])["prompt"] == f"a {odd} b"
+
+
+def test_a_short_sender_is_repeated_as_short() -> None:
+    text = compact(messages=[{"role": "user", "content": str(number)} for number in range(19_000)])
+    assert len(moved_body(as_sent(text))) < len(text) + 100
+
+
+@pytest.mark.parametrize("length", [1_048_400, 1_048_560])
+def test_what_does_not_fit_with_what_is_made_fast_stays_and_is_worked_on(length: int) -> None:
+    """It would come back as trouble for a day, and its endpoint stay awake for it."""
+    text = compact(prompt="")
+    text = compact(prompt="x" * (length - len(text)))
+    queue = StrictQueue()
+    moved = QueueRequests("stack", queue).move(NAME, moved_body(as_sent(text)), NOON)
+    assert moved is bool(queue.sent) is (length == 1_048_400)
+
+
+def test_what_the_other_queue_does_not_take_is_answered_at_once() -> None:
+    desk = memory_desk()
+    desk.requests.later = False  # as `move` says it, of no queue and of one that does not take it
+    put(desk.world, awake(NAME))
+    dispatch(desk, NAME, [Message("m", "h", compact(prompt="x"), NOON)])
+    assert list(desk.results.stored) == [f"{NAME}/r"]
 
 
 # --- nothing comes back for ever

@@ -436,7 +436,8 @@ class Requests(Protocol):
         """`later`: it is in the queue of requests that may wait."""
 
     def move(self, name: str, body: str, sent_at: datetime) -> bool:
-        """Puts a request that may wait into the queue of those; False: the endpoint has none."""
+        """Puts a request that may wait into the queue of those; False: the endpoint has none, or
+        it does not take the message."""
 
     def refuse(self, name: str, message_id: str, body: str, reason: str) -> None:
         """Puts the message into the dead-letter queue with its reason."""

@@ -54,7 +54,9 @@ class AwsOutlets:
     def _put(self, arn: str, endpoint: str, request_id: str, document: bytes) -> None:
         ordered: dict[str, str] = {}
         if arn.endswith(".fifo"):
-            same = hashlib.sha256(f"{endpoint}/{request_id}".encode()).hexdigest()
+            # A refusal and the answer to the mended request are two, within five minutes too.
+            told = f"{endpoint}/{request_id}/".encode() + document
+            same = hashlib.sha256(told).hexdigest()
             ordered = {"MessageGroupId": endpoint, "MessageDeduplicationId": same}
         try:
             self._sqs.send_message(

@@ -16,6 +16,8 @@ from .clients import NO_QUEUE, client, error_code
 _LONGEST_DELAY_SECONDS = 43_200  # SQS's limit of a visibility timeout: 12 hours
 _LONGEST_REASON = 500
 _LARGEST_MESSAGE_BYTES = 1_048_576  # with its attributes ("Amazon SQS message quotas")
+# How SQS refuses a message for what it is: too long, or with something that is no character.
+_NOT_TAKEN = frozenset({"InvalidMessageContents", "InvalidParameterValue"})
 
 
 class QueueRequests:
@@ -39,6 +41,9 @@ class QueueRequests:
 
     def move(self, name: str, body: str, sent_at: datetime) -> bool:
         sent = {"DataType": "Number", "StringValue": str(int(sent_at.timestamp() * 1000))}
+        beside = len(SENT_AT) + sum(len(value) for value in sent.values())
+        if len(body.encode()) + beside > _LARGEST_MESSAGE_BYTES:
+            return False  # it names its id and its end now, and just fitted before
         try:
             self._sqs.send_message(
                 QueueUrl=self._url(ResourceNames(self._prefix, name).later_queue),
@@ -46,7 +51,7 @@ class QueueRequests:
                 MessageAttributes={SENT_AT: sent},
             )
         except ClientError as error:
-            if error_code(error) in NO_QUEUE:
+            if error_code(error) in NO_QUEUE | _NOT_TAKEN:
                 return False
             raise
         return True

@@ -6,7 +6,6 @@ them is due. Awake, they take what the last look saw idle. When one is due it co
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..policy.deferral import SPARE
 from ..policy.economy import lead_time
 from ..policy.types import Phase
 from ..spec.request import RESERVED
+from ..spec.text import as_message
 from .desk import Desk, Fate, Outcome
 from .messages import Request
 from .observe import history
@@ -75,7 +75,8 @@ def sort_out(record: EndpointRecord, requests: Sequence[Request], now: datetime)
 
 
 def move(desk: Desk, record: EndpointRecord, request: Request) -> Outcome | None:
-    """Into the queue of those that may wait; None: the endpoint has none, and it is worked on."""
+    """Into the queue of those that may wait; None: the endpoint has none, or it does not take the
+    message, and it is worked on."""
     moved = desk.requests.move(record.status.name, moved_body(request), request.message.sent_at)
     if not moved:
         return None
@@ -90,7 +91,7 @@ def moved_body(request: Request) -> str:
     if request.due_at is not None:
         fast["deadline"] = request.due_at.isoformat()
     body = {} if request.options.body is not None else dict(request.body)
-    return json.dumps({**body, RESERVED: {**options, **fast}}, ensure_ascii=False)
+    return as_message({**body, RESERVED: {**options, **fast}})
 
 
 def put_back(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:

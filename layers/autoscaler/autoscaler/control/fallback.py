@@ -9,6 +9,7 @@ from typing import Any
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import ConflictError
+from ..spec import Kind
 from .wishes import ladder_step, may_not_wake, request_wake
 from .world import World
 
@@ -36,6 +37,8 @@ def stand_in(
         return None
     other = world.store.load(record.spec.fallback)
     if other is None or other.status.phase in (Phase.RETIRING, Phase.RETIRED, Phase.FAILED):
+        return None
+    if other.spec.kind is Kind.ASYNC:  # applied anew as one; it answers for nobody else
         return None
     if other.status.phase is not Phase.ASLEEP or may_not_wake(other, now):
         return other

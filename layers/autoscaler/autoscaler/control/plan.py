@@ -132,6 +132,8 @@ def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:
 
 
 def _check_fallback(world: World, spec: EndpointSpec) -> None:
+    if spec.kind is Kind.ASYNC:
+        _check_stands_in_for_nobody(world, spec)
     if spec.fallback is None:
         return
     other = world.store.load(spec.fallback)
@@ -149,6 +151,16 @@ def _check_fallback(world: World, spec: EndpointSpec) -> None:
         raise SpecError(
             [f"fallback: {spec.fallback!r} falls back to {spec.name!r} itself; one of the two "
              "has to do without"]
+        )  # fmt: skip
+
+
+def _check_stands_in_for_nobody(world: World, spec: EndpointSpec) -> None:
+    """Others may have named it before it was deleted, and applied as another kind."""
+    users = [one.spec.name for one in world.store.load_all() if one.spec.fallback == spec.name]
+    if users:
+        raise SpecError(
+            [f"kind: {', '.join(sorted(users))} falls back to {spec.name!r}, which would be async "
+             "and answer too late to stand in; apply that file without its fallback first"]
         )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ it comes back, finds the stored result and is sent again. Only the sending is re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..ports import ReplyError
+from ..spec.text import as_message
 from .desk import Desk, Fate, Outcome
 from .messages import Request
 from .patience import after_failures
@@ -61,8 +61,8 @@ def document(name: str, result: Mapping[str, Any], uri: str) -> bytes:
     """The result as its sender gets it; without the answer if that is too large, which then lies
     at `result_uri`."""
     whole = {**result, "endpoint": name, "result_uri": uri}
-    text = json.dumps(whole, ensure_ascii=False).encode()
+    text = as_message(whole).encode()
     if len(text) <= LARGEST_BYTES:
         return text
     short = {key: value for key, value in whole.items() if key not in ("answer", "error")}
-    return json.dumps(short, ensure_ascii=False).encode()
+    return as_message(short).encode()

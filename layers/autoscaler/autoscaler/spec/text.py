@@ -23,6 +23,14 @@ def printable(text: str) -> str:
     return _NO_CHARACTER.sub(_UNKNOWN, readable(text))
 
 
+def as_message(value: Any) -> str:
+    """A document as JSON that a queue takes: as short as may be, and what is no character to SQS
+    is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    escaped = _NO_CHARACTER.search(text) is not None
+    return json.dumps(value, separators=(",", ":")) if escaped else text
+
+
 def is_readable(value: Any) -> bool:
     """Whether all text of a document is in characters."""
     try:
