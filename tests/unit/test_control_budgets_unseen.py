@@ -56,7 +56,7 @@ def waking(world: MemoryWorld, came: int = 0, **budget: Any) -> None:
     request_wake(world, record_of(world), Cause.BACKLOG, 8, "8 copies.")
     world.load.loads[NAME] = Load(backlog=9, concurrency_per_copy=None)
     if came:
-        there = {"came": {"ml.g6e.xlarge": came}}
+        there = {"came": {"ml.g6e.xlarge": came}, "instance_seen_at": NOON}
         world.store.save(status_of(world).model_copy(update=there))
 
 

@@ -16,13 +16,15 @@ from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, usd_per_hour
 from autoscaler.control.progress import record_failed
 from autoscaler.control.signals import brought_up
 from autoscaler.control.wishes import request_sleep, request_wake
+from autoscaler.endpoints.mode import Mode
 from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.csv import render_csv
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import read_books
+from autoscaler.policy.ladder import TryOutcome
 from autoscaler.policy.types import Hold, Phase
-from autoscaler.ports import Load
+from autoscaler.ports import Capacity, Load
 from tests.ledger_books import segment
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec, ticks
@@ -128,6 +130,47 @@ def test_what_never_came_costs_nothing_also_when_it_was_asked_for_the_day_before
     (record,) = world.store.load_all()
     assert world.store.segments == [] and record.status.meters == ()
     assert record.status.spent_usd == 0
+
+
+def test_what_never_came_costs_nothing_also_when_observe_mode_begins_meanwhile() -> None:
+    world = memory_world()
+    put(world, asleep(NAME))
+    request_wake(world, world.store.load_all()[0], Cause.PERSON, 3, "now")
+    without_machines(world, copies=3)
+    ticks(world, 25, IDLE)
+    object.__setattr__(world, "mode", Mode.OBSERVE)
+    ticks(world, 2, IDLE)
+    world.scaler.settle(NAME, 0, 0)
+    ticks(world, 2, IDLE)
+    (record,) = world.store.load_all()
+    assert (record.status.phase, record.status.meters) == (Phase.ASLEEP, ())
+    assert (world.store.segments, record.status.spent_usd) == ([], 0)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_went_before_a_sleep_was_turned_round_did_not_come_for_the_wake(seen: bool) -> None:
+    """Whether a look saw it go, or not: the wake found no machine, and cost none."""
+    world = memory_world()
+    put(world, awake(NAME), spec(NAME, scaling={"keep_alive": "1h"}))
+    request_sleep(world, world.store.load_all()[0], Cause.IDLE, "idle")
+    world.scaler.settle(NAME, 0, 1)
+    ticks(world, 1, IDLE)
+    world.scaler.settle(NAME, 0, 0)
+    ticks(world, 1 if seen else 0, IDLE)
+    turned = world.clock.now()
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    without_machines(world, copies=1)
+    ticks(world, 20, IDLE)
+    record_failed(world, NAME, record.status.generation, "NoCapacity", "nothing came")
+    ticks(world, 1, IDLE)
+    (record,) = world.store.load_all()
+    assert [one for one in world.store.segments if one.end > turned] == []
+    assert (record.status.wakes_today, record.status.tries[-1].outcome) == (0, TryOutcome.CAPACITY)
+
+
+def without_machines(world: MemoryWorld, copies: int) -> None:
+    """SageMaker was asked for copies, and finds no machine."""
+    world.scaler.capacities[NAME] = Capacity(True, desired_copies=copies, status="Updating")
 
 
 def test_what_is_closed_says_where_its_price_was_from(world) -> None:

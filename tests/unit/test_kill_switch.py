@@ -73,7 +73,8 @@ class TestOn:
 
     def test_instances_that_never_came_are_not_counted(self, world) -> None:
         meter = Meter(instances=2, instance_type="ml.g6e.xlarge", since=NOON)
-        in_phase(world, Phase.WAKING, meters=(meter,), came={"ml.g6e.xlarge": 1})
+        came = {"came": {"ml.g6e.xlarge": 1}, "instance_seen_at": NOON}
+        in_phase(world, Phase.WAKING, meters=(meter,), **came)
         world.clock.forward(minutes=4)
         stop(world, "ada", "a leaked key")
         assert [one.instances for one in status_of(world).meters] == [1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -18,6 +18,15 @@ NIGHT = {
     "end": "13:00",
     "deferrable": True,
 }
+
+
+CLOSED = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "max_copies": 0}
+
+
+def moment(text: str) -> datetime:
+    """The first one after NOON at which UTC's clocks show it."""
+    found = NOON.replace(hour=int(text[:2]), minute=int(text[3:]))
+    return found if found > NOON else found + timedelta(days=1)
 
 
 def asleep(count: int, **more: object):
@@ -41,6 +50,34 @@ class TestAsleep:
         ]
         latest = 60 - (300 + 100) / 60
         assert wakes[0] == pytest.approx(latest - 15, abs=1)
+
+    @pytest.mark.parametrize(
+        ("due", "wakes_until"),
+        [
+            # NOON is a Wednesday's; closed from 22:00 to 06:00
+            ("22:30", "22:00"),
+            ("02:00", "22:00"),
+            ("06:10", "22:00"),  # opened again, but with no time to spare
+            ("06:30", None),  # what waits is served from 06:00 on
+            ("21:00", "21:00"),
+        ],
+    )
+    def test_what_is_due_while_it_is_closed_wakes_it_before(self, due, wakes_until) -> None:
+        spec = a_spec(windows=[{"name": "night", "start": "22:00", "end": "06:00", **CLOSED}])
+        due_at = moment(due)
+        wakes = [
+            now
+            for now in (NOON + minute * MINUTE for minute in range(1140))
+            if decide(spec, asleep(1, deferrable_due_at=due_at), NOTHING, now).transition
+            and now < due_at
+        ]
+        if wakes_until is None:
+            assert min(wakes) >= moment("05:50"), "it opens, and serves at the edge"
+            return
+        by = moment(wakes_until)
+        assert by - 23 * MINUTE < wakes[0] < by - 15 * MINUTE
+        text = decide(spec, asleep(1, deferrable_due_at=due_at), NOTHING, wakes[0]).summary
+        assert ("and it is closed from" in text) is (due_at != by)
 
     def test_a_window_that_is_kept_for_them_wakes(self) -> None:
         inside = decided(a_spec(windows=[NIGHT]), asleep(1))

@@ -74,7 +74,8 @@ def _awake(
     before = record.status
     start = _measured(before, now)
     came = seen(before, capacity.instances_by_type)
-    record = settled(record.having(came))
+    first_seen = before.instance_seen_at or (now if capacity.instances else None)
+    record = settled(record.having(came.model_copy(update={"instance_seen_at": first_seen})))
     counted, segments = metered(
         record, now, capacity.instances_by_type, Phase.AWAKE, capacity.copies
     )

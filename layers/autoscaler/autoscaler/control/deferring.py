@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ..endpoints.queues import LATER_READERS
 from ..endpoints.status import EndpointRecord
-from ..policy.deferral import SPARE
+from ..policy.deferral import SPARE, worked_by
 from ..policy.economy import lead_time
 from ..policy.types import Phase
 from ..spec.request import RESERVED
@@ -50,7 +50,11 @@ def may_wait(record: EndpointRecord, request: Request, now: datetime) -> bool:
     if not (request.options.deferrable or request.message.later):
         return False
     start = timedelta(0) if serves(record) else lead_time(history(record))
-    return due_of(record, request) - now > start + SPARE
+    return _worked_by(record, request, now) - now > start + SPARE
+
+
+def _worked_by(record: EndpointRecord, request: Request, now: datetime) -> datetime:
+    return worked_by(record.spec, due_of(record, request), now)
 
 
 def idle_slots(record: EndpointRecord, now: datetime) -> int:
@@ -101,7 +105,7 @@ def put_back(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:
     wait = paced(_WHEN_IDLE, sent_at, now)
     if now - sent_at < _FIRST_DAY:
         wait = min(wait, _LONGEST_OF_IT)
-    left = due_of(record, request) - now - lead_time(history(record)) - SPARE
+    left = _worked_by(record, request, now) - now - lead_time(history(record)) - SPARE
     wait = min(wait, max(left, _WHEN_IDLE))
     return postpone(desk, record.status.name, record, request, wait, "it may wait, and does")
 

@@ -230,10 +230,12 @@ def settled(record: EndpointRecord) -> EndpointRecord:
     status = record.status
     if status.phase not in ASKING or not status.meters:
         return record
+    # What ran at the wish of one that was turned round, and that no look has seen since, had gone.
+    came = status.came if status.instance_seen_at is not None else {}
     first = min(status.meters, key=lambda meter: meter.since)
     meters = tuple(
         first.model_copy(update={"instance_type": instance_type, "instances": instances})
-        for instance_type, instances in status.came.items()
+        for instance_type, instances in came.items()
     )
     kept = status.model_copy(update={"meters": meters})
     return record.having(kept)

@@ -37,7 +37,7 @@ def _paid_for(status: EndpointStatus, failure: str) -> TryOutcome:
     """Without an instance nothing was, whatever went wrong: an hour in which CloudWatch or Lambda
     cannot be had must not open the circuit for six."""
     outcome = outcome_of(failure)
-    came = status.came or status.instance_seen_at
+    came = status.instance_seen_at is not None
     return TryOutcome.CAPACITY if outcome is TryOutcome.OTHER and not came else outcome
 
 
@@ -46,7 +46,7 @@ def _given_back(record: EndpointRecord, failure: str) -> dict[str, int]:
     tries on, and whoever gets capacity in the evening must be let. Shared machines that came for
     others say nothing; a copy of its own does."""
     status = record.status
-    came = bool(status.came or status.instance_seen_at)
+    came = status.instance_seen_at is not None
     if record.spec.instances.shared is not None:
         came = bool(status.observed_copies or status.copy_seen_at)
     nothing = _paid_for(status, failure) is TryOutcome.CAPACITY and not came

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from ..spec import EndpointSpec, format_duration
 from .demand import DEFAULT_SECONDS_PER_REQUEST
 from .economy import lead_time
-from .schedule import bounds_at
+from .schedule import bounds_at, changes_between, listed_bounds
 from .types import History, Observation, Reason, ReasonCode
 from .wording import at_utc, counted
 
@@ -35,12 +35,15 @@ def worth_a_wake(
     work, lead = work_of(spec, observation), lead_time(history)
     these = f"{counted(observation.deferrable, 'request')} that may wait"
     due_at = observation.deferrable_due_at
-    if due_at is not None and due_at - now <= lead + work + SPARE:
-        text = (
-            f"The first of {these} is due at {at_utc(due_at)}; a start and their work take "
-            f"{format_duration(lead + work)}: it wakes now."
-        )
-        return Reason(ReasonCode.DEFERRED_DUE, text)
+    if due_at is not None:
+        latest = worked_by(spec, due_at, now, work)
+        if latest - now <= lead + work + SPARE:
+            closes = "" if latest == due_at else f", and it is closed from {at_utc(latest)}"
+            text = (
+                f"The first of {these} is due at {at_utc(due_at)}{closes}; a start and their work "
+                f"take {format_duration(lead + work)}: it wakes now."
+            )
+            return Reason(ReasonCode.DEFERRED_DUE, text)
     window = bounds_at(spec, now)
     if window.deferrable:
         text = f"Window {window.name} is kept for {these}: it wakes for them."
@@ -52,6 +55,21 @@ def worth_a_wake(
         )
         return Reason(ReasonCode.DEFERRED_WORTH, text)
     return None
+
+
+def worked_by(
+    spec: EndpointSpec, due_at: datetime, now: datetime, work: timedelta = timedelta(0)
+) -> datetime:
+    """Returns by when what is due at a moment must be worked off, `work` long: then, or before a
+    closed window that leaves no time for it between its end and then."""
+    if not any(bounds.is_closed for bounds in listed_bounds(spec)):
+        return due_at
+    latest, until = due_at, due_at
+    for edge, bounds in reversed(changes_between(spec, now, due_at)):
+        if bounds.is_closed:
+            latest = edge if until + work + SPARE > latest else latest
+        until = edge
+    return latest
 
 
 def work_of(spec: EndpointSpec, observation: Observation) -> timedelta:
