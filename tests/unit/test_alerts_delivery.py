@@ -140,6 +140,17 @@ def test_without_a_default_whoever_is_told_hears_of_what_is_wrong() -> None:
     assert "quiet_hours.time_zone" in world.sink("#all").sent[0].notes[0]
 
 
+@pytest.mark.parametrize("end", [7, 7.5, "7", "22:00Z", "07:00:00", "24:00", None, True, "٧:٠٠"])
+def test_a_mistyped_end_of_the_quiet_hours_costs_a_line_and_no_alert(end: object) -> None:
+    quiet = {"time_zone": "Europe/Berlin", "from": "22:00", "to": end}
+    world = MemoryOffice(
+        read_config(json.dumps({"token": "xoxb-1", "channel": "#all", "quiet_hours": quiet}))
+    )
+    assert notify(FAILED, world.office, "m1") is Told.SENT
+    (note,) = world.sink("#all").sent[0].notes
+    assert "quiet_hours.to" in note and "07:00" in note
+
+
 def test_a_secret_that_cannot_be_understood_at_all_is_said_by_mail_with_the_alert() -> None:
     world = MemoryOffice(read_config('{"token": '))
     world.sinks["the default of the alerts' secret"] = MemorySink(down=GONE)

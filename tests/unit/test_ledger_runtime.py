@@ -201,6 +201,13 @@ def test_a_stack_that_is_younger_than_the_period_costs_from_its_first_call_on(s3
     assert float(counts["S3 storage, GB"]) == 16 * 6 / 24
 
 
+def test_a_period_before_there_was_a_stack_has_no_cost_of_the_controller(s3: Any) -> None:
+    used("Invocations", INSIDE, 20, FunctionName="stack-reconcile")
+    document = document_of(s3, written({"period": "day", "date": "2026-11-10"}))
+    assert {line["item"]: line["count"] for line in document["controller"]["lines"]} != {}
+    assert float(document["controller"]["total_usd"]) == 0
+
+
 def test_what_cloudwatch_has_no_value_of_is_unknown_and_the_net_savings_a_bound(s3: Any) -> None:
     fill()
     reply = written({"period": "day"})

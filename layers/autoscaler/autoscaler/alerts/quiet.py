@@ -22,5 +22,7 @@ def is_quiet(hours: QuietHours | None, now: datetime) -> bool:
 
 
 def waits_for_morning(hours: QuietHours | None, severity: Severity, now: datetime) -> bool:
-    """Whether it is held back now. A critical one never is."""
-    return hours is not None and is_quiet(hours, now) and not at_least(severity, hours.let_through)
+    """Whether it is held back now. A critical one never is, whatever the hours are."""
+    if hours is None or at_least(severity, hours.let_through):
+        return False
+    return is_quiet(hours, now)

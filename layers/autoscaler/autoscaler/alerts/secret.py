@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -125,14 +126,29 @@ class Route(Place):
         return f"{self.team or 'all'}/{self.min_severity}/{self.channel or self.sns or self.kind}"
 
 
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+
+
+def _clock(value: Any) -> time:
+    """Text alone: of 7 pydantic makes seconds past midnight, in UTC, and so of `22:00Z`."""
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
+    if isinstance(value, str) and (shown := _CLOCK.fullmatch(value)):
+        return time(int(shown[1]), int(shown[2]))
+    raise ValueError('is no time of day: write it as text like "07:00", up to "23:59"')
+
+
+Clock = Annotated[time, BeforeValidator(_clock)]
+
+
 class QuietHours(BaseModel):
     """Local hours in which only `let_through` and worse is told; a span may pass midnight."""
 
     model_config = _STRICT
 
     time_zone: TimeZoneName
-    start: time = Field(alias="from")
-    end: time = Field(alias="to")
+    start: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
     let_through: Literal[Severity.WARNING, Severity.CRITICAL] = Severity.WARNING
 
     @model_validator(mode="after")

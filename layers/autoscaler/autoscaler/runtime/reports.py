@@ -107,7 +107,7 @@ def _own_usage(
     setup = Setup(
         timedelta(minutes=env.tick_minutes),
         env.stack_alarms,
-        found.since,
+        found.since or until,  # the tick calls each minute: without a call there was no stack
         traced=env.tracing == "Active",
     )
     there = setup.share(period.start, until)
