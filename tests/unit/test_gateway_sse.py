@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autoscaler.aws.streaming import BrokenStreamError
 from autoscaler.endpoints.completions import assemble
 from autoscaler.gateway.repeats import as_events
 from autoscaler.gateway.sse import Passage
@@ -55,6 +56,54 @@ def test_what_breaks_off_in_an_event_is_not_passed() -> None:
     passage = Passage(keep_usage=False)
     first, second = stream()[:2]
     assert passage.passed(first + second[:9]) == first
+    with pytest.raises(BrokenStreamError, match="ended in the middle of its answer"):
+        passage.rest()
+
+
+STOP = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+OTHER = {"choices": [{"index": 1, "delta": {}, "finish_reason": "length"}]}
+SAYS_SO = {"choices": [{"delta": {"content": '"finish_reason":"stop" data: [DONE]'}}]}
+
+
+@pytest.mark.parametrize(
+    ("events", "choices", "whole"),
+    [
+        ([b"data: [DONE]\n\n"], 1, True),
+        ([event(STOP)], 1, True),
+        ([event(STOP, "\r\n\r\n")], 1, True),
+        ([event(STOP), event({"choices": [], "usage": USAGE})], 1, True),
+        ([event(STOP), b'data: {"choi'], 1, True),
+        ([b"event: message\n" + event(STOP)], 1, True),
+        ([event(STOP, "")], 1, True),
+        ([b"data: [DONE]"], 1, True),
+        ([event(STOP), event(OTHER)], 2, True),
+        ([event({"error": {"message": "CUDA error"}})], 1, True),
+        ([event(STOP)], 2, False),
+        ([event(SAYS_SO)], 1, False),
+        ([event({"choices": [{"delta": {}, "finish_reason": None}]})], 1, False),
+        ([b": ping\n\n"], 1, False),
+        ([b"data: " + b"[" * 100_000 + b'"finish_reason":""\n\n'], 1, False),
+        ([b'data: 5, "error":\n\n', b'data: {"choices":[5, {"finish_reason":""}]}\n\n'], 1, False),
+        ([], 1, False),
+    ],
+)  # fmt: skip
+def test_an_answer_is_whole_when_the_stream_says_so(
+    events: list[bytes], choices: int, whole: bool
+) -> None:
+    passage = Passage(keep_usage=True, choices=choices)
+    for one in events:
+        passage.passed(one)
+    if whole:
+        passage.rest()
+        return
+    with pytest.raises(BrokenStreamError):
+        passage.rest()
+
+
+def test_a_last_event_leaves_whole_though_its_empty_line_is_missing() -> None:
+    passage = Passage(keep_usage=False)
+    assert passage.passed(event(STOP) + b"data: [DONE]\n") == event(STOP)
+    assert passage.rest() == b"data: [DONE]\n\n"
 
 
 def test_a_kept_answer_is_streamed_as_it_was() -> None:

@@ -185,16 +185,8 @@ class Answering:
                     await self._repeats.keep(asked, serving, found)
                 await out.document(200, found.body, headers)
                 return
-            await out.begin_events(headers)
-            passage = Passage(keep_usage=asked.wants_usage)
-            pieces: list[bytes] = []
-            async for data in stream:
-                if own:
-                    pieces.append(data)
-                if whole := passage.passed(data):
-                    await out.pass_on(whole)
-            if rest := passage.rest():
-                await out.pass_on(rest)
+            passage = Passage(keep_usage=asked.wants_usage, choices=asked.choices)
+            pieces = await _passed_on(stream, passage, out, headers, keep=own)
             await self._counted.answered(name, passage.usage, waited)
         if own:
             await self._repeats.keep_stream(asked, serving, pieces)
@@ -239,3 +231,21 @@ def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
 async def _whole(stream: ModelStream) -> Answer:
     chunks = [data async for data in stream]
     return await asyncio.to_thread(assemble, chunks)
+
+
+async def _passed_on(
+    stream: ModelStream, passage: Passage, out: Out, headers: dict[str, str], *, keep: bool
+) -> list[bytes]:
+    """Its pieces, if they are kept. Raises BrokenStreamError; before the first whole event that can
+    still be a status."""
+    pieces: list[bytes] = []
+    async for data in stream:
+        if keep:
+            pieces.append(data)
+        if whole := passage.passed(data):
+            await out.begin_events(headers)
+            await out.pass_on(whole)
+    if rest := passage.rest():
+        await out.begin_events(headers)
+        await out.pass_on(rest)
+    return pieces

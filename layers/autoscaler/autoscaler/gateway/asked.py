@@ -39,6 +39,15 @@ class Asked:
         options = self.body.get("stream_options")
         return isinstance(options, dict) and bool(options.get("include_usage"))
 
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for: `n` of each prompt."""
+        each, prompt = self.body.get("n"), self.body.get("prompt")
+        prompts = 1
+        if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
+            prompts = len(prompt)
+        return prompts * max(1, each) if isinstance(each, int) else prompts
+
     def for_model(self, spec: EndpointSpec) -> bytes:
         """As the container of an endpoint takes it, which knows the model by its own name. It is
         always streamed, because a plain answer must come within 60 s; with the usage, for the
