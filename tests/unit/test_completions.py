@@ -14,6 +14,7 @@ from autoscaler.endpoints.completions import (
     as_asked,
     assemble,
     chunks,
+    is_prompt,
     passed_on,
 )
 
@@ -202,3 +203,16 @@ def test_what_it_says_to_it_is_passed_on(said, body, tokens) -> None:
 def test_a_container_that_says_nothing_has_not_answered() -> None:
     with pytest.raises(IncompleteAnswerError):
         passed_on([b" ", b"\n"])
+
+
+@pytest.mark.parametrize("prompt", ["", "a", ["a"], ["a", ""], [1], [0, 7], [[1], [2, 3]]])
+def test_a_prompt_is_text_or_ids_or_several_of_either(prompt: object) -> None:
+    assert is_prompt(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [None, 1, {}, [], [[]], [None], ["a", 1], [1, [2]], [["a"]], [True], [-1], [1.0], [[1], []]],
+)
+def test_nothing_else_is_a_prompt(prompt: object) -> None:
+    assert not is_prompt(prompt)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway_awake import Awake, gateway_of, said
+from tests.gateway_awake import COMPLETIONS, Awake, event, gateway_of, said
 from tests.samples import awake
 
 DONE = b"data: [DONE]\n\n"
@@ -40,3 +40,21 @@ def test_what_ends_without_its_done_is_passed_on_as_it_is(gateway: Awake) -> Non
     gateway.model.pieces = pieces = [said("yes"), said("", "stop")]
     reply = gateway.chat(stream=True)
     assert (reply.status_code, reply.content) == (200, b"".join(pieces))
+
+
+def text(index: int, said: str, finish: str | None = None) -> bytes:
+    choice = {"index": index, "text": said, "finish_reason": finish}
+    return event({"object": "text_completion", "choices": [choice]})
+
+
+@pytest.mark.parametrize("prompt", [["one", "two"], [[1, 2], [3]]])
+def test_of_several_prompts_each_has_its_answer(gateway: Awake, prompt: list[object]) -> None:
+    pieces = [text(0, "a"), text(1, "b", "stop"), text(0, "c", "length")]
+    gateway.model.pieces = pieces
+    body = {"model": "llama", "prompt": prompt}
+    plain = gateway.asked(body, COMPLETIONS)
+    assert [choice["text"] for choice in plain.json()["choices"]] == ["ac", "b"]
+    stream = gateway.asked({**body, "stream": True}, COMPLETIONS)
+    assert stream.content == b"".join(pieces)
+    gateway.model.pieces = pieces[:2]
+    assert "answer_broken" in gateway.asked({**body, "stream": True}, COMPLETIONS).text

@@ -92,6 +92,23 @@ def is_own(body: Mapping[str, Any]) -> bool:
     return OWN in body and "messages" not in body and "prompt" not in body
 
 
+def is_prompt(given: Any) -> bool:
+    """Text, token ids, or a list of several of either, as OpenAI's completions take it: of several
+    each has choices of its own."""
+    if isinstance(given, str):
+        return True
+    return _all(given, str) or _is_ids(given) or (_all(given, list) and all(map(_is_ids, given)))
+
+
+def _is_ids(given: Any) -> bool:
+    return _all(given, int) and not any(isinstance(one, bool) or one < 0 for one in given)
+
+
+def _all(given: Any, kind: type) -> bool:
+    """Whether it is a list of some of this kind, and of nothing else."""
+    return isinstance(given, list) and given != [] and all(isinstance(o, kind) for o in given)
+
+
 def as_asked(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as it is sent: a stream, because a whole answer must come within 60 s; of the
     container's own, whose streams differ, the whole."""

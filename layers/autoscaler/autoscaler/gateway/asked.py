@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..endpoints.completions import is_prompt
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import StrictError, read_json
@@ -18,7 +19,10 @@ DEEPEST = 64
 _NOT_BY_HTTP = ("id", "body")  # the gateway chooses them
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
 _ASYNC = "respond-async"
-_QUESTIONS: Mapping[str, tuple[type, ...]] = {"messages": (list,), "prompt": (str, list)}
+_EXPECTED = {
+    "messages": "a list",
+    "prompt": "text, token ids, or a list of several of either,",
+}
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,9 @@ def read(raw: bytes, question: str, caller: Caller) -> Asked:
     name = body.get("model")
     if not isinstance(name, str) or not name:
         raise wrong("model: give the name of an endpoint", "model", "missing_required_parameter")
-    kinds = _QUESTIONS[question]
-    if not isinstance(body.get(question), kinds) or not body[question]:
-        expected = " or ".join("text" if kind is str else "a list" for kind in kinds)
-        raise wrong(f"{question}: give {expected} that is not empty", question)
+    asks = body.get(question)
+    if not asks or not (is_prompt(asks) if question == "prompt" else isinstance(asks, list)):
+        raise wrong(f"{question}: give {_EXPECTED[question]} that is not empty", question)
     if not isinstance(body.get("stream", False), bool | None):
         raise wrong("stream: is neither true nor false", "stream")
     options = _options(body.pop(RESERVED, None))
