@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from autoscaler.aws.bodies import LARGEST_BYTES, S3Bodies
+from autoscaler.aws.model import SageMakerModels
+from autoscaler.gateway.bodies import MOST_BYTES
+from tests.gateway_alone import BUCKET
 from tests.gateway_awake import COMPLETIONS, Awake, event, gateway_of, said
-from tests.samples import awake
+from tests.samples import asleep, awake
 
 DONE = b"data: [DONE]\n\n"
 
@@ -58,3 +64,61 @@ def test_of_several_prompts_each_has_its_answer(gateway: Awake, prompt: list[obj
     assert stream.content == b"".join(pieces)
     gateway.model.pieces = pieces[:2]
     assert "answer_broken" in gateway.asked({**body, "stream": True}, COMPLETIONS).text
+
+
+@pytest.fixture(scope="module")
+def sleeping() -> Iterator[Awake]:
+    with gateway_of(asleep("llama")) as found:
+        yield found
+
+
+LARGE = b'{"model":"llama","prompt":[%s]}' % b",".join([b"[1,2]"] * 900_000)
+GROWS = b'{"model":"llama","prompt":"x","more":[%s]}' % b",".join([b"1e15"] * 400_000)
+
+
+def test_what_the_gateway_takes_is_no_larger_when_the_dispatcher_reads_it(
+    sleeping: Awake,
+) -> None:
+    later = {"prefer": "respond-async"}
+    taken = sleeping.asked(LARGE, COMPLETIONS, **later)
+    assert taken.status_code == 202
+    place = f"s3://{BUCKET}/requests/llama/{taken.json()['id']}.json"
+    stored = S3Bodies(BUCKET, sleeping.s3).get("llama", place)
+    assert len(stored) < len(LARGE) + 100 < LARGEST_BYTES
+
+
+@pytest.mark.parametrize("headers", [{"prefer": "respond-async"}, {}, {"prefer": "wait=1"}])
+def test_what_grows_too_large_is_refused_before_it_gets_a_ticket(
+    sleeping: Awake, headers: dict[str, str]
+) -> None:
+    before = stored(sleeping)
+    refused = sleeping.asked(GROWS, COMPLETIONS, **headers)
+    assert len(GROWS) < MOST_BYTES / 2
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
+    assert "bytes as it is sent on" in refused.json()["error"]["message"]
+    assert stored(sleeping) == before
+
+
+def stored(gateway: Awake) -> int:
+    return int(gateway.s3.list_objects_v2(Bucket=BUCKET, Prefix="requests/")["KeyCount"])
+
+
+def test_a_model_is_not_asked_what_is_too_large_for_it(gateway: Awake) -> None:
+    gateway.model.pieces, before = [text(0, "a", "stop")], len(gateway.model.asked)
+    assert gateway.asked(GROWS, COMPLETIONS).status_code == 413
+    assert gateway.asked(LARGE, COMPLETIONS).status_code == 200
+    assert [len(one) < MOST_BYTES for one in gateway.model.asked[before:]] == [True]
+
+
+def test_the_dispatcher_sends_no_more_than_was_stored() -> None:
+    sent: list[bytes] = []
+
+    class Runtime:
+        def invoke_endpoint_with_response_stream(self, *, Body: bytes, **_: Any) -> Any:
+            sent.append(Body)
+            return {"Body": [{"PayloadPart": {"Bytes": text(0, "a", "stop")}}]}
+
+    body = {"prompt": "\u6f22" * 1000, "stop": ["a", "b"]}
+    SageMakerModels("stack", Runtime()).ask("llama", body)
+    assert len(sent[0]) < len(json.dumps(body, ensure_ascii=False).encode()) + 100
+    assert json.loads(sent[0])["prompt"] == body["prompt"]

@@ -5,7 +5,6 @@ The stream, because a plain InvokeEndpoint must answer within 60 seconds and R1 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from ..endpoints.completions import (
 from ..endpoints.names import ResourceNames
 from ..ports import Answer, BusyError, ModelError, NoCapacityError, NotAllowedError
 from ..spec import Kind
+from ..spec.text import compact_json
 from .clients import client, error_code, error_message
 from .troubles import DENIED
 
@@ -54,7 +54,7 @@ class SageMakerModels:
                 EndpointName=names.endpoint,
                 **inside,
                 ContentType="application/json",
-                Body=json.dumps(as_asked(body)).encode(),
+                Body=compact_json(as_asked(body)),
             )
         except ClientError as error:
             raise typed(error) from error

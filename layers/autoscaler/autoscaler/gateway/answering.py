@@ -4,11 +4,9 @@ taken with a ticket."""
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ..aws.streaming import ModelStream, ModelStreams
@@ -107,6 +105,8 @@ class Answering:
             return
         if wanted.serving is None:
             refuse_if_barred(record, self._clock.now())
+            spec = record.spec  # too large for a ticket: it is said now, not after the wait
+            await self._states.blocking(lambda: question.asked.to_keep(spec))
         with self._held.place(question.weight):
             await self._hold(question, wanted, out)
 
@@ -195,14 +195,11 @@ class Answering:
     async def _ticket(self, question: Question, record: EndpointRecord, out: Out) -> None:
         """The request is stored and queued before its sender is told so."""
         asked, ticket = question.asked, new_ticket(question.name)
-        keep = partial(
-            self._tickets.keep,
-            question.name,
-            ticket,
-            _stored(asked, record),
-            asked.tenant,
-            asked.told(),
-        )
+
+        def keep() -> None:
+            body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
+            self._tickets.keep(question.name, ticket, body, tenant, told)
+
         await self._states.blocking(keep)
         now = self._clock.now()
         expected, held = expected_ready(record, now), because(record, now)
@@ -215,10 +212,6 @@ class Answering:
             raise GatewayError(503, "still_waiting", why, more=more)
         document = {"id": ticket, "status": "waiting", **_standing(record, expected), **held}
         await out.document(202, document, {"location": where, **again})
-
-
-def _stored(asked: Asked, record: EndpointRecord) -> bytes:
-    return json.dumps(asked.for_queue(record.spec), ensure_ascii=False).encode()
 
 
 def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..aws.bodies import LARGEST_BYTES
 from ..endpoints.completions import is_prompt
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import StrictError, read_json
+from ..spec.text import compact_json
 from .access import Caller
+from .bodies import MOST_BYTES, too_large
 from .errors import GatewayError, wrong
 
 DEEPEST = 64
@@ -59,13 +62,17 @@ class Asked:
         given = self.body.get("stream_options")
         options = {**(given if isinstance(given, dict) else {}), "include_usage": True}
         body = {**self.for_queue(spec), "stream": True, "stream_options": options}
-        return json.dumps(body, ensure_ascii=False).encode()
+        return _within(MOST_BYTES, body)
 
     def for_queue(self, spec: EndpointSpec) -> dict[str, Any]:
         """As it is worked off later: the dispatcher streams by itself."""
         left = ("stream", "stream_options")
         kept = {key: value for key, value in self.body.items() if key not in left}
         return {**kept, "model": spec.model.id}
+
+    def to_keep(self, spec: EndpointSpec) -> bytes:
+        """The same, as it is stored until then; no larger than the dispatcher reads it."""
+        return _within(LARGEST_BYTES, self.for_queue(spec))
 
     def told(self) -> dict[str, Any]:
         """The options that its message carries."""
@@ -108,6 +115,14 @@ def read(raw: bytes, question: str, caller: Caller) -> Asked:
         why = f"autoscaler.tenant: {options.tenant!r} is not the tenant of this key; leave it out"
         raise GatewayError(403, "wrong_tenant", why, param="autoscaler.tenant")
     return Asked(name, body, options, caller.tenant or options.tenant or "")
+
+
+def _within(most: int, body: Mapping[str, Any]) -> bytes:
+    """Raises GatewayError 413: written out, a number like 1e15 is longer than it came."""
+    raw = compact_json(body)
+    if len(raw) > most:
+        raise too_large(most, " as it is sent on")
+    return raw
 
 
 def _object(raw: bytes) -> dict[str, Any]:
