@@ -12,7 +12,7 @@ from autoscaler.aws.bodies import LARGEST_BYTES, S3Bodies
 from autoscaler.aws.model import SageMakerModels
 from autoscaler.gateway.bodies import MOST_BYTES
 from tests.gateway_alone import BUCKET
-from tests.gateway_awake import COMPLETIONS, Awake, event, gateway_of, said
+from tests.gateway_awake import COMPLETIONS, Awake, event, gateway_of, said, usage
 from tests.samples import asleep, awake
 
 DONE = b"data: [DONE]\n\n"
@@ -122,3 +122,20 @@ def test_the_dispatcher_sends_no_more_than_was_stored() -> None:
     SageMakerModels("stack", Runtime()).ask("llama", body)
     assert len(sent[0]) < len(json.dumps(body, ensure_ascii=False).encode()) + 100
     assert json.loads(sent[0])["prompt"] == body["prompt"]
+
+
+ODD = ['{"prompt_tokens":"3"}', '{"prompt_tokens":[]}', "[1]", "3", '{"prompt_tokens":-1}',
+       '{"prompt_tokens":1e999}', '{"prompt_tokens":true,"completion_tokens":1e400}']  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_usage_breaks_no_answer_and_no_count(odd: str) -> None:
+    with gateway_of(awake("llama")) as gateway:
+        for raw in (odd, '{"prompt_tokens":3,"completion_tokens":2}'):
+            gateway.model.pieces = [said("yes"), said("", "stop"), usage(raw), DONE]
+            plain, stream = gateway.chat(), gateway.chat(stream=True)
+            assert plain.json()["choices"][0]["message"]["content"] == "yes"
+            assert "Infinity" not in plain.text
+            assert "error" not in stream.text and stream.content.endswith(DONE)
+    (found,) = gateway.world.store.counters.values()
+    assert (found.requests, found.input_tokens, found.output_tokens) == (4, 6, 4)

@@ -73,6 +73,7 @@ def test_what_no_reader_takes_for_json_is_no_number() -> None:
     choice = {**WHOLE["choices"][0], "logprobs": {"x": float("nan"), "y": float("-inf")}}
     answer = assemble(stream({"choices": [choice]}))
     assert answer.body["choices"][0]["logprobs"] == {"x": None, "y": None}
+    assert passed_on([b'{"score": [1e999, -1e999, 1.5]}']).body == {"score": [None, None, 1.5]}
 
 
 def test_half_a_character_becomes_a_sign_for_one_and_halves_that_meet_become_theirs() -> None:

@@ -6,6 +6,7 @@ A container's own request (`inputs`) is passed on as it is, and so is what it sa
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -213,13 +214,14 @@ def _merge_tool_calls(
 
 
 def _answer(body: dict[str, Any]) -> Answer:
-    usage = body.get("usage")
-    counted = usage if isinstance(usage, Mapping) else {}
-    return Answer(
-        body=readable_json(body),
-        input_tokens=_tokens(counted.get("prompt_tokens")),
-        output_tokens=_tokens(counted.get("completion_tokens")),
-    )
+    read, written = tokens_of(body.get("usage"))
+    return Answer(body=readable_json(body), input_tokens=read, output_tokens=written)
+
+
+def tokens_of(usage: Any) -> tuple[int, int]:
+    """Of the question and of the answer, whatever a container says of its usage."""
+    said = usage if isinstance(usage, Mapping) else {}
+    return _tokens(said.get("prompt_tokens")), _tokens(said.get("completion_tokens"))
 
 
 def _tokens(said: Any) -> int:
@@ -230,4 +232,10 @@ def _tokens(said: Any) -> int:
 
 def _read(text: bytes) -> Any:
     """A container's JSON. Python's own writes NaN and Infinity, which no other reader takes."""
-    return json.loads(text, parse_constant=lambda _: None)
+    return json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    """1e999 is a number in JSON, and infinite in Python."""
+    number = float(text)
+    return number if math.isfinite(number) else None

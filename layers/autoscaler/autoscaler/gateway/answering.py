@@ -163,7 +163,7 @@ class Answering:
     async def _repeat(self, question: Question, kept: Answer, out: Out) -> None:
         """No model was asked, and no token made."""
         headers = {_CACHED: "true"}
-        await self._counted.answered(question.name, {}, 0.0, kept=True)
+        await self._counted.answered(question.name, None, 0.0, kept=True)
         if not question.asked.stream:
             await out.document(200, kept.body, headers)
             return
@@ -180,7 +180,7 @@ class Answering:
         async with await self._streams.open(serving.spec, asked.for_model(serving.spec)) as stream:
             if not asked.stream:
                 found = await _whole(stream)
-                await self._counted.answered(name, dict(found.body.get("usage") or {}), waited)
+                await self._counted.answered(name, found.body.get("usage"), waited)
                 if own:  # before its caller has it, who may be gone at once, and this with him
                     await self._repeats.keep(asked, serving, found)
                 await out.document(200, found.body, headers)
