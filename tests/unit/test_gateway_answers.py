@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from autoscaler.aws.bodies import LARGEST_BYTES, S3Bodies
 from autoscaler.aws.model import SageMakerModels
+from autoscaler.gateway import answering
 from autoscaler.gateway.bodies import MOST_BYTES
 from tests.gateway_alone import BUCKET
 from tests.gateway_awake import COMPLETIONS, Awake, event, gateway_of, said, usage
@@ -139,3 +141,22 @@ def test_odd_usage_breaks_no_answer_and_no_count(odd: str) -> None:
             assert "error" not in stream.text and stream.content.endswith(DONE)
     (found,) = gateway.world.store.counters.values()
     assert (found.requests, found.input_tokens, found.output_tokens) == (4, 6, 4)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_endless_answer_is_cut_off_where_the_dispatcher_cuts_it(
+    gateway: Awake, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "LARGEST_ANSWER_BYTES", 1000)
+    gateway.model.pieces = [*[said("more")] * 1000, said("", "stop")]
+    reply = gateway.chat(stream=stream)
+    assert "its answer is longer than 1,000 bytes" in reply.text
+    assert len(reply.content) < 2000 and '"answer_broken"' in reply.text
+
+
+def test_an_event_without_end_holds_nobody_up(gateway: Awake) -> None:
+    gateway.model.pieces = [b"data: ", *[b"a" * 65_536] * 600]
+    began = time.monotonic()
+    reply = gateway.chat(stream=True)
+    assert time.monotonic() - began < 5
+    assert (reply.status_code, reply.json()["error"]["code"]) == (502, "answer_broken")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from autoscaler.aws.streaming import BrokenStreamError
 from autoscaler.endpoints.completions import assemble
 from autoscaler.gateway.repeats import as_events
-from autoscaler.gateway.sse import Passage
+from autoscaler.gateway.sse import MOST_UNFINISHED_BYTES, Passage
 
 HEAD = {"id": "c-1", "object": "chat.completion.chunk", "model": "m"}
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -114,3 +115,18 @@ def test_a_kept_answer_is_streamed_as_it_was() -> None:
     found = assemble([as_events({**body, "usage": USAGE}, usage=True)])
     assert found.body == {**body, "usage": USAGE}
     assert b"usage" not in as_events({**body, "usage": USAGE}, usage=False)
+
+
+def test_an_event_without_end_is_cut_off_and_each_byte_is_looked_at_once() -> None:
+    passage, began = Passage(keep_usage=False), time.monotonic()
+    for _ in range(MOST_UNFINISHED_BYTES // 16):
+        assert passage.passed(b"a" * 16) == b""
+    assert time.monotonic() - began < 5, "half a minute when all of it is searched each time"
+    with pytest.raises(BrokenStreamError, match="longer than 1,048,576 bytes"):
+        passage.passed(b"a")
+
+
+def test_large_events_that_end_go_through() -> None:
+    passage, large = Passage(keep_usage=False), b"data: " + b"a" * MOST_UNFINISHED_BYTES + b"\n\n"
+    assert passage.passed(large * 3) == large * 3
+    assert passage.passed(large[:9]) + passage.passed(large[9:]) == large

@@ -86,7 +86,7 @@ def test_half_a_character_becomes_a_sign_for_one_and_halves_that_meet_become_the
 
 
 def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_model, "_LARGEST_BYTES", 1000)
+    monkeypatch.setattr(aws_model, "LARGEST_ANSWER_BYTES", 1000)
 
     class Endless:
         given = 0

@@ -34,7 +34,7 @@ _BUSY = {
 _BUSY_STATUS = {408, 429, 503}
 # Ten are read at a time, by a function that has 1 GB. A token is some 250 bytes of a stream, and
 # 1,200 with the log-probabilities of five others: 40,000 of those.
-_LARGEST_BYTES = 48 * 1024 * 1024
+LARGEST_ANSWER_BYTES = 48 * 1024 * 1024
 
 
 class SageMakerModels:
@@ -70,8 +70,10 @@ def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         if "PayloadPart" in event:
             part = event["PayloadPart"]["Bytes"]
             size += len(part)
-            if size > _LARGEST_BYTES:
-                raise IncompleteAnswerError(f"its answer is longer than {_LARGEST_BYTES:,} bytes")
+            if size > LARGEST_ANSWER_BYTES:
+                raise IncompleteAnswerError(
+                    f"its answer is longer than {LARGEST_ANSWER_BYTES:,} bytes"
+                )
             yield part
 
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..aws.streaming import ModelStream, ModelStreams
+from ..aws.model import LARGEST_ANSWER_BYTES
+from ..aws.streaming import BrokenStreamError, ModelStream, ModelStreams
 from ..aws.tickets import Tickets
 from ..control.patience import expected_ready
 from ..control.purse import barred
@@ -222,7 +224,7 @@ def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
 
 
 async def _whole(stream: ModelStream) -> Answer:
-    chunks = [data async for data in stream]
+    chunks = [data async for data in _bounded(stream)]
     return await asyncio.to_thread(assemble, chunks)
 
 
@@ -232,7 +234,7 @@ async def _passed_on(
     """Its pieces, if they are kept. Raises BrokenStreamError; before the first whole event that can
     still be a status."""
     pieces: list[bytes] = []
-    async for data in stream:
+    async for data in _bounded(stream):
         if keep:
             pieces.append(data)
         if whole := passage.passed(data):
@@ -242,3 +244,13 @@ async def _passed_on(
         await out.begin_events(headers)
         await out.pass_on(rest)
     return pieces
+
+
+async def _bounded(stream: ModelStream) -> AsyncIterator[bytes]:
+    """Raises BrokenStreamError where the dispatcher takes no more of an answer either."""
+    size = 0
+    async for data in stream:
+        size += len(data)
+        if size > LARGEST_ANSWER_BYTES:
+            raise BrokenStreamError(f"its answer is longer than {LARGEST_ANSWER_BYTES:,} bytes")
+        yield data

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..aws.streaming import BrokenStreamError
 
+# An event is one token or some; whoever holds more of one waits for an end that never comes.
+MOST_UNFINISHED_BYTES = 1024 * 1024
 _END = b"\n\n"
 _END_OF_OTHERS = b"\r\n\r\n"
 _DONE = b"[DONE]"
@@ -39,17 +41,22 @@ class Passage:
 
     def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:
         self._keep, self._choices = keep_usage, choices
-        self._rest = b""
+        self._rest = bytearray()
         self._ended = False
         self._finished: set[int] = set()
         self.usage: dict[str, Any] = {}
 
     def passed(self, data: bytes) -> bytes:
-        """The whole events that there are now."""
-        if self._rest:
-            data = self._rest + data
-        end = max(_after(data, _END), _after(data, _END_OF_OTHERS))
-        whole, self._rest = data[:end], data[end:]
+        """The whole events that there are now. Raises BrokenStreamError for one without end."""
+        known = max(0, len(self._rest) - len(_END_OF_OTHERS) + 1)  # searched, and without an end
+        self._rest += data
+        end = max(_after(self._rest, mark, known) for mark in (_END, _END_OF_OTHERS))
+        whole = bytes(self._rest[:end])
+        del self._rest[:end]
+        if len(self._rest) > MOST_UNFINISHED_BYTES:
+            raise BrokenStreamError(
+                f"an event of it is longer than {MOST_UNFINISHED_BYTES:,} bytes"
+            )
         return self._seen(whole)
 
     def rest(self) -> bytes:
@@ -57,7 +64,8 @@ class Passage:
 
         Raises BrokenStreamError when the stream ended before the answer did.
         """
-        rest, self._rest = self._rest.strip(), b""
+        rest = bytes(self._rest).strip()
+        self._rest.clear()
         said = _said(rest)
         whole = said == _DONE or _document(said) is not None
         last = self._seen(rest + _END) if whole else b""
@@ -110,7 +118,7 @@ def _document(said: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _after(data: bytes, mark: bytes) -> int:
+def _after(data: bytearray, mark: bytes, start: int) -> int:
     """Where the last of these marks ends; 0 without one."""
-    found = data.rfind(mark)
+    found = data.rfind(mark, start)
     return found + len(mark) if found >= 0 else 0
