@@ -160,3 +160,16 @@ def test_an_event_without_end_holds_nobody_up(gateway: Awake) -> None:
     reply = gateway.chat(stream=True)
     assert time.monotonic() - began < 5
     assert (reply.status_code, reply.json()["error"]["code"]) == (502, "answer_broken")
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=0"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_who_asks_for_a_ticket_gets_one_of_a_model_that_is_awake(
+    gateway: Awake, prefer: str, stream: bool
+) -> None:
+    before, asked = stored(gateway), len(gateway.model.asked)
+    body = {"model": "llama", "messages": [{"role": "user"}], "stream": stream}
+    reply = gateway.asked(body, prefer=prefer)
+    assert (reply.status_code, reply.json()["phase"]) == (202, "AWAKE")
+    assert reply.headers["location"] == f"/v1/requests/{reply.json()['id']}"
+    assert (stored(gateway), len(gateway.model.asked)) == (before + 1, asked)

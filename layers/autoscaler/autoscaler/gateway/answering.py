@@ -89,10 +89,11 @@ class Answering:
         record = await self._states.record(question.name)
         if record is None:
             raise await self._unknown(question.name)
-        if (kept := await self._repeats.find(question.asked, record)) is not None:
+        later = question.patience.later  # also of a model that is awake: it may take hours
+        if not later and (kept := await self._repeats.find(question.asked, record)) is not None:
             await self._repeat(question, kept, out)
             return
-        if serves_directly(record):
+        if serves_directly(record) and not later:
             try:
                 await self._ask(question, record, out)
                 return
@@ -101,8 +102,8 @@ class Answering:
         wanted = await self._states.wanted(question.name, question.asked.tenant)
         record = wanted.record or record
         refuse_if_hopeless(record)
-        later = question.patience.later or question.patience.seconds <= 0
-        if record.spec.kind is Kind.ASYNC or (later and wanted.serving is None):
+        hasty = question.patience.seconds <= 0 and wanted.serving is None
+        if record.spec.kind is Kind.ASYNC or later or hasty:
             await self._ticket(question, record, out)
             return
         if wanted.serving is None:

@@ -82,7 +82,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a sender waits for a model that is not awake; `later`: not at all, by choice."""
+    """How long a sender waits for a model that is not awake; `later`: not even for the answer of
+    one that is, by choice."""
 
     seconds: float
     later: bool = False
@@ -95,7 +96,8 @@ def patience(prefer: str, usual: float, longest: float) -> Patience:
         return Patience(0.0, later=True)
     for token in tokens:
         if found := _WAIT.fullmatch(token):
-            return Patience(min(float(found[1]), longest))
+            seconds = min(float(found[1]), longest)
+            return Patience(seconds, later=int(found[1]) == 0)
     return Patience(min(usual, longest))
 
 
