@@ -16,6 +16,7 @@ from autoscaler.aws.tickets import Tickets
 from autoscaler.endpoints.status import EndpointStatus
 from autoscaler.gateway.access import ByKey, Key, digest
 from autoscaler.gateway.serve import assembled
+from autoscaler.spec import EndpointSpec
 from tests.gateway import environment, running
 from tests.gateway_alone import BUCKET, REGION
 from tests.memory import MemoryWorld, memory_world
@@ -65,13 +66,15 @@ class Awake:
 
 
 @contextmanager
-def gateway_of(status: EndpointStatus, tenant: str = "") -> Iterator[Awake]:
+def gateway_of(
+    status: EndpointStatus, tenant: str = "", wanted: EndpointSpec | None = None
+) -> Iterator[Awake]:
     with mock_aws():
         s3, sqs = (boto3.client(name, region_name=REGION) for name in ("s3", "sqs"))
         s3.create_bucket(Bucket=BUCKET)
         sqs.create_queue(QueueName=f"autoscaler-{status.name}")
         world, model = memory_world(), SaidModel()
-        put(world, status)
+        put(world, status, wanted)
         tickets, gate = Tickets("autoscaler", BUCKET, s3, sqs), ByKey([Key(digest(KEY), tenant)])
         streams: Any = model
         nobody: Any = None  # no endpoint here keeps answers

@@ -15,7 +15,7 @@ from autoscaler.gateway import answering
 from autoscaler.gateway.bodies import MOST_BYTES
 from tests.gateway_alone import BUCKET
 from tests.gateway_awake import COMPLETIONS, Awake, event, gateway_of, said, usage
-from tests.samples import asleep, awake
+from tests.samples import asleep, awake, spec
 
 DONE = b"data: [DONE]\n\n"
 
@@ -173,3 +173,20 @@ def test_who_asks_for_a_ticket_gets_one_of_a_model_that_is_awake(
     assert (reply.status_code, reply.json()["phase"]) == (202, "AWAKE")
     assert reply.headers["location"] == f"/v1/requests/{reply.json()['id']}"
     assert (stored(gateway), len(gateway.model.asked)) == (before + 1, asked)
+
+
+@pytest.mark.parametrize("headers", [{}, {"prefer": "respond-async"}])
+def test_what_no_stream_has_is_refused_before_a_model_refuses_it(
+    gateway: Awake, headers: dict[str, str]
+) -> None:
+    body = {"model": "llama", "prompt": "x", "prompt_logprobs": 1}
+    refused = gateway.asked(body, COMPLETIONS, **headers)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "prompt_logprobs")
+    gateway.model.pieces = [text(0, "a", "stop")]
+    assert gateway.asked({**body, "prompt_logprobs": None}, COMPLETIONS).status_code == 200
+
+
+def test_an_async_endpoint_is_asked_for_the_whole_and_may_have_it() -> None:
+    with gateway_of(asleep("llama"), wanted=spec("llama", kind="async")) as gateway:
+        body = {"model": "llama", "prompt": "x", "prompt_logprobs": 1}
+        assert gateway.asked(body, COMPLETIONS).status_code == 202

@@ -89,6 +89,8 @@ class Answering:
         record = await self._states.record(question.name)
         if record is None:
             raise await self._unknown(question.name)
+        if record.spec.kind is not Kind.ASYNC:  # of those alone the whole is asked for
+            question.asked.refuse_unstreamable()
         later = question.patience.later  # also of a model that is awake: it may take hours
         if not later and (kept := await self._repeats.find(question.asked, record)) is not None:
             await self._repeat(question, kept, out)

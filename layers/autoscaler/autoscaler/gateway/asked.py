@@ -22,6 +22,7 @@ DEEPEST = 64
 _NOT_BY_HTTP = ("id", "body")  # the gateway chooses them
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
 _ASYNC = "respond-async"
+_UNSTREAMABLE = "prompt_logprobs"
 _EXPECTED = {
     "messages": "a list",
     "prompt": "text, token ids, or a list of several of either,",
@@ -73,6 +74,13 @@ class Asked:
     def to_keep(self, spec: EndpointSpec) -> bytes:
         """The same, as it is stored until then; no larger than the dispatcher reads it."""
         return _within(LARGEST_BYTES, self.for_queue(spec))
+
+    def refuse_unstreamable(self) -> None:
+        """Raises GatewayError for what vLLM gives in no stream. Its own refusal would name a
+        `stream` that the caller did not ask for, or come by a ticket."""
+        if self.body.get(_UNSTREAMABLE):
+            why = "models are always asked for a stream, which cannot have them; leave it out"
+            raise wrong(f"{_UNSTREAMABLE}: {why}", _UNSTREAMABLE)
 
     def told(self) -> dict[str, Any]:
         """The options that its message carries."""
