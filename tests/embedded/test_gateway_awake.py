@@ -142,8 +142,8 @@ def test_tools_reach_the_model(stack: Stack, client: openai.OpenAI) -> None:
             model=NAME, messages=QUESTION, tools=[TOOL], tool_choice="auto", max_tokens=3
         )
     (asked,) = [body for body in seen if b"weather" in body]
-    assert b'"tool_choice": "auto"' in asked
-    assert b'"model": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"' in asked
+    assert b'"tool_choice":"auto"' in asked
+    assert b'"model":"deepseek-ai/DeepSeek-R1-Distill-Llama-8B"' in asked
 
 
 def kept_answers(stack: Stack) -> int:

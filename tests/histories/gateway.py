@@ -85,8 +85,7 @@ def _asked(world: World) -> None:
 def _ask_again(world: World) -> None:
     """Whoever has no ticket asks once more; who mended what failed a wake closes its circuit.
 
-    Of an endpoint that is at zero: a copy would be asked over the gateway's own connection, where
-    nobody answers here."""
+    Of an endpoint that is at zero: the ticket is to wake it, as the first one was."""
     if not world.tickets:
         if not sleeps(world):
             world.command("sleep", endpoint=NAME)

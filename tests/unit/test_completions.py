@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from autoscaler.endpoints.completions import (
     as_asked,
     assemble,
     chunks,
+    is_prompt,
     passed_on,
 )
 
@@ -202,3 +204,41 @@ def test_what_it_says_to_it_is_passed_on(said, body, tokens) -> None:
 def test_a_container_that_says_nothing_has_not_answered() -> None:
     with pytest.raises(IncompleteAnswerError):
         passed_on([b" ", b"\n"])
+
+
+@pytest.mark.parametrize("prompt", ["", "a", ["a"], ["a", ""], [1], [0, 7], [[1], [2, 3]]])
+def test_a_prompt_is_text_or_ids_or_several_of_either(prompt: object) -> None:
+    assert is_prompt(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [None, 1, {}, [], [[]], [None], ["a", 1], [1, [2]], [["a"]], [True], [-1], [1.0], [[1], []]],
+)
+def test_nothing_else_is_a_prompt(prompt: object) -> None:
+    assert not is_prompt(prompt)
+
+
+LONG_SECONDS = 8.0  # a second on an idle machine; a minute when each piece costs all before it
+
+
+def test_a_long_answer_costs_no_more_by_its_length() -> None:
+    call = {"index": 0, "function": {"arguments": "y" * 400}}
+    piece, logprobs = chunk(content="x" * 400, tool_calls=[call]), {"content": [{"token": "x"}]}
+    piece["choices"][0]["logprobs"] = logprobs
+    pieces, end = [sse(piece).removesuffix(b"data: [DONE]\n\n")] * 20_000, [sse(chunk(0, "stop"))]
+    began = time.monotonic()
+    (choice,) = assemble([*pieces, *end]).body["choices"]
+    assert time.monotonic() - began < LONG_SECONDS
+    message = choice["message"]
+    assert message["content"] == "x" * 400 * 20_000
+    assert message["tool_calls"][0]["function"]["arguments"] == "y" * 400 * 20_000
+    assert len(choice["logprobs"]["content"]) == 20_000
+
+
+@pytest.mark.parametrize("piece", [b"a" * 65_536, b"[\n" * 32_768])
+def test_a_stream_without_events_is_read_once(piece: bytes) -> None:
+    began = time.monotonic()
+    with pytest.raises(IncompleteAnswerError):
+        assemble([b"a", *[piece] * 80])
+    assert time.monotonic() - began < LONG_SECONDS

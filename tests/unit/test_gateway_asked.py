@@ -89,7 +89,7 @@ def test_the_model_hears_its_own_name_and_is_streamed_with_its_usage() -> None:
         ("wait=20", Patience(20)),
         ("wait = 20, handling=strict", Patience(20)),
         ('wait="7"', Patience(7)),
-        ("wait=0", Patience(0)),
+        ("wait=0", Patience(0, later=True)),
         ("wait=999999", Patience(400)),
         ("wait=-5", Patience(300)),
         ("wait=soon", Patience(300)),
@@ -99,3 +99,8 @@ def test_the_model_hears_its_own_name_and_is_streamed_with_its_usage() -> None:
 )
 def test_a_preference_is_read_and_nonsense_is_none(prefer: str, expected: Patience) -> None:
     assert patience(prefer, usual=300, longest=400) == expected
+
+
+def test_a_gateway_that_holds_nobody_still_asks_who_is_awake() -> None:
+    assert patience("", usual=0, longest=400) == Patience(0)
+    assert patience("wait=20", usual=0, longest=0) == Patience(0)

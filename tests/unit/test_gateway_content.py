@@ -137,7 +137,10 @@ def test_a_field_of_a_wrong_kind_is_refused_by_its_name(alone: Alone, traceless:
             }, (path, value, error)
 
 
-@pytest.mark.parametrize("prompt", [None, "", [], {}, 1, True, {"a": 1}])
+WRONG_PROMPTS = [None, "", [], {}, 1, True, {"a": 1}, [None], ["", 1], [[]], [[1], "a"], [0.5]]
+
+
+@pytest.mark.parametrize("prompt", WRONG_PROMPTS)
 def test_a_prompt_of_a_wrong_kind_is_refused_by_its_name(
     alone: Alone, traceless: None, prompt: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from autoscaler.gateway.tickets import endpoint_of, look, new_ticket
 from autoscaler.gateway.troubles import logged, told
 from autoscaler.gateway.waiting import because, refuse_if_hopeless, sentence
 from autoscaler.policy.types import Override, OverrideKind, Phase
+from tests.gateway_alone import BUCKET
+from tests.gateway_awake import gateway_of
 from tests.memory import NOON, memory_world
 from tests.samples import asleep, put, spec
 
@@ -119,3 +122,43 @@ def test_an_error_that_nobody_foresaw_says_nothing_of_the_request() -> None:
     assert "secret" not in explained.message + str(line)
     assert line["error"] == "ValueError"
     assert "test_gateway_tickets.py" in line["error_at"]
+
+
+TICKET = f"llama.{'0' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "owner", "result", "status"),
+    [
+        ("", "search", {"answer": "because"}, 200),
+        ("search", "search", {"answer": "because"}, 200),
+        ("search", "search", {"error": "too late", "code": "expired"}, 410),
+        ("search", "ads", {"answer": "because"}, 404),
+        ("ads", None, {"answer": "because"}, 404),
+        ("", "search", None, 410),
+        ("", None, None, 404),
+    ],
+)
+def test_an_answer_outlives_its_endpoint_for_whom_it_is(
+    tenant: str, owner: str | None, result: dict[str, Any] | None, status: int
+) -> None:
+    with gateway_of(asleep("other"), tenant) as gateway:
+        if owner is not None:
+            place = {"Bucket": BUCKET, "Key": f"requests/llama/{TICKET}.json"}
+            gateway.s3.put_object(**place, Body=b"{}", Metadata={"tenant": owner})
+        if result is not None:
+            place = {"Bucket": BUCKET, "Key": f"results/llama/{TICKET}.json"}
+            gateway.s3.put_object(**place, Body=json.dumps(result).encode())
+        for query in ("", "?endpoint=llama"):
+            reply = gateway.client.get(f"/v1/requests/{TICKET}{query}")
+            assert reply.status_code == status, reply.text
+            assert "?endpoint=" not in reply.text
+            assert ("because" in reply.text) is (status == 200)
+
+
+def test_an_id_without_an_endpoint_says_how_to_give_it() -> None:
+    with gateway_of(asleep("llama")) as gateway:
+        for path, hint in (("mine", True), ("mine?endpoint=No", False), ("a%00?endpoint=b", False)):
+            reply = gateway.client.get(f"/v1/requests/{path}")
+            assert (reply.status_code, reply.json()["error"]["param"]) == (404, "endpoint")
+            assert ("give it as ?endpoint=NAME" in reply.text) is hint

@@ -73,6 +73,7 @@ def test_what_no_reader_takes_for_json_is_no_number() -> None:
     choice = {**WHOLE["choices"][0], "logprobs": {"x": float("nan"), "y": float("-inf")}}
     answer = assemble(stream({"choices": [choice]}))
     assert answer.body["choices"][0]["logprobs"] == {"x": None, "y": None}
+    assert passed_on([b'{"score": [1e999, -1e999, 1.5]}']).body == {"score": [None, None, 1.5]}
 
 
 def test_half_a_character_becomes_a_sign_for_one_and_halves_that_meet_become_theirs() -> None:
@@ -85,7 +86,7 @@ def test_half_a_character_becomes_a_sign_for_one_and_halves_that_meet_become_the
 
 
 def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_model, "_LARGEST_BYTES", 1000)
+    monkeypatch.setattr(aws_model, "LARGEST_ANSWER_BYTES", 1000)
 
     class Endless:
         given = 0

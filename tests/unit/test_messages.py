@@ -46,6 +46,7 @@ def test_the_reserved_key_is_read_and_never_sent_to_the_model(desk) -> None:
         ({"id": "i" * 200, "prompt": "x"}, "cannot name a result", "m-1"),
         ('{"prompt": "x", "temperature": NaN}', "NaN is no number in JSON", "m-1"),
         ({"id": "i", "inputs": [1]}, "nor `inputs`", "i"),
+        ({"id": "i", "prompt": [1, "a"]}, "`prompt` is neither text nor token ids nor", "i"),
     ],
 )
 def test_what_is_wrong_with_a_message_is_said_and_stored(desk, body, said, key) -> None:
@@ -66,6 +67,15 @@ def test_a_body_is_nested_so_deep_and_no_deeper(levels) -> None:
     else:
         with pytest.raises(BadRequestError, match="nested more than 64 deep"):
             parse(message(1, body), NAME)
+
+
+@pytest.mark.parametrize("prompt", ["a", ["a", "b"], [1, 2], [[1, 2], [3]]])
+def test_several_prompts_and_their_token_ids_are_asked(desk, prompt) -> None:
+    desk.bodies.stored[URI] = json.dumps({"prompt": prompt}).encode()
+    plain = message(1, {"id": "i", "prompt": prompt})
+    stored = message(2, {"autoscaler": {"id": "big", "body": URI}})
+    assert dispatch(desk, NAME, [plain, stored]) == []
+    assert desk.models.asked == [{"prompt": prompt}] * 2
 
 
 def test_a_larger_body_is_fetched_from_where_the_message_says(desk) -> None:

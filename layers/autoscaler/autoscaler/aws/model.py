@@ -5,7 +5,6 @@ The stream, because a plain InvokeEndpoint must answer within 60 seconds and R1 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from ..endpoints.completions import (
 from ..endpoints.names import ResourceNames
 from ..ports import Answer, BusyError, ModelError, NoCapacityError, NotAllowedError
 from ..spec import Kind
+from ..spec.text import compact_json
 from .clients import client, error_code, error_message
 from .troubles import DENIED
 
@@ -34,7 +34,7 @@ _BUSY = {
 _BUSY_STATUS = {408, 429, 503}
 # Ten are read at a time, by a function that has 1 GB. A token is some 250 bytes of a stream, and
 # 1,200 with the log-probabilities of five others: 40,000 of those.
-_LARGEST_BYTES = 48 * 1024 * 1024
+LARGEST_ANSWER_BYTES = 48 * 1024 * 1024
 
 
 class SageMakerModels:
@@ -54,7 +54,7 @@ class SageMakerModels:
                 EndpointName=names.endpoint,
                 **inside,
                 ContentType="application/json",
-                Body=json.dumps(as_asked(body)).encode(),
+                Body=compact_json(as_asked(body)),
             )
         except ClientError as error:
             raise typed(error) from error
@@ -70,8 +70,10 @@ def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         if "PayloadPart" in event:
             part = event["PayloadPart"]["Bytes"]
             size += len(part)
-            if size > _LARGEST_BYTES:
-                raise IncompleteAnswerError(f"its answer is longer than {_LARGEST_BYTES:,} bytes")
+            if size > LARGEST_ANSWER_BYTES:
+                raise IncompleteAnswerError(
+                    f"its answer is longer than {LARGEST_ANSWER_BYTES:,} bytes"
+                )
             yield part
 
 

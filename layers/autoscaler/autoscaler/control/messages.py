@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ..endpoints.completions import is_prompt
 from ..endpoints.names import LATER_SUFFIX
 from ..endpoints.status import EndpointRecord
 from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
@@ -118,11 +119,11 @@ def with_body(request: Request, content: bytes) -> Request:
 
 def check_body(body: Mapping[str, Any], request_id: str | None = None) -> None:
     """Raises BadRequestError unless it is a chat, a completion, or the container's own."""
-    if not (
-        isinstance(body.get("messages"), list)
-        or isinstance(body.get("prompt"), str)
-        or isinstance(body.get("inputs"), str)
-    ):
+    asks = isinstance(body.get("messages"), list) or isinstance(body.get("inputs"), str)
+    if not asks and "prompt" in body and not is_prompt(body["prompt"]):
+        reason = "`prompt` is neither text nor token ids nor a list of several of either"
+        raise BadRequestError(reason, request_id)
+    if not asks and "prompt" not in body:
         raise BadRequestError(
             "the message has neither `messages` (chat) nor `prompt` (completion) nor `inputs` "
             "(the container's own)",

@@ -6,6 +6,7 @@ A container's own request (`inputs`) is passed on as it is, and so is what it sa
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -40,9 +41,8 @@ def assemble(chunks: Iterable[bytes]) -> Answer:
         return _answer(first)
     if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
         raise IncompleteAnswerError("the model's stream ended in the middle of its answer")
-    for index, called in calls.items():
-        if called:
-            choices[index]["message"]["tool_calls"] = [called[one] for one in sorted(called)]
+    for index, choice in choices.items():
+        _join(choice, calls[index])
     whole["object"] = str(whole.get("object", "")).removesuffix(".chunk")
     whole["choices"] = [{"index": index, **choices[index]} for index in sorted(choices)]
     return _answer(whole)
@@ -92,6 +92,23 @@ def is_own(body: Mapping[str, Any]) -> bool:
     return OWN in body and "messages" not in body and "prompt" not in body
 
 
+def is_prompt(given: Any) -> bool:
+    """Text, token ids, or a list of several of either, as OpenAI's completions take it: of several
+    each has choices of its own."""
+    if isinstance(given, str):
+        return True
+    return _all(given, str) or _is_ids(given) or (_all(given, list) and all(map(_is_ids, given)))
+
+
+def _is_ids(given: Any) -> bool:
+    return _all(given, int) and not any(isinstance(one, bool) or one < 0 for one in given)
+
+
+def _all(given: Any, kind: type) -> bool:
+    """Whether it is a list of some of this kind, and of nothing else."""
+    return isinstance(given, list) and given != [] and all(isinstance(o, kind) for o in given)
+
+
 def as_asked(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as it is sent: a stream, because a whole answer must come within 60 s; of the
     container's own, whose streams differ, the whole."""
@@ -125,19 +142,31 @@ def _generated(body: Any) -> int:
 
 
 def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    rest, plain = b"", b""
+    plain: list[bytes] = []
+    for line in _lines(chunks):
+        if line.startswith(b"data:") and line.endswith(b"\n"):
+            data = line.removeprefix(b"data:").strip()
+            if data and data != b"[DONE]":
+                yield _read(data)
+        elif line.strip() and not line.startswith(b":"):
+            plain.append(line.removesuffix(b"\n"))
+    whole = b"".join(plain).strip()
+    if whole.startswith(b"{"):
+        yield _read(whole)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """With their ends, which the last one may lack. Each byte is looked at once: a line may be as
+    long as the whole stream."""
+    rest: list[bytes] = []
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                data = line.removeprefix(b"data:").strip()
-                if data and data != b"[DONE]":
-                    yield _read(data)
-            elif line.strip() and not line.startswith(b":"):
-                plain += line
-    plain += rest
-    if plain.strip().startswith(b"{"):
-        yield _read(plain)
+        *lines, last = chunk.split(b"\n")
+        if lines:
+            yield b"".join((*rest, lines[0], b"\n"))
+            yield from (line + b"\n" for line in lines[1:])
+            rest = []
+        rest.append(last)
+    yield b"".join(rest)
 
 
 def _is_whole(event: Mapping[str, Any]) -> bool:
@@ -162,7 +191,7 @@ def _merge(
                 message[field] = _joined(message.get(field), piece)
         _merge_tool_calls(calls, (delta["delta"] or {}).get("tool_calls") or ())
     elif "text" in delta:
-        choice["text"] = choice.get("text", "") + delta["text"]
+        choice["text"] = _joined(choice.get("text"), delta["text"])
     for field, said in (delta.get("logprobs") or {}).items():
         known = choice.setdefault("logprobs", {})
         known[field] = said if known.get(field) is None else _joined(known[field], said)
@@ -171,13 +200,38 @@ def _merge(
             choice[field] = said
 
 
+class _Text(list[str]):
+    """Pieces of a text that are joined once, at its end: an answer may have a hundred thousand."""
+
+
 def _joined(before: Any, piece: Any) -> Any:
     """Of texts and lists the whole; of anything else the last."""
     if isinstance(before, str) and isinstance(piece, str):
-        return before + piece
-    if isinstance(before, list) and isinstance(piece, list):
-        return before + piece
+        return _Text((before, piece))
+    if isinstance(before, _Text) and isinstance(piece, str):
+        before.append(piece)
+        return before
+    if isinstance(before, list) and isinstance(piece, list) and not isinstance(before, _Text):
+        before.extend(piece)
+        return before
     return piece if piece is not None else before
+
+
+def _join(choice: dict[str, Any], called: Mapping[int, dict[str, Any]]) -> None:
+    """Makes texts of their pieces, and a list of the tools' calls."""
+    for call in called.values():
+        _join_texts(call["function"])
+    if called:
+        choice["message"]["tool_calls"] = [called[one] for one in sorted(called)]
+    for part in (choice, choice.get("message"), choice.get("logprobs")):
+        if isinstance(part, dict):
+            _join_texts(part)
+
+
+def _join_texts(fields: dict[str, Any]) -> None:
+    for field, said in fields.items():
+        if isinstance(said, _Text):
+            fields[field] = "".join(said)
 
 
 def _merge_tool_calls(
@@ -192,17 +246,19 @@ def _merge_tool_calls(
         if delta.get("id"):
             call["id"] = delta["id"]
         for field in ("name", "arguments"):
-            call["function"][field] += delta.get("function", {}).get(field) or ""
+            piece = delta.get("function", {}).get(field) or ""
+            call["function"][field] = _joined(call["function"][field], piece)
 
 
 def _answer(body: dict[str, Any]) -> Answer:
-    usage = body.get("usage")
-    counted = usage if isinstance(usage, Mapping) else {}
-    return Answer(
-        body=readable_json(body),
-        input_tokens=_tokens(counted.get("prompt_tokens")),
-        output_tokens=_tokens(counted.get("completion_tokens")),
-    )
+    read, written = tokens_of(body.get("usage"))
+    return Answer(body=readable_json(body), input_tokens=read, output_tokens=written)
+
+
+def tokens_of(usage: Any) -> tuple[int, int]:
+    """Of the question and of the answer, whatever a container says of its usage."""
+    said = usage if isinstance(usage, Mapping) else {}
+    return _tokens(said.get("prompt_tokens")), _tokens(said.get("completion_tokens"))
 
 
 def _tokens(said: Any) -> int:
@@ -213,4 +269,10 @@ def _tokens(said: Any) -> int:
 
 def _read(text: bytes) -> Any:
     """A container's JSON. Python's own writes NaN and Infinity, which no other reader takes."""
-    return json.loads(text, parse_constant=lambda _: None)
+    return json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    """1e999 is a number in JSON, and infinite in Python."""
+    number = float(text)
+    return number if math.isfinite(number) else None

@@ -4,14 +4,14 @@ taken with a ticket."""
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from ..aws.streaming import ModelStream, ModelStreams
+from ..aws.model import LARGEST_ANSWER_BYTES
+from ..aws.streaming import BrokenStreamError, ModelStream, ModelStreams
 from ..aws.tickets import Tickets
 from ..control.patience import expected_ready
 from ..control.purse import barred
@@ -89,10 +89,13 @@ class Answering:
         record = await self._states.record(question.name)
         if record is None:
             raise await self._unknown(question.name)
-        if (kept := await self._repeats.find(question.asked, record)) is not None:
+        if record.spec.kind is not Kind.ASYNC:  # of those alone the whole is asked for
+            question.asked.refuse_unstreamable()
+        later = question.patience.later  # also of a model that is awake: it may take hours
+        if not later and (kept := await self._repeats.find(question.asked, record)) is not None:
             await self._repeat(question, kept, out)
             return
-        if serves_directly(record):
+        if serves_directly(record) and not later:
             try:
                 await self._ask(question, record, out)
                 return
@@ -101,12 +104,14 @@ class Answering:
         wanted = await self._states.wanted(question.name, question.asked.tenant)
         record = wanted.record or record
         refuse_if_hopeless(record)
-        later = question.patience.later or question.patience.seconds <= 0
-        if record.spec.kind is Kind.ASYNC or (later and wanted.serving is None):
+        hasty = question.patience.seconds <= 0 and wanted.serving is None
+        if record.spec.kind is Kind.ASYNC or later or hasty:
             await self._ticket(question, record, out)
             return
         if wanted.serving is None:
             refuse_if_barred(record, self._clock.now())
+            spec = record.spec  # too large for a ticket: it is said now, not after the wait
+            await self._states.blocking(lambda: question.asked.to_keep(spec))
         with self._held.place(question.weight):
             await self._hold(question, wanted, out)
 
@@ -163,7 +168,7 @@ class Answering:
     async def _repeat(self, question: Question, kept: Answer, out: Out) -> None:
         """No model was asked, and no token made."""
         headers = {_CACHED: "true"}
-        await self._counted.answered(question.name, {}, 0.0, kept=True)
+        await self._counted.answered(question.name, None, 0.0, kept=True)
         if not question.asked.stream:
             await out.document(200, kept.body, headers)
             return
@@ -180,21 +185,13 @@ class Answering:
         async with await self._streams.open(serving.spec, asked.for_model(serving.spec)) as stream:
             if not asked.stream:
                 found = await _whole(stream)
-                await self._counted.answered(name, dict(found.body.get("usage") or {}), waited)
+                await self._counted.answered(name, found.body.get("usage"), waited)
                 if own:  # before its caller has it, who may be gone at once, and this with him
                     await self._repeats.keep(asked, serving, found)
                 await out.document(200, found.body, headers)
                 return
-            await out.begin_events(headers)
-            passage = Passage(keep_usage=asked.wants_usage)
-            pieces: list[bytes] = []
-            async for data in stream:
-                if own:
-                    pieces.append(data)
-                if whole := passage.passed(data):
-                    await out.pass_on(whole)
-            if rest := passage.rest():
-                await out.pass_on(rest)
+            passage = Passage(keep_usage=asked.wants_usage, choices=asked.choices)
+            pieces = await _passed_on(stream, passage, out, headers, keep=own)
             await self._counted.answered(name, passage.usage, waited)
         if own:
             await self._repeats.keep_stream(asked, serving, pieces)
@@ -203,14 +200,11 @@ class Answering:
     async def _ticket(self, question: Question, record: EndpointRecord, out: Out) -> None:
         """The request is stored and queued before its sender is told so."""
         asked, ticket = question.asked, new_ticket(question.name)
-        keep = partial(
-            self._tickets.keep,
-            question.name,
-            ticket,
-            _stored(asked, record),
-            asked.tenant,
-            asked.told(),
-        )
+
+        def keep() -> None:
+            body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
+            self._tickets.keep(question.name, ticket, body, tenant, told)
+
         await self._states.blocking(keep)
         now = self._clock.now()
         expected, held = expected_ready(record, now), because(record, now)
@@ -225,10 +219,6 @@ class Answering:
         await out.document(202, document, {"location": where, **again})
 
 
-def _stored(asked: Asked, record: EndpointRecord) -> bytes:
-    return json.dumps(asked.for_queue(record.spec), ensure_ascii=False).encode()
-
-
 def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
     """How it stands, for programs. `expected_seconds` None: nobody can say."""
     seconds = None if expected is None else round(expected.total_seconds())
@@ -237,5 +227,33 @@ def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
 
 
 async def _whole(stream: ModelStream) -> Answer:
-    chunks = [data async for data in stream]
+    chunks = [data async for data in _bounded(stream)]
     return await asyncio.to_thread(assemble, chunks)
+
+
+async def _passed_on(
+    stream: ModelStream, passage: Passage, out: Out, headers: dict[str, str], *, keep: bool
+) -> list[bytes]:
+    """Its pieces, if they are kept. Raises BrokenStreamError; before the first whole event that can
+    still be a status."""
+    pieces: list[bytes] = []
+    async for data in _bounded(stream):
+        if keep:
+            pieces.append(data)
+        if whole := passage.passed(data):
+            await out.begin_events(headers)
+            await out.pass_on(whole)
+    if rest := passage.rest():
+        await out.begin_events(headers)
+        await out.pass_on(rest)
+    return pieces
+
+
+async def _bounded(stream: ModelStream) -> AsyncIterator[bytes]:
+    """Raises BrokenStreamError where the dispatcher takes no more of an answer either."""
+    size = 0
+    async for data in stream:
+        size += len(data)
+        if size > LARGEST_ANSWER_BYTES:
+            raise BrokenStreamError(f"its answer is longer than {LARGEST_ANSWER_BYTES:,} bytes")
+        yield data

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ..control.desk import Code
 from ..control.patience import expected_ready
 from ..policy.types import Phase
 from ..runtime.logs import logger
@@ -28,7 +29,7 @@ from .bodies import Bodies
 from .errors import GatewayError, retry_after
 from .out import Out
 from .renewing import Renewing
-from .states import States
+from .states import States, may_be_named
 from .tickets import endpoint_of, look
 from .traffic import Counted
 from .troubles import UNFORESEEN, logged, told
@@ -223,16 +224,22 @@ def _described(record: Any) -> dict[str, Any]:
 async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, caller: Caller) -> None:
     """`?endpoint=` for an id that its sender chose, which does not carry it."""
     ticket = scope["path_params"]["ticket"]
-    endpoint = _queried(scope, "endpoint") or endpoint_of(ticket)
-    usable = endpoint and _ID.fullmatch(ticket)
-    record = await parts.states.record(endpoint) if usable else None
-    if record is None:
-        why = f"{ticket!r:.140} names no endpoint that is here; give it as ?endpoint=NAME"
+    given = _queried(scope, "endpoint")
+    endpoint = given or endpoint_of(ticket)
+    if not (may_be_named(endpoint) and _ID.fullmatch(ticket)):
+        hint = "that names its endpoint; give it as ?endpoint=NAME"
+        which = f"of endpoint {given!r:.60}" if given else hint
+        why = f"there is no request {ticket!r:.140} {which}"
         raise GatewayError(404, "request_not_found", why, param="endpoint")
+    # An answer stays where it is when its endpoint goes.
     found = await parts.states.blocking(lambda: look(parts.tickets, endpoint, ticket, caller))
     if found.result:
         await out.document(200, {"status": found.status, **found.result})
         return
+    record = await parts.states.record(endpoint)
+    if record is None:
+        why = f"there is no endpoint {endpoint!r} any more, and {ticket!r} was not answered before"
+        raise GatewayError(410, Code.GONE, why, more={"ticket": ticket})
     now = parts.clock.now()
     expected = expected_ready(record, now)
     seconds = None if expected is None else round(expected.total_seconds())

@@ -8,17 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..aws.bodies import LARGEST_BYTES
+from ..endpoints.completions import is_prompt
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import StrictError, read_json
+from ..spec.text import compact_json
 from .access import Caller
+from .bodies import MOST_BYTES, too_large
 from .errors import GatewayError, wrong
 
 DEEPEST = 64
 _NOT_BY_HTTP = ("id", "body")  # the gateway chooses them
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
 _ASYNC = "respond-async"
-_QUESTIONS: Mapping[str, tuple[type, ...]] = {"messages": (list,), "prompt": (str, list)}
+_UNSTREAMABLE = "prompt_logprobs"
+_EXPECTED = {
+    "messages": "a list",
+    "prompt": "text, token ids, or a list of several of either,",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,15 @@ class Asked:
         options = self.body.get("stream_options")
         return isinstance(options, dict) and bool(options.get("include_usage"))
 
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for: `n` of each prompt."""
+        each, prompt = self.body.get("n"), self.body.get("prompt")
+        prompts = 1
+        if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
+            prompts = len(prompt)
+        return prompts * max(1, each) if isinstance(each, int) else prompts
+
     def for_model(self, spec: EndpointSpec) -> bytes:
         """As the container of an endpoint takes it, which knows the model by its own name. It is
         always streamed, because a plain answer must come within 60 s; with the usage, for the
@@ -46,13 +63,24 @@ class Asked:
         given = self.body.get("stream_options")
         options = {**(given if isinstance(given, dict) else {}), "include_usage": True}
         body = {**self.for_queue(spec), "stream": True, "stream_options": options}
-        return json.dumps(body, ensure_ascii=False).encode()
+        return _within(MOST_BYTES, body)
 
     def for_queue(self, spec: EndpointSpec) -> dict[str, Any]:
         """As it is worked off later: the dispatcher streams by itself."""
         left = ("stream", "stream_options")
         kept = {key: value for key, value in self.body.items() if key not in left}
         return {**kept, "model": spec.model.id}
+
+    def to_keep(self, spec: EndpointSpec) -> bytes:
+        """The same, as it is stored until then; no larger than the dispatcher reads it."""
+        return _within(LARGEST_BYTES, self.for_queue(spec))
+
+    def refuse_unstreamable(self) -> None:
+        """Raises GatewayError for what vLLM gives in no stream. Its own refusal would name a
+        `stream` that the caller did not ask for, or come by a ticket."""
+        if self.body.get(_UNSTREAMABLE):
+            why = "models are always asked for a stream, which cannot have them; leave it out"
+            raise wrong(f"{_UNSTREAMABLE}: {why}", _UNSTREAMABLE)
 
     def told(self) -> dict[str, Any]:
         """The options that its message carries."""
@@ -62,7 +90,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a sender waits for a model that is not awake; `later`: not at all, by choice."""
+    """How long a sender waits for a model that is not awake; `later`: not even for the answer of
+    one that is, by choice."""
 
     seconds: float
     later: bool = False
@@ -75,7 +104,8 @@ def patience(prefer: str, usual: float, longest: float) -> Patience:
         return Patience(0.0, later=True)
     for token in tokens:
         if found := _WAIT.fullmatch(token):
-            return Patience(min(float(found[1]), longest))
+            seconds = min(float(found[1]), longest)
+            return Patience(seconds, later=int(found[1]) == 0)
     return Patience(min(usual, longest))
 
 
@@ -85,10 +115,9 @@ def read(raw: bytes, question: str, caller: Caller) -> Asked:
     name = body.get("model")
     if not isinstance(name, str) or not name:
         raise wrong("model: give the name of an endpoint", "model", "missing_required_parameter")
-    kinds = _QUESTIONS[question]
-    if not isinstance(body.get(question), kinds) or not body[question]:
-        expected = " or ".join("text" if kind is str else "a list" for kind in kinds)
-        raise wrong(f"{question}: give {expected} that is not empty", question)
+    asks = body.get(question)
+    if not asks or not (is_prompt(asks) if question == "prompt" else isinstance(asks, list)):
+        raise wrong(f"{question}: give {_EXPECTED[question]} that is not empty", question)
     if not isinstance(body.get("stream", False), bool | None):
         raise wrong("stream: is neither true nor false", "stream")
     options = _options(body.pop(RESERVED, None))
@@ -96,6 +125,14 @@ def read(raw: bytes, question: str, caller: Caller) -> Asked:
         why = f"autoscaler.tenant: {options.tenant!r} is not the tenant of this key; leave it out"
         raise GatewayError(403, "wrong_tenant", why, param="autoscaler.tenant")
     return Asked(name, body, options, caller.tenant or options.tenant or "")
+
+
+def _within(most: int, body: Mapping[str, Any]) -> bytes:
+    """Raises GatewayError 413: written out, a number like 1e15 is longer than it came."""
+    raw = compact_json(body)
+    if len(raw) > most:
+        raise too_large(most, " as it is sent on")
+    return raw
 
 
 def _object(raw: bytes) -> dict[str, Any]:

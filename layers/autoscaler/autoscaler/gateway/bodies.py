@@ -30,7 +30,7 @@ class Bodies:
         """Raises GatewayError: 413 too large, 408 too slow, 429 too much of all, 400 broken off."""
         said = headers.get("content-length", "")
         if said.isdecimal() and (len(said) > len(str(MOST_BYTES)) or int(said) > MOST_BYTES):
-            raise _too_large()
+            raise too_large(MOST_BYTES)
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._whole(receive)
@@ -49,7 +49,7 @@ class Bodies:
                 body += part
                 self.unfinished += len(part)
                 if len(body) > MOST_BYTES:
-                    raise _too_large()
+                    raise too_large(MOST_BYTES)
                 if not message.get("more_body", False):
                     return bytes(body)
                 if self.unfinished > self._most:
@@ -58,8 +58,9 @@ class Bodies:
             self.unfinished -= len(body)
 
 
-def _too_large() -> GatewayError:
-    why = f"the body is larger than {MOST_BYTES} bytes, which SageMaker does not take"
+def too_large(most: int, how: str = "") -> GatewayError:
+    """`how`: it is measured, if not as it came."""
+    why = f"the body is larger than {most} bytes{how}, which SageMaker does not take"
     return GatewayError(413, "too_large", why)
 
 

@@ -66,7 +66,7 @@ class States:
     async def record(self, name: str) -> EndpointRecord | None:
         """None: there is no endpoint of that name. What can be none is not looked for: a caller
         chose it, and DynamoDB fails for a key of thousands of bytes."""
-        if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        if not may_be_named(name):
             return None
         return await self._shared(
             ("record", name), lambda: self._world.store.load(name), _is_serving
@@ -133,6 +133,10 @@ class States:
                 _seen(look)
 
         asyncio.ensure_future(self.blocking(work)).add_done_callback(over)
+
+
+def may_be_named(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and _NAME.fullmatch(name) is not None
 
 
 def serves_directly(record: EndpointRecord) -> bool:

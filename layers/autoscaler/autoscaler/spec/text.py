@@ -53,3 +53,9 @@ def _mended(value: Any) -> Any:
     if isinstance(value, list):
         return [_mended(one) for one in value]
     return value
+
+
+def compact_json(value: Any) -> bytes:
+    """As most write it who send much: with spaces and escapes it could be too large for whoever it
+    is for, though it was not when it came."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
