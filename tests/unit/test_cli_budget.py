@@ -155,7 +155,16 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
     ("arguments", "problem"),
     [
         ([], "give at least one of --monthly"),
-        (["--monthly", "much"], "--monthly: 'much' is no amount of dollars: write 5000, or none"),
+        (["--monthly", "much"], "--monthly: 'much' is no amount of dollars: write 5000, 99.50, or"),
+        (["--monthly", "99,50"], "--monthly: '99,50' is no amount of dollars"),
+        (["--daily", "1,0000"], "--daily: '1,0000' is no amount of dollars"),
+        (["--daily", "-5"], "--daily: '-5' is no amount of dollars"),
+        (["--daily", "Infinity"], "--daily: 'Infinity' is no amount of dollars"),
+        (
+            ["--thresholds", ""],
+            "--thresholds: '' names no percentage: write 50,80,100, or",
+        ),
+        (["--thresholds", " , "], "--thresholds: ' , ' names no percentage"),
         (["--wakes-per-day", "few"], "--wakes-per-day: 'few' is no whole number: write 200, or"),
         (["--thresholds", "half"], "--thresholds: 'half' is no list like 50,80,100"),
     ],
@@ -169,6 +178,19 @@ def test_what_cannot_be_set_is_refused_before_it_is_sent(
     assert ran.exit_code == 2
     assert problem in ran.output
     assert stack.sent == []
+
+
+@pytest.mark.parametrize(
+    ("text", "dollars"),
+    [
+        ("5000", "5000"),
+        ("99.50", "99.50"),
+        ("$1,234,567.25", "1234567.25"),
+        ("none", None),
+    ],
+)
+def test_commas_part_groups_of_three_digits(text: str, dollars: str | None) -> None:
+    assert budget_command._dollars("--monthly", text) == dollars
 
 
 @pytest.mark.parametrize(

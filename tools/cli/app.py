@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli import output
+from tools.cli.applying import apply_all
 from tools.cli.ask_command import ask, result_of
 from tools.cli.aws_errors import explained
 from tools.cli.budget_command import set_budget, show_budget
@@ -97,18 +98,8 @@ def _run(command: Callable[..., None], *args: Any, **kwargs: Any) -> None:
 @tells
 def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None:
     """Makes endpoints as their files say."""
-    results = []
-    for path, document in read_documents(files):  # all are read before any is sent
-        try:
-            result = context.obj.command("apply", document=document)
-        except RefusedError as refused:
-            raise RefusedError([f"{path}: {problem}" for problem in refused.problems]) from None
-        results.append(result)
-        if not as_json:
-            output.changes(str(path), result)
-            output.warnings(result)
-    if as_json:
-        typer.echo(json.dumps(results, indent=2))
+    documents = read_documents(files)  # all are read before any is sent
+    apply_all(context.obj, documents, quiet=as_json)
 
 
 app.command()(tells(plan))
