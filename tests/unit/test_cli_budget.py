@@ -151,6 +151,18 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
     assert stack.sent[-1]["command"] == "budget"
 
 
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201, "\udce9"])
+def test_a_reason_that_nobody_can_read_is_refused_by_its_option(
+    stack: Stub,  # noqa: F811
+    reason: str,
+) -> None:
+    for typed in (("stop",), ("hold", "llama", "--for", "2h")):
+        ran = stack.run(*typed, "--reason", reason)
+        assert (ran.exit_code, len(ran.stderr.splitlines())) == (2, 1)
+        assert ran.stderr.startswith("--reason: ")
+    assert stack.sent == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -205,7 +217,7 @@ def test_get_says_first_that_everything_is_stopped() -> None:
     barred = {"reason": "Everything is stopped by ada.", "until": None}
     one = {**ENDPOINT, "stopped": stopped, "barred": barred}
     console = Console(file=io.StringIO(), width=160)
-    console.print(output.page([one, {**one, "name": "other"}], NOON, whole=False))
+    console.print(output.page({"endpoints": [one, {**one, "name": "other"}]}, NOON, whole=False))
     shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert shown[0].strip() == "Everything is stopped by ada"
     assert sum("stopped" in line for line in shown) == 1

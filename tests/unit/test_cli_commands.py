@@ -236,6 +236,15 @@ def test_get_with_no_endpoints_says_what_to_do(stack: Stub) -> None:
     assert "autoscaler apply" in stack.run("get").stdout
 
 
+def test_get_says_that_everything_is_stopped_where_there_is_no_endpoint(stack: Stub) -> None:
+    stopped = {"since": "", "author": "ada", "reason": "x", "text": "Everything is stopped by ada"}
+    stack.answer = {"ok": True, "result": {"endpoints": [], "stopped": stopped}}
+    ran = stack.run("get")
+    assert ran.stdout.splitlines()[0] == "Everything is stopped by ada"
+    assert "autoscaler apply" in ran.stdout
+    assert json.loads(stack.run("get", "--json").stdout) == []
+
+
 def test_watch_looks_again_until_it_is_interrupted(
     stack: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +286,9 @@ def test_hold_sends_seconds(stack: Stub) -> None:
     assert sent == {"seconds": 7200, "min_copies": 2, "reason": "launch"}
     assert stack.run("hold", "llama").exit_code == 2
     assert stack.run("hold", "llama", "--for", "ever").exit_code == 2
+    for wrong in ("1000", "-1"):
+        ran = stack.run("hold", "llama", "--for", "2h", "--copies", wrong)
+        assert (ran.exit_code, "--copies" in ran.stderr) == (2, True)
     assert len(stack.sent) == 1
 
 
@@ -471,6 +483,25 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     running, over = stack.sent
     assert running == {"function": "report-costs", "period": "week", "running": True}
     assert over == {"function": "report-costs", "period": "day"}
+
+
+@pytest.mark.parametrize("below", ["", "deep/er"])
+def test_a_place_for_a_report_that_is_none_is_told_before_it_is_made(
+    stack: Stub, tmp_path: Path, below: str
+) -> None:
+    taken = tmp_path / "report"
+    taken.write_text("a file")
+    ran = stack.run("report", "--out", str(taken / below))
+    assert (ran.exit_code, stack.sent) == (2, [])
+    said = "cannot be a folder: a file is in its place; name another one"
+    assert ran.stderr == f"--out: {taken / below} {said}\n"
+
+
+def test_a_report_that_cannot_be_written_is_one_line(written: Stub, tmp_path: Path) -> None:
+    (tmp_path / "costs.html").mkdir()
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith(f"--out: {tmp_path}/costs.html: cannot be written: ")
 
 
 @pytest.fixture

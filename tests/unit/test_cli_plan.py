@@ -394,6 +394,7 @@ def test_files_and_traces_behind_one_option(stack: Stub, tmp_path: Path, trace: 
         (["--trace", "{trace}", "--no-history"], "--trace and --no-history do not go together"),
         (["--start", "2026-11-02"], "--start: only a trace file does not say when it begins"),
         (["--trace", "{trace}", "--start", "soon"], "--start: 'soon' is no moment"),
+        (["--trace", "{trace}", "--start", "9999-12-31T23:59"], "is too far away: years are 2000"),
     ],
 )
 def test_a_wrong_option_is_named_before_anything_is_sent(

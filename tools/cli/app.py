@@ -133,11 +133,11 @@ def get(
         raise RefusedError(["--watch and --json do not go together"])
     if watch:
         _watch(context.obj, endpoint)
-    endpoints = _endpoints(context.obj, endpoint)
+    found = context.obj.command("get", endpoint=endpoint)
     if as_json:
-        typer.echo(json.dumps(endpoints, indent=2))
+        typer.echo(json.dumps(found["endpoints"], indent=2))
     else:
-        output.print_page(endpoints, context.obj.now(), whole=bool(endpoint))
+        output.print_page(found, context.obj.now(), whole=bool(endpoint))
         context.obj.in_force.clear()  # the page says it
 
 
@@ -259,6 +259,8 @@ def simulate(
 
     service = Service(seconds_per_output_token=token_seconds)
     begins = simulation.parse_start(start)
+    if html:
+        simulation.check_page(html)
     prices = bundled(context.obj.region_or(BUNDLED_REGION))
     assumed = Assumed(lead, billed, price, begins, service, prices)
     traces, policies = simulation.sorted_out(trace or (), policy or (), more or ())
@@ -278,14 +280,10 @@ def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -
     output.console.print(told, soft_wrap=True)
 
 
-def _endpoints(client: StackClient, endpoint: str | None) -> list[dict[str, Any]]:
-    return list(client.command("get", endpoint=endpoint)["endpoints"])
-
-
 def _watch(client: StackClient, endpoint: str | None) -> NoReturn:
     with Live(console=output.console, auto_refresh=False) as live:
         while True:
-            found = _endpoints(client, endpoint)
+            found = client.command("get", endpoint=endpoint)
             live.update(output.page(found, client.now(), whole=bool(endpoint)), refresh=True)
             time.sleep(_WATCH_SECONDS)
 

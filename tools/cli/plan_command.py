@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,13 @@ import typer
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli.client import RefusedError
 
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
 Traces = Annotated[
     list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
 ]
@@ -17,14 +25,21 @@ Start = Annotated[str | None, typer.Option(help="When the trace begins (UTC).")]
 Lead = Annotated[
     float | None,
     typer.Option(
-        min=1, help="Seconds of a cold start; without it by the weights of the model, 245 at least."
+        min=1,
+        callback=_finite,
+        help="Seconds of a cold start; without it by the weights of the model, 245 at least.",
     ),
 ]
 Billed = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
+    float | None,
+    typer.Option(min=0, max=1, callback=_finite, help="Share of a cold start that is billed."),
 ]
-Price = Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")]
-TokenSeconds = Annotated[float, typer.Option(min=0, help="Seconds of an output token.")]
+Price = Annotated[
+    float | None, typer.Option(min=0, callback=_finite, help="Dollars of a copy an hour.")
+]
+TokenSeconds = Annotated[
+    float, typer.Option(min=0, callback=_finite, help="Seconds of an output token.")
+]
 
 
 def plan(
