@@ -178,6 +178,7 @@ def test_a_reason_that_nobody_can_read_is_refused_by_its_option(
         ),
         (["--thresholds", " , "], "--thresholds: ' , ' names no percentage"),
         (["--wakes-per-day", "few"], "--wakes-per-day: 'few' is no whole number: write 200, or"),
+        (["--wakes-per-day", "-5"], "--wakes-per-day: '-5' is no whole number"),
         (["--thresholds", "half"], "--thresholds: 'half' is no list like 50,80,100"),
     ],
 )

@@ -19,6 +19,7 @@ from tools.cli import output
 from tools.cli.client import RefusedError, StackClient
 
 _NONE = "none"
+_COUNT = re.compile(r"[0-9]{1,9}")
 # Commas part groups of three digits, as in 5,000.50; any other one may be meant as a decimal point.
 _DOLLARS = re.compile(r"\$?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -81,12 +82,9 @@ def _dollars(option: str, text: str) -> str | None:
 def _count(option: str, text: str) -> int | None:
     if text == _NONE:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise RefusedError(
-            [f"{option}: {text!r} is no whole number: write 200, or {_NONE}"]
-        ) from None
+    if not _COUNT.fullmatch(text.strip()):
+        raise RefusedError([f"{option}: {text!r:.80} is no whole number: write 200, or {_NONE}"])
+    return int(text)
 
 
 def _percentages(text: str) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +10,10 @@ import typer
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli.client import RefusedError
 
-
-def _finite(value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is not a finite number.")
-    return value
-
+# What is beyond is a mistake, or infinite; a replay of it would not end, or say nothing.
+_LONGEST_START = 7 * 86400
+_DEAREST_COPY = 100_000
+_SLOWEST_TOKEN = 60
 
 Traces = Annotated[
     list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
@@ -26,19 +23,19 @@ Lead = Annotated[
     float | None,
     typer.Option(
         min=1,
-        callback=_finite,
+        max=_LONGEST_START,
         help="Seconds of a cold start; without it by the weights of the model, 245 at least.",
     ),
 ]
 Billed = Annotated[
     float | None,
-    typer.Option(min=0, max=1, callback=_finite, help="Share of a cold start that is billed."),
+    typer.Option(min=0, max=1, help="Share of a cold start that is billed."),
 ]
 Price = Annotated[
-    float | None, typer.Option(min=0, callback=_finite, help="Dollars of a copy an hour.")
+    float | None, typer.Option(min=0, max=_DEAREST_COPY, help="Dollars of a copy an hour.")
 ]
 TokenSeconds = Annotated[
-    float, typer.Option(min=0, callback=_finite, help="Seconds of an output token.")
+    float, typer.Option(min=0, max=_SLOWEST_TOKEN, help="Seconds of an output token.")
 ]
 
 
