@@ -30,6 +30,15 @@ CALL = {"id": "t", "type": "function", "function": {"name": "look", "arguments":
         ({"choices": [{"message": {"content": ""}}]}, ""),
         ([{"generated_text": "because"}], "because"),
         ({"embedding": [1]}, '{"embedding": [1]}'),
+        ([0.5, 1], "[0.5, 1]"),
+        ([], "[]"),
+        ({"choices": "x"}, '{"choices": "x"}'),
+        ({"choices": ["be", 1]}, '"be"\n\n1'),
+        ({"choices": [{"message": "é"}]}, '"é"'),
+        ({"choices": [{"message": None}]}, "null"),
+        ({"choices": [{"message": {"content": [{"text": "a"}]}}]}, '[{"text": "a"}]'),
+        ({"choices": [{"message": {"content": "x", "tool_calls": [1]}}]}, "x\n1"),
+        ({"choices": [{"message": {"tool_calls": "x"}}]}, '{"tool_calls": "x"}'),
     ],
 )
 def test_the_text_of_an_answer(answer: Any, text: str) -> None:
@@ -48,6 +57,8 @@ def test_what_is_not_in_the_text_is_told_beside_it() -> None:
         "the answer was cut at max_tokens, before it said anything: the model still reasoned",
     ]
     assert list(notes({"answer": {"choices": [{"text": "x", "finish_reason": "stop"}]}})) == []
+    assert list(notes({"answer": {"choices": ["x"]}})) == []
+    assert list(notes({"answer": {"choices": 7}})) == []
 
 
 def told(**changes: Any) -> str:

@@ -257,6 +257,15 @@ def test_what_a_request_says_besides_goes_under_the_reserved_key(stack: Stub) ->
             "autoscaler.body: what is asked stands in the file itself",
         ),
         (["--file", "-"], '{"prompt": "x", "autoscaler": 7}', "autoscaler: is not a mapping"),
+        (["--file", "-"], '{"prompt": "x", "autoscaler": []}', "autoscaler: is not a mapping"),
+        (["--file", "-"], '{"prompt": "x", "autoscaler": ""}', "autoscaler: is not a mapping"),
+        (["--file", "-"], '{"prompt": "x", "top_p": NaN}', "is not JSON: NaN is no number in JSON"),
+        (["--file", "-"], '{"prompt": "x", "top_p": 1e999}', "standard input: is not JSON: "),
+        (["--file", "-"], '{"prompt": "x", "prompt": "y"}', "a key stands twice in an object"),
+        (["--file", "-"], '{"prompt": "\\ud800"}', "half of a surrogate pair is no character"),
+        (["\udce9"], "", "the prompt: is not UTF-8"),
+        (["x", "--system", "\udce9"], "", "--system: is not UTF-8"),
+        (["x", "--temperature", "inf"], "", "--temperature: inf is not finite: write 0.7"),
         (["x", "--deadline", "2020-01-01"], "", "--deadline: '2020-01-01' is over already"),
         (["x", "--deadline", "soon"], "", "--deadline: 'soon' is not a time"),
     ],
@@ -266,6 +275,13 @@ def test_a_wrong_question_is_not_sent(stack: Stub, args, stdin, words) -> None:
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert words in ran.stderr and len(ran.stderr.splitlines()) == 1
     assert sent() == []
+
+
+def test_a_reserved_key_that_is_null_counts_as_none(stack: Stub) -> None:
+    body = '{"prompt": "x", "autoscaler": null}'
+    ran = stack.run("ask", "llama", "--file", "-", "--no-wait", stdin=body)
+    assert ran.exit_code == 0, ran.output
+    assert sent() == [{"id": ran.stdout.strip(), "prompt": "x"}]
 
 
 def test_an_unknown_endpoint_names_those_there_are(stack: Stub) -> None:

@@ -151,12 +151,34 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
     assert stack.sent[-1]["command"] == "budget"
 
 
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201, "\udce9"])
+def test_a_reason_that_nobody_can_read_is_refused_by_its_option(
+    stack: Stub,  # noqa: F811
+    reason: str,
+) -> None:
+    for typed in (("stop",), ("hold", "llama", "--for", "2h")):
+        ran = stack.run(*typed, "--reason", reason)
+        assert (ran.exit_code, len(ran.stderr.splitlines())) == (2, 1)
+        assert ran.stderr.startswith("--reason: ")
+    assert stack.sent == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         ([], "give at least one of --monthly"),
-        (["--monthly", "much"], "--monthly: 'much' is no amount of dollars: write 5000, or none"),
+        (["--monthly", "much"], "--monthly: 'much' is no amount of dollars: write 5000, 99.50, or"),
+        (["--monthly", "99,50"], "--monthly: '99,50' is no amount of dollars"),
+        (["--daily", "1,0000"], "--daily: '1,0000' is no amount of dollars"),
+        (["--daily", "-5"], "--daily: '-5' is no amount of dollars"),
+        (["--daily", "Infinity"], "--daily: 'Infinity' is no amount of dollars"),
+        (
+            ["--thresholds", ""],
+            "--thresholds: '' names no percentage: write 50,80,100, or",
+        ),
+        (["--thresholds", " , "], "--thresholds: ' , ' names no percentage"),
         (["--wakes-per-day", "few"], "--wakes-per-day: 'few' is no whole number: write 200, or"),
+        (["--wakes-per-day", "-5"], "--wakes-per-day: '-5' is no whole number"),
         (["--thresholds", "half"], "--thresholds: 'half' is no list like 50,80,100"),
     ],
 )
@@ -172,6 +194,19 @@ def test_what_cannot_be_set_is_refused_before_it_is_sent(
 
 
 @pytest.mark.parametrize(
+    ("text", "dollars"),
+    [
+        ("5000", "5000"),
+        ("99.50", "99.50"),
+        ("$1,234,567.25", "1234567.25"),
+        ("none", None),
+    ],
+)
+def test_commas_part_groups_of_three_digits(text: str, dollars: str | None) -> None:
+    assert budget_command._dollars("--monthly", text) == dollars
+
+
+@pytest.mark.parametrize(
     ("share", "text"), [(None, ""), (0.042, "4 %"), (0.9997, "99 %"), (1, "100 %"), (1.2, "120 %")]
 )
 def test_what_is_not_all_spent_is_not_100_percent(share: float | None, text: str) -> None:
@@ -183,7 +218,7 @@ def test_get_says_first_that_everything_is_stopped() -> None:
     barred = {"reason": "Everything is stopped by ada.", "until": None}
     one = {**ENDPOINT, "stopped": stopped, "barred": barred}
     console = Console(file=io.StringIO(), width=160)
-    console.print(output.page([one, {**one, "name": "other"}], NOON, whole=False))
+    console.print(output.page({"endpoints": [one, {**one, "name": "other"}]}, NOON, whole=False))
     shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert shown[0].strip() == "Everything is stopped by ada"
     assert sum("stopped" in line for line in shown) == 1

@@ -49,6 +49,7 @@ class Stub:
 
     answer: Any = field(default_factory=lambda: {"ok": True, "result": {}})
     fails: bool = False
+    one_by_one: list[Any] = field(default_factory=list)  # answers that come before `answer`
     vanishes: Callable[[], Any] | None = None  # what happens before its functions are gone
     sent: list[dict[str, Any]] = field(default_factory=list)
 
@@ -79,7 +80,8 @@ def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
         if stub.fails:
             headers["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorType": "KeyError", "errorMessage": "'pk'"}).encode()
-        return json.dumps(stub.answer).encode()
+        answer = stub.one_by_one.pop(0) if stub.one_by_one else stub.answer
+        return json.dumps(answer).encode()
 
     monkeypatch.setattr(LambdaBackend, "invoke", invoke)
     return stub
@@ -144,6 +146,68 @@ def test_what_the_stack_refuses_is_told_with_the_file(stack: Stub, spec: Path) -
     assert ran.stderr.splitlines() == [f"{spec}: {problem}" for problem in problems]
 
 
+NEW = {"created": True, "changes": [], "warnings": []}
+
+
+def _is_new(name: str) -> dict[str, Any]:
+    return {"ok": True, "result": {"endpoint": name, **NEW}}
+
+
+def _refused(*problems: str) -> dict[str, Any]:
+    return {"ok": False, "error": "SpecError", "problems": list(problems)}
+
+
+@pytest.fixture
+def two(spec: Path, tmp_path: Path) -> tuple[str, str]:
+    other = tmp_path / "other.yaml"
+    other.write_text(GOOD.replace("llama", "other"))
+    return str(spec), str(other)
+
+
+def _commands(stack: Stub) -> list[tuple[str, str]]:
+    return [(one["command"], one["document"]["name"]) for one in stack.sent]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_of_several_files_none_is_applied_if_the_stack_would_refuse_one(
+    stack: Stub, two: tuple[str, str], options: tuple[str, ...]
+) -> None:
+    stack.one_by_one = [_is_new("llama"), _refused("model.id: no such repository")]
+    ran = stack.run("apply", *two, *options)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr.splitlines() == [
+        f"{two[1]}: model.id: no such repository", "nothing was applied",
+    ]  # fmt: skip
+    assert _commands(stack) == [("plan", "llama"), ("plan", "other")]
+
+
+def test_a_file_that_needs_one_before_it_is_applied_after_it(
+    stack: Stub, two: tuple[str, str]
+) -> None:
+    missing = "fallback: there is no endpoint 'llama'; apply its file first"
+    stack.one_by_one = [_is_new("llama"), _refused(missing), _is_new("llama"), _is_new("other")]
+    ran = stack.run("apply", *two)
+    assert (ran.exit_code, ran.stderr) == (0, ""), ran.output
+    assert _commands(stack)[2:] == [("apply", "llama"), ("apply", "other")]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_was_applied_before_a_refusal_is_told(
+    stack: Stub, two: tuple[str, str], options: tuple[str, ...]
+) -> None:
+    stack.one_by_one = [*map(_is_new, ("llama", "other", "llama")), _refused("name: taken")]
+    ran = stack.run("apply", *two, *options)
+    assert ran.exit_code == 2
+    assert ran.stderr.splitlines() == [
+        f"{two[1]}: name: taken",
+        f"applied before it, and stays: {two[0]}; not applied: {two[1]}",
+    ]
+    if options:
+        assert [one["endpoint"] for one in json.loads(ran.stdout)] == ["llama"]
+    else:
+        assert ran.stdout.startswith("llama ")
+
+
 def test_a_failing_function_is_one_line_with_the_request(stack: Stub) -> None:
     stack.fails = True
     ran = stack.run("get")
@@ -170,6 +234,15 @@ def test_get_of_one_endpoint_asks_for_it(stack: Stub) -> None:
 def test_get_with_no_endpoints_says_what_to_do(stack: Stub) -> None:
     stack.answer = {"ok": True, "result": {"endpoints": []}}
     assert "autoscaler apply" in stack.run("get").stdout
+
+
+def test_get_says_that_everything_is_stopped_where_there_is_no_endpoint(stack: Stub) -> None:
+    stopped = {"since": "", "author": "ada", "reason": "x", "text": "Everything is stopped by ada"}
+    stack.answer = {"ok": True, "result": {"endpoints": [], "stopped": stopped}}
+    ran = stack.run("get")
+    assert ran.stdout.splitlines()[0] == "Everything is stopped by ada"
+    assert "autoscaler apply" in ran.stdout
+    assert json.loads(stack.run("get", "--json").stdout) == []
 
 
 def test_watch_looks_again_until_it_is_interrupted(
@@ -213,6 +286,9 @@ def test_hold_sends_seconds(stack: Stub) -> None:
     assert sent == {"seconds": 7200, "min_copies": 2, "reason": "launch"}
     assert stack.run("hold", "llama").exit_code == 2
     assert stack.run("hold", "llama", "--for", "ever").exit_code == 2
+    for wrong in ("1000", "-1"):
+        ran = stack.run("hold", "llama", "--for", "2h", "--copies", wrong)
+        assert (ran.exit_code, "--copies" in ran.stderr) == (2, True)
     assert len(stack.sent) == 1
 
 
@@ -407,6 +483,25 @@ def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
     running, over = stack.sent
     assert running == {"function": "report-costs", "period": "week", "running": True}
     assert over == {"function": "report-costs", "period": "day"}
+
+
+@pytest.mark.parametrize("below", ["", "deep/er"])
+def test_a_place_for_a_report_that_is_none_is_told_before_it_is_made(
+    stack: Stub, tmp_path: Path, below: str
+) -> None:
+    taken = tmp_path / "report"
+    taken.write_text("a file")
+    ran = stack.run("report", "--out", str(taken / below))
+    assert (ran.exit_code, stack.sent) == (2, [])
+    said = "cannot be a folder: a file is in its place; name another one"
+    assert ran.stderr == f"--out: {taken / below} {said}\n"
+
+
+def test_a_report_that_cannot_be_written_is_one_line(written: Stub, tmp_path: Path) -> None:
+    (tmp_path / "costs.html").mkdir()
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith(f"--out: {tmp_path}/costs.html: cannot be written: ")
 
 
 @pytest.fixture

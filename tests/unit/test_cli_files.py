@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ name: llama
 model: {id: acme/llama}
 instances: {types: [ml.g6e.xlarge]}
 """
+WINDOW = 'schedule: {{windows: [{{name: x, {}, start: "00:00", end: "24:00"}}]}}\n'
 
 
 def _problems(path: Path, text: str | bytes) -> list[str]:
@@ -30,6 +32,14 @@ def test_a_good_file_is_its_document(tmp_path: Path) -> None:
     assert read_document(path)["model"] == {"id": "acme/llama"}
 
 
+@pytest.mark.parametrize("dates", ["2026-12-24", '"2026-12-24"', "2026-12-24..2027-01-02"])
+def test_a_date_stays_text_that_can_be_sent(tmp_path: Path, dates: str) -> None:
+    path = tmp_path / "llama.yaml"
+    path.write_text(GOOD + WINDOW.format(f"dates: [{dates}]"))
+    document = json.loads(json.dumps(read_document(path)))
+    assert document["schedule"]["windows"][0]["dates"] == [dates.strip('"')]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -44,6 +54,28 @@ def test_a_good_file_is_its_document(tmp_path: Path) -> None:
         (GOOD + "scaling: {min_copies: 3, max_copies: 2}\n", ": scaling: min_copies 3 is above"),
         (GOOD + "schedule: {time_zone: Europe/Atlantis}\n", ": schedule.time_zone: "),
         ("!!python/object/apply:os.system [true]\n", ":1: not YAML: could not determine"),
+        (GOOD + "scaling: {max_copies: 0b_}\n", ":4: not YAML: `0b_` is no int; put text into"),
+        (GOOD + "team: !!bool maybe\n", ":4: not YAML: `maybe` is no bool"),
+        (GOOD + "team: !!int ''\n", ":4: not YAML: `` is no int"),
+        (GOOD + "team: !!timestamp soon\n", ":4: not YAML: `soon` is no timestamp"),
+        (GOOD + 'team: "\\UFFFFFFFF"\n', ": not YAML: "),
+        (GOOD + "team: a\0b\n", ": not YAML: unacceptable character"),
+        (
+            GOOD + "team: !!binary aGVsbG8=\n",
+            ": team: its tag makes it bytes, which JSON",
+        ),
+        (GOOD + "team: !!timestamp 2026-01-01\n", ": team: its tag makes it date, which JSON"),
+        (GOOD + "tags: !!set {a, b}\n", ": tags: its tag makes it set, which JSON has not"),
+        (GOOD + "tags: {2026: x}\n", ": tags: the key 2026 is no text; put it into quotes"),
+        (GOOD + "tags: &a {b: *a}\n", ": it holds itself by an alias (*name)"),
+        (
+            GOOD + WINDOW.format("dates: [2026-02-30]"),
+            ": schedule.windows.x.dates: '2026-02-30'",
+        ),
+        (
+            GOOD + WINDOW.format("dates: [2026-01-01 25:00:00]"),
+            ": schedule.windows.x.dates: '2026-01-01 25:00:00' is not a date",
+        ),
     ],
 )
 def test_a_bad_file_is_named_with_its_line_or_field(tmp_path: Path, text: str, said: str) -> None:

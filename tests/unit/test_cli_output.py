@@ -28,7 +28,7 @@ HELD = {
 
 def _shown(*endpoints: dict[str, Any], whole: bool = True, width: int = 160) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(output.page(endpoints, NOW, whole=whole))
+    console.print(output.page({"endpoints": endpoints}, NOW, whole=whole))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -65,7 +65,7 @@ def test_a_long_sentence_of_the_history_goes_on_below_its_beginning() -> None:
 def test_in_a_pipe_a_sentence_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     monkeypatch.setattr(output, "console", Console(file=file, width=80))
-    output.print_page([{**HELD, "history": [LONG]}], NOW, whole=True)
+    output.print_page({"endpoints": [{**HELD, "history": [LONG]}]}, NOW, whole=True)
     assert f"2026-11-24 06:00:00 UTC SLEEPING {LONG['text']}" in file.getvalue().splitlines()
 
 

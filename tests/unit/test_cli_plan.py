@@ -30,18 +30,20 @@ WINDOWS = {"field": "schedule.windows", "before": [], "after": []}
 
 @dataclass
 class Stub:
-    """The command function: answers `plan` with what is set, `get` with ENDPOINT."""
+    """The command function: answers `plan` with what is set, `get` with ENDPOINT, and its spec."""
 
     changes: list[Any] = field(default_factory=lambda: [KEEP_ALIVE])
     created: bool = False
     phase: str = "ASLEEP"
     prices: dict[str, Any] | None = None  # an older stack tells none
+    present: dict[str, Any] | None = None  # nor the spec that stands
     sent: list[str] = field(default_factory=list)
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
         self.sent.append(command["command"])
         if command["command"] == "get":
-            return {"endpoints": [ENDPOINT]}
+            present = {"spec": self.present} if self.present else {}
+            return {"endpoints": [{**ENDPOINT, **present}]}
         return {
             "endpoint": command["document"]["name"],
             "created": self.created,
@@ -190,7 +192,7 @@ def test_a_start_takes_as_long_as_the_endpoint_measured(
     assert _replayed(spec, "--trace", trace)["lead_seconds"] == ENDPOINT["lead_time_seconds"]
     assert stack.sent == ["plan", "get"]
     assert _replayed(spec, "--trace", trace, "--lead", 60)["lead_seconds"] == 60
-    assert stack.sent == ["plan", "get", "plan"]
+    assert stack.sent == ["plan", "get", "plan", "get"]  # for the spec that stands
 
 
 def test_waiting_is_priced_alike_in_all_rows(stack: Stub, tmp_path: Path, trace: Path) -> None:
@@ -210,6 +212,26 @@ def test_the_present_spec_keeps_the_copies_that_a_change_takes_away(
     spec = _spec(tmp_path, scaling={"max_copies": 1, "keep_alive": "10m"})
     rows = _replayed(spec, "--trace", crowd)["rows"]
     assert rows["as it is"]["p95_seconds"] < rows["as planned"]["p95_seconds"] / 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"field": "tags.cost-center", "before": None, "after": "42"},
+        {"field": "tags.a.b", "before": "1", "after": None},
+        {"field": "tags", "before": None, "after": {"a": "1"}},
+    ],
+)
+def test_a_key_that_comes_or_goes_does_not_keep_the_present_spec_from_being_read(
+    stack: Stub, tmp_path: Path, trace: Path, change: dict[str, Any]
+) -> None:
+    stack.changes = [KEEP_ALIVE, change]
+    scaling = {"max_copies": 2, "keep_alive": "10m"}
+    stack.present = document("llama", scaling=scaling, tags={"a.b": "1"})
+    ran = _plan(_spec(tmp_path, tags={"cost-center": "42"}), "--trace", trace, "--json")
+    (one,) = json.loads(ran.stdout)
+    assert "notes" not in one, one
+    assert list(one["replays"][0]["rows"]) == ["as it is", "as planned", "always on"]
 
 
 @pytest.mark.parametrize("missing", [{"created": True}, {"phase": "FAILED"}])
@@ -372,6 +394,7 @@ def test_files_and_traces_behind_one_option(stack: Stub, tmp_path: Path, trace: 
         (["--trace", "{trace}", "--no-history"], "--trace and --no-history do not go together"),
         (["--start", "2026-11-02"], "--start: only a trace file does not say when it begins"),
         (["--trace", "{trace}", "--start", "soon"], "--start: 'soon' is no moment"),
+        (["--trace", "{trace}", "--start", "9999-12-31T23:59"], "is too far away: years are 2000"),
     ],
 )
 def test_a_wrong_option_is_named_before_anything_is_sent(

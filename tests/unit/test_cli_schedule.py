@@ -224,6 +224,14 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
     assert done.stderr.strip() == "--from: 'tomorrow' is not a date: write 2027-01-01"
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "3000-01-01", "9999-12-31"])
+def test_a_day_too_far_away_to_count_from_is_refused(tmp_path: Path, day: str) -> None:
+    done = show(str(a_file(tmp_path)), "--from", day)
+    assert done.exit_code == 2
+    said = f"--from: '{day}' is too far away: years are 2000 to 2999"
+    assert " ".join(done.stderr.split()) == said
+
+
 def test_without_a_stack_a_file_without_a_zone_is_read_in_utc(
     bare: Stub,  # noqa: F811
     tmp_path: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from autoscaler.replay.assumed import Assumed, assumed_world
 from autoscaler.spec import parse_spec
 from tests.samples import document
 from tests.simulated import HEADER, a_night
-from tools.cli import output
+from tools.cli import output, simulation
 from tools.cli.app import app
 
 
@@ -101,6 +102,11 @@ def test_what_the_world_is_taken_for_changes_the_bill(spec: Path, trace: Path) -
         (HEADER, "no request in it"),
         (HEADER + "1,2,3\n0,2,3\n", "line 3: ['0', '2', '3']: arrivals must not go back"),
         (HEADER + "1,two,3\n", "line 2: ['1', 'two', '3'] are not three numbers"),
+        (HEADER + "1,inf,3\n", "line 2: ['1', 'inf', '3']: arrivals must not go back, and nothing"),
+        (HEADER + "1,2,inf\n", "line 2: ['1', '2', 'inf']: arrivals must not go back, and nothing"),
+        (HEADER + "1,nan,3\n", "line 2: ['1', 'nan', '3']: arrivals must not go back, and nothing"),
+        (HEADER + "1e15,2,3\n", "line 2: ['1e15', '2', '3']: arrivals are seconds since the trace"),
+        (HEADER + "1,2,1e308\n", "line 2: ['1', '2', '1e308']: arrivals are seconds since"),
     ],
 )
 def test_a_trace_that_is_none_is_refused_by_line(
@@ -119,12 +125,46 @@ def test_a_trace_that_is_none_is_refused_by_line(
         (["--policy", "magic"], "--policy: 'magic' is no policy: there are ours, always-on"),
         (["--start", "tomorrow"], "--start: 'tomorrow' is no moment"),
         (["--html", "/nowhere/page.html"], "--html: /nowhere/page.html: cannot be written"),
+        (["--html", "/"], "--html: / is a folder: name a file in it"),
+        (["--start", "9999-12-31T23:59"], "--start: '9999-12-31T23:59' is too far away: years"),
+        (["--start", "0001-01-01"], "--start: '0001-01-01' is too far away: years are 2000 to"),
+        (["--token-seconds", "inf"], "--token-seconds"),
+        (["--token-seconds", "nan"], "--token-seconds"),
+        (["--token-seconds", "1e300"], "--token-seconds"),
+        (["--price", "inf"], "--price"),
+        (["--price", "nan"], "--price"),
+        (["--lead", "inf"], "--lead"),
+        (["--billed", "nan"], "--billed"),
     ],
 )
 def test_a_wrong_option_is_named(spec: Path, trace: Path, more: list[str], words: str) -> None:
     result = _simulate("--trace", trace, "--spec", spec, *more)
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
+
+
+def test_where_a_page_cannot_be_is_told_before_anything_is_replayed(
+    spec: Path, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "simulate_here", lambda *_, **__: pytest.fail("replayed"))
+    result = _simulate("--trace", trace, "--spec", spec, "--html", "/nowhere/page.html")
+    assert (result.exit_code, "there is no folder /nowhere" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no gzip"])
+def test_a_damaged_archive_is_a_sentence(spec: Path, tmp_path: Path, damage: str) -> None:
+    whole = gzip.compress((HEADER + "1,2,3\n" * 50).encode())
+    packed = tmp_path / "night.csv.gz"
+    packed.write_bytes(
+        {
+            "cut": whole[: len(whole) // 2],
+            "flipped": whole[:10] + b"\xff" + whole[11:],
+            "no gzip": b"1,2,3",
+        }[damage]
+    )
+    result = _simulate("--trace", packed, "--spec", spec)
+    assert result.exit_code == 2
+    assert "night.csv.gz: cannot be read as a trace: " in " ".join(result.output.split())
 
 
 def test_a_file_that_is_not_there_and_none_at_all(spec: Path, trace: Path) -> None:

@@ -132,7 +132,11 @@ def test_a_changed_a_missing_and_a_strange_file_are_found(hub: HubServer) -> Non
 def test_what_was_never_sealed_is_not_proven(hub: HubServer) -> None:
     ran = _verify(f"s3://{BUCKET}/models/acme--none/{'0' * 40}/")
     assert (ran.exit_code, "PassportMissingError" in ran.stderr) == (1, True)
-    assert _verify("s3://weights/elsewhere/").exit_code == 2
+    for wrong in ("s3://weights/elsewhere/", "foo", "s3:///models/a/b/", "s3://b/../models/a/b/"):
+        ran = _verify(wrong)
+        assert (ran.exit_code, ran.stderr) == (
+            2, f"{wrong!r} is not s3://BUCKET/models/<model>/<commit>/\n",
+        )  # fmt: skip
 
 
 def test_wrong_content_leaves_nothing_of_the_model(hub: HubServer) -> None:

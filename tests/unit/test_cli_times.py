@@ -57,6 +57,9 @@ def test_the_night_on_which_the_clocks_change_is_an_hour_longer() -> None:
         (None, "25:00", "--until: '25:00' is not a time"),
         (None, "tomorrow", "--until: 'tomorrow' is not a time"),
         (None, "2026-11-24 17:00", "--until: '2026-11-24 17:00' is over already"),
+        (None, "2030-01-01", "--until: '2030-01-01' is too far away: at most 366 days from now"),
+        (None, "9999-12-31T23:59-14:00", "--until: '9999-12-31T23:59-14:00' is not a time"),
+        (None, "0001-01-01T00:00+14:00", "--until: '0001-01-01T00:00.14:00' is not a time"),
     ],
 )
 def test_what_is_no_time_is_refused(duration: str | None, until: str | None, said: str) -> None:

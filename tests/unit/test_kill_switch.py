@@ -290,6 +290,14 @@ class TestOff:
         with pytest.raises(OrderError, match="only llama: autoscaler start llama"):
             start(world, "ada")
 
+    @pytest.mark.parametrize("stopped", [True, False])
+    def test_one_that_there_is_not_is_not_said_to_be_awake(self, world, stopped) -> None:
+        put(world, awake(NAME))
+        if stopped:
+            stop(world, "ada", "a leaked key")
+        with pytest.raises(UnknownEndpointError, match="no endpoint 'nosuch'; endpoints here: ll"):
+            start(world, "ada", "nosuch")
+
     def test_who_is_stopped_by_itself_stays_so_and_that_is_told(self, world) -> None:
         put(world, awake(NAME))
         stop(world, "ada", "it loops", NAME)

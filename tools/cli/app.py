@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli import output
+from tools.cli.applying import apply_all
 from tools.cli.ask_command import ask, result_of
 from tools.cli.aws_errors import explained
 from tools.cli.budget_command import set_budget, show_budget
@@ -97,18 +98,8 @@ def _run(command: Callable[..., None], *args: Any, **kwargs: Any) -> None:
 @tells
 def apply(context: typer.Context, files: Files, as_json: AsJson = False) -> None:
     """Makes endpoints as their files say."""
-    results = []
-    for path, document in read_documents(files):  # all are read before any is sent
-        try:
-            result = context.obj.command("apply", document=document)
-        except RefusedError as refused:
-            raise RefusedError([f"{path}: {problem}" for problem in refused.problems]) from None
-        results.append(result)
-        if not as_json:
-            output.changes(str(path), result)
-            output.warnings(result)
-    if as_json:
-        typer.echo(json.dumps(results, indent=2))
+    documents = read_documents(files)  # all are read before any is sent
+    apply_all(context.obj, documents, quiet=as_json)
 
 
 app.command()(tells(plan))
@@ -142,11 +133,11 @@ def get(
         raise RefusedError(["--watch and --json do not go together"])
     if watch:
         _watch(context.obj, endpoint)
-    endpoints = _endpoints(context.obj, endpoint)
+    found = context.obj.command("get", endpoint=endpoint)
     if as_json:
-        typer.echo(json.dumps(endpoints, indent=2))
+        typer.echo(json.dumps(found["endpoints"], indent=2))
     else:
-        output.print_page(endpoints, context.obj.now(), whole=bool(endpoint))
+        output.print_page(found, context.obj.now(), whole=bool(endpoint))
         context.obj.in_force.clear()  # the page says it
 
 
@@ -268,6 +259,8 @@ def simulate(
 
     service = Service(seconds_per_output_token=token_seconds)
     begins = simulation.parse_start(start)
+    if html:
+        simulation.check_page(html)
     prices = bundled(context.obj.region_or(BUNDLED_REGION))
     assumed = Assumed(lead, billed, price, begins, service, prices)
     traces, policies = simulation.sorted_out(trace or (), policy or (), more or ())
@@ -287,14 +280,10 @@ def _order(client: StackClient, command: str, endpoint: str, **arguments: Any) -
     output.console.print(told, soft_wrap=True)
 
 
-def _endpoints(client: StackClient, endpoint: str | None) -> list[dict[str, Any]]:
-    return list(client.command("get", endpoint=endpoint)["endpoints"])
-
-
 def _watch(client: StackClient, endpoint: str | None) -> NoReturn:
     with Live(console=output.console, auto_refresh=False) as live:
         while True:
-            found = _endpoints(client, endpoint)
+            found = client.command("get", endpoint=endpoint)
             live.update(output.page(found, client.now(), whole=bool(endpoint)), refresh=True)
             time.sleep(_WATCH_SECONDS)
 

@@ -121,19 +121,42 @@ def text_of(answer: Any) -> str:
 
     Calls of tools are JSON, a line each; what has no known shape is shown as it is.
     """
-    if isinstance(answer, list) and answer and "generated_text" in answer[0]:
-        return str(answer[0]["generated_text"])
-    if not isinstance(answer, dict) or not answer.get("choices"):
-        return json.dumps(answer, ensure_ascii=False)
-    return "\n\n".join(_said(choice) for choice in answer["choices"])
+    first = answer[0] if isinstance(answer, list) and answer else None
+    if isinstance(first, dict) and "generated_text" in first:
+        return str(first["generated_text"])
+    if not (choices := _choices(answer)):
+        return _as_it_is(answer)
+    return "\n\n".join(_said(choice) for choice in choices)
 
 
-def _said(choice: Mapping[str, Any]) -> str:
+def _choices(answer: Any) -> list[Any]:
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    return choices if isinstance(choices, list) else []
+
+
+def _said(choice: Any) -> str:
+    if not isinstance(choice, dict):
+        return _as_it_is(choice)
     if "message" not in choice:
-        return str(choice.get("text") or "")
+        return _text(choice.get("text"))
     message = choice["message"]
-    calls = [json.dumps(call["function"]) for call in message.get("tool_calls") or ()]
-    return "\n".join([message["content"], *calls] if message.get("content") else calls)
+    calls = message.get("tool_calls") or [] if isinstance(message, dict) else None
+    if not isinstance(calls, list):
+        return _as_it_is(message)
+    called = [_as_it_is(one["function"] if _is_call(one) else one) for one in calls]
+    return "\n".join(part for part in (_text(message.get("content")), *called) if part)
+
+
+def _is_call(one: Any) -> bool:
+    return isinstance(one, dict) and "function" in one
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else _as_it_is(content) if content else ""
+
+
+def _as_it_is(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def notes(found: Mapping[str, Any]) -> Iterator[str]:
@@ -144,9 +167,8 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
         yield "a kept answer: the same was asked before"
     if found.get("late"):
         yield "it came after its deadline"
-    answer = found["answer"]
-    choices = answer.get("choices", ()) if isinstance(answer, dict) else ()
-    if any(choice.get("finish_reason") == "length" for choice in choices):
+    choices = _choices(found["answer"])
+    if any(one.get("finish_reason") == "length" for one in choices if isinstance(one, dict)):
         silent = not any(_said(choice) for choice in choices)
         yield (
             "the answer was cut at max_tokens"

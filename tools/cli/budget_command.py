@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,9 @@ from tools.cli import output
 from tools.cli.client import RefusedError, StackClient
 
 _NONE = "none"
+_COUNT = re.compile(r"[0-9]{1,9}")
+# Commas part groups of three digits, as in 5,000.50; any other one may be meant as a decimal point.
+_DOLLARS = re.compile(r"\$?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -68,30 +72,32 @@ def set_budget(
 def _dollars(option: str, text: str) -> str | None:
     if text == _NONE:
         return None
-    try:
-        return str(Decimal(text.removeprefix("$").replace(",", "")))
-    except InvalidOperation:
+    if not _DOLLARS.fullmatch(text.strip()):
         raise RefusedError(
-            [f"{option}: {text!r} is no amount of dollars: write 5000, or {_NONE}"]
-        ) from None
+            [f"{option}: {text!r:.80} is no amount of dollars: write 5000, 99.50, or {_NONE}"]
+        )
+    return str(Decimal(text.strip().removeprefix("$").replace(",", "")))
 
 
 def _count(option: str, text: str) -> int | None:
     if text == _NONE:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise RefusedError(
-            [f"{option}: {text!r} is no whole number: write 200, or {_NONE}"]
-        ) from None
+    if not _COUNT.fullmatch(text.strip()):
+        raise RefusedError([f"{option}: {text!r:.80} is no whole number: write 200, or {_NONE}"])
+    return int(text)
 
 
 def _percentages(text: str) -> list[int]:
     try:
-        return [int(part.strip().removesuffix("%")) for part in text.split(",") if part.strip()]
+        found = [int(part.strip().removesuffix("%")) for part in text.split(",") if part.strip()]
     except ValueError:
         raise RefusedError([f"--thresholds: {text!r} is no list like 50,80,100"]) from None
+    if not found:
+        raise RefusedError(
+            [f"--thresholds: {text!r} names no percentage: write 50,80,100, or 100 alone, which is "
+             "told in any case"]
+        )  # fmt: skip
+    return found
 
 
 def _show(found: Mapping[str, Any], as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from autoscaler.spec import SpecError, parse_spec
 from tools.cli.client import RefusedError
 
 _MOST_ALIASES = 16
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+# What PyYAML's constructors raise, none of them a YAMLError, for `0b_`, `!!bool maybe`, `!!int ""`.
+_UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 
 
 def read_documents(paths: Sequence[Path]) -> list[tuple[Path, Any]]:
@@ -43,8 +46,14 @@ def read_document(path: Path) -> Any:
         raise RefusedError([f"{path}: there is no such file"]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RefusedError([f"{path}: cannot be read: {error}"]) from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise RefusedError([f"{path}{_line(error)}: not YAML: {_problem(error)}"]) from None
+    try:
+        odd = list(_not_json(document))
+    except RecursionError:
+        raise RefusedError([f"{path}: it holds itself by an alias (*name); write it out"]) from None
+    if odd:
+        raise RefusedError([f"{path}: {problem}" for problem in odd])
     try:
         parse_spec(document)
     except SpecError as error:
@@ -54,7 +63,13 @@ def read_document(path: Path) -> Any:
 
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice, of which PyYAML would silently take the last, and more
-    aliases than a person writes: each may double what was there before it."""
+    aliases than a person writes: each may double what was there before it. A date stays text, as
+    JSON has it: the stack reads it, and says of an impossible one in which field it stands."""
+
+    yaml_implicit_resolvers = {
+        first: [one for one in resolvers if one[0] != _TIMESTAMP]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -72,6 +87,15 @@ class _Loader(yaml.SafeLoader):
                 )
         return super().compose_node(parent, index)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except _UNREADABLE:
+            value, kind = f"{node.value:.40}", node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"`{value}` is no {kind}; put text into quotes", node.start_mark
+            ) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
@@ -83,10 +107,27 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _not_json(value: Any, path: str = "") -> Iterator[str]:
+    """What of a document cannot be sent: YAML's tags make more than JSON has."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if not isinstance(key, str):
+                where = path or "endpoint"
+                yield f"{where}: the key {key!r:.80} is no text; put it into quotes"
+            else:
+                yield from _not_json(below, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for number, below in enumerate(value, 1):
+            yield from _not_json(below, f"{path} number {number}")
+    elif value is not None and not isinstance(value, str | int | float):
+        kind = type(value).__name__
+        yield f"{path}: its tag makes it {kind}, which JSON has not; write it as text or a list"
+
+
 def _line(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     return f":{mark.line + 1}" if mark else ""
 
 
 def _problem(error: Exception) -> str:
-    return str(getattr(error, "problem", None) or error)
+    return str(getattr(error, "problem", None) or error).splitlines()[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import socket
 import sys
@@ -60,6 +62,8 @@ def gateway(
         )
     if keys and no_key:
         raise RefusedError(["--no-key and --keys do not go together"])
+    if not (math.isfinite(wait) and wait >= 0):
+        raise RefusedError([f"--wait: {wait:g} is no time to wait: write seconds, 0 or more"])
     client: StackClient = context.obj
     os.environ.update(_environment(client))
     os.environ.update(
@@ -98,14 +102,15 @@ def _serve(key: str | None, clock: AccountClock | None) -> None:
     # see the environment as it was set above.
     from autoscaler.gateway.access import ByKey, Key, KeysError, digest
     from autoscaler.gateway.serve import gateway_settings, of_this_stack, server
+    from autoscaler.runtime.settings import SettingsError
 
-    env = gateway_settings(os.environ)
     try:
+        env = gateway_settings(os.environ)
         app = of_this_stack(env, ByKey([Key(digest(key))]) if key else None, clock)
-    except KeysError as wrong:
+    except (KeysError, SettingsError) as wrong:
         raise CliError(str(wrong)) from None
     with _listening(env.host, env.port) as place:
-        address = f"http://{env.host}:{place.getsockname()[1]}/v1"
+        address = _address(env.host, place.getsockname()[1])
         output.errors.print(f"The gateway listens at {address}, until Ctrl-C.", highlight=False)
         typer.echo(f"export OPENAI_BASE_URL={address}")
         typer.echo(f"export OPENAI_API_KEY={key or 'a-key-of-yours'}")
@@ -113,19 +118,40 @@ def _serve(key: str | None, clock: AccountClock | None) -> None:
         server(app, env).run(sockets=[place])
 
 
+def _address(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
+
 def _listening(host: str, port: int) -> socket.socket:
-    """Raises CliError for a port that somebody else has."""
+    """Raises CliError for a port that somebody has, and for a host that is not here."""
     place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind((host, port))
         place.listen(_WAITING_CALLERS)
-    except OSError as wrong:
+    except (OSError, UnicodeError) as wrong:
         place.close()
+        if _is_elsewhere(wrong):
+            raise CliError(
+                f"--host: {host!r:.80} is no address of this machine; name one, as 127.0.0.1 or "
+                "0.0.0.0"
+            ) from None
         raise CliError(
-            f"--port: {port} cannot be used on {host}: {wrong.strerror}; name another, or 0"
+            f"--port: {port} cannot be used on {host}: {_why(wrong)}; name another, or 0"
         ) from None
     return place
+
+
+def _is_elsewhere(wrong: Exception) -> bool:
+    """Whether it is the host's fault: no name, one that nothing has, or another machine's."""
+    if isinstance(wrong, socket.gaierror | UnicodeError):
+        return True
+    unusable = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return isinstance(wrong, OSError) and wrong.errno in unusable
+
+
+def _why(wrong: Exception) -> str:
+    return getattr(wrong, "strerror", None) or str(wrong)
 
 
 def _new_key() -> str:

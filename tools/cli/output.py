@@ -77,15 +77,17 @@ def _copies(one: Mapping[str, Any]) -> str:
     return f"{one['observed_copies']} of {bounds['min_copies']}-{bounds['max_copies']}"
 
 
-def page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> Group:
-    """A line for each endpoint; `whole`: everything about the one there is."""
+def page(found: Mapping[str, Any], now: datetime, *, whole: bool) -> Group:
+    """A line for each endpoint of an answer to `get`; `whole`: everything about the one in it."""
+    endpoints: Sequence[Mapping[str, Any]] = found["endpoints"]
+    everything = [found["stopped"]] if found.get("stopped") else []  # also of a stack without any
+    switches = [*everything, *(one["stopped"] for one in endpoints if one.get("stopped"))]
+    banner = [Text(t, style="bold red") for t in dict.fromkeys(s["text"] for s in switches)]
     if not endpoints:
-        return Group("no endpoints yet: autoscaler apply endpoints/<file>.yaml")
+        return Group(*banner, "no endpoints yet: autoscaler apply endpoints/<file>.yaml")
     lines = [line for one in endpoints for line in (_details(one) if whole else _in_force(one))]
     told = [_history(one.get("history", ())) for one in endpoints] if whole else []
     table = endpoints_table(endpoints, now)
-    stops = dict.fromkeys(one["stopped"]["text"] for one in endpoints if one.get("stopped"))
-    banner = [Text(text, style="bold red") for text in stops]
     if any(one.get("mode") == "observe" for one in endpoints):
         banner.append(Text(_OBSERVES, style="bold yellow"))
     return Group(*banner, table, *(Text.from_markup(line) for line in lines), *told)
@@ -96,9 +98,9 @@ def _in_force(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"[magenta]{escape(one['name'])} is {escape(line)}[/]"
 
 
-def print_page(endpoints: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool) -> None:
+def print_page(found: Mapping[str, Any], now: datetime, *, whole: bool) -> None:
     """Prints a page."""
-    print_wide(page(endpoints, now, whole=whole))
+    print_wide(page(found, now, whole=whole))
 
 
 def print_wide(content: Group | Table) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from tools.cli import output
 from tools.cli.client import RefusedError, StackClient
-from tools.cli.times import hold_seconds
+from tools.cli.times import checked_reason, hold_seconds
 
 Endpoint = Annotated[str, typer.Argument(help="The endpoint's name.")]
 For = Annotated[str | None, typer.Option("--for", help="How long: 90m, 2h, 1d.")]
@@ -37,7 +37,7 @@ def hold(
     endpoint: Endpoint,
     duration: For = None,
     until: Until = None,
-    copies: Annotated[int, typer.Option(help="At least so many copies.")] = 1,
+    copies: Annotated[int, typer.Option(min=0, max=100, help="At least so many copies.")] = 1,
     reason: Reason = _NO_REASON,
     replace: Replace = False,
 ) -> None:
@@ -112,7 +112,7 @@ def _override(
     **more: Any,
 ) -> None:
     client: StackClient = context.obj
-    seconds = hold_seconds(duration, until, client.now())
+    seconds, reason = hold_seconds(duration, until, client.now()), checked_reason(reason)
     more |= {"replace": True} if replace else {}
     _tell(client.command(command, endpoint=endpoint, seconds=seconds, reason=reason, **more))
 

@@ -10,6 +10,11 @@ import typer
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
 from tools.cli.client import RefusedError
 
+# What is beyond is a mistake, or infinite; a replay of it would not end, or say nothing.
+_LONGEST_START = 7 * 86400
+_DEAREST_COPY = 100_000
+_SLOWEST_TOKEN = 60
+
 Traces = Annotated[
     list[Path] | None, typer.Option(help="Requests: arrival_s,input_tokens,output_tokens.")
 ]
@@ -17,14 +22,21 @@ Start = Annotated[str | None, typer.Option(help="When the trace begins (UTC).")]
 Lead = Annotated[
     float | None,
     typer.Option(
-        min=1, help="Seconds of a cold start; without it by the weights of the model, 245 at least."
+        min=1,
+        max=_LONGEST_START,
+        help="Seconds of a cold start; without it by the weights of the model, 245 at least.",
     ),
 ]
 Billed = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Share of a cold start that is billed.")
+    float | None,
+    typer.Option(min=0, max=1, help="Share of a cold start that is billed."),
 ]
-Price = Annotated[float | None, typer.Option(min=0, help="Dollars of a copy an hour.")]
-TokenSeconds = Annotated[float, typer.Option(min=0, help="Seconds of an output token.")]
+Price = Annotated[
+    float | None, typer.Option(min=0, max=_DEAREST_COPY, help="Dollars of a copy an hour.")
+]
+TokenSeconds = Annotated[
+    float, typer.Option(min=0, max=_SLOWEST_TOKEN, help="Seconds of an output token.")
+]
 
 
 def plan(

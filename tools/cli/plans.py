@@ -54,6 +54,7 @@ class Planned:
     spec: EndpointSpec
     result: dict[str, Any]
     present: EndpointSpec | None = None
+    lead_seconds: float | None = None  # of a start, as the endpoint that exists measured it
     replays: list[Replay] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # why something was not replayed
     asked: bool = True  # False: no stack could be
@@ -189,7 +190,7 @@ def _histories(
                     f"nothing to compare in the last {wanted.days} days of CloudWatch: {missing}"
                 )
         if replayed and _understood(client, planned):
-            assumed = _measured(client, planned, _priced(planned, wanted.assumed))
+            assumed = _measured(planned, _priced(planned, wanted.assumed))
             yield from ((planned, trace, assumed) for trace in replayed)
 
 
@@ -218,8 +219,14 @@ def _understood(client: StackClient, planned: Planned) -> bool:
     planned.spec = planned.spec.model_copy(update={"schedule": schedule})
     if not planned.exists:
         return True
+    (found,) = client.command("get", endpoint=planned.name)["endpoints"]
+    planned.lead_seconds = found["lead_time_seconds"]
     try:
-        planned.present = present_spec(planned.spec, planned.result["changes"])
+        planned.present = (
+            parse_spec(found["spec"])
+            if "spec" in found
+            else present_spec(planned.spec, planned.result["changes"])
+        )
     except SpecError as error:
         planned.notes.append(f"the stack keeps a spec that this command line cannot read: {error}")
         return False
@@ -227,8 +234,8 @@ def _understood(client: StackClient, planned: Planned) -> bool:
 
 
 def present_spec(planned: EndpointSpec, changes: Sequence[Any]) -> EndpointSpec:
-    """The spec that stands now: the planned one with what each change had before. Raises
-    SpecError if it is none."""
+    """The spec that stands now, of an older stack, which does not tell it: the planned one with
+    what each change had before. Raises SpecError if it is none."""
     document = planned.model_dump(mode="json")
     for change in changes:
         *path, last = change["field"].split(".")
@@ -249,12 +256,11 @@ def _priced(planned: Planned, assumed: Assumed) -> Assumed:
     return replace(assumed, prices=PriceBook(told["region"], listed, read_at))
 
 
-def _measured(client: StackClient, planned: Planned, assumed: Assumed) -> Assumed:
+def _measured(planned: Planned, assumed: Assumed) -> Assumed:
     """With the endpoint's own lead time, unless the user gave one."""
     if assumed.lead_seconds is not None or planned.present is None:
         return assumed
-    (found,) = client.command("get", endpoint=planned.name)["endpoints"]
-    return replace(assumed, lead_seconds=found["lead_time_seconds"])
+    return replace(assumed, lead_seconds=planned.lead_seconds)
 
 
 def _replay(planned: Planned, trace: Trace, assumed: Assumed) -> None:

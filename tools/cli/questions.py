@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from autoscaler.spec.request import (
     may_lie_unread,
     parse_options,
 )
+from autoscaler.spec.strict_json import read_json
+from autoscaler.spec.text import is_readable
 from tools.cli.client import RefusedError
 from tools.cli.times import deadline_at
 
@@ -68,17 +71,24 @@ def question(typed: Typed, now: datetime) -> Question:
     if typed.file is not None and typed.system is not None:
         raise RefusedError(["--system goes with a prompt: with --file it stands in the file"])
     place = "standard input" if typed.file == _STDIN else str(typed.file)
+    if typed.temperature is not None and not isfinite(typed.temperature):
+        raise RefusedError([f"--temperature: {typed.temperature} is not finite: write 0.7"])
     body = _read(typed.file, place) if typed.file is not None else _chat(typed)
     for name, value in (("max_tokens", typed.max_tokens), ("temperature", typed.temperature)):
         if value is not None:
             body[name] = value
-    options = _options(body.pop(RESERVED, {}), typed, now, place)
+    if not is_readable(body):
+        raise RefusedError([f"{place}: half of a surrogate pair is no character; write it whole"])
+    options = _options(body.pop(RESERVED, None), typed, now, place)
     return Question(_id(body.pop("id", None), options, place), body, options)
 
 
 def _chat(typed: Typed) -> dict[str, Any]:
     if not (typed.prompt or "").strip():
         raise RefusedError(["the prompt is empty"])
+    for name, text in (("the prompt", typed.prompt), ("--system", typed.system)):
+        if not is_readable(text):
+            raise RefusedError([f"{name}: is not UTF-8; give it in UTF-8, or in JSON by --file"])
     said = [{"role": "system", "content": typed.system}] if typed.system else []
     return {"messages": [*said, {"role": "user", "content": typed.prompt}]}
 
@@ -91,7 +101,7 @@ def _read(file: str, place: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise RefusedError([f"{place}: cannot be read: {error}"]) from None
     try:
-        body = json.loads(text)
+        body = read_json(text)  # as the stack reads it, whose refusal of this would have no id
     except (ValueError, RecursionError) as error:
         raise RefusedError([f"{place}: is not JSON: {error}"]) from None
     if not isinstance(body, dict):
@@ -107,9 +117,9 @@ def _options(given: Any, typed: Typed, now: datetime, place: str) -> dict[str, A
     if typed.deadline is not None:
         typed_ones["deadline"] = deadline_at(typed.deadline, now).isoformat()
     try:
-        if given:
+        if given is not None:
             parse_options(given)
-        options = {**given, **typed_ones}
+        options = {**(given or {}), **typed_ones}
         parse_options(options)
     except RequestError as wrong:
         raise RefusedError([f"{place}: {problem}" for problem in wrong.problems]) from None

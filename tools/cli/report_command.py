@@ -52,6 +52,7 @@ def report(
     """Writes the cost report now and fetches it."""
     client: StackClient = context.obj
     order = _order(period, last=last, closed=closed)
+    _make_folder(out)  # before the stack writes a report that would have no place here
     written = client.invoke("ReportFunctionName", order)
     paths = fetch_report(client, written, out)
     if advice is None:
@@ -86,15 +87,30 @@ def _order(period: str, *, last: bool, closed: bool) -> dict[str, Any]:
 
 def fetch_report(client: StackClient, written: dict[str, Any], out: Path) -> list[Path]:
     """Copies a report's files from S3; returns where they lie now."""
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     paths = []
     for uri in written["uris"].values():
         place = urlsplit(uri)
         path = out / os.path.basename(place.path)  # noqa: PTH119 - of an S3 key, not a file
         body = client.boto("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-        path.write_bytes(body["Body"].read())
+        try:
+            path.write_bytes(body["Body"].read())
+        except OSError as wrong:
+            raise CliError(f"--out: {path}: cannot be written: {wrong.strerror}") from None
         paths.append(path)
     return paths
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        why = "a file is in its place"
+    except OSError as wrong:
+        why = str(wrong.strerror)
+    else:
+        return
+    raise RefusedError([f"--out: {out} cannot be a folder: {why}; name another one"])
 
 
 def _page(paths: Sequence[Path]) -> Path:

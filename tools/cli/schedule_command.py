@@ -24,6 +24,7 @@ from tools.cli.in_force import in_force_lines
 from tools.cli.schedule_page import page
 from tools.cli.schedule_starts import described, starts_of
 from tools.cli.schedule_year import document, lay_out, rate_of
+from tools.cli.times import checked_year
 
 _LONGEST_DAYS = 1096
 Telling = Callable[[Callable[..., None]], Callable[..., None]]
@@ -123,4 +124,5 @@ def _start(begins: str | None, spec: EndpointSpec, now: datetime) -> datetime:
         day = date.fromisoformat(begins)
     except ValueError:
         raise RefusedError([f"--from: {begins!r} is not a date: write 2027-01-01"]) from None
+    checked_year("--from", begins, day)
     return datetime.combine(day, datetime.min.time(), ZoneInfo(zone_of(spec))).astimezone(UTC)

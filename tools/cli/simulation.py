@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from autoscaler.spec import EndpointSpec, parse_spec
 from tools.cli import output
 from tools.cli.client import RefusedError
 from tools.cli.files import read_document
+from tools.cli.times import checked_year
 from tools.simulator.compare import Comparison, compare
 from tools.simulator.page import render
 from tools.simulator.policies import ALL, OURS, REAL, UnknownPolicyError
@@ -120,6 +122,16 @@ def documents(comparisons: Sequence[Comparison], priced: str) -> str:
     return json.dumps(whole, indent=2)
 
 
+def check_page(out: Path) -> None:
+    """RefusedError for a place where no page can be, before a history is replayed for it."""
+    if out.is_dir():
+        raise RefusedError([f"--html: {out} is a folder: name a file in it, as page.html"])
+    if not out.parent.is_dir():
+        raise RefusedError([f"--html: {out}: cannot be written: there is no folder {out.parent}"])
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise RefusedError([f"--html: {out}: cannot be written: it is not yours to write"])
+
+
 def write_page(comparisons: Sequence[Comparison], out: Path) -> None:
     """Writes the HTML page; RefusedError when it cannot be written."""
     try:
@@ -138,4 +150,5 @@ def parse_start(text: str | None) -> datetime:
         raise RefusedError(
             [f"--start: {text!r} is no moment: write it as 2026-11-02T00:00"]
         ) from None
+    checked_year("--start", text, moment)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -160,9 +160,9 @@ def _staged(
 
 def verify_from_here(s3: Any, place: str, *, deep: bool) -> dict[str, Any]:
     """Proves a staged prefix again; `place` is what a passport's `weights_s3_uri` says."""
-    bucket, path = _place(place)
+    bucket, path = _split(place)
     base, found, rest = path.partition("models/")
-    if not found or rest.count("/") != 2:
+    if not bucket or not found or rest.count("/") != 2:
         raise RefusedError([f"{place!r} is not s3://BUCKET/models/<model>/<commit>/"])
     try:
         proven = verify(S3WeightStore(s3, bucket, base), found + rest, deep=deep)
@@ -180,12 +180,20 @@ def verify_from_here(s3: Any, place: str, *, deep: bool) -> dict[str, Any]:
 
 def _place(uri: str) -> tuple[str, str]:
     """Bucket, and prefix with a slash at its end or nothing."""
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    prefix = prefix.strip("/")
-    if not uri.startswith("s3://") or not bucket or ".." in prefix:
+    bucket, prefix = _split(uri)
+    if not bucket:
         raise RefusedError(
             [f"--to: {uri!r} is no place in S3: write s3://BUCKET or s3://BUCKET/PREFIX"]
         )
+    return bucket, prefix
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """The same; no bucket if it is no place in S3."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if not uri.startswith("s3://") or ".." in prefix:
+        return "", ""
     return bucket, f"{prefix}/" if prefix else ""
 
 

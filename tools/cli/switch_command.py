@@ -12,6 +12,7 @@ from rich.markup import escape
 from tools.cli import output
 from tools.cli.budget_command import stop_lines
 from tools.cli.client import StackClient
+from tools.cli.times import checked_reason
 
 Endpoint = Annotated[
     str | None, typer.Argument(help="Only this endpoint.", show_default="everything")
@@ -27,7 +28,8 @@ def stop(
 ) -> None:
     """Everything to zero now, and nothing wakes until `start`. Requests stay in their queues."""
     client: StackClient = context.obj
-    _show(client.command("stop", endpoint=endpoint or "", reason=reason), as_json)
+    why = checked_reason(reason)
+    _show(client.command("stop", endpoint=endpoint or "", reason=why), as_json)
 
 
 def start(context: typer.Context, endpoint: Endpoint = None, as_json: AsJson = False) -> None:

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from autoscaler.spec import parse_duration
+from autoscaler.spec.text import is_readable
 from tools.cli.client import RefusedError
 
+_LONGEST_REASON = 200  # as the stack has it
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_LONGEST = timedelta(days=366)  # as the stack has it
+_YEARS = range(2000, 3000)  # beyond, what is added to a moment or a zone's offset may be no date
+
+
+def checked_year(option: str, given: str, moment: date) -> None:
+    """RefusedError for a moment so far away that nothing can be counted from it."""
+    if moment.year not in _YEARS:
+        raise RefusedError(
+            [f"{option}: {given!r} is too far away: years are {_YEARS[0]} to {_YEARS[-1]}"]
+        )
+
+
+def checked_reason(reason: str) -> str:
+    """The reason, without what is around it; RefusedError for what no colleague could read."""
+    said = reason.strip()
+    if not said:
+        raise RefusedError(["--reason: is empty: say in a few words why, for your colleagues"])
+    if len(said) > _LONGEST_REASON:
+        most = f"write {_LONGEST_REASON} characters at most"
+        raise RefusedError([f"--reason: {said!r:.40}... has {len(said)} characters: {most}"])
+    if not is_readable(said):
+        raise RefusedError([f"--reason: {said!r:.40} is not UTF-8: write it in UTF-8"])
+    return said
 
 
 def hold_seconds(duration: str | None, until: str | None, now: datetime) -> float:
@@ -22,9 +47,11 @@ def hold_seconds(duration: str | None, until: str | None, now: datetime) -> floa
         left = parse_duration(duration) if until is None else _moment(until, now) - now
     except ValueError as wrong:
         raise RefusedError([f"{'--for' if until is None else '--until'}: {wrong}"]) from None
+    given = f"--for: {duration!r}" if until is None else f"--until: {until!r}"
     if left <= timedelta(0):
-        given = f"--for: {duration!r}" if until is None else f"--until: {until!r}"
         raise RefusedError([f"{given} is over already"])
+    if left > _LONGEST:
+        raise RefusedError([f"{given} is too far away: at most {_LONGEST.days} days from now"])
     return left.total_seconds()
 
 
@@ -51,7 +78,7 @@ def _moment(text: str, now: datetime) -> datetime:
         return there.astimezone()
     try:
         return datetime.fromisoformat(text.strip()).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of the last and the first days there are
         raise ValueError(
             f'{text!r} is not a time: write 18:00, "2026-11-24 18:00" or 2026-11-24T18:00+01:00'
         ) from None

@@ -62,6 +62,8 @@ def start(world: World, author: str, name: str = "") -> Stopped:
     state, now = world.store.stack(), world.clock.now()
     before = state.stopped_endpoints.get(name) if name else state.stopped
     if before is None:
+        if name:
+            find(world, name)  # of one that is gone a stop may be left, which is taken back
         raise OrderError(_not_on(state, name))
     rest = {one: stop for one, stop in state.stopped_endpoints.items() if one != name or not name}
     calm = {**state.calm_from, name: now} if name else state.calm_from
