@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from moto import mock_aws
 
 from autoscaler.aws.table import TableStore
 from autoscaler.policy.types import Stop
 from autoscaler.ports import ConflictError
 from tests.memory import NOON
 from tests.samples import asleep, spec
+from tests.tables import TABLE, in_moto
 
 NAME = "llama"
-KEYS = [("pk", "HASH"), ("sk", "RANGE")]
 
 
 class LosingAnswers:
@@ -39,22 +37,13 @@ class LosingAnswers:
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    with mock_aws():
-        found = boto3.client("dynamodb", region_name="us-east-1")
-        found.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in KEYS],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name, _ in KEYS
-            ],
-        )
+    with in_moto() as found:
         yield LosingAnswers(found)
 
 
 @pytest.fixture
 def store(dynamodb: Any) -> TableStore:
-    store = TableStore("table", dynamodb)
+    store = TableStore(TABLE, dynamodb)
     store.create(spec(NAME), asleep(NAME))
     return store
 

@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from autoscaler.aws.table import TableStore
 from autoscaler.control.reconcile import reconcile
@@ -19,25 +17,16 @@ from autoscaler.endpoints.status import Meter, UsageKind
 from autoscaler.ports import Load
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import awake, spec
+from tests.tables import TABLE, in_moto
 
 NAME, TYPE = "llama", "ml.g6e.xlarge"
 BEGAN = datetime(2026, 11, 24, 23, 54, tzinfo=UTC)
-KEYS = [("pk", "HASH"), ("sk", "RANGE")]
 
 
 @pytest.fixture
 def store() -> Iterator[TableStore]:
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        dynamodb.create_table(
-            TableName="t",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in KEYS],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name, _ in KEYS
-            ],
-        )
-        yield TableStore("t", dynamodb)
+    with in_moto() as dynamodb:
+        yield TableStore(TABLE, dynamodb)
 
 
 def one_awake(store: TableStore) -> MemoryWorld:
