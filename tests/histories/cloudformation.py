@@ -17,6 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 from tests.histories.faults import RefusedError
 from tests.histories.wire import Wire
 
+SERVICE_TIMEOUT_SECONDS = 3600.0  # as the template has it
 _HOST = "cloudformation-custom-resource-response.example"
 
 
@@ -45,6 +46,10 @@ class CloudFormation(urllib.request.BaseHandler):
         reply = addinfourl(io.BytesIO(), Message(), request.full_url, 200)
         reply.msg = "OK"  # type: ignore[attr-defined]
         return reply
+
+    def give_up(self) -> None:
+        """Nobody answered in time: the deletion of the stack fails."""
+        self.answers.append({"Status": "FAILED", "Reason": "no response was received in time"})
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.histories.checks import wrong_with
-from tests.histories.cloudformation import answered, deletion
+from tests.histories.cloudformation import SERVICE_TIMEOUT_SECONDS, answered, deletion
 from tests.histories.scenarios import ASYNC_PAUSES, Scenario, agreed, awake, left, sweep
 from tests.histories.world import World
 
@@ -12,6 +12,9 @@ _SWEEPS = 8
 
 
 def _delete_stack(world: World) -> None:
+    """Until CloudFormation is answered, or gives up and tells so whoever deletes the stack."""
+    waits_until = world.clock.time() + SERVICE_TIMEOUT_SECONDS
+    heard = len(world.cloudformation.answers)
     world.cloudformation.deletions += 1
     request = deletion(world.cloudformation.deletions)
     for pause in ASYNC_PAUSES:
@@ -19,6 +22,10 @@ def _delete_stack(world: World) -> None:
         if not world.invoke("retire-stack", request).error:
             break
     world.run(720)
+    while len(world.cloudformation.answers) == heard and world.clock.time() < waits_until:
+        world.run(60)
+    if len(world.cloudformation.answers) == heard:
+        world.cloudformation.give_up()
 
 
 def _delete_stack_again(world: World) -> None:
