@@ -73,9 +73,7 @@ def _awake(
     created = record.status.phase is Phase.CREATING
     before = record.status
     start = _measured(before, now)
-    came = seen(before, capacity.instances_by_type)
-    first_seen = before.instance_seen_at or (now if capacity.instances else None)
-    record = settled(record.having(came.model_copy(update={"instance_seen_at": first_seen})))
+    record = settled(record.having(seen(before, capacity.instances_by_type, now)))
     counted, segments = metered(
         record, now, capacity.instances_by_type, Phase.AWAKE, capacity.copies
     )

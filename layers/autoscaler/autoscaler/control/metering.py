@@ -212,12 +212,14 @@ def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
     return record.having(moved)
 
 
-def seen(status: EndpointStatus, instances: ByType) -> EndpointStatus:
-    """Remembers the most instances of each type that were seen since the wish; of shared
-    machines all of them, whoever asked for them."""
+def seen(status: EndpointStatus, instances: ByType, now: datetime) -> EndpointStatus:
+    """Remembers the most instances of each type that were seen since the wish, and when the first
+    look saw any; of shared machines all of them, whoever asked for them."""
     types = {*status.came, *instances}
     most = {t: max(status.came.get(t, 0), instances.get(t, 0)) for t in sorted(types)}
-    return status.model_copy(update={"came": {t: n for t, n in most.items() if n}})
+    came = {t: n for t, n in most.items() if n}
+    first = status.instance_seen_at or (now if sum(instances.values()) else None)
+    return status.model_copy(update={"came": came, "instance_seen_at": first})
 
 
 def settled(record: EndpointRecord) -> EndpointRecord:

@@ -248,14 +248,12 @@ def observed(
     """Stores what was seen, with the meter moved on to now; writes only what changed."""
     status = record.status
     known = learned(record, load, capacity, now)
-    first_seen = status.instance_seen_at or (now if capacity.instances else None)
-    after = seen(status, capacity.instances_by_type).model_copy(
+    after = seen(status, capacity.instances_by_type, now).model_copy(
         update={
             "observed_copies": capacity.current_copies,
             "observed_instances": capacity.instances,
             "desired_copies": capacity.desired_copies,
             "instance_type": next(iter(capacity.instances_by_type), status.instance_type),
-            "instance_seen_at": first_seen,
             "observed_at": now,
             "busy": busy(load, capacity),
             "signals": signals_of(record, load, now),

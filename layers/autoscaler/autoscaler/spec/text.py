@@ -26,9 +26,8 @@ def printable(text: str) -> str:
 def as_message(value: Any) -> str:
     """A document as JSON that a queue takes: as short as may be, and what is no character to SQS
     is escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    escaped = _NO_CHARACTER.search(text) is not None
-    return json.dumps(value, separators=(",", ":")) if escaped else text
+    text = _compact(value)
+    return text if _NO_CHARACTER.search(text) is None else _compact(value, escaped=True)
 
 
 def is_readable(value: Any) -> bool:
@@ -58,4 +57,8 @@ def _mended(value: Any) -> Any:
 def compact_json(value: Any) -> bytes:
     """As most write it who send much: with spaces and escapes it could be too large for whoever it
     is for, though it was not when it came."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _compact(value).encode()
+
+
+def _compact(value: Any, *, escaped: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=escaped, separators=(",", ":"))
