@@ -18,6 +18,7 @@ from tests.histories.faults import RefusedError
 from tests.histories.wire import Wire
 
 SERVICE_TIMEOUT_SECONDS = 3600.0  # as the template has it
+GAVE_UP = {"Status": "FAILED", "Reason": "no response was received in time"}
 _HOST = "cloudformation-custom-resource-response.example"
 
 
@@ -49,7 +50,7 @@ class CloudFormation(urllib.request.BaseHandler):
 
     def give_up(self) -> None:
         """Nobody answered in time: the deletion of the stack fails."""
-        self.answers.append({"Status": "FAILED", "Reason": "no response was received in time"})
+        self.answers.append(GAVE_UP)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

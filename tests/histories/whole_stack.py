@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.histories.checks import wrong_with
-from tests.histories.cloudformation import SERVICE_TIMEOUT_SECONDS, answered, deletion
+from tests.histories.cloudformation import GAVE_UP, SERVICE_TIMEOUT_SECONDS, answered, deletion
 from tests.histories.scenarios import ASYNC_PAUSES, Scenario, agreed, awake, left, sweep
 from tests.histories.world import World
 
@@ -45,6 +47,11 @@ def _retired(world: World) -> list[str]:
     return answered + here + left(world) + agreed(world)
 
 
+def _retired_in_time(world: World) -> list[str]:
+    waited = GAVE_UP in world.cloudformation.answers
+    return _retired(world) + ["CloudFormation waited an hour for nothing"] * waited
+
+
 def _orphaned(world: World) -> None:
     """Somebody deleted its items from the table: the endpoint runs, and nobody knows of it."""
     awake(world)
@@ -64,5 +71,6 @@ def _swept(world: World) -> list[str]:
 
 
 RETIREMENT = Scenario("stack deletion", awake, _delete_stack, _delete_stack_again, _retired)
+RETIREMENT_IN_TIME = replace(RETIREMENT, wish=_retired_in_time)
 SWEEP = Scenario("sweep", _orphaned, _sweep, _sweep, _swept)
 WHOLE_STACK = (RETIREMENT, SWEEP)

@@ -147,6 +147,16 @@ def test_where_the_url_cannot_be_kept_cloudformation_is_told_at_once(
     assert (url, status) == (URL, "FAILED") and code in reason and cloud.inputs == {}
 
 
+def test_where_the_retirement_may_not_start_cloudformation_is_told_at_once(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Broken(refused("AccessDeniedException", 400))
+    monkeypatch.setattr(stack, "client", lambda _service: broken)
+    assert change_stack(DELETED) == {"answered": True}
+    ((url, status, reason),) = cloud.told
+    assert (url, status) == (URL, "FAILED") and "could not be started" in reason
+
+
 def test_each_deletion_is_answered_at_its_own_url(cloud: Cloud) -> None:
     other = {**DELETED, "RequestId": "other", "ResponseURL": f"{URL}-other"}
     for event in (DELETED, other):

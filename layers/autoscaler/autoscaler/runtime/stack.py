@@ -94,11 +94,11 @@ def change_stack(event: Any) -> dict[str, Any]:
         return {"answered": True}
     try:
         _keep(request.RequestId, request.ResponseURL)
+        _start(kept)
     except (DeniedError, RefusedError) as refused:  # nobody could answer later: now, or in an hour
-        reason = f"the stack's table does not take where to answer: {refused}"
+        reason = f"the retirement of the endpoints could not be started: {refused}"
         _send(StackAnswer(request=kept, status="FAILED", reason=reason), request.ResponseURL)
         return {"answered": True}
-    _start(kept)
     logger.info("retirement started")
     return {"answered": False}
 
@@ -124,6 +124,7 @@ def _keep(request_id: str, url: str) -> None:
     _addresses().keep(request_id, url)
 
 
+@by_class
 def _start(request: KeptRequest) -> None:
     """Once more for one that exists already. This may be Lambda's second try, and then it does; if
     the answer was wrong, nothing would run, and CloudFormation wait for nobody."""
