@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autoscaler.aws import model as aws_model
@@ -103,6 +103,48 @@ def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(IncompleteAnswerError, match="longer than 1,000 bytes"):
         SageMakerModels("stack", endless).ask(NAME, {"prompt": "x"})
     assert endless.given == 101
+
+
+_FIELDS = [
+    "choices",
+    "delta",
+    "message",
+    "text",
+    "logprobs",
+    "tool_calls",
+    "function",
+    "index",
+    "id",
+    "usage",
+    "error",
+]
+_ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 2) | st.just("x") | st.just(1.5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from([*_FIELDS, "finish_reason"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+_CHOICES = st.fixed_dictionaries({"choices": st.lists(_ODD, max_size=3)})
+_BROKEN = st.sampled_from(
+    [b"data: {]\n\n", b"data: [1]\n", b"data: 7\n", b'{"choices": [7]}', b"{"]
+)
+
+
+@given(st.lists(_ODD | _CHOICES, max_size=4), st.none() | _BROKEN)
+@example([], b"data: " + b"[" * 100_000 + b"\n")
+@example([], b"data: {\xff}\n")
+@settings(max_examples=500)
+def test_odd_events_are_an_answer_or_none_but_never_a_failure_of_ours(
+    events: list[Any], broken: bytes | None
+) -> None:
+    try:
+        answer = assemble([*stream(*events), *([broken] if broken else [])])
+    except IncompleteAnswerError as odd:
+        assert str(odd).startswith("the model")
+    else:
+        json.dumps(answer.body, ensure_ascii=False).encode()
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=20))

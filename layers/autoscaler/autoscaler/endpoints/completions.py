@@ -21,8 +21,20 @@ class IncompleteAnswerError(RuntimeError):
 def assemble(chunks: Iterable[bytes]) -> Answer:
     """Returns the whole answer of a stream of server-sent events (or of one plain JSON body).
 
-    Raises IncompleteAnswerError when the stream ended without a finish reason.
+    Raises IncompleteAnswerError when the stream ended without a finish reason, or is not of
+    OpenAI's shape: what a container says is text from outside.
     """
+    try:
+        return _assembled(chunks)
+    except _ODD as odd:
+        why = f"the model's answer is not of OpenAI's shape ({type(odd).__name__})"
+        raise IncompleteAnswerError(why) from None
+
+
+_ODD = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+
+def _assembled(chunks: Iterable[bytes]) -> Answer:
     first: dict[str, Any] | None = None
     choices: dict[int, dict[str, Any]] = {}
     calls: dict[int, dict[int, dict[str, Any]]] = {}

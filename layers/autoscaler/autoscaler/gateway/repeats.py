@@ -59,7 +59,7 @@ class Repeats:
     ) -> None:
         try:
             answer = assemble(pieces)
-        except (IncompleteAnswerError, ValueError):
+        except IncompleteAnswerError:
             return  # its caller saw how it ended
         await self.keep(asked, record, answer)
 
