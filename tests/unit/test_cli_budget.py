@@ -18,9 +18,9 @@ from autoscaler.control.reconcile import reconcile
 from autoscaler.policy.forecast import Spending
 from autoscaler.ports import Load
 from autoscaler.runtime.money_commands import _stopped
+from tests.cli_stub import ENDPOINT, Stub
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import awake, put, spec
-from tests.unit.test_cli_commands import ENDPOINT, Stub, bare, server, stack  # noqa: F401
 from tools.cli import budget_command, output, switch_command
 
 LONG = "deepseek-r1-distill-llama-8b"
@@ -111,7 +111,7 @@ def test_a_stop_shows_how_far_each_endpoint_is(world) -> None:
     assert next(switch_command.lines({**done, "stopped": None})) == "nothing is stopped"
 
 
-def test_stop_and_start_are_sent_with_their_reason(stack: Stub) -> None:  # noqa: F811
+def test_stop_and_start_are_sent_with_their_reason(stack: Stub) -> None:
     done = {"stopped": None, "stopped_endpoints": {}, "phases": {"llama": "ASLEEP"}, "left": {}}
     stack.answer = {"ok": True, "result": done}
     assert stack.run("stop", "--reason", "a leaked key").exit_code == 0
@@ -126,13 +126,13 @@ def test_stop_and_start_are_sent_with_their_reason(stack: Stub) -> None:  # noqa
     ]
 
 
-def test_a_stop_needs_a_reason(stack: Stub) -> None:  # noqa: F811
+def test_a_stop_needs_a_reason(stack: Stub) -> None:
     ran = stack.run("stop")
     assert (ran.exit_code, stack.sent) == (2, [])
     assert "--reason" in ran.output
 
 
-def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> None:  # noqa: F811
+def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> None:
     stack.answer = {"ok": True, "result": view(world)}
     ran = stack.run(
         "budget", "set", "--monthly", "$5,000", "--daily", "none", "--thresholds", "60, 90%",
@@ -153,7 +153,7 @@ def test_a_budget_is_set_by_the_fields_that_are_given(stack: Stub, world) -> Non
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 201, "\udce9"])
 def test_a_reason_that_nobody_can_read_is_refused_by_its_option(
-    stack: Stub,  # noqa: F811
+    stack: Stub,
     reason: str,
 ) -> None:
     for typed in (("stop",), ("hold", "llama", "--for", "2h")):
@@ -183,7 +183,7 @@ def test_a_reason_that_nobody_can_read_is_refused_by_its_option(
     ],
 )
 def test_what_cannot_be_set_is_refused_before_it_is_sent(
-    stack: Stub,  # noqa: F811
+    stack: Stub,
     arguments: list[str],
     problem: str,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.unit.test_cli_commands import ENDPOINT
+from tests.cli_stub import ENDPOINT
 from tools.cli import output
 
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)

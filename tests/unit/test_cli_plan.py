@@ -19,9 +19,9 @@ from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from tests.cli_account import talks_to
+from tests.cli_stub import ENDPOINT, TEMPLATE
 from tests.samples import document
 from tests.simulated import HEADER, a_night
-from tests.unit.test_cli_commands import ENDPOINT, TEMPLATE
 from tools.cli.app import app
 
 KEEP_ALIVE = {"field": "scaling.keep_alive", "before": "10m", "after": "2h"}

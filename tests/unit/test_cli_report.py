@@ -1,13 +1,24 @@
-"""`autoscaler report` as a person sees it, and its advice on a history that moto keeps."""
+"""`autoscaler report` as a person sees it: its table, its files, and its advice."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.cloudwatch.models import CloudWatchBackend
+from moto.core.exceptions import ServiceException
 from rich.console import Console
 
+from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.periods import Period
+from tests.cli_stub import Stub
+from tests.ledger_books import MONDAY, PRICES, fleet_books
 from tools.cli.report_command import report_lines, report_table
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -91,3 +102,133 @@ def test_a_bill_says_which_days_it_is_of() -> None:
         "AWS billed $11.90 for its instances in the UTC days 2026-11-15 to 2026-11-22 "
         "(reconciled), estimated at $12.00"
     ) in report_lines(written)
+
+
+# --- its files
+
+
+def test_report_is_written_and_fetched(stack: Stub, tmp_path: Path) -> None:
+    s3 = boto3.client("s3")
+    uris = {}
+    for kind in ("html", "csv", "json"):
+        s3.put_object(Bucket="reports", Key=f"all/costs.{kind}", Body=kind.encode())
+        uris[kind] = f"s3://reports/all/costs.{kind}"
+    stack.answer = {
+        "cost_usd": "28.62", "baseline_usd": "59.65", "period": "week 23 – 29 November",
+        "uris": uris,
+    }  # fmt: skip
+    out = tmp_path / "deep" / "report"
+    ran = stack.run("report", "--period", "all", "--out", str(out))
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.startswith(
+        "week 23 – 29 November: cost $28.62, always on $59.65 (estimated)\n"
+    )
+    assert (out / "costs.csv").read_text() == "csv"
+    assert stack.sent == [{"function": "report-costs", "period": "all"}]
+    shown = json.loads(stack.run("report", "--json", "--out", str(out)).stdout)
+    assert shown["files"] == [str(out / f"costs.{kind}") for kind in ("html", "csv", "json")]
+    assert stack.run("report", "--period", "year").exit_code == 2
+    assert stack.run("report", "--period", "all", "--last").exit_code == 2
+    stack.sent.clear()
+    ran = stack.run("report", "--out", str(out))
+    assert ran.stdout.startswith("week 23 – 29 November so far: cost $28.62")
+    ran = stack.run("report", "--period", "day", "--last", "--out", str(out))
+    assert ran.stdout.startswith("week 23 – 29 November: cost $28.62")
+    running, over = stack.sent
+    assert running == {"function": "report-costs", "period": "week", "running": True}
+    assert over == {"function": "report-costs", "period": "day"}
+
+
+@pytest.mark.parametrize("below", ["", "deep/er"])
+def test_a_place_for_a_report_that_is_none_is_told_before_it_is_made(
+    stack: Stub, tmp_path: Path, below: str
+) -> None:
+    taken = tmp_path / "report"
+    taken.write_text("a file")
+    ran = stack.run("report", "--out", str(taken / below))
+    assert (ran.exit_code, stack.sent) == (2, [])
+    said = "cannot be a folder: a file is in its place; name another one"
+    assert ran.stderr == f"--out: {taken / below} {said}\n"
+
+
+def test_a_report_that_cannot_be_written_is_one_line(written: Stub, tmp_path: Path) -> None:
+    (tmp_path / "costs.html").mkdir()
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith(f"--out: {tmp_path}/costs.html: cannot be written: ")
+
+
+@pytest.fixture
+def written(stack: Stub) -> Stub:
+    """The stack's function has written a week's report; its page is one word."""
+    found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, PRICES.get)
+    bodies = {"html": "old", "csv": "old", "json": found.model_dump_json()}
+    for kind, body in bodies.items():
+        boto3.client("s3").put_object(Bucket="reports", Key=f"a/costs.{kind}", Body=body.encode())
+    uris = {kind: f"s3://reports/a/costs.{kind}" for kind in bodies}
+    stack.answer = {"cost_usd": "1", "baseline_usd": "2", "uris": uris}
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("options", "advised"),
+    [
+        ((), True),
+        (("--period", "month", "--last"), True),
+        (("--no-advice",), False),
+        (("--period", "day"), False),
+        (("--period", "all"), False),
+        (("--period", "all", "--advice"), True),
+        (("--json",), False),
+    ],
+)
+def test_advice_is_looked_for_in_weeks_and_months_that_are_not_printed_as_json(
+    written: Stub, tmp_path: Path, options: Sequence[str], advised: bool
+) -> None:
+    ran = written.run("report", *options, "--out", str(tmp_path))
+    assert ran.exit_code == 0, ran.output
+    page = (tmp_path / "costs.html").read_text()
+    assert (page != "old") is advised
+    if advised:
+        assert "deepseek-r1: no requests in it" in ran.stderr
+        assert re.search(r"No advice for deepseek-r1\b[^.:<]*: no requests in it\.", page)
+        assert "report --advice" not in page, "it has been done"
+
+
+def test_advice_is_a_part_of_the_document(written: Stub, tmp_path: Path) -> None:
+    ran = written.run("report", "--advice", "--closed", "--json", "--out", str(tmp_path))
+    assert json.loads(ran.stdout)["advice"] == []
+    assert written.sent == [{"function": "report-costs", "period": "week", "closed": True}]
+    assert written.run("report", "--period", "all", "--closed").exit_code == 2
+
+
+def test_a_report_whose_metrics_may_not_be_read_says_so_and_is_there(
+    written: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any, **__: Any) -> Any:
+        raise ServiceException("AccessDenied", "cloudwatch:GetMetricData is not allowed")
+
+    monkeypatch.setattr(CloudWatchBackend, "get_metric_data", denied)
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 0, ran.output
+    assert "no advice: " in ran.stderr and "GetMetricData" in ran.stderr
+    page = (tmp_path / "costs.html").read_text()
+    assert "What would save most is not known: " in page and "GetMetricData" in page
+
+
+def test_a_report_that_this_command_line_cannot_read_is_left_as_it_is(
+    written: Stub, tmp_path: Path
+) -> None:
+    boto3.client("s3").put_object(Bucket="reports", Key="a/costs.json", Body=b'{"of": "later"}')
+    ran = written.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 0, ran.output
+    assert "cannot read the report of the stack" in ran.stderr
+    assert (tmp_path / "costs.html").read_text() == "old"
+
+
+def test_a_report_that_is_not_there_is_one_line(stack: Stub, tmp_path: Path) -> None:
+    stack.answer = {"cost_usd": None, "uris": {"html": "s3://reports/none.html"}}
+    ran = stack.run("report", "--out", str(tmp_path))
+    assert ran.exit_code == 1
+    assert "NoSuchKey" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 from autoscaler.catalog.prices import bundled
 from autoscaler.policy import bounds_at
 from autoscaler.spec import EndpointSpec, parse_spec
+from tests.cli_stub import ENDPOINT, Stub
 from tests.properties.policy_strategies import ZONES
 from tests.unit.policy_cases import PEAK, WEEKDAYS, a_spec
-from tests.unit.test_cli_commands import ENDPOINT, Stub, bare, server, stack  # noqa: F401
 from tools.cli.app import app
 from tools.cli.schedule_page import days_text
 from tools.cli.schedule_starts import starts_of
@@ -233,7 +233,7 @@ def test_a_day_too_far_away_to_count_from_is_refused(tmp_path: Path, day: str) -
 
 
 def test_without_a_stack_a_file_without_a_zone_is_read_in_utc(
-    bare: Stub,  # noqa: F811
+    bare: Stub,
     tmp_path: Path,
 ) -> None:
     found = shown(str(a_file(tmp_path, zone=None)), "--days", "3")
@@ -249,7 +249,7 @@ def told_by_the_stack(spec: EndpointSpec, **changes: Any) -> dict[str, Any]:
     return {"ok": True, "result": {"endpoints": [one], "prices": prices}}
 
 
-def test_an_endpoint_is_shown_with_what_a_person_asked_for(stack: Stub) -> None:  # noqa: F811
+def test_an_endpoint_is_shown_with_what_a_person_asked_for(stack: Stub) -> None:
     warm = {
         "kind": "keep_warm", "since": "2026-11-24T12:00:00Z", "until": "2026-11-24T18:00:00Z",
         "reason": "a demo", "author": "ada", "even_for_requests": False,
@@ -263,14 +263,14 @@ def test_an_endpoint_is_shown_with_what_a_person_asked_for(stack: Stub) -> None:
     assert found["price"]["source"].startswith("us-east-1 price, eu-west-1's own not known")
 
 
-def test_an_endpoint_whose_dates_have_passed_is_still_shown(stack: Stub) -> None:  # noqa: F811
+def test_an_endpoint_whose_dates_have_passed_is_still_shown(stack: Stub) -> None:
     past = {"name": "past", "dates": ["2020-01-01"], **WHOLE}
     stack.answer = told_by_the_stack(a_spec(windows=[past]))
     found = shown("llama", "--days", "3")
     assert "all of its dates are over, the last on 2020-01-01" in " ".join(found["warnings"])
 
 
-def test_a_stack_that_is_older_says_so(stack: Stub) -> None:  # noqa: F811
+def test_a_stack_that_is_older_says_so(stack: Stub) -> None:
     stack.answer = {"ok": True, "result": {"endpoints": [ENDPOINT]}}
     done = show("llama")
     assert done.exit_code == 1
