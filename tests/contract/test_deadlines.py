@@ -15,6 +15,7 @@ from autoscaler.control.stuck import MARGIN, RESHAPE_WAKES
 from tests.contract.machine_rules import LONGEST_BETWEEN_LOOKS
 from tests.contract.test_statemachines import _SUBSTITUTION, ROOT, machine, template
 from tests.memory import NOON
+from tools.cli.client import LONGEST_ANSWER_SECONDS
 
 START = "2026-11-24T12:00:00.000Z"
 DEADLINES = [
@@ -112,3 +113,16 @@ def test_a_queue_is_waited_for_longer_than_a_message_stays_out_of_sight() -> Non
 def test_whoever_decides_knows_how_long_a_tick_is(function: str) -> None:
     made = template()["Resources"][f"{function}Function"]["Properties"]
     assert made["Environment"]["Variables"]["TICK_MINUTES"] == "TickMinutes"
+
+
+def test_the_command_line_waits_for_the_longest_function_that_it_calls() -> None:
+    whole = template()
+    called = {
+        output["Value"]
+        for name, output in whole["Outputs"].items()
+        if name.endswith("FunctionName")
+    }
+    assert len(called) >= 3
+    default = whole["Globals"]["Function"]["Timeout"]
+    longest = max(whole["Resources"][one]["Properties"].get("Timeout", default) for one in called)
+    assert longest < LONGEST_ANSWER_SECONDS

@@ -6,12 +6,11 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 from autoscaler.spec import parse_duration
+from autoscaler.spec.orders import LONGEST_OVERRIDE, LONGEST_REASON
 from autoscaler.spec.text import is_readable
 from tools.cli.client import RefusedError
 
-_LONGEST_REASON = 200  # as the stack has it
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-_LONGEST = timedelta(days=366)  # as the stack has it
 _YEARS = range(2000, 3000)  # beyond, what is added to a moment or a zone's offset may be no date
 
 
@@ -28,8 +27,8 @@ def checked_reason(reason: str) -> str:
     said = reason.strip()
     if not said:
         raise RefusedError(["--reason: is empty: say in a few words why, for your colleagues"])
-    if len(said) > _LONGEST_REASON:
-        most = f"write {_LONGEST_REASON} characters at most"
+    if len(said) > LONGEST_REASON:
+        most = f"write {LONGEST_REASON} characters at most"
         raise RefusedError([f"--reason: {said!r:.40}... has {len(said)} characters: {most}"])
     if not is_readable(said):
         raise RefusedError([f"--reason: {said!r:.40} is not UTF-8: write it in UTF-8"])
@@ -50,8 +49,10 @@ def hold_seconds(duration: str | None, until: str | None, now: datetime) -> floa
     given = f"--for: {duration!r}" if until is None else f"--until: {until!r}"
     if left <= timedelta(0):
         raise RefusedError([f"{given} is over already"])
-    if left > _LONGEST:
-        raise RefusedError([f"{given} is too far away: at most {_LONGEST.days} days from now"])
+    if left > LONGEST_OVERRIDE:
+        raise RefusedError(
+            [f"{given} is too far away: at most {LONGEST_OVERRIDE.days} days from now"]
+        )
     return left.total_seconds()
 
 

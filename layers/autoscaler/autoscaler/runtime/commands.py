@@ -22,6 +22,7 @@ from ..endpoints.status import Cause, EndpointStatus
 from ..policy.types import OverrideKind
 from ..ports import ConflictError
 from ..spec import EndpointSpec, SpecError
+from ..spec.orders import LONGEST_OVERRIDE, LONGEST_REASON
 from .boundary import problems_of
 from .money_commands import MoneyCommand, carry_out_money
 from .observing import refuse_while_observing
@@ -29,7 +30,7 @@ from .settings import settings
 from .wiring import world
 
 _CONFLICT_TRIES = 5
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
 
 
 class _Command(BaseModel):
@@ -66,7 +67,7 @@ class Retry(_Command):
 
 class _Override(_Command):
     endpoint: Text
-    seconds: Annotated[float, Field(gt=0, le=366 * 86400)]
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_OVERRIDE.total_seconds())]
     reason: Text
     replace: bool = False  # take the place of one of its kind
 

@@ -10,9 +10,10 @@ from ..control.budget_orders import set_budget
 from ..control.budget_view import budgets_view, stop_view
 from ..control.kill_switch import Stopped, start, stop
 from ..control.world import World
+from ..spec.orders import LONGEST_REASON
 
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-Everything = Annotated[str, Field(max_length=200)]  # "", or an endpoint
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
+Everything = Annotated[str, Field(max_length=LONGEST_REASON)]  # "", or an endpoint
 
 
 class _MoneyCommand(BaseModel):
