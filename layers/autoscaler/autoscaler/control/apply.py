@@ -16,7 +16,7 @@ from .namesakes import LeftoverError
 from .plan import Plan, Setting, plan
 from .tend import remove_leftovers
 from .updating import ALTERNATIVES, anew, rungs_anew, start_update
-from .wishes import carry_out, entry, wished
+from .wishes import carry_out, created_anew, entry, wished
 from .world import ObserveError, World
 
 
@@ -54,8 +54,9 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     if record.status.phase is Phase.FAILED:
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
-            failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
+            failure=None, retry_at=None, update=None, tries=(), failed_wakes=0,
             shape=anew(record.status), instance_type="",
+            **created_anew(record.status, now),
             **starts_forgotten(planned.record.spec, planned.spec),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)

@@ -148,7 +148,8 @@ def _slept(
 ) -> EndpointSlept:
     """`closing`: the segments that end with this sleep, and are not stored yet."""
     status = record.status
-    woken = status.last_wake_at or status.created_at
+    # Of a creation the first sleep is told too: what was before it is another one's cost.
+    woken = max(status.last_wake_at or status.created_at, status.created_at)
     stored = world.store.usage(min(woken, month_of(now)), now)
     used = [s for s in stored if s.endpoint == status.name]
     fleet = world.store.load_all() if record.spec.instances.shared else ()

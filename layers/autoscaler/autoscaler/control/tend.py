@@ -13,7 +13,15 @@ from .causes import sentence_of
 from .metering import on_rung
 from .setbacks import back_to_zero, fail
 from .updating import created_with_update, give_up_update
-from .wishes import FLOWS, UNCONDITIONAL, carry_out, entry, ladder_step, wished
+from .wishes import (
+    FLOWS,
+    UNCONDITIONAL,
+    carry_out,
+    created_anew,
+    entry,
+    ladder_step,
+    wished,
+)
 from .world import World
 
 FIRST_RETRY = timedelta(seconds=30)
@@ -111,7 +119,8 @@ def _on_the_next_rung(world: World, record: EndpointRecord, now: datetime) -> No
     """A creation that found no capacity is tried where the ladder says."""
     record = on_rung(record, ladder_step(record, now).rung)
     types = ", ".join(record.spec.on_rung(record.status.shape.rung).instances.types)
-    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
+    anew = created_anew(record.status, now)
+    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, **anew)
     carry_out(world, record, again, [], f"Trying to create it on {types}.")
 
 
@@ -124,7 +133,8 @@ def _with_the_new_file(world: World, record: EndpointRecord, now: datetime) -> N
     """A creation that has to begin again begins with the file that waits: it may never rest with
     the old one, whose machines nobody gets."""
     record = created_with_update(world, record)
-    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
+    anew = created_anew(record.status, now)
+    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, **anew)
     carry_out(world, record, again, [], "Its file changed: trying to create it with the new one.")
 
 

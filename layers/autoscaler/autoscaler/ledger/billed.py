@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ..endpoints.status import EndpointRecord, Meter, UsageSegment
+from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
 from .shares import apportioned
@@ -16,6 +16,7 @@ Prices = Callable[[str], Decimal | None]
 """Dollars per hour of an instance type; None: unknown."""
 
 EVER = datetime.min.replace(tzinfo=UTC)  # before anything that is known
+Span = tuple[datetime, datetime]
 _OVER = {Phase.FAILED, Phase.RETIRING, Phase.RETIRED}
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -35,10 +36,13 @@ class AlwaysOn:
     end: datetime
     usd_per_hour: Decimal | None
     part: Decimal = Decimal(1)
+    pauses: tuple[Span, ...] = ()  # in which there was no endpoint: oldest first, none overlaps
 
     def usd(self, start: datetime, end: datetime) -> Decimal | None:
         """What it would have cost within [start, end); None: the price is unknown."""
-        within = min(end, self.end) - max(start, self.start)
+        within = _overlap((start, end), (self.start, self.end))
+        for pause in self.pauses:
+            within -= _overlap(pause, (max(start, self.start), min(end, self.end)))
         if within <= timedelta(0):
             return Decimal(0)
         return None if self.usd_per_hour is None else self.usd_per_hour * self.part * hours(within)
@@ -132,22 +136,48 @@ def always_on(
     """The baseline of one endpoint, or None when it never had an instance.
 
     It begins with the period, or with the first instance of an endpoint created within it, and
-    ends when the endpoint is given up. One that has left the fleet is compared only while it
-    used instances: when it was created is not known any more, nor how many copies an instance
-    held: of shared ones, the least that its copies took.
+    ends when the endpoint is given up; if it was created anew after that, it goes on with the
+    first instance. One that has left the fleet is compared only while it used instances: when it
+    was created is not known any more, nor how many copies an instance held: of shared ones, the
+    least that its copies took. So is one whose name another has now.
     """
     if record is None:
         if not segments:
             return None
-        first, last = segments[0], segments[-1]
+        first, end = segments[0], max(s.end for s in segments)
         part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
-        return AlwaysOn(first.start, last.end, prices(first.instance_type), part)
+        return AlwaysOn(first.start, end, prices(first.instance_type), part)
     status = record.status
-    existed = status.created_at < start and status.last_awake_at is not None
+    existed = status.first_applied_at < start and status.last_awake_at is not None
     if not existed and not segments:
         return None
     begin = start if existed else segments[0].start
     end = min(until, status.phase_since) if status.phase in _OVER else until
     shared = record.spec.instances.shared is not None
     part = Decimal(1) / status.copies_per_instance if shared else Decimal(1)
-    return AlwaysOn(begin, max(begin, end), prices(record.spec.instances.types[0]), part)
+    price, pauses = prices(record.spec.instances.types[0]), _pauses(status, segments, start, until)
+    return AlwaysOn(begin, max(begin, end), price, part, pauses)
+
+
+def _pauses(
+    status: EndpointStatus, segments: Sequence[UsageSegment], start: datetime, until: datetime
+) -> tuple[Span, ...]:
+    """When there was nothing to keep on: after an earlier endpoint of the name, and while this one
+    had failed. Each ends with the first instance of what was made then, unless that was before the
+    period and has answered."""
+    made, awake_at = status.first_applied_at, status.last_awake_at
+    earlier = [s.end for s in segments if s.start < made]
+    gone = [(max(earlier), made)] if earlier else []
+    found: list[Span] = []
+    for since, anew in [*gone, *((span.start, span.end) for span in status.failed_spans)]:
+        known = anew < start and awake_at is not None and awake_at > anew
+        first = min((s.start for s in segments if s.start >= anew), default=max(anew, until))
+        end = anew if known else first
+        begin = max([since, *(before[1] for before in found)])
+        if begin < end:
+            found.append((begin, end))
+    return tuple(found)
+
+
+def _overlap(one: Span, other: Span) -> timedelta:
+    return max(timedelta(0), min(one[1], other[1]) - max(one[0], other[0]))

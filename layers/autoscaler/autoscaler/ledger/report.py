@@ -136,5 +136,5 @@ def read_books(store: EndpointStore, period: Period, now: datetime | None = None
 def period_since_first(store: EndpointStore, clock: Clock, time_zone: str = "UTC") -> Period:
     """Everything since the oldest endpoint of the fleet was applied, until now."""
     now = clock.now()
-    start = min((r.status.created_at for r in store.load_all()), default=now)
+    start = min((r.status.first_applied_at for r in store.load_all()), default=now)
     return Period.since(start, now, time_zone)
