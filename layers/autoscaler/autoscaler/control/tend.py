@@ -109,6 +109,7 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         at=now,
         instances=status.observed_instances,
         since_seconds=(now - status.phase_since).total_seconds(),
+        since=status.phase_since,
         shared=record.spec.instances.shared or "",
     )
     told = [stuck] if status.phase is Phase.SLEEPING else []
