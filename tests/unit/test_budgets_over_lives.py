@@ -10,6 +10,7 @@ import pytest
 from autoscaler.control.budget_orders import set_budget
 from autoscaler.control.budget_view import budgets_view
 from autoscaler.control.budgets import books_of_all
+from autoscaler.control.plan import Setting, plan
 from autoscaler.control.purse import barred, spent_of
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.stack_watch import note_gone
@@ -18,7 +19,7 @@ from autoscaler.ledger.budgets import StackMoney
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.periods import Period
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import asleep, awake, put, spec
+from tests.samples import asleep, awake, document, put, spec
 
 NAME, HOUR = "llama", timedelta(hours=1)
 FIRST, SECOND = Decimal("7.50"), Decimal("0.75")
@@ -50,6 +51,19 @@ def test_it_is_the_names(world: MemoryWorld) -> None:
     reconcile(world)
     (told,) = [e for e in world.announcer.events if e.detail_type == "BudgetReached"]
     assert (told.step, told.spent_usd) == (100, FIRST + SECOND)
+
+
+def test_who_applies_it_again_is_told_that_it_stays_at_zero() -> None:
+    world = memory_world()
+    first = life(world, FIRST + SECOND, NOON - 9 * HOUR)
+    note_gone(world, first, NOON - 5 * HOUR)
+    world.store.forget(first.status)
+    file = document(NAME, budget={"monthly_usd": 8, "when_spent": "sleep"})
+    setting = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
+    (told,) = [one for one in plan(world, setting, file).warnings if "stays at zero" in one]
+    assert told.startswith("$8.25 of $8.00 are spent this month")
+    dearer = document(NAME, budget={"monthly_usd": 9, "when_spent": "sleep"})
+    assert not any("stays at zero" in one for one in plan(world, setting, dearer).warnings)
 
 
 def test_the_next_month_it_is_over(world: MemoryWorld) -> None:
