@@ -13,8 +13,9 @@ from autoscaler.alerts.events.life import EndpointSlept
 from autoscaler.control.apply import apply
 from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_asleep
+from autoscaler.control.updating import machine_noted
 from autoscaler.control.wishes import created_anew, request_sleep
-from autoscaler.endpoints.lives import SPANS_KEPT, FailedSpan, with_failed
+from autoscaler.endpoints.lives import SPANS_KEPT, FailedSpan, MachineBefore, with_failed
 from autoscaler.endpoints.status import Cause, EndpointRecord
 from autoscaler.ledger.billed import always_on
 from autoscaler.ledger.costs import Books, summarize
@@ -116,6 +117,43 @@ def test_who_applies_a_file_that_cannot_run_again_and_again_has_one_span() -> No
         begin = MONDAY + day * DAY
         apart = with_failed(apart, begin, begin + HOUR, begin - HOUR)
     assert len(apart) == SPANS_KEPT
+
+
+def test_what_ran_before_another_file_is_compared_with_its_own_machines() -> None:
+    """Dear machines until noon, and cheap ones from then on."""
+    noon, dear = MONDAY + 12 * HOUR, "ml.g6e.12xlarge"
+    changed = record(
+        machines_before=(MachineBefore(until=noon, instance_type=dear),),
+    )
+    used = segment(MONDAY, 60, instance_type=dear, usd_per_hour=PRICES[dear])
+    total = of_day(MONDAY, used, record=changed).total
+    assert total.baseline_usd == 12 * PRICES[dear] + 12 * PRICE
+    assert of_day(MONDAY + DAY, record=changed).total.baseline_usd == 24 * PRICE
+    unknown = record(machines_before=(MachineBefore(until=noon, instance_type="ml.odd.xlarge"),))
+    assert of_day(MONDAY, record=unknown).total.baseline_usd is None
+    assert of_day(MONDAY + DAY, record=unknown).total.baseline_usd == 24 * PRICE
+
+
+def test_of_shared_machines_the_part_of_the_time_counts() -> None:
+    shared = {"types": ["ml.g6e.xlarge"], "shared": "pool", "max_instances": 2}
+    before = MachineBefore(until=MONDAY + 12 * HOUR, instance_type="ml.g6e.xlarge")
+    status = asleep(
+        NAME,
+        created_at=MONDAY - 3 * DAY,
+        last_awake_at=MONDAY - DAY,
+        copies_per_instance=2,
+        machines_before=(before,),
+    )
+    one = put(memory_world(), status, spec(NAME, instances=shared))
+    assert of_day(MONDAY, record=one).total.baseline_usd == 12 * PRICE + 12 * PRICE / 2
+
+
+def test_an_update_to_other_machines_keeps_which_it_had() -> None:
+    one = record()
+    dear = spec(NAME, instances={"types": ["ml.g6e.12xlarge"]})
+    (kept,) = machine_noted(one, dear, NOON)["machines_before"]
+    assert kept == MachineBefore(until=NOON, instance_type="ml.g6e.xlarge")
+    assert machine_noted(one, spec(NAME, scaling={"max_copies": 1}), NOON) == {}
 
 
 HOURS = st.integers(-48, 72)

@@ -15,7 +15,7 @@ from .breaker import outgrown
 from .namesakes import LeftoverError
 from .plan import Plan, Setting, plan
 from .tend import remove_leftovers
-from .updating import ALTERNATIVES, anew, rungs_anew, start_update
+from .updating import ALTERNATIVES, anew, machine_noted, rungs_anew, start_update
 from .wishes import carry_out, created_anew, entry, wished
 from .world import ObserveError, World
 
@@ -58,6 +58,7 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
             shape=anew(record.status), instance_type="",
             **created_anew(record.status, now),
             **starts_forgotten(planned.record.spec, planned.spec),
+            **machine_noted(planned.record, planned.spec, now),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})

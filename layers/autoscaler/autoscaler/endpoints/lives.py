@@ -1,4 +1,4 @@
-"""A name's lives: when an endpoint was applied first, and when it had failed in between. Pure."""
+"""What an endpoint was before: when it had failed, and which machines its file named. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ class FailedSpan(BaseModel):
 
     start: AwareDatetime
     end: AwareDatetime
+
+
+class MachineBefore(BaseModel):
+    """The first instance type of its file until then, and how many copies one held."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+
+    until: AwareDatetime
+    instance_type: str
+    copies_per_instance: int = 1
 
 
 def with_failed(

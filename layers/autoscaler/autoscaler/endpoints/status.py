@@ -18,7 +18,7 @@ from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Override, Phase, Reach, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
-from .lives import FailedSpan
+from .lives import FailedSpan, MachineBefore
 from .signals import Signals
 from .stack_state import StackState
 from .untold import Untold
@@ -177,6 +177,7 @@ class EndpointStatus(Stored):
     # Of one that was created anew: when it was applied first, and when it had failed in between.
     applied_at: AwareDatetime | None = None
     failed_spans: tuple[FailedSpan, ...] = ()
+    machines_before: tuple[MachineBefore, ...] = ()  # by files that others have replaced
     cause: Cause = Cause.APPLY
     asked_by: str | None = None  # the person or the tenants that the wish is for, where known
     wish_copies: int = 0

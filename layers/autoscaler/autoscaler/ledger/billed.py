@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from ..endpoints.lives import MachineBefore
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
@@ -17,13 +18,24 @@ Prices = Callable[[str], Decimal | None]
 
 EVER = datetime.min.replace(tzinfo=UTC)  # before anything that is known
 Span = tuple[datetime, datetime]
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 _OVER = {Phase.FAILED, Phase.RETIRING, Phase.RETIRED}
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
+class Rate:
+    """What an hour of it costs from `start` to `end`; None: the price is unknown."""
+
+    start: datetime
+    end: datetime
+    usd_per_hour: Decimal | None
+
+
+@dataclass(frozen=True)
 class AlwaysOn:
-    """One instance of the endpoint's first type, kept running from `start` to `end`.
+    """One instance of the endpoint's first type, kept running from `start` to `end`; before
+    another file took effect, of the first type of that time.
 
     Of shared machines, the part of one instance that one copy takes: one that would else have a
     machine of its own would pay a whole one.
@@ -34,18 +46,23 @@ class AlwaysOn:
 
     start: datetime
     end: datetime
-    usd_per_hour: Decimal | None
-    part: Decimal = Decimal(1)
-    pauses: tuple[Span, ...] = ()  # in which there was no endpoint: oldest first, none overlaps
+    rates: tuple[Rate, ...]
+    pauses: tuple[Span, ...] = ()  # in which there was no endpoint: none overlaps another
 
     def usd(self, start: datetime, end: datetime) -> Decimal | None:
         """What it would have cost within [start, end); None: the price is unknown."""
-        within = _overlap((start, end), (self.start, self.end))
-        for pause in self.pauses:
-            within -= _overlap(pause, (max(start, self.start), min(end, self.end)))
-        if within <= timedelta(0):
-            return Decimal(0)
-        return None if self.usd_per_hour is None else self.usd_per_hour * self.part * hours(within)
+        total, start, end = Decimal(0), max(start, self.start), min(end, self.end)
+        for rate in self.rates:
+            span = max(start, rate.start), min(end, rate.end)
+            within = _overlap(span, span)
+            for pause in self.pauses:
+                within -= _overlap(pause, span)
+            if within <= timedelta(0):
+                continue
+            if rate.usd_per_hour is None:
+                return None
+            total += rate.usd_per_hour * hours(within)
+        return total
 
     def within(self, start: datetime, end: datetime) -> AlwaysOn:
         """The part of it in [start, end); it may be empty."""
@@ -145,18 +162,44 @@ def always_on(
         if not segments:
             return None
         first, end = segments[0], max(s.end for s in segments)
-        part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
-        return AlwaysOn(first.start, end, prices(first.instance_type), part)
+        return AlwaysOn(first.start, end, (_rate_of_gone(segments, prices, end),))
     status = record.status
     existed = status.first_applied_at < start and status.last_awake_at is not None
     if not existed and not segments:
         return None
     begin = start if existed else segments[0].start
     end = min(until, status.phase_since) if status.phase in _OVER else until
-    shared = record.spec.instances.shared is not None
-    part = Decimal(1) / status.copies_per_instance if shared else Decimal(1)
-    price, pauses = prices(record.spec.instances.types[0]), _pauses(status, segments, start, until)
-    return AlwaysOn(begin, max(begin, end), price, part, pauses)
+    rates = tuple(_rates(record, segments, prices))
+    return AlwaysOn(begin, max(begin, end), rates, _pauses(status, segments, start, until))
+
+
+def _rates(
+    record: EndpointRecord, segments: Sequence[UsageSegment], prices: Prices
+) -> Iterator[Rate]:
+    """By the files of the time, as far as they are known: of an earlier endpoint of the name, what
+    it had first."""
+    status, machines = record.status, record.spec.instances
+    since, made = EVER, status.first_applied_at
+    if earlier := [s for s in segments if s.start < made]:
+        yield _rate_of_gone(earlier, prices, made)
+        since = made
+    present = MachineBefore(
+        until=_FOREVER,
+        instance_type=machines.types[0],
+        copies_per_instance=status.copies_per_instance,
+    )
+    for one in (*status.machines_before, present):
+        price = prices(one.instance_type)
+        if price is not None and machines.shared is not None:
+            price /= one.copies_per_instance
+        yield Rate(since, one.until, price)
+        since = max(since, one.until)
+
+
+def _rate_of_gone(segments: Sequence[UsageSegment], prices: Prices, end: datetime) -> Rate:
+    first, price = segments[0], prices(segments[0].instance_type)
+    part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
+    return Rate(first.start, end, None if price is None else price * part)
 
 
 def _pauses(
