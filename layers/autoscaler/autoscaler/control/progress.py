@@ -14,7 +14,7 @@ from typing import Any
 from ..alerts.events.life import EndpointRetired, EndpointSlept
 from ..catalog.models import ModelFacts
 from ..endpoints.setbacks import outcome_of
-from ..endpoints.status import EndpointRecord, EndpointStatus, Shape, UsageSegment
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Shape, UsageSegment
 from ..policy.ladder import TryOutcome
 from ..policy.types import Phase
 from ..ports import ConflictError
@@ -153,7 +153,8 @@ def _slept(
     stored = world.store.usage(min(woken, month_of(now)), now)
     used = [s for s in stored if s.endpoint == status.name]
     fleet = world.store.load_all() if record.spec.instances.shared else ()
-    awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
+    since = _awake_since(status, woken)
+    awake = status.phase_since - since if since else timedelta(0)  # the wish may be a later try
     return EndpointSlept(
         endpoint=status.name,
         generation=status.generation,
@@ -165,6 +166,13 @@ def _slept(
         saved_usd=saved_this_month(record, (*stored, *closing), now, fleet),
         team=record.spec.team,
     )
+
+
+def _awake_since(status: EndpointStatus, woken: datetime) -> datetime | None:
+    """None: it was not, because its wake failed or was ended, or somebody else put copies there
+    while it slept; when it was awake last is of a time before."""
+    at = status.last_awake_at
+    return None if at is None or at < woken or status.cause is Cause.DRIFT else at
 
 
 def record_retired(world: World, name: str, generation: int) -> bool:
