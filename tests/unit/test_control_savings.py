@@ -128,7 +128,7 @@ def test_a_wake_that_failed_was_not_awake_since_the_one_before(world: MemoryWorl
 def test_copies_that_somebody_put_there_are_no_time_awake(world: MemoryWorld) -> None:
     before = {"last_wake_at": NOON - timedelta(days=2), "last_awake_at": NOON - timedelta(days=2)}
     record = put(world, asleep(NAME, **before))
-    request_sleep(world, record, Cause.DRIFT, "1 instances were there")
+    request_sleep(world, record, Cause.DRIFT, "1 instance ran")
     world.scaler.settle(NAME, 0)
     assert record_asleep(world, NAME, 2)
     (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]

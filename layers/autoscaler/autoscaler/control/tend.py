@@ -8,6 +8,7 @@ from ..alerts.events.life import SleepStuck
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import backoff
 from ..policy.types import Phase
+from ..policy.wording import counted
 from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
 from .metering import on_rung
@@ -152,7 +153,8 @@ def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> Non
     status = record.status
     kept = {"phase_since": status.phase_since, "parked": status.parked}
     again = wished(status, Phase.FAILED, Cause.DRIFT, now, **kept)
-    text = f"{status.observed_instances} instances were left behind by a failure: removing them."
+    left = counted(status.observed_instances, "instance")
+    text = f"A failure has left {left} behind, which is removed."
     if not status.observed_instances:
         text = "What a failure left behind is removed before it is created again."
     world.store.save(again, entries=[entry(again, now, text)])
