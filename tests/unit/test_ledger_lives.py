@@ -16,7 +16,7 @@ from autoscaler.control.progress import record_asleep
 from autoscaler.control.updating import machine_noted
 from autoscaler.control.wishes import created_anew, request_sleep
 from autoscaler.endpoints.lives import SPANS_KEPT, FailedSpan, MachineBefore, with_failed
-from autoscaler.endpoints.status import Cause, EndpointRecord
+from autoscaler.endpoints.status import Cause, ColdStart, EndpointRecord
 from autoscaler.ledger.billed import always_on
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.figures import CostReport
@@ -74,6 +74,24 @@ def test_one_that_was_created_anew_and_never_answered_saves_nothing_yet() -> Non
     again = anew(failed(MONDAY - HOUR), MONDAY + HOUR)
     assert of_day(MONDAY, record=again).total.baseline_usd == 0
     assert of_day(MONDAY + DAY, record=again).total.baseline_usd == 0
+
+
+def test_one_that_waited_for_its_first_instance_over_midnight_is_compared_from_then_on() -> None:
+    asked_at = MONDAY + 2 * HOUR
+    creation = ColdStart(
+        requested_at=MONDAY - 20 * HOUR,
+        ready_at=MONDAY + 3 * HOUR,
+        cause=Cause.APPLY,
+        copies=1,
+        asked_at=asked_at,
+    )
+    new = record(created_at=MONDAY - DAY, last_awake_at=MONDAY + 3 * HOUR, creation=creation)
+    used = segment(asked_at, 120)
+    assert of_day(MONDAY, used, record=new).total.baseline_usd == 22 * PRICE
+    tried = segment(MONDAY + HOUR, 5)  # a try that had an instance for five minutes
+    assert of_day(MONDAY, tried, used, record=new).total.baseline_usd == 23 * PRICE
+    assert of_day(MONDAY + DAY, record=new).total.baseline_usd == 24 * PRICE
+    assert of_day(MONDAY - DAY, record=new).total.baseline_usd == 0
 
 
 def test_what_lies_between_two_endpoints_of_a_name_is_no_saving() -> None:

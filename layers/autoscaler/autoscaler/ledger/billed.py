@@ -152,7 +152,7 @@ def always_on(
 ) -> AlwaysOn | None:
     """The baseline of one endpoint, or None when it never had an instance.
 
-    It begins with the period, or with the first instance of an endpoint created within it, and
+    It begins with the period, or with the first instance of an endpoint that got it within it, and
     ends when the endpoint is given up; if it was created anew after that, it goes on with the
     first instance. One that has left the fleet is compared only while it used instances: when it
     was created is not known any more, nor how many copies an instance held: of shared ones, the
@@ -167,10 +167,23 @@ def always_on(
     existed = status.first_applied_at < start and status.last_awake_at is not None
     if not existed and not segments:
         return None
-    begin = start if existed else segments[0].start
+    begin, seen = start, [segment.start for segment in segments[:1]]
+    if not existed:
+        begin = seen[0]
+    elif began := _began(status):
+        begin = max(start, min([began, *seen]))
     end = min(until, status.phase_since) if status.phase in _OVER else until
     rates = tuple(_rates(record, segments, prices))
     return AlwaysOn(begin, max(begin, end), rates, _pauses(status, segments, start, until))
+
+
+def _began(status: EndpointStatus) -> datetime | None:
+    """When its first instance was asked for, which may be long after its file was applied: weights
+    are staged before, and capacity may be missing. None: not known (any more)."""
+    creation = status.creation
+    if creation is None or status.failed_spans:
+        return None
+    return creation.asked_at or creation.requested_at
 
 
 def _rates(
