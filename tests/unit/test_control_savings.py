@@ -127,12 +127,14 @@ def test_a_wake_that_failed_was_not_awake_since_the_one_before(world: MemoryWorl
 
 def test_copies_that_somebody_put_there_are_no_time_awake(world: MemoryWorld) -> None:
     before = {"last_wake_at": NOON - timedelta(days=2), "last_awake_at": NOON - timedelta(days=2)}
-    record = put(world, asleep(NAME, **before))
+    world.store.segments.append(used(NOON - timedelta(days=2), 10))  # of that wake, and told then
+    meter = Meter(instances=1, instance_type=TYPE, kind=UsageKind.IDLE_TAIL, since=NOON - HOUR / 4)
+    record = put(world, asleep(NAME, meters=(meter,), **before))
     request_sleep(world, record, Cause.DRIFT, "1 instance ran")
     world.scaler.settle(NAME, 0)
     assert record_asleep(world, NAME, 2)
     (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
-    assert event.awake_seconds == 0
+    assert (event.awake_seconds, event.cost_usd) == (0, PRICE / 4)
 
 
 def test_a_sleep_that_was_tried_again_ends_what_it_was_awake_when_it_began(

@@ -153,7 +153,7 @@ def _slept(
     stored = world.store.usage(min(woken, month_of(now)), now)
     used = [s for s in stored if s.endpoint == status.name]
     fleet = world.store.load_all() if record.spec.instances.shared else ()
-    since = _awake_since(status, woken)
+    since, ran = _awake_since(status, woken), [s for s in (*used, *closing) if s.start >= woken]
     awake = status.phase_since - since if since else timedelta(0)  # the wish may be a later try
     return EndpointSlept(
         endpoint=status.name,
@@ -162,7 +162,7 @@ def _slept(
         awake_seconds=max(0.0, awake.total_seconds()),
         reason=status.cause,
         asked_by=status.asked_by,
-        cost_usd=cost([s for s in (*used, *closing) if s.start >= woken]),
+        cost_usd=cost(_last_run(ran) if status.cause is Cause.DRIFT else ran),
         saved_usd=saved_this_month(record, (*stored, *closing), now, fleet),
         team=record.spec.team,
     )
@@ -173,6 +173,16 @@ def _awake_since(status: EndpointStatus, woken: datetime) -> datetime | None:
     while it slept; when it was awake last is of a time before."""
     at = status.last_awake_at
     return None if at is None or at < woken or status.cause is Cause.DRIFT else at
+
+
+def _last_run(segments: Sequence[UsageSegment]) -> list[UsageSegment]:
+    """Without those before the last pause: what was told when that began."""
+    run: list[UsageSegment] = []
+    for segment in sorted(segments, key=lambda one: one.end, reverse=True):
+        if run and segment.end < min(one.start for one in run):
+            break
+        run.append(segment)
+    return run
 
 
 def record_retired(world: World, name: str, generation: int) -> bool:
