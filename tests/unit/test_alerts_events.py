@@ -80,8 +80,9 @@ def test_copies_that_go_up_and_down_within_a_generation_are_all_told() -> None:
 
 
 def test_a_stuck_sleep_is_told_hourly_whatever_its_generation() -> None:
-    stuck = {"instances": 1, "since_seconds": 60}
+    stuck = {"instances": 1, "since_seconds": 60, "since": AT}
     assert key("SleepStuck", **stuck) == key("SleepStuck", **{**stuck, "generation": 8, "at": AT})
+    assert key("SleepStuck", **stuck) != key("SleepStuck", **{**stuck, "since": LATER})
 
 
 def test_a_budget_is_told_once_per_step_and_month() -> None:

@@ -288,3 +288,17 @@ def test_who_cannot_rest_on_shared_machines_is_no_reason_to_delete_them() -> Non
     own = message_of(stuck.model_copy(update={"shared": ""}), CONSOLE)
     assert own.body.endswith("delete the endpoint in SageMaker.")
     assert own.links[0][1].endswith("#/endpoints/prod-chat")
+
+
+def test_the_stack_is_no_endpoint_and_has_its_name_in_a_group_and_in_a_digest() -> None:
+    own = BY_NAME["BudgetReached"].model_copy(update={"endpoint": "llama"})
+    other = own.model_copy(update={"endpoint": "other"})
+    stack = own.model_copy(update={"endpoint": ""})
+    told = "1 endpoint and the stack have passed a step of their budget"
+    assert grouped([own, stack]).title == told
+    assert digest([own, stack]).body == f"• *{told}*: the stack, llama"
+    assert grouped([own, other, stack]).title.startswith("2 endpoints and the stack have passed")
+    recovered = BY_NAME["ForecastRecovered"]
+    both = [recovered.model_copy(update={"endpoint": name}) for name in ("llama", "")]
+    assert grouped(both).title == "1 endpoint and the stack: forecast recovered"
+    assert grouped(both).body == "the stack, llama"

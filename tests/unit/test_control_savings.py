@@ -8,16 +8,20 @@ from decimal import Decimal
 import pytest
 
 from autoscaler.alerts.events.life import EndpointSlept
+from autoscaler.alerts.message import message_of
 from autoscaler.catalog.prices import usd_per_hour
 from autoscaler.control.progress import record_asleep
+from autoscaler.control.reconcile import reconcile
 from autoscaler.control.savings import saved_this_month
-from autoscaler.control.wishes import request_sleep
+from autoscaler.control.setbacks import back_to_zero
+from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.status import Cause, Meter, UsageKind, UsageSegment
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.periods import Period, PeriodKind
 from autoscaler.ledger.report import read_books
+from autoscaler.ports import Flow, FlowState
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import awake, put, spec
+from tests.samples import asleep, awake, put, spec
 
 NAME, TYPE = "llama", "ml.g6e.xlarge"
 PRICE = Decimal("2.61")
@@ -106,3 +110,43 @@ def test_on_shared_machines_the_open_meters_of_the_others_have_their_part(
     (line,) = [one for one in report.endpoints if one.name == NAME]
     assert line.cost.total == PRICE / 2
     assert saved == line.savings_usd
+
+
+def test_a_wake_that_failed_was_not_awake_since_the_one_before(world: MemoryWorld) -> None:
+    record = put(world, asleep(NAME, last_awake_at=NOON - timedelta(days=2)))
+    record = request_wake(world, record, Cause.MESSAGE, 1, "a request is waiting")
+    world.clock.forward(minutes=10)
+    back_to_zero(world, record, "no capacity", world.clock.now())
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, 3)
+    (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
+    assert event.awake_seconds == 0
+    told = message_of(event)
+    assert told.body.startswith("It was not awake, and is at zero again because its wake failed.")
+
+
+def test_copies_that_somebody_put_there_are_no_time_awake(world: MemoryWorld) -> None:
+    before = {"last_wake_at": NOON - timedelta(days=2), "last_awake_at": NOON - timedelta(days=2)}
+    world.store.segments.append(used(NOON - timedelta(days=2), 10))  # of that wake, and told then
+    meter = Meter(instances=1, instance_type=TYPE, kind=UsageKind.IDLE_TAIL, since=NOON - HOUR / 4)
+    record = put(world, asleep(NAME, meters=(meter,), **before))
+    request_sleep(world, record, Cause.DRIFT, "1 instance ran")
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, 2)
+    (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
+    assert (event.awake_seconds, event.cost_usd) == (0, PRICE / 4)
+
+
+def test_a_sleep_that_was_tried_again_ends_what_it_was_awake_when_it_began(
+    world: MemoryWorld,
+) -> None:
+    record = put(world, awake(NAME, last_wake_at=NOON - HOUR))
+    request_sleep(world, record, Cause.IDLE, "idle")
+    world.scaler.settle(NAME, 0, instances=1)
+    world.flows.end(Flow.SLEEP, NAME, 2, FlowState.FAILED, "StillThere")
+    world.clock.forward(minutes=30)
+    reconcile(world)
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, 3)
+    (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
+    assert event.awake_seconds == HOUR.total_seconds()

@@ -13,6 +13,7 @@ from autoscaler.control.plan import Setting, plan
 from autoscaler.control.progress import NotYetError
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.updating import record_update_failed, record_updated
+from autoscaler.endpoints.lives import MachineBefore
 from autoscaler.endpoints.status import Cause, EndpointStatus, Shape, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase
@@ -153,6 +154,19 @@ def test_when_it_is_in_place_the_new_file_is_the_endpoints_own(world, status, ph
     assert world.announcer.kinds() == ["EndpointUpdated"]
     assert record_updated(world, NAME, generation, shape, 1), "told twice, it is still true"
     assert world.announcer.kinds() == ["EndpointUpdated"]
+
+
+def test_the_machines_that_it_had_are_kept_for_reports(world) -> None:
+    endpoint(world, asleep(NAME))
+    generation = applied(world, instances={"types": ["ml.g6e.12xlarge"]}).generation
+    assert record_updated(world, NAME, generation, Shape(config_build=generation), 1)
+    kept = MachineBefore(until=NOON, instance_type="ml.g6e.xlarge")
+    assert stored(world).machines_before == (kept,)
+    failed = stored(world).model_copy(update={"phase": Phase.FAILED})
+    world.store.save(failed)
+    after = applied(world, instances={"types": ["ml.g6e.xlarge"]})
+    dear = MachineBefore(until=NOON, instance_type="ml.g6e.12xlarge")
+    assert (after.phase, after.machines_before) == (Phase.STAGING, (kept, dear))
 
 
 def test_an_update_is_not_over_while_sagemaker_says_that_there_is_no_endpoint(world) -> None:

@@ -330,3 +330,12 @@ def test_metrics_are_read_for_a_wakes_size_only_where_a_copy_is_up(
     put(world, asleep(NAME, phase=Phase.WAKING, observed_copies=copies))
     assert plan_wake(world, NAME, 1).current
     assert world.load.metrics_read == read
+
+
+def test_one_request_that_turns_a_sleep_round_is_one(world) -> None:
+    record = put(world, awake(NAME))
+    request_sleep(world, record, Cause.IDLE, "idle")
+    world.load.loads[NAME] = Load(backlog=1, concurrency_per_copy=None)
+    assert not may_sleep(world, NAME, 2)
+    lines = [line.text for line in world.store.history(NAME)]
+    assert "1 request came while it went to sleep: turning round." in lines

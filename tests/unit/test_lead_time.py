@@ -301,3 +301,20 @@ def test_a_status_that_was_written_before_has_no_creation() -> None:
     stored = asleep("llama").model_dump(mode="json")
     del stored["creation"]
     assert EndpointStatus.model_validate(stored).creation is None
+
+
+def test_who_is_created_anew_is_told_as_ready_and_not_with_the_stages_of_a_wake_before() -> None:
+    """After a failure its wakes are remembered, where machines and model are the same."""
+    world = memory_world()
+    old = ColdStart(
+        requested_at=NOON - timedelta(days=9),
+        ready_at=NOON - timedelta(days=9) + timedelta(minutes=4),
+        cause=Cause.MESSAGE,
+        copies=1,
+    )
+    put(world, asleep("llama", phase=Phase.CREATING, cold_starts=(old,)))
+    world.scaler.settle("llama", 1)
+    assert record_awake(world, "llama", 1)
+    (told,) = [e for e in world.announcer.events if "Endpoint" in e.detail_type]
+    assert told.detail_type == "EndpointCreated"
+    assert told.seconds == 3600

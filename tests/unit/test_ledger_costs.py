@@ -351,3 +351,10 @@ def replace_time(report: CostReport) -> CostReport:
         for e in report.endpoints
     ]
     return report.model_copy(update={"written_at": MONDAY, "endpoints": endpoints})
+
+
+def test_what_nobody_saw_is_said_without_blaming_ticks_that_may_have_come() -> None:
+    """With `TickMinutes: 5`, or while it slept, none was lost."""
+    report = summary(Books([record()], [segment(MONDAY, 10, over_gap=True)]))
+    (note,) = [one for one in report.notes if "had changed" in one]
+    assert note.startswith("600 instance-seconds ($0.43) lie between two looks more than two and a")

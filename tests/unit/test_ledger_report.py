@@ -335,6 +335,18 @@ def test_everything_begins_with_the_oldest_endpoint() -> None:
     assert (period.start, period.end) == (MONDAY - timedelta(days=20), LATER)
 
 
+def test_everything_has_what_removed_endpoints_cost_too() -> None:
+    here = world()
+    long_ago = [segment(MONDAY - timedelta(days=n), 60, endpoint="gone") for n in (700, 350)]
+    here.store.segments += long_ago
+    period = period_since_first(here.store, here.clock)
+    assert period.start == MONDAY - timedelta(days=700)
+    blobs = MemoryReports()
+    written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=PRICES.get)
+    (line,) = [one for one in written.lines if one.endpoint == "gone"]
+    assert line.cost_usd == 2 * PRICES["ml.g6e.xlarge"]
+
+
 def test_an_empty_fleet_has_a_report_too() -> None:
     here, blobs = memory_world(), MemoryReports()
     period = period_since_first(here.store, here.clock)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
 from types import ModuleType
 
 import pytest
 
 import autoscaler.replay.ours as simulator
 from autoscaler import policy
+from autoscaler.catalog.loading import expected_start
+from autoscaler.catalog.models import known_model
 from autoscaler.control import decide_and_act, observe
-from autoscaler.policy import DEFAULT_LEAD_TIME
 from autoscaler.replay.engine import simulate
 from autoscaler.replay.ours import TICK_SECONDS, Ours
+from autoscaler.replay.world import Stage
 from tests.simulated import LEAD, SMALL, a_trace
 from tests.unit.policy_cases import EVERY_DAY, a_spec
 
@@ -39,11 +43,45 @@ def test_a_closed_window_is_kept_in_a_simulation_and_what_waited_is_answered_at_
     trace = a_trace(*(600.0 * n for n in range(1, 6 * 24)))
     run = simulate(trace, replace(SMALL, max_copies=2), Ours(a_spec(windows=[night])))
     assert (run.answered, run.lost) == (len(trace), 0)
-    # No start was measured before: it is thought to take what a small model's does.
-    asleep_at, woken_at = 2 * hour, 5 * hour - DEFAULT_LEAD_TIME.total_seconds() - TICK_SECONDS
+    # The start for the first request was measured.
+    asleep_at, woken_at = 2 * hour, 5 * hour - LEAD - TICK_SECONDS
     inside = [point for point in run.points if asleep_at <= point.at < 5 * hour]
     down, up = inside[0], inside[1]
     assert (down.at, down.desired) == (asleep_at, 0)
     assert woken_at <= up.at <= woken_at + TICK_SECONDS
     assert up.at + LEAD < 5 * hour, "so that it serves at five"
     assert 1.5 * hour < run.p99_seconds < 3 * hour, "17 of the 143 came in it"
+
+
+def test_who_begins_at_zero_is_not_started_for_nothing() -> None:
+    run = simulate(a_trace(3600.0), SMALL, Ours(a_spec()))
+    assert run.wakes == 1
+    assert run.points[1].at == 3600.0, "and not at the beginning"
+
+
+def test_the_wakes_of_a_day_are_of_the_utc_day_whenever_a_history_begins() -> None:
+    """From 20:00 on, a request each hour, of which two a day may wake: the third waits until
+    midnight, not until 20:00 of the next day."""
+    spec = a_spec(scaling={"keep_alive": "1m"}, budget={"wakes_per_day": 2})
+    origin = datetime(2026, 5, 13, 20, tzinfo=UTC)
+    hour = 3600.0
+    trace = a_trace(*(hour * n + 60 for n in range(3)))
+    run = simulate(trace, SMALL, Ours(spec, origin))
+    assert run.answered == 3
+    pairs = pairwise(run.points)
+    *_, third = [after.at for before, after in pairs if after.desired > before.desired]
+    assert 4 * hour <= third <= 4 * hour + 2 * TICK_SECONDS
+
+
+def test_a_start_is_expected_by_the_size_of_its_model_as_in_the_stack() -> None:
+    """Of DeepSeek-R1 the first window is not served after three quarters of an hour."""
+    day = {"name": "day", "days": EVERY_DAY, "start": "08:00", "end": "18:00", "min_copies": 1}
+    spec = a_spec(windows=[day], model={"id": "deepseek-ai/DeepSeek-R1"})
+    facts = known_model(spec.model.id)
+    assert facts is not None
+    takes = expected_start(facts).total_seconds()
+    assert takes > 40 * 60
+    slow = replace(SMALL, cold_start=(Stage("all", takes),))
+    run = simulate(a_trace(12 * 3600.0), slow, Ours(spec))
+    assert run.points[1].desired == 1
+    assert run.points[1].at + takes <= 8 * 3600.0

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import singledispatch
 
 from ..endpoints.status import Cause
-from ..policy.wording import at_utc
+from ..policy.wording import at_utc, counted
 from .console import Console
 from .events.base import Event, Severity
 from .events.capacity import CopiesChanged
@@ -101,7 +101,7 @@ def _named(events: Sequence[Event]) -> str:
     """A few: `a (4 min 40 s), b (4 min 47 s)`. Many: names, and from where to where their lead
     times go. Below it why, if it is the same for all."""
     few = len(events) <= _FEW
-    known = [(event.endpoint, brief(event) if few else "") for event in events]
+    known = [(_who(event), brief(event) if few else "") for event in events]
     shown = [f"{name} ({figure})" if figure else name for name, figure in known[:_MANY]]
     more = f" and {len(known) - _MANY} more" if len(known) > _MANY else ""
     below = [_each_because(events), "" if few else _lead_times(events)]
@@ -134,12 +134,16 @@ def _listed(events: Sequence[Event], console: Console | None) -> str:
 
 def _names(events: Sequence[Event]) -> str:
     """As many as there is room for: who is in trouble is not cut off unsaid."""
-    names = list(dict.fromkeys(event.endpoint or "the stack" for event in events))
+    names = list(dict.fromkeys(map(_who, events)))
     shown = names
     while sum(map(_size, shown)) + len(shown) > _ROOM_FOR_NAMES - 60:
         shown = shown[:-1]
     more = f" and {len(names) - len(shown)} others" if len(names) > len(shown) else ""
     return ", ".join(shown) + more
+
+
+def _who(event: Event) -> str:
+    return event.endpoint or "the stack"
 
 
 def _cut(line: str) -> str:
@@ -180,9 +184,9 @@ def _(event: CopiesChanged) -> str:
 def _line(events: Sequence[Event], most: int) -> str:
     if len(events) == 1:
         return f"• {message_of(events[0]).title}, at {at_utc(events[0].at)}"
-    names = Counter(event.endpoint for event in events if event.endpoint)
+    names = Counter(map(_who, events))
     shown = [f"{n} ({times}×)" if times > 1 else n for n, times in names.most_common(most)]
-    if not shown:
+    if not shown or not any(event.endpoint for event in events):
         return f"• *{_counted(events)}*"
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"• *{_counted(events)}*: {', '.join(shown)}{more}"
@@ -193,9 +197,12 @@ def _counted(events: Sequence[Event]) -> str:
     if len(names) == 1:
         return f"{len(events)} times: {message_of(events[0]).title}"
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", kind).lower()
-    said = _PLURALS.get(kind)
+    said = _PLURALS.get(kind, f"endpoints: {words}").removeprefix("endpoints")
     again = f" ({len(events)} times)" if len(events) > len(names) else ""
-    return f"{len(names)} {said}{again}" if said else f"{len(names)} endpoints: {words}{again}"
+    who = f"{len(names)} endpoints"
+    if "" in names:  # the stack's own, a budget for one, is of no endpoint
+        who = f"{counted(len(names) - 1, 'endpoint')} and the stack"
+    return f"{who}{said}{again}"
 
 
 def _span(first: datetime, last: datetime) -> str:

@@ -9,10 +9,12 @@ from decimal import Decimal
 
 from ..catalog.prices import PriceBook
 from ..endpoints.stack_state import StackState
+from ..endpoints.status import EndpointRecord
 from ..policy.budget import halted
 from ..policy.forecast import asked_for
 from ..policy.types import Bounds, Observation, Phase
 from ..spec import EndpointSpec, WhenSpent
+from .purse import spent_of
 
 _WEEKS = 4
 _HOURS_PER_MONTH = Decimal(730)  # as AWS's price calculator counts
@@ -43,8 +45,12 @@ def unaffordable(
             )
 
 
-def kept_at_zero(spec: EndpointSpec, state: StackState, now: datetime) -> Iterator[str]:
-    """A sentence while the kill switch is on, or the stack's budget is spent and ends in sleep."""
+def kept_at_zero(
+    spec: EndpointSpec, state: StackState, now: datetime, record: EndpointRecord | None = None
+) -> Iterator[str]:
+    """A sentence while the kill switch is on, or a budget is spent and ends in sleep: the stack's,
+    or its own, of which earlier endpoints of its name (`record`: the present one) spent too."""
+    month, today = spent_of(record, now) if record else state.spent_before(spec.name, now, now)
     seen = Observation(
         phase=Phase.ASLEEP,
         phase_since=now,
@@ -53,6 +59,8 @@ def kept_at_zero(spec: EndpointSpec, state: StackState, now: datetime) -> Iterat
         bounds=Bounds(0, 0),
         backlog=0,
         in_flight=0.0,
+        spent_this_month_usd=month,
+        spent_today_usd=today,
         stack_limit=state.limit_of(spec.budget.priority, now),
         stopped=state.stop_of(spec.name),
     )

@@ -15,8 +15,8 @@ from .breaker import outgrown
 from .namesakes import LeftoverError
 from .plan import Plan, Setting, plan
 from .tend import remove_leftovers
-from .updating import ALTERNATIVES, anew, rungs_anew, start_update
-from .wishes import carry_out, entry, wished
+from .updating import ALTERNATIVES, anew, machine_noted, rungs_anew, start_update
+from .wishes import carry_out, created_anew, entry, wished
 from .world import ObserveError, World
 
 
@@ -54,9 +54,11 @@ def apply(world: World, setting: Setting, document: Any) -> tuple[Plan, Endpoint
     if record.status.phase is Phase.FAILED:
         again = wished(
             record.status, Phase.STAGING, Cause.APPLY, now, wish_copies=1, failed_in=None,
-            failure=None, created_at=now, retry_at=None, update=None, tries=(), failed_wakes=0,
+            failure=None, retry_at=None, update=None, tries=(), failed_wakes=0,
             shape=anew(record.status), instance_type="",
+            **created_anew(record.status, now),
             **starts_forgotten(planned.record.spec, planned.spec),
+            **machine_noted(planned.record, planned.spec, now),
         )  # fmt: skip
         stored = world.store.save(record.status, spec=planned.spec)
         again = again.model_copy(update={"version": stored.version})

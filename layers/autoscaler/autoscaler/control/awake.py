@@ -7,7 +7,7 @@ from datetime import datetime
 from ..alerts.events.base import Event
 from ..alerts.events.capacity import ScalingMissing
 from ..alerts.events.life import EndpointAwoke, EndpointCreated
-from ..endpoints.status import Cause, ColdStart, EndpointRecord, EndpointStatus
+from ..endpoints.status import ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Bounds, Phase, Transition
@@ -107,23 +107,29 @@ def _awake(
     world.scaler.set_bounds(before.name, bounds, record.spec.kind)
     text, lead = _answered_after(start, created), None if created else start.lead_time
     saved = world.store.save(
-        telling(awake.model_copy(update={"bounds": bounds}), *_told_of(awake, load, now, unscaled)),
+        telling(
+            awake.model_copy(update={"bounds": bounds}),
+            *_told_of(awake, load, now, unscaled, created),
+        ),
         segments=segments,
         entries=[entry(awake, now, text, lead)],
     )
     tell(world, saved)
 
 
-def _told_of(status: EndpointStatus, load: Load, now: datetime, unscaled: str) -> tuple[Event, ...]:
+def _told_of(
+    status: EndpointStatus, load: Load, now: datetime, unscaled: str, created: bool
+) -> tuple[Event, ...]:
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     missing = (ScalingMissing(**who, failure=unscaled),) if unscaled else ()
-    return (_is_up(status, load, now), *missing)
+    return (_is_up(status, load, now, created), *missing)
 
 
-def _is_up(status: EndpointStatus, load: Load, now: datetime) -> Event:
+def _is_up(status: EndpointStatus, load: Load, now: datetime, created: bool) -> Event:
+    """One that was created anew may have wakes from before, which say nothing of its creation."""
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     seconds = (status.phase_since - status.wished_at).total_seconds()
-    if status.cause in (Cause.APPLY, Cause.RETRY) and not status.cold_starts:
+    if created:
         return EndpointCreated(**who, seconds=seconds)
     return EndpointAwoke(
         **who,
@@ -131,7 +137,7 @@ def _is_up(status: EndpointStatus, load: Load, now: datetime) -> Event:
         asked_by=status.asked_by,
         copies=status.observed_copies,
         lead_seconds=seconds,
-        stages=status.cold_starts[-1].stages() if status.cold_starts else {},
+        stages=status.cold_starts[-1].stages(),
         backlog=load.backlog,
     )
 

@@ -18,13 +18,13 @@ from typing import Any
 from ..alerts.events.base import Event
 from ..alerts.events.budgets import ForecastExceeded, ForecastRecovered
 from ..alerts.events.costs import BudgetReached
-from ..endpoints.stack_state import StackState, Yielding, life_of
+from ..endpoints.stack_state import StackState, Yielding, life_of, name_of_life
 from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.budget import period_end, yields_at
 from ..policy.types import StackLimit, StackWakes
 from ..spec import Limits, OnForecast, WhenSpent
-from .metering import settled, spent_this_month, spent_today
-from .purse import forecast
+from .metering import settled
+from .purse import forecast, spent_of
 
 _RECOVERED = Decimal("0.95")  # of the budget
 
@@ -68,18 +68,18 @@ class _Mark:
 
 def books_of(record: EndpointRecord, now: datetime) -> Books:
     """What one endpoint has spent and will probably spend."""
-    month, day = spent_this_month(record, now), spent_today(record, now)
+    month, day = spent_of(record, now)
     return Books(month, day, forecast(record, now))
 
 
 def books_of_all(state: StackState, records: Sequence[EndpointRecord], now: datetime) -> Books:
     """The sum of the endpoints, and of those that were removed; one whose rest of the month is not
     foretold counts with what it has spent, so that the forecast is a low one."""
-    lives = {life_of(r.status.name, r.status.created_at) for r in records}
-    month, day = state.gone_usd(now, lives)
+    names = {record.status.name for record in records}
+    month, day = state.gone_usd(now, {key for key in state.gone if name_of_life(key) in names})
     foretold, known = month, False
     for record in records:
-        own = books_of(record, now)
+        own = books_of(record.model_copy(update={"stack": state}), now)
         month, day = month + own.month_usd, day + own.day_usd
         foretold += own.month_usd if own.forecast_usd is None else own.forecast_usd
         known = known or own.forecast_usd is not None

@@ -7,6 +7,7 @@ from datetime import datetime
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.closing import Closure
 from ..policy.types import Phase
+from ..policy.wording import counted
 from ..ports import Capacity
 from .closing import bar_of
 from .purse import barred, cause_of
@@ -32,7 +33,7 @@ def mend_drift(world: World, record: EndpointRecord, capacity: Capacity, now: da
         return _mend_awake(world, record, capacity, now)
     left = deleted and capacity.exists
     if status.phase is Phase.ASLEEP and (capacity.desired_copies or capacity.instances or left):
-        text = f"{capacity.instances} instances were there while the endpoint was asleep."
+        text = f"{counted(capacity.instances, 'instance')} ran while the endpoint was asleep."
         request_sleep(world, record, Cause.DRIFT, text)
         return True
     return False

@@ -23,7 +23,7 @@ from .purse import barred, cause_of
 from .stack_telling import save_and_tell
 from .telling import tell, telling
 from .updating import anew, created_with_update
-from .wishes import FLOWS, carry_out, entry, request_sleep, wished
+from .wishes import FLOWS, carry_out, created_anew, entry, request_sleep, wished
 from .world import OrderError, World, find
 
 
@@ -204,7 +204,7 @@ def go_on(world: World, record: EndpointRecord, now: datetime) -> bool:
     status = record.status
     again = wished(
         status, Phase.STAGING, Cause.RETRY, now, wish_copies=1, failed_in=None, failure=None,
-        created_at=now, retry_at=None, shape=anew(status), instance_type="",
+        retry_at=None, shape=anew(status), instance_type="", **created_anew(status, now),
     )  # fmt: skip
     carry_out(world, record, again, [], "Nothing bars it any more: its creation begins anew.")
     return True

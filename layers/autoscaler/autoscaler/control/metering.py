@@ -252,7 +252,8 @@ def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
 
 
 def spent_this_month(record: EndpointRecord, now: datetime) -> Decimal:
-    """Dollars of this UTC month, open segments included; unknown prices count as nothing."""
+    """Dollars of this UTC month, open segments included; unknown prices count as nothing. Of this
+    life of its name alone: what a budget reckons with is `purse.spent_of`."""
     status, prices = record.status, record.prices
     month = f"{now:%Y-%m}"
     closed = status.spent_usd if status.spent_in == month else Decimal(0)

@@ -70,9 +70,7 @@ def _signal_missing(
     since = status.missing_since or min(now, told_of)
     tell = now - since >= SIGNAL_PATIENCE and not status.missing_told
     if tell:
-        events += [
-            SignalMissing(endpoint=status.name, generation=status.generation, at=now, signal=name)
-            for name in absent
-        ]
+        who = {"endpoint": status.name, "generation": status.generation, "at": now}
+        events += [SignalMissing(**who, signal=name, since=since) for name in absent]
     told = status.missing_told or tell
     return status.model_copy(update={"missing_since": since, "missing_told": told})

@@ -15,6 +15,7 @@ from ..alerts.events.life import HoldEnded, HoldSet
 from ..alerts.events.overrides import OverrideEnded, OverrideSet
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, HistoryEntry
 from ..policy.types import Hold, Override, OverrideKind, Phase
+from ..policy.wording import counted
 from .asked_by import named
 from .in_force import Kind, in_force, sentence, who_keeps_copies
 from .purse import barred, capped
@@ -54,7 +55,8 @@ def hold(world: World, name: str, min_copies: int, asked: Asked) -> EndpointStat
         raise OrderError(f"a hold would keep no copy of {name} awake: {bar.reason.text}")
     until = _until(record.status, Kind.HOLD, asked, now)
     held = Hold(until=until, min_copies=min_copies, reason=asked.reason, author=asked.author)
-    text = f"{asked.author} holds at least {min_copies} copies until {until:%Y-%m-%d %H:%M} UTC: "
+    least = counted(min_copies, "copy")
+    text = f"{asked.author} holds at least {least} until {until:%Y-%m-%d %H:%M} UTC: "
     told = HoldSet(
         endpoint=name,
         generation=record.status.generation,

@@ -85,7 +85,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     prices = world.store.prices()
     placement, warnings = _check_fit(setting, spec, prices)
     warnings += crowded(world.store, spec, placement)
-    warnings += _money(world, spec, placement, prices)
+    warnings += _money(world, spec, placement, prices, record)
     warnings += tuple(oddities(spec, now))
     if record is None or record.status.phase is Phase.FAILED:
         _check_removed(world, record)
@@ -111,11 +111,15 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
 
 
 def _money(
-    world: World, spec: EndpointSpec, placement: Placement | None, prices: PriceBook
+    world: World,
+    spec: EndpointSpec,
+    placement: Placement | None,
+    prices: PriceBook,
+    record: EndpointRecord | None,
 ) -> tuple[str, ...]:
     copies = placement.copies_per_instance if placement else 1
     now, state = world.clock.now(), world.store.stack()
-    return (*unaffordable(spec, prices, copies, now), *kept_at_zero(spec, state, now))
+    return (*unaffordable(spec, prices, copies, now), *kept_at_zero(spec, state, now, record))
 
 
 def _check_kind(record: EndpointRecord | None, spec: EndpointSpec) -> None:

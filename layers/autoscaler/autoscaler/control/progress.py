@@ -14,7 +14,7 @@ from typing import Any
 from ..alerts.events.life import EndpointRetired, EndpointSlept
 from ..catalog.models import ModelFacts
 from ..endpoints.setbacks import outcome_of
-from ..endpoints.status import EndpointRecord, EndpointStatus, Shape, UsageSegment
+from ..endpoints.status import Cause, EndpointRecord, EndpointStatus, Shape, UsageSegment
 from ..policy.ladder import TryOutcome
 from ..policy.types import Phase
 from ..ports import ConflictError
@@ -148,11 +148,13 @@ def _slept(
 ) -> EndpointSlept:
     """`closing`: the segments that end with this sleep, and are not stored yet."""
     status = record.status
-    woken = status.last_wake_at or status.created_at
+    # Of a creation the first sleep is told too: what was before it is another one's cost.
+    woken = max(status.last_wake_at or status.created_at, status.created_at)
     stored = world.store.usage(min(woken, month_of(now)), now)
     used = [s for s in stored if s.endpoint == status.name]
     fleet = world.store.load_all() if record.spec.instances.shared else ()
-    awake = (status.wished_at - status.last_awake_at) if status.last_awake_at else timedelta(0)
+    since, ran = _awake_since(status, woken), [s for s in (*used, *closing) if s.start >= woken]
+    awake = status.phase_since - since if since else timedelta(0)  # the wish may be a later try
     return EndpointSlept(
         endpoint=status.name,
         generation=status.generation,
@@ -160,10 +162,27 @@ def _slept(
         awake_seconds=max(0.0, awake.total_seconds()),
         reason=status.cause,
         asked_by=status.asked_by,
-        cost_usd=cost([s for s in (*used, *closing) if s.start >= woken]),
+        cost_usd=cost(_last_run(ran) if status.cause is Cause.DRIFT else ran),
         saved_usd=saved_this_month(record, (*stored, *closing), now, fleet),
         team=record.spec.team,
     )
+
+
+def _awake_since(status: EndpointStatus, woken: datetime) -> datetime | None:
+    """None: it was not, because its wake failed or was ended, or somebody else put copies there
+    while it slept; when it was awake last is of a time before."""
+    at = status.last_awake_at
+    return None if at is None or at < woken or status.cause is Cause.DRIFT else at
+
+
+def _last_run(segments: Sequence[UsageSegment]) -> list[UsageSegment]:
+    """Without those before the last pause: what was told when that began."""
+    run: list[UsageSegment] = []
+    for segment in sorted(segments, key=lambda one: one.end, reverse=True):
+        if run and segment.end < min(one.start for one in run):
+            break
+        run.append(segment)
+    return run
 
 
 def record_retired(world: World, name: str, generation: int) -> bool:

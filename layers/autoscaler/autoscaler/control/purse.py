@@ -34,13 +34,14 @@ def purse(record: EndpointRecord, now: datetime) -> Purse:
     """What the policy is told of it. Instances count from when they are asked for, so that what
     comes cannot pass a budget."""
     name, budget, seen = record.status.name, record.spec.budget, settled(record)
-    month, today = spent_this_month(record, now), spent_today(record, now)
+    month, today = spent_of(record, now)
+    there, there_today = spent_of(seen, now)
     over = record.status.forecast_told == f"{now:%Y-%m}"
     return {
         "spent_this_month_usd": month,
         "spent_today_usd": today,
-        "unseen_this_month_usd": month - spent_this_month(seen, now),
-        "unseen_today_usd": today - spent_today(seen, now),
+        "unseen_this_month_usd": month - there,
+        "unseen_today_usd": today - there_today,
         "forecast_over_usd": forecast(record, now) if over else None,
         "stack_limit": record.stack.limit_of(budget.priority, now),
         "stack_wakes": record.stack.wakes_spent(now),
@@ -48,11 +49,19 @@ def purse(record: EndpointRecord, now: datetime) -> Purse:
     }
 
 
+def spent_of(record: EndpointRecord, now: datetime) -> tuple[Decimal, Decimal]:
+    """Dollars of this UTC month and of this day, of earlier endpoints of its name too: to delete
+    and apply it again is no new budget."""
+    status = record.status
+    month, today = record.stack.spent_before(status.name, status.created_at, now)
+    return month + spent_this_month(record, now), today + spent_today(record, now)
+
+
 def forecast(record: EndpointRecord, now: datetime) -> Decimal | None:
     """What its month will probably cost; None: too little was seen, or no price is known."""
-    status = record.status
-    spent, price = spent_this_month(record, now), record.usd_per_copy_hour
-    return foretold(record.spec, status.spending, spent, price, now, status.hold)
+    status, price = record.status, record.usd_per_copy_hour
+    month, _ = spent_of(record, now)
+    return foretold(record.spec, status.spending, month, price, now, status.hold)
 
 
 def barred(record: EndpointRecord, now: datetime) -> Halt | None:

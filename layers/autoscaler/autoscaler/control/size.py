@@ -8,6 +8,7 @@ from datetime import datetime
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.types import Bounds, Phase
+from ..policy.wording import counted
 from ..ports import SignalError
 from .asked_by import named
 from .in_force import Kind, in_force, keeps_copies, who_keeps_copies
@@ -93,7 +94,7 @@ def may_sleep(world: World, name: str, generation: int) -> bool:
             return False
         backlog = 0 if may_not_wake(record, now) else world.load.backlog(name)
         if backlog:
-            text = f"{backlog} requests came while it went to sleep: turning round."
+            text = f"{counted(backlog, 'request')} came while it went to sleep: turning round."
             request_wake(world, record, Cause.MESSAGE, 1, text)
         return not backlog
 

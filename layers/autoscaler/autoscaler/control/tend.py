@@ -8,12 +8,21 @@ from ..alerts.events.life import SleepStuck
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import backoff
 from ..policy.types import Phase
+from ..policy.wording import counted
 from ..ports import Flow, FlowReport, FlowState
 from .causes import sentence_of
 from .metering import on_rung
 from .setbacks import back_to_zero, fail
 from .updating import created_with_update, give_up_update
-from .wishes import FLOWS, UNCONDITIONAL, carry_out, entry, ladder_step, wished
+from .wishes import (
+    FLOWS,
+    UNCONDITIONAL,
+    carry_out,
+    created_anew,
+    entry,
+    ladder_step,
+    wished,
+)
 from .world import World
 
 FIRST_RETRY = timedelta(seconds=30)
@@ -101,6 +110,7 @@ def _try_again(world: World, record: EndpointRecord, report: FlowReport, now: da
         at=now,
         instances=status.observed_instances,
         since_seconds=(now - status.phase_since).total_seconds(),
+        since=status.phase_since,
         shared=record.spec.instances.shared or "",
     )
     told = [stuck] if status.phase is Phase.SLEEPING else []
@@ -111,7 +121,8 @@ def _on_the_next_rung(world: World, record: EndpointRecord, now: datetime) -> No
     """A creation that found no capacity is tried where the ladder says."""
     record = on_rung(record, ladder_step(record, now).rung)
     types = ", ".join(record.spec.on_rung(record.status.shape.rung).instances.types)
-    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
+    anew = created_anew(record.status, now)
+    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, **anew)
     carry_out(world, record, again, [], f"Trying to create it on {types}.")
 
 
@@ -124,7 +135,8 @@ def _with_the_new_file(world: World, record: EndpointRecord, now: datetime) -> N
     """A creation that has to begin again begins with the file that waits: it may never rest with
     the old one, whose machines nobody gets."""
     record = created_with_update(world, record)
-    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, created_at=now)
+    anew = created_anew(record.status, now)
+    again = wished(record.status, Phase.STAGING, Cause.RETRY, now, retry_at=None, **anew)
     carry_out(world, record, again, [], "Its file changed: trying to create it with the new one.")
 
 
@@ -141,7 +153,8 @@ def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> Non
     status = record.status
     kept = {"phase_since": status.phase_since, "parked": status.parked}
     again = wished(status, Phase.FAILED, Cause.DRIFT, now, **kept)
-    text = f"{status.observed_instances} instances were left behind by a failure: removing them."
+    left = counted(status.observed_instances, "instance")
+    text = f"A failure has left {left} behind, which is removed."
     if not status.observed_instances:
         text = "What a failure left behind is removed before it is created again."
     world.store.save(again, entries=[entry(again, now, text)])

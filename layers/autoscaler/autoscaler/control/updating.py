@@ -14,6 +14,7 @@ from typing import Any
 
 from ..alerts.events.base import Event
 from ..alerts.events.life import EndpointUpdated, UpdateFailed
+from ..endpoints.lives import SPANS_KEPT, MachineBefore
 from ..endpoints.starts import starts_forgotten
 from ..endpoints.status import (
     Cause,
@@ -90,6 +91,24 @@ def rungs_anew(status: EndpointStatus) -> Shape:
     return status.shape.model_copy(update={"rungs_build": build})
 
 
+def machine_noted(
+    record: EndpointRecord, after: EndpointSpec, now: datetime, copies_per_instance: int = 0
+) -> dict[str, Any]:
+    """What a status keeps when a file with other machines takes effect: what it ran before is
+    compared with those of before. `copies_per_instance` 0: as they are."""
+    status, machines = record.status, record.spec.instances
+    copies = copies_per_instance or status.copies_per_instance
+    part = machines.shared is not None and copies != status.copies_per_instance
+    if machines.types[0] == after.instances.types[0] and not part:
+        return {}
+    before = MachineBefore(
+        until=now,
+        instance_type=machines.types[0],
+        copies_per_instance=status.copies_per_instance,
+    )
+    return {"machines_before": (*status.machines_before, before)[-SPANS_KEPT:]}
+
+
 def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:
     """The record with the file that waits as its own, before any of it exists in SageMaker.
 
@@ -100,6 +119,7 @@ def created_with_update(world: World, record: EndpointRecord) -> EndpointRecord:
         return record
     changes = {"update": None, "shape": anew(status), "instance_type": ""}
     changes |= starts_forgotten(record.spec, update.spec)
+    changes |= machine_noted(record, update.spec, world.clock.now())
     saved = world.store.save(status.model_copy(update=changes), spec=update.spec)
     return record.model_copy(update={"spec": update.spec, "status": saved})
 
@@ -130,6 +150,7 @@ def record_updated(
             instance_type="" if update.way is UpdateWay.REPLACE else status.instance_type,
             **starts_forgotten(record.spec, update.spec),
             **outgrown(record, update.spec, now, copies_per_instance),
+            **machine_noted(record, update.spec, now, copies_per_instance),
         )  # fmt: skip
         return True
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..alerts.events.base import Event
 from ..alerts.events.life import WakeRequested
+from ..endpoints.lives import with_failed
 from ..endpoints.phases import check_transition
 from ..endpoints.status import (
     Cause,
@@ -71,6 +72,16 @@ def wished(
             **changes,
         }
     )
+
+
+def created_anew(status: EndpointStatus, now: datetime) -> dict[str, Any]:
+    """What a creation that begins once more leaves in the status: the endpoint is as old as it was,
+    but for the time in which it had failed."""
+    changes = {"created_at": now, "applied_at": status.first_applied_at}
+    if status.phase is not Phase.FAILED:
+        return changes
+    since, awake_at = status.phase_since, status.last_awake_at
+    return {**changes, "failed_spans": with_failed(status.failed_spans, since, now, awake_at)}
 
 
 def entry(

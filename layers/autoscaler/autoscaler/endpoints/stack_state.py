@@ -94,6 +94,19 @@ class StackState(_Part):
                 day += one.day_usd if one.day == now.date() else 0
         return month, day
 
+    def spent_before(
+        self, name: str, created_at: datetime, now: datetime
+    ) -> tuple[Decimal, Decimal]:
+        """What removed endpoints of a name spent of this month and of this day, before the one
+        that was created then: their budget is the name's."""
+        own = life_of(name, created_at)
+        others = {key for key in self.gone if key == own or name_of_life(key) != name}
+        return self.gone_usd(now, others)
+
+
+def name_of_life(key: str) -> str:
+    return key.rpartition("#")[0]
+
 
 def life_of(name: str, created_at: datetime) -> str:
     """The key of one life of an endpoint; its name may be used again."""

@@ -18,6 +18,7 @@ from ..policy.ladder import Try
 from ..policy.types import Bounds, Episode, Hold, Override, Phase, Reach, Recommendation
 from ..spec import EndpointSpec
 from .learned import StoredPattern
+from .lives import FailedSpan, MachineBefore
 from .signals import Signals
 from .stack_state import StackState
 from .untold import Untold
@@ -172,7 +173,11 @@ class EndpointStatus(Stored):
     generation: int = 1
     phase: Phase
     phase_since: AwareDatetime
-    created_at: AwareDatetime
+    created_at: AwareDatetime  # its present creation began
+    # Of one that was created anew: when it was applied first, and when it had failed in between.
+    applied_at: AwareDatetime | None = None
+    failed_spans: tuple[FailedSpan, ...] = ()
+    machines_before: tuple[MachineBefore, ...] = ()  # by files that others have replaced
     cause: Cause = Cause.APPLY
     asked_by: str | None = None  # the person or the tenants that the wish is for, where known
     wish_copies: int = 0
@@ -256,6 +261,11 @@ class EndpointStatus(Stored):
     # instances' worth the copies of the others take.
     share: Decimal = Decimal(1)
     beside: Decimal = Decimal(0)
+
+    @property
+    def first_applied_at(self) -> datetime:
+        """Since when its file is in the fleet, however often it was created."""
+        return self.applied_at or self.created_at
 
     def lead_times(self) -> tuple[timedelta, ...]:
         """Measured cold starts, newest last."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ..endpoints.status import EndpointRecord, Meter, UsageSegment
+from ..endpoints.lives import MachineBefore
+from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
 from .shares import apportioned
@@ -16,13 +17,25 @@ Prices = Callable[[str], Decimal | None]
 """Dollars per hour of an instance type; None: unknown."""
 
 EVER = datetime.min.replace(tzinfo=UTC)  # before anything that is known
+Span = tuple[datetime, datetime]
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 _OVER = {Phase.FAILED, Phase.RETIRING, Phase.RETIRED}
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
+class Rate:
+    """What an hour of it costs from `start` to `end`; None: the price is unknown."""
+
+    start: datetime
+    end: datetime
+    usd_per_hour: Decimal | None
+
+
+@dataclass(frozen=True)
 class AlwaysOn:
-    """One instance of the endpoint's first type, kept running from `start` to `end`.
+    """One instance of the endpoint's first type, kept running from `start` to `end`; before
+    another file took effect, of the first type of that time.
 
     Of shared machines, the part of one instance that one copy takes: one that would else have a
     machine of its own would pay a whole one.
@@ -33,15 +46,23 @@ class AlwaysOn:
 
     start: datetime
     end: datetime
-    usd_per_hour: Decimal | None
-    part: Decimal = Decimal(1)
+    rates: tuple[Rate, ...]
+    pauses: tuple[Span, ...] = ()  # in which there was no endpoint: none overlaps another
 
     def usd(self, start: datetime, end: datetime) -> Decimal | None:
         """What it would have cost within [start, end); None: the price is unknown."""
-        within = min(end, self.end) - max(start, self.start)
-        if within <= timedelta(0):
-            return Decimal(0)
-        return None if self.usd_per_hour is None else self.usd_per_hour * self.part * hours(within)
+        total, start, end = Decimal(0), max(start, self.start), min(end, self.end)
+        for rate in self.rates:
+            span = max(start, rate.start), min(end, rate.end)
+            within = _overlap(span, span)
+            for pause in self.pauses:
+                within -= _overlap(pause, span)
+            if within <= timedelta(0):
+                continue
+            if rate.usd_per_hour is None:
+                return None
+            total += rate.usd_per_hour * hours(within)
+        return total
 
     def within(self, start: datetime, end: datetime) -> AlwaysOn:
         """The part of it in [start, end); it may be empty."""
@@ -131,23 +152,88 @@ def always_on(
 ) -> AlwaysOn | None:
     """The baseline of one endpoint, or None when it never had an instance.
 
-    It begins with the period, or with the first instance of an endpoint created within it, and
-    ends when the endpoint is given up. One that has left the fleet is compared only while it
-    used instances: when it was created is not known any more, nor how many copies an instance
-    held: of shared ones, the least that its copies took.
+    It begins with the period, or with the first instance of an endpoint that got it within it, and
+    ends when the endpoint is given up; if it was created anew after that, it goes on with the
+    first instance. One that has left the fleet is compared only while it used instances: when it
+    was created is not known any more, nor how many copies an instance held: of shared ones, the
+    least that its copies took. So is one whose name another has now.
     """
     if record is None:
         if not segments:
             return None
-        first, last = segments[0], segments[-1]
-        part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
-        return AlwaysOn(first.start, last.end, prices(first.instance_type), part)
+        first, end = segments[0], max(s.end for s in segments)
+        return AlwaysOn(first.start, end, (_rate_of_gone(segments, prices, end),))
     status = record.status
-    existed = status.created_at < start and status.last_awake_at is not None
+    existed = status.first_applied_at < start and status.last_awake_at is not None
     if not existed and not segments:
         return None
-    begin = start if existed else segments[0].start
+    begin, seen = start, [segment.start for segment in segments[:1]]
+    if not existed:
+        begin = seen[0]
+    elif began := _began(status):
+        begin = max(start, min([began, *seen]))
     end = min(until, status.phase_since) if status.phase in _OVER else until
-    shared = record.spec.instances.shared is not None
-    part = Decimal(1) / status.copies_per_instance if shared else Decimal(1)
-    return AlwaysOn(begin, max(begin, end), prices(record.spec.instances.types[0]), part)
+    rates = tuple(_rates(record, segments, prices))
+    return AlwaysOn(begin, max(begin, end), rates, _pauses(status, segments, start, until))
+
+
+def _began(status: EndpointStatus) -> datetime | None:
+    """When its first instance was asked for, which may be long after its file was applied: weights
+    are staged before, and capacity may be missing. None: not known (any more)."""
+    creation = status.creation
+    if creation is None or status.failed_spans:
+        return None
+    return creation.asked_at or creation.requested_at
+
+
+def _rates(
+    record: EndpointRecord, segments: Sequence[UsageSegment], prices: Prices
+) -> Iterator[Rate]:
+    """By the files of the time, as far as they are known: of an earlier endpoint of the name, what
+    it had first."""
+    status, machines = record.status, record.spec.instances
+    since, made = EVER, status.first_applied_at
+    if earlier := [s for s in segments if s.start < made]:
+        yield _rate_of_gone(earlier, prices, made)
+        since = made
+    present = MachineBefore(
+        until=_FOREVER,
+        instance_type=machines.types[0],
+        copies_per_instance=status.copies_per_instance,
+    )
+    for one in (*status.machines_before, present):
+        price = prices(one.instance_type)
+        if price is not None and machines.shared is not None:
+            price /= one.copies_per_instance
+        yield Rate(since, one.until, price)
+        since = max(since, one.until)
+
+
+def _rate_of_gone(segments: Sequence[UsageSegment], prices: Prices, end: datetime) -> Rate:
+    first, price = segments[0], prices(segments[0].instance_type)
+    part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
+    return Rate(first.start, end, None if price is None else price * part)
+
+
+def _pauses(
+    status: EndpointStatus, segments: Sequence[UsageSegment], start: datetime, until: datetime
+) -> tuple[Span, ...]:
+    """When there was nothing to keep on: after an earlier endpoint of the name, and while this one
+    had failed. Each ends with the first instance of what was made then, unless that was before the
+    period and has answered."""
+    made, awake_at = status.first_applied_at, status.last_awake_at
+    earlier = [s.end for s in segments if s.start < made]
+    gone = [(max(earlier), made)] if earlier else []
+    found: list[Span] = []
+    for since, anew in [*gone, *((span.start, span.end) for span in status.failed_spans)]:
+        known = anew < start and awake_at is not None and awake_at > anew
+        first = min((s.start for s in segments if s.start >= anew), default=max(anew, until))
+        end = anew if known else first
+        begin = max([since, *(before[1] for before in found)])
+        if begin < end:
+            found.append((begin, end))
+    return tuple(found)
+
+
+def _overlap(one: Span, other: Span) -> timedelta:
+    return max(timedelta(0), min(one[1], other[1]) - max(one[0], other[0]))

@@ -66,7 +66,8 @@ def budget_of(
     record: EndpointRecord, spent: Mapping[date, Decimal], dates: BudgetDates, prices: Prices
 ) -> BudgetUse | None:
     """Dollars of the UTC month. Of the one that runs, what the tick reckons with, the open meter
-    included: of shared machines that is the part that was known at each time. Of one that is over,
+    included, and of removed endpoints of its name: of shared machines that is the part that was
+    known at each time. Of one that is over,
     `spent`: dollars by UTC day from the ledger, for a status forgets them. None: it has no such
     budget."""
     limit, now = record.spec.budget.monthly_usd, dates.now
@@ -78,7 +79,8 @@ def budget_of(
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     clipped = (clip(s, first, now) for s in still_open([record], (), prices, now))
     closed = status.spent_usd if status.spent_in == month else Decimal(0)
-    total = closed + sum((usd(s) for s in clipped if s is not None), Decimal(0))
+    before, _ = record.stack.spent_before(status.name, status.created_at, now)
+    total = before + closed + sum((usd(s) for s in clipped if s is not None), Decimal(0))
     use = BudgetUse(month=month, monthly_usd=limit, spent_usd=total)
     return with_forecast(use, record, now)
 

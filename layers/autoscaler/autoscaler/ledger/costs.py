@@ -115,7 +115,7 @@ def _accounts(
     until: datetime,
     prices: Prices,
 ) -> list[_Account]:
-    records = {r.spec.name: r for r in books.records if r.status.created_at < until}
+    records = {r.spec.name: r for r in books.records if r.status.first_applied_at < until}
     counted = _by_endpoint(t for t in books.traffic if period.holds(t.start, t.end))
     used = _by_endpoint(ever)
     accounts = []

@@ -42,9 +42,10 @@ def _of_what_is_known(report: CostReport) -> Iterator[str]:
     total = report.total
     if total.gaps.instance_seconds:
         yield (
-            f"Ticks were lost: {total.gaps.instance_seconds:,.0f} instance-seconds "
-            f"({usd(total.gaps.usd)}) lie between two looks between which something had changed. "
-            "They are closed at SageMaker's own time of the change, or at the later look."
+            f"{total.gaps.instance_seconds:,.0f} instance-seconds ({usd(total.gaps.usd)}) lie "
+            "between two looks more than two and a half minutes apart, between which something had "
+            "changed: ticks were lost, or come seldom, or it slept. They are closed at SageMaker's "
+            "own time of the change, or at the later look."
         )
     if sum(total.served.waits.values()) < total.served.requests:
         yield (

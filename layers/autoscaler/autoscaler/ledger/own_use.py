@@ -146,7 +146,7 @@ def lives_of(
     for record in records:
         status = record.status
         end = status.phase_since if status.phase is Phase.RETIRED else until
-        spans[record.spec.name] = (max(start, status.created_at), min(until, end))
+        spans[record.spec.name] = (max(start, status.first_applied_at), min(until, end))
     return {name: max(end - begin, timedelta()) for name, (begin, end) in spans.items()}
 
 

@@ -24,6 +24,8 @@ from .periods import Period
 from .usual import LOOK_BACK
 from .wakes import wake_lines
 
+# A stack that had no instance for so long had none before either: that is not looked for.
+_UNUSED = timedelta(days=400)
 Billed = Bill | str
 """A bill, or the sentence that says why there is none."""
 
@@ -134,7 +136,10 @@ def read_books(store: EndpointStore, period: Period, now: datetime | None = None
 
 
 def period_since_first(store: EndpointStore, clock: Clock, time_zone: str = "UTC") -> Period:
-    """Everything since the oldest endpoint of the fleet was applied, until now."""
+    """Everything until now since the oldest endpoint was applied; of those that were removed since
+    their first instance."""
     now = clock.now()
-    start = min((r.status.created_at for r in store.load_all()), default=now)
+    start = min((r.status.first_applied_at for r in store.load_all()), default=now)
+    while earlier := store.usage(start - _UNUSED, start):
+        start = min(segment.start for segment in earlier)
     return Period.since(start, now, time_zone)

@@ -137,7 +137,7 @@ def _since(
     ever: Iterable[UsageSegment], records: Iterable[EndpointRecord], time_zone: str
 ) -> dict[str, date]:
     zone = ZoneInfo(time_zone)
-    first: dict[str, datetime] = {r.spec.name: r.status.created_at for r in records}
+    first: dict[str, datetime] = {r.spec.name: r.status.first_applied_at for r in records}
     for segment in ever:
         known = first.get(segment.endpoint, segment.start)
         first[segment.endpoint] = min(known, segment.start)

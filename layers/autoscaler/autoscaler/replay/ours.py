@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from ..catalog.loading import expected_start
+from ..catalog.models import known_model
 from ..policy import (
     LONGEST_STAY,
     Bounds,
@@ -39,12 +41,13 @@ class Ours:
 
     def __init__(self, spec: EndpointSpec, origin: datetime = ORIGIN) -> None:
         self._spec, self._origin = spec, origin
-        self._history = History()
+        facts = known_model(spec.model.id)
+        self._history = History(estimated_start=expected_start(facts) if facts else None)
         self._phase, self._phase_since, self._asked_at = Phase.AWAKE, 0.0, 0.0
         self._last_active: float | None = None
         self._bounds = Bounds(0, spec.scaling.max_copies)
         self._looked_at = 0.0
-        self._wakes: dict[int, int] = {}
+        self._wakes: dict[date, int] = {}
         self.last: Decision | None = None
         self.metrics_read = 0  # looks at which the stack would have read its metrics
         self._read: Observation | None = None  # as they were read last, at:
@@ -73,7 +76,9 @@ class Ours:
         return self._carry_out(decision, now)
 
     def _follow(self, cluster: Cluster, now: float) -> None:
-        """The phase as the state machines would have recorded it."""
+        """The phase as the state machines would have recorded it; who begins at zero sleeps."""
+        if self.last is None and not cluster.desired_copies:
+            self._phase = Phase.ASLEEP
         if self._phase is Phase.WAKING and cluster.serving_copies:
             self._phase, self._phase_since = Phase.AWAKE, now
             lead = timedelta(seconds=now - self._asked_at)
@@ -98,7 +103,7 @@ class Ours:
             in_flight=float(in_flight),
             last_active_at=active,
             seconds_per_request=cluster.mean_service(),
-            wakes_today=self._wakes.get(int(now // 86400), 0),
+            wakes_today=self._wakes.get(self._day(now), 0),
             arrivals_per_second=cluster.arrivals_since(now - _RATE_SECONDS) / _RATE_SECONDS,
             usd_per_copy_hour=cluster.world.usd_per_copy_hour,
         )
@@ -128,6 +133,10 @@ class Ours:
             return 0
         if decision.transition is Transition.WAKE:
             self._phase, self._phase_since, self._asked_at = Phase.WAKING, now, now
-            day = int(now // 86400)
+            day = self._day(now)
             self._wakes[day] = self._wakes.get(day, 0) + 1
         return decision.copies
+
+    def _day(self, now: float) -> date:
+        """The UTC day, whose wakes are limited; a history begins at any time of one."""
+        return (self._origin + timedelta(seconds=now)).astimezone(UTC).date()

@@ -101,10 +101,11 @@ class WakeDelayed(Event):
 class SignalMissing(Event):
     """A metric that decisions need does not arrive; it is never taken for a zero."""
 
-    salient = ("signal",)
+    salient = ("signal", "since")  # one that came back and went again is told again
     repeat_seconds = HOUR
 
     signal: str
+    since: AwareDatetime | None = None  # None: of an older sender
 
     @property
     def severity(self) -> Severity:

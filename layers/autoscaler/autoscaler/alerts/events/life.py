@@ -80,13 +80,15 @@ class EndpointRetired(Event):
 
 
 class SleepStuck(Event):
-    """Instances are billed that nobody wants. Every retry is a new generation: hourly is enough."""
+    """Instances are billed that nobody wants. Every retry is a new generation: hourly is enough of
+    one sleep (`since`)."""
 
-    salient = ()
+    salient = ("since",)
     repeat_seconds = HOUR
 
     instances: int
     since_seconds: Seconds
+    since: AwareDatetime | None = None  # it was put to sleep then; None: of an older sender
     shared: str = ""  # the machines that it shares with others; "": they are its own
 
     @property

@@ -103,10 +103,10 @@ def _slept(event: EndpointSlept) -> str:
 @told.register
 def _(event: EndpointSlept) -> Sentence:
     awake = spoken(event.awake_seconds)
-    body = (
-        f"It was awake for {awake} and went to sleep{_slept(event)}. Zero instances were seen: "
-        "nothing of it is billed now."
-    )
+    what = f"was awake for {awake} and went to sleep"
+    if not event.awake_seconds:
+        what = "was not awake, and is at zero again"
+    body = f"It {what}{_slept(event)}. Zero instances were seen: nothing of it is billed now."
     facts: list[Fact] = [("Awake", awake)]
     if event.cost_usd is not None:
         facts.append(("Cost", usd(event.cost_usd)))

@@ -1,0 +1,209 @@
+"""What a report says of an endpoint that failed, or was deleted, and was applied again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.alerts.events.life import EndpointSlept
+from autoscaler.control.apply import apply
+from autoscaler.control.plan import Setting
+from autoscaler.control.progress import record_asleep
+from autoscaler.control.updating import machine_noted
+from autoscaler.control.wishes import created_anew, request_sleep
+from autoscaler.endpoints.lives import SPANS_KEPT, FailedSpan, MachineBefore, with_failed
+from autoscaler.endpoints.status import Cause, ColdStart, EndpointRecord
+from autoscaler.ledger.billed import always_on
+from autoscaler.ledger.costs import Books, summarize
+from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.periods import Period
+from autoscaler.ledger.report import period_since_first
+from autoscaler.policy.types import Phase
+from tests.ledger_books import MONDAY, PRICES, segment
+from tests.memory import NOON, memory_world
+from tests.samples import asleep, awake, document, put, spec
+
+NAME, PRICE = "llama", PRICES["ml.g6e.xlarge"]
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def of_day(day: datetime, *segments: Any, record: EndpointRecord) -> CostReport:
+    books = Books([record], segments)
+    return summarize(books, Period.day(day.date()), MONDAY + 9 * DAY, PRICES.get)
+
+
+def record(**changes: Any) -> EndpointRecord:
+    fields = {"created_at": MONDAY - 3 * DAY, "last_awake_at": MONDAY - DAY, **changes}
+    return put(memory_world(), asleep(NAME, **fields), spec(NAME, team="search"))
+
+
+def anew(before: EndpointRecord, at: datetime, awake_at: datetime | None = None) -> EndpointRecord:
+    """It failed when its phase says so, and was applied again."""
+    changes: dict[str, Any] = {**created_anew(before.status, at), "phase": Phase.ASLEEP}
+    if awake_at:
+        changes["last_awake_at"] = awake_at
+    return before.having(before.status.model_copy(update=changes))
+
+
+def failed(at: datetime) -> EndpointRecord:
+    return record(phase=Phase.FAILED, phase_since=at)
+
+
+def test_the_report_of_a_day_that_is_over_stays_when_a_failed_endpoint_is_applied_again() -> None:
+    used = segment(MONDAY + HOUR, 60)
+    before = failed(MONDAY + 3 * DAY)
+    after = anew(before, MONDAY + 5 * DAY, MONDAY + 6 * DAY)
+    reports = [of_day(MONDAY, used, record=one).total for one in (before, after)]
+    assert [one.baseline_usd for one in reports] == [24 * PRICE, 24 * PRICE]
+    assert [one.savings_usd for one in reports] == [23 * PRICE, 23 * PRICE]
+
+
+def test_the_time_in_which_it_had_failed_is_no_saving() -> None:
+    again = anew(failed(MONDAY + 6 * HOUR), MONDAY + 10 * HOUR, MONDAY + 12 * HOUR)
+    total = of_day(MONDAY, segment(MONDAY + 12 * HOUR, 60), record=again).total
+    assert total.baseline_usd == (6 + 12) * PRICE  # it goes on with the first instance
+    next_day = of_day(MONDAY + DAY, record=again).total
+    assert next_day.baseline_usd == 24 * PRICE
+
+
+def test_one_that_was_created_anew_and_never_answered_saves_nothing_yet() -> None:
+    again = anew(failed(MONDAY - HOUR), MONDAY + HOUR)
+    assert of_day(MONDAY, record=again).total.baseline_usd == 0
+    assert of_day(MONDAY + DAY, record=again).total.baseline_usd == 0
+
+
+def test_one_that_waited_for_its_first_instance_over_midnight_is_compared_from_then_on() -> None:
+    asked_at = MONDAY + 2 * HOUR
+    creation = ColdStart(
+        requested_at=MONDAY - 20 * HOUR,
+        ready_at=MONDAY + 3 * HOUR,
+        cause=Cause.APPLY,
+        copies=1,
+        asked_at=asked_at,
+    )
+    new = record(created_at=MONDAY - DAY, last_awake_at=MONDAY + 3 * HOUR, creation=creation)
+    used = segment(asked_at, 120)
+    assert of_day(MONDAY, used, record=new).total.baseline_usd == 22 * PRICE
+    tried = segment(MONDAY + HOUR, 5)  # a try that had an instance for five minutes
+    assert of_day(MONDAY, tried, used, record=new).total.baseline_usd == 23 * PRICE
+    assert of_day(MONDAY + DAY, record=new).total.baseline_usd == 24 * PRICE
+    assert of_day(MONDAY - DAY, record=new).total.baseline_usd == 0
+
+
+def test_what_lies_between_two_endpoints_of_a_name_is_no_saving() -> None:
+    second = record(created_at=MONDAY + 20 * HOUR, last_awake_at=MONDAY + 21 * HOUR)
+    used = (segment(MONDAY + HOUR, 60), segment(MONDAY + 21 * HOUR, 60))
+    total = of_day(MONDAY, *used, record=second).total
+    assert total.baseline_usd == (1 + 3) * PRICE
+
+
+def test_all_time_begins_when_it_was_applied_first() -> None:
+    world = memory_world()
+    status = asleep(NAME, phase=Phase.FAILED, created_at=NOON - 9 * DAY, phase_since=NOON - DAY)
+    put(world, status)
+    setting = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
+    _, after = apply(world, setting, document(NAME))
+    assert (after.phase, after.created_at) == (Phase.STAGING, NOON)
+    assert after.failed_spans == (FailedSpan(start=NOON - DAY, end=NOON),)
+    assert period_since_first(world.store, world.clock).start == NOON - 9 * DAY
+
+
+def test_the_first_sleep_of_one_that_was_created_anew_costs_what_it_cost_since() -> None:
+    world = memory_world()
+    status = awake(NAME, created_at=NOON - HOUR, last_wake_at=NOON - 2 * DAY)
+    record = put(world, status.model_copy(update={"applied_at": NOON - 9 * DAY}))
+    world.store.segments.append(segment(NOON - 2 * DAY, 600))
+    request_sleep(world, record, Cause.IDLE, "idle")
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, 2)
+    (slept,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
+    assert slept.cost_usd == Decimal("2.61")  # the bundled price of its one hour
+
+
+def test_who_applies_a_file_that_cannot_run_again_and_again_has_one_span() -> None:
+    first = with_failed((), MONDAY, MONDAY + HOUR, MONDAY - HOUR)
+    spans = first
+    for hour in range(2, 99):
+        spans = with_failed(spans, MONDAY + (hour - 1) * HOUR, MONDAY + hour * HOUR, MONDAY - HOUR)
+    assert spans == (FailedSpan(start=MONDAY, end=MONDAY + 98 * HOUR),)
+    apart = spans
+    for day in range(10, 40):
+        begin = MONDAY + day * DAY
+        apart = with_failed(apart, begin, begin + HOUR, begin - HOUR)
+    assert len(apart) == SPANS_KEPT
+
+
+def test_what_ran_before_another_file_is_compared_with_its_own_machines() -> None:
+    """Dear machines until noon, and cheap ones from then on."""
+    noon, dear = MONDAY + 12 * HOUR, "ml.g6e.12xlarge"
+    changed = record(
+        machines_before=(MachineBefore(until=noon, instance_type=dear),),
+    )
+    used = segment(MONDAY, 60, instance_type=dear, usd_per_hour=PRICES[dear])
+    total = of_day(MONDAY, used, record=changed).total
+    assert total.baseline_usd == 12 * PRICES[dear] + 12 * PRICE
+    assert of_day(MONDAY + DAY, record=changed).total.baseline_usd == 24 * PRICE
+    unknown = record(machines_before=(MachineBefore(until=noon, instance_type="ml.odd.xlarge"),))
+    assert of_day(MONDAY, record=unknown).total.baseline_usd is None
+    assert of_day(MONDAY + DAY, record=unknown).total.baseline_usd == 24 * PRICE
+
+
+def test_of_shared_machines_the_part_of_the_time_counts() -> None:
+    shared = {"types": ["ml.g6e.xlarge"], "shared": "pool", "max_instances": 2}
+    before = MachineBefore(until=MONDAY + 12 * HOUR, instance_type="ml.g6e.xlarge")
+    status = asleep(
+        NAME,
+        created_at=MONDAY - 3 * DAY,
+        last_awake_at=MONDAY - DAY,
+        copies_per_instance=2,
+        machines_before=(before,),
+    )
+    one = put(memory_world(), status, spec(NAME, instances=shared))
+    assert of_day(MONDAY, record=one).total.baseline_usd == 12 * PRICE + 12 * PRICE / 2
+
+
+def test_an_update_to_other_machines_keeps_which_it_had() -> None:
+    one = record()
+    dear = spec(NAME, instances={"types": ["ml.g6e.12xlarge"]})
+    (kept,) = machine_noted(one, dear, NOON)["machines_before"]
+    assert kept == MachineBefore(until=NOON, instance_type="ml.g6e.xlarge")
+    assert machine_noted(one, spec(NAME, scaling={"max_copies": 1}), NOON) == {}
+
+
+HOURS = st.integers(-48, 72)
+
+
+@given(
+    made=HOURS,
+    awake_at=st.none() | HOURS,
+    spans=st.lists(st.tuples(HOURS, st.integers(0, 30)), max_size=4),
+    used=st.lists(st.tuples(st.integers(0, 23), st.integers(1, 5)), max_size=5),
+)
+def test_a_day_of_always_on_has_24_hours_at_most_and_its_parts_add_up(
+    made: int, awake_at: int | None, spans: list[tuple[int, int]], used: list[tuple[int, int]]
+) -> None:
+    failed_spans: list[FailedSpan] = []
+    for begin, length in sorted(spans):
+        since = max([MONDAY + begin * HOUR, *(one.end for one in failed_spans)])
+        failed_spans.append(FailedSpan(start=since, end=since + length * HOUR))
+    one = record(
+        created_at=MONDAY + 80 * HOUR,
+        applied_at=MONDAY + made * HOUR,
+        last_awake_at=None if awake_at is None else MONDAY + awake_at * HOUR,
+        failed_spans=tuple(failed_spans),
+    )
+    segments = [
+        segment(MONDAY + a * HOUR, min(24 - a, n) * 60, usd_per_hour=PRICE) for a, n in sorted(used)
+    ]
+    whole = always_on(one, segments, {"ml.g6e.xlarge": Decimal(1)}.get, MONDAY, MONDAY + DAY)
+    if whole is None:
+        return
+    hours = whole.usd(MONDAY, MONDAY + DAY)
+    assert hours is not None and 0 <= hours <= 24
+    each = [whole.usd(MONDAY + n * HOUR, MONDAY + (n + 1) * HOUR) for n in range(24)]
+    assert sum(part for part in each if part is not None) == hours
+    assert all(part is not None and 0 <= part <= 1 for part in each)
