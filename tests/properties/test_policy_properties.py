@@ -133,7 +133,7 @@ def test_no_sleep_with_work_a_hold_or_a_missing_signal(case: Case) -> None:
     _, observation, _, now = case
     unknown = observation.backlog is None or observation.in_flight is None
     worked = observation.backlog != 0 or observation.in_flight != 0
-    if holds(observation, now) or unknown or (worked and not sleeps_even_for_requests(case)):
+    if holds(observation, now) or ((unknown or worked) and not sleeps_even_for_requests(case)):
         assert decide(*case).transition is None
 
 

@@ -86,10 +86,11 @@ def test_requests_are_said_to_wait_and_until_when() -> None:
     )
 
 
-def test_a_missing_signal_is_no_zero_here_either() -> None:
-    decision = decided(closed(), seen(backlog=None))
-    assert decision.transition is None
-    assert decision.bounds.min_copies <= decision.copies <= decision.bounds.max_copies
+@pytest.mark.parametrize("missing", [{"backlog": None}, {"in_flight": None}])
+def test_it_goes_to_zero_whether_or_not_a_signal_is_missing(missing: dict[str, Any]) -> None:
+    """What is seen of requests changes nothing here; a GPU would run through the night for it."""
+    decision = decided(closed(), seen(**missing))
+    assert (decision.transition, decision.bounds) == (Transition.SLEEP, Bounds(0, 0))
 
 
 class TestItsEnd:

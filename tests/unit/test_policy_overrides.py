@@ -77,9 +77,10 @@ class TestSleepUntil:
         assert decision.transition is None
         assert codes(decision)[-1] is ReasonCode.REQUESTS_HELD_BACK
 
-    def test_a_signal_that_is_missing_is_no_zero_here_either(self) -> None:
-        blind = under(seen(backlog=None), SLEEP, even=True)
-        assert decided(a_spec(), blind).transition is None
+    def test_a_signal_that_is_missing_keeps_it_awake_unless_requests_shall_wait_too(self) -> None:
+        blind = seen(backlog=None)
+        assert decided(a_spec(), under(blind, SLEEP)).transition is None
+        assert decided(a_spec(), under(blind, SLEEP, even=True)).transition is Transition.SLEEP
 
     def test_nothing_is_started_ahead_nor_for_what_is_only_cheap(self) -> None:
         spec = a_spec(scaling={"keep_alive": "learned"})

@@ -55,12 +55,14 @@ def judge(
     now: datetime,
 ) -> Idleness:
     """Sleep needs a minimum of 0, no hold, and zeros that were seen, for the whole keep-alive; who
-    is put to sleep sleeps as soon as nothing runs, or at once if requests shall wait too."""
-    kept = allowance.min_copies > 0 or allowance.held or allowance.paused
-    if kept or not demand.known:
+    is put to sleep sleeps as soon as nothing runs, or at once if requests shall wait too: then
+    nothing hangs on what is seen of them."""
+    if allowance.min_copies > 0 or allowance.held or allowance.paused:
         return Idleness(sleep=False)
     if allowance.bar:
         return Idleness(sleep=True)
+    if not demand.known:
+        return Idleness(sleep=False)
     sleeper = allowance.sleeper
     if observation.backlog or observation.in_flight:
         return _no(ReasonCode.STILL_BUSY, _busy_text(observation))
