@@ -284,3 +284,15 @@ def test_what_all_files_say_of_their_failure_fits_through_the_machine() -> None:
     each = told({"Error": "DigestUnavailableError", "Cause": said})
     assert len(json.dumps([each] * MAX_FILES)) < 256 * 1024
     assert told({"Error": "States.Timeout"})["failure"] == {"Error": "States.Timeout", "Cause": ""}
+
+
+def test_no_call_has_an_empty_argument_where_a_parameter_is_left_empty() -> None:
+    """What is written out may be checked when a machine is made, reached or not."""
+    empty = {name for name, one in template()["Parameters"].items() if one.get("Default") == ""}
+    for path in MACHINES:
+        for scope in scopes(machine(path)):
+            for name, state in scope["States"].items():
+                given = state.get("Arguments", {})
+                values = given.values() if isinstance(given, dict) else ()
+                bare = [_SUBSTITUTION.fullmatch(str(value)) for value in values]
+                assert not empty & {found[1] for found in bare if found}, f"{path.stem}: {name}"
