@@ -104,6 +104,15 @@ def test_the_tree_is_read_page_by_page(server: HubServer) -> None:
     assert sum("cursor=" in seen.path for seen in server.seen) >= 3
 
 
+def test_a_repository_that_was_renamed_is_staged_by_its_old_name(store: S3WeightStore) -> None:
+    with HubServer([REPOSITORY], page_entries=3, renamed={"acme/Tiny_Llama": MODEL}) as renamed:
+        plan = planned(renamed, "acme/Tiny_Llama")
+        stage_all(plan, client(renamed), store)
+        assert {f.path for f in plan.files} == {f.path for f in planned(renamed).files}
+        assert seal(plan, store).commit == REPOSITORY.commit
+        assert plan.prefix.startswith("models/acme--Tiny_Llama/")
+
+
 # ------------------------------------------------------------------------- trouble that passes
 
 PASSING: list[tuple[Fault, dict[str, Any]]] = [

@@ -36,6 +36,10 @@ class HubHandler(Handler):
             (_RESOLVE, self._resolve),
         ):
             match = pattern.fullmatch(path)
+            if match and match["model"] in self.hub.renamed:
+                old, new = match["model"], self.hub.renamed[match["model"]]
+                self.answer(307, Location=self.path.replace(f"/{old}/", f"/{new}/", 1))
+                return
             if match:
                 parts = {name: unquote(value) for name, value in match.groupdict().items()}
                 repository = self._repository(parts["model"], parts["revision"])
