@@ -316,6 +316,24 @@ def test_absent_things_are_named(server: HubServer) -> None:
         hub.resolve(MODEL, "v9")
 
 
+@pytest.mark.parametrize("target", ["revision", "tree", SHARD, "config.json"])
+def test_a_token_without_a_right_is_told_by_the_hubs_words_and_at_once(
+    server: HubServer, store: S3WeightStore, target: str
+) -> None:
+    server.tokens = {"hf_narrow": frozenset()}
+    plan, hub = planned(server), client(server, token="hf_narrow", token_place="its secret")
+    server.inject(Fault.FORBIDDEN, target, times=9)
+    with pytest.raises(HubReplyError, match=r"its secret\): Please enable access to public gated"):
+        match target:
+            case "revision":
+                hub.resolve(MODEL, "main")
+            case "tree":
+                list(hub.tree(MODEL, REPOSITORY.commit))
+            case _:
+                stage_file(one(plan, target), Source.of(plan), hub, store)
+    assert server.fired[Fault.FORBIDDEN] == 1
+
+
 def test_gated_models_need_a_token_with_access(server: HubServer, store: S3WeightStore) -> None:
     gated = make_repository("acme/gated", shards=1, shard_bytes=500_000, gated=True)
     server.add(gated)

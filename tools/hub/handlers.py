@@ -87,6 +87,9 @@ class HubHandler(Handler):
                 self.answer(302, Location="http://hub.example.invalid/weights")
             case Fault.UNAUTHORIZED:
                 self.refuse(401, "", "Invalid username or password.")
+            case Fault.FORBIDDEN:
+                message = "Please enable access to public gated repositories in your token settings"
+                self.refuse(403, "", message, X_Error_Message=message)
             case Fault.ALLOWED_REDIRECT:
                 self.answer(302, Location=self.hub.cdn + self.path)
         return True
