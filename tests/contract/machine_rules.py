@@ -18,6 +18,8 @@ _HOPELESS = re.compile(
     r"|CloudWatchLogs\.CloudWatchLogsException"
     r"|ApplicationAutoScaling\.ApplicationAutoScalingException|Lambda\.LambdaException"
 )
+# States.Timeout may come without a cause, and an expression that yields nothing ends the execution.
+_BARE = re.compile(r"(?<!\{ 'Cause': '' \}, )\$states\.errorOutput(?!\.Error| : \{\})")
 _CHANCE = re.compile(r"\$uuid|\$random|\$millis|\$now|EnteredTime")
 _SDK = re.compile(r":aws-sdk:(\w+):")
 # Its throttles have names of their own, so that no cause has to be read.
@@ -50,6 +52,8 @@ def _of(name: str, state: State) -> Iterator[str]:
             yield f"lacks {field}"
     for rule in state.get("Retry", ()):
         yield from _retrier(rule)
+    if _BARE.search(str([(r.get("Assign"), r.get("Output")) for r in state.get("Catch", ())])):
+        yield "hopes that an error has a cause"
     names = [error for rule in state.get("Retry", ()) for error in rule["ErrorEquals"]]
     if not any(error.endswith(".SdkClientException") for error in names):
         yield "does not try again when an answer is lost"

@@ -22,10 +22,13 @@ from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import read_books
 from autoscaler.policy.types import Phase
+from tests.contract.test_statemachines import ROOT, machine
 from tests.samples import asleep, spec
 from tests.tables import make_table
+from tools.embedded.kernel.expressions import evaluated as value_of
 
 NAME = "llama"
+NOW = "2026-11-24T12:00:00.000Z"
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 MONTH = Period.month(FIRST.date())
 WAKES_A_DAY = 6
@@ -126,3 +129,43 @@ def test_a_queues_mapping_is_found_on_whatever_page_it_is() -> None:
         aws.add_response("update_event_source_mapping", {}, {"UUID": UUID, "ScalingConfig": change})
         assert MappedReaders("autoscaler", "dispatcher", arns, functions).set(NAME, 5)
         aws.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("ends", [[], [2], [1, 3], [0, 2, 3]])
+def test_a_stacks_retirement_finds_the_endpoints_of_every_page(ends: list[int]) -> None:
+    """As Step Functions evaluates it; DynamoDB cuts the fleet after these items."""
+    states = machine(ROOT / "statemachines" / "retire_stack.asl.yaml")["States"]
+    keys = ["#STACK", "a#SPEC", "a#STATUS", "b#SPEC", "b#STATUS"]
+    cuts = [*ends, len(keys) - 1]
+
+    def said(text: str, **variables: Any) -> Any:
+        return value_of(text.strip().removeprefix("{%").removesuffix("%}"), variables)
+
+    variables: dict[str, Any] = {**states["Begin"]["Assign"]}
+    seen = {"input": {"RequestType": "Delete"}, "context": {"Execution": {"StartTime": NOW}}}
+    asked = []
+    for number, last in enumerate(cuts):
+        asked.append(said(states["ListEndpoints"]["Arguments"], states=seen, **variables))
+        first = cuts[number - 1] + 1 if number else 0
+        result: dict[str, Any] = {"Items": [{"sk": {"S": k}} for k in keys[first : last + 1]]}
+        if last < len(keys) - 1:
+            result["LastEvaluatedKey"] = {"pk": {"S": "FLEET"}, "sk": {"S": keys[last]}}
+        took = states["ListEndpoints"]["Assign"]
+        answered = {**variables, "states": {**seen, "result": result}}
+        variables |= {
+            name: said(text.replace("${RemoveSeconds}", "1"), **answered)
+            for name, text in took.items()
+        }
+        goes_on = said(states["AreAnyLeft"]["Choices"][0]["Condition"], **variables)
+        assert goes_on is (last < len(keys) - 1)
+        turned = states["TurnPage"]["Assign"].items() if goes_on else ()
+        variables |= {name: said(text, **variables) for name, text in turned}
+        seen = {**seen, "input": {"request": variables["request"]}}
+    assert variables["endpoints"] == ["a", "b"]
+    assert variables["request"] == {"RequestType": "Delete"}
+    assert [one.get("ExclusiveStartKey", {}).get("sk", {}).get("S") for one in asked] == [
+        None,
+        *(keys[last] for last in ends),
+    ]
+    assert states["AreAnyLeft"]["Choices"][0]["Next"] == "TurnPage"
+    assert states["WaitForEndpoints"]["Assign"] == states["Begin"]["Assign"], "from the first page"

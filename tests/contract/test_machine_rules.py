@@ -54,6 +54,10 @@ BREAKS = {
         lambda state: state["Catch"][-1].update(ErrorEquals=["States.Timeout"]),
         "does not catch everything",
     ),
+    "a missing cause": (
+        lambda state: state["Catch"][-1].update(Assign={"problem": "{% $states.errorOutput %}"}),
+        "hopes that an error has a cause",
+    ),
     "its heart": (lambda state: state.update(HeartbeatSeconds=30), "that nobody beats"),
     "the way back": (
         lambda state: state.update(Catch=[EVERYTHING]),

@@ -12,7 +12,9 @@ import pytest
 import yaml
 from jsonata import Jsonata
 
+from autoscaler.staging.plan import MAX_FILES
 from tests.contract.machine_rules import targets
+from tools.embedded.kernel.expressions import evaluated as value_of
 from tools.embedded.kernel.states import spelled
 
 ROOT = Path(__file__).parents[2]
@@ -263,3 +265,34 @@ def test_an_endpoint_that_is_there_already_must_have_the_config_that_was_asked_f
     seen = {"other": other, "status": status, "seconds": 1, "requests": {**asked, "kind": ""}}
     went = (one["Next"] for one in judge["Choices"] if evaluated(one["Condition"], **seen))
     assert next(went, judge["Default"]) == judged
+
+
+def test_what_all_files_say_of_their_failure_fits_through_the_machine() -> None:
+    """Step Functions ends at 256 KiB what no Catch sees: States.DataLimitExceeded."""
+    definition = machine(ROOT / "statemachines" / "stage_weights.asl.yaml")
+    child = definition["States"]["StageFiles"]["ItemProcessor"]["States"]["StageFile"]
+    output = child["Catch"][-1]["Output"]
+
+    def told(error: dict[str, str]) -> dict[str, Any]:
+        failure = {
+            name: value_of(text.strip("{%} "), {"states": {"errorOutput": error}})
+            for name, text in output["failure"].items()
+        }
+        return {**output, "failure": failure}
+
+    said = json.dumps({"errorMessage": "\\ ".join(["why"] * 300), "errorType": "HubError"})
+    each = told({"Error": "DigestUnavailableError", "Cause": said})
+    assert len(json.dumps([each] * MAX_FILES)) < 256 * 1024
+    assert told({"Error": "States.Timeout"})["failure"] == {"Error": "States.Timeout", "Cause": ""}
+
+
+def test_no_call_has_an_empty_argument_where_a_parameter_is_left_empty() -> None:
+    """What is written out may be checked when a machine is made, reached or not."""
+    empty = {name for name, one in template()["Parameters"].items() if one.get("Default") == ""}
+    for path in MACHINES:
+        for scope in scopes(machine(path)):
+            for name, state in scope["States"].items():
+                given = state.get("Arguments", {})
+                values = given.values() if isinstance(given, dict) else ()
+                bare = [_SUBSTITUTION.fullmatch(str(value)) for value in values]
+                assert not empty & {found[1] for found in bare if found}, f"{path.stem}: {name}"

@@ -104,6 +104,15 @@ def test_the_tree_is_read_page_by_page(server: HubServer) -> None:
     assert sum("cursor=" in seen.path for seen in server.seen) >= 3
 
 
+def test_a_repository_that_was_renamed_is_staged_by_its_old_name(store: S3WeightStore) -> None:
+    with HubServer([REPOSITORY], page_entries=3, renamed={"acme/Tiny_Llama": MODEL}) as renamed:
+        plan = planned(renamed, "acme/Tiny_Llama")
+        stage_all(plan, client(renamed), store)
+        assert {f.path for f in plan.files} == {f.path for f in planned(renamed).files}
+        assert seal(plan, store).commit == REPOSITORY.commit
+        assert plan.prefix.startswith("models/acme--Tiny_Llama/")
+
+
 # ------------------------------------------------------------------------- trouble that passes
 
 PASSING: list[tuple[Fault, dict[str, Any]]] = [
@@ -305,6 +314,24 @@ def test_absent_things_are_named(server: HubServer) -> None:
         hub.resolve("nobody/nothing", "main")
     with pytest.raises(RevisionNotFoundError, match="tiny-llama at v9"):
         hub.resolve(MODEL, "v9")
+
+
+@pytest.mark.parametrize("target", ["revision", "tree", SHARD, "config.json"])
+def test_a_token_without_a_right_is_told_by_the_hubs_words_and_at_once(
+    server: HubServer, store: S3WeightStore, target: str
+) -> None:
+    server.tokens = {"hf_narrow": frozenset()}
+    plan, hub = planned(server), client(server, token="hf_narrow", token_place="its secret")
+    server.inject(Fault.FORBIDDEN, target, times=9)
+    with pytest.raises(HubReplyError, match=r"its secret\): Please enable access to public gated"):
+        match target:
+            case "revision":
+                hub.resolve(MODEL, "main")
+            case "tree":
+                list(hub.tree(MODEL, REPOSITORY.commit))
+            case _:
+                stage_file(one(plan, target), Source.of(plan), hub, store)
+    assert server.fired[Fault.FORBIDDEN] == 1
 
 
 def test_gated_models_need_a_token_with_access(server: HubServer, store: S3WeightStore) -> None:

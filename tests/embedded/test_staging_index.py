@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.aws.weights import S3WeightStore
-from autoscaler.staging.errors import (
-    IntegrityError,
-)
+from autoscaler.staging.errors import IntegrityError, UploadGoneError
 from autoscaler.staging.job import Source
 from autoscaler.staging.passport import seal
 from autoscaler.staging.transfer import stage_file
@@ -66,6 +64,22 @@ def test_another_prefix_of_the_bucket_is_copied_from_and_small_files_too(
     assert {f.path: f.sha256 for f in passport.files} == {
         f.path: REPOSITORY.files[f.path].sha256 for f in plan.files
     }
+
+
+def test_a_copy_that_somebody_elses_seal_ends_is_moved_instead(
+    server: HubServer, store: S3WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, hub = planned(server), client(server)
+    stage_all(plan, hub, store)
+    seal(plan, store)
+
+    def ended(_store: S3WeightStore, _source: str, key: str, *_: Any) -> None:
+        raise UploadGoneError(f"{key}: NoSuchUpload")
+
+    monkeypatch.setattr(S3WeightStore, "copy", ended)
+    elsewhere = dataclasses.replace(Source.of(plan), prefix="models/elsewhere/")
+    staged = stage_file(one(plan), elsewhere, hub, store)
+    assert (staged.copied, staged.moved_bytes) == (False, one(plan).size_bytes)
 
 
 def test_a_changed_small_file_is_not_copied(server: HubServer, store: S3WeightStore) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -277,6 +278,27 @@ def test_an_upload_that_somebody_ended_begins_anew_the_next_time(s3, store, hub,
     with pytest.raises(StoreUnavailableError, match="NoSuchUpload"):
         stage(plan, hub, store)
     assert stage(plan, hub, store).done
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_part_that_another_worker_sent_again_is_no_refusal(s3, store, hub, plan, times) -> None:
+    """Two stagings of one file go on from one checkpoint. What S3 says then is InvalidPart."""
+    asked: list[int] = []
+
+    def replaced(**_: Any) -> tuple[Any, dict[str, Any]] | None:
+        asked.append(1)
+        error = {"Error": {"Code": "InvalidPart", "Message": "its tag is another one"}}
+        return (SimpleNamespace(status_code=400), error) if len(asked) <= times else None
+
+    s3.meta.events.register("before-call.s3.CompleteMultipartUpload", replaced)
+    try:
+        if times > 1:  # whoever it is goes on replacing: from the start, the next time
+            with pytest.raises(StoreUnavailableError, match="InvalidPart"):
+                stage(plan, hub, store)
+        assert stage(plan, hub, store).done
+    finally:
+        s3.meta.events.unregister("before-call.s3.CompleteMultipartUpload", replaced)
+    assert uploads(s3, store) == []
 
 
 def test_discarding_ends_the_upload_and_its_checkpoint(s3, store, hub, plan) -> None:

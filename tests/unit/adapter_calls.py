@@ -245,6 +245,7 @@ ELSEWHERE = {"cloudwatch"}
 REASONS = {
     "alert_secret.AlertSecret.reread": "as `current`, and tests/unit/test_alerts_secret.py",
     "callbacks": "calls no AWS: tests/unit/test_callbacks.py",
+    "addressing": "asks no service: what it chooses is in test_weights_go_to_the_s3_of_the_region",
     "clients": "makes the clients",
     "clock": "calls nobody",
     "data_loader": "reads botocore's files",

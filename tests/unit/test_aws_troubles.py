@@ -30,6 +30,12 @@ def refused(code: str, status: int = 400) -> ClientError:
     return ClientError(reply, "DescribeEndpoint")
 
 
+def canceled(*reasons: str) -> ClientError:
+    error = refused("TransactionCanceledException")
+    error.response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -44,6 +50,9 @@ def refused(code: str, status: int = 400) -> ClientError:
         (refused("AccessDeniedException"), DeniedError),
         (refused("ResourceLimitExceeded"), LimitError),
         (refused("ValidationException"), RefusedError),
+        (canceled("None", "ThrottlingError"), ThrottledError),
+        (canceled("ProvisionedThroughputExceeded", "None"), ThrottledError),
+        (canceled("None", "ValidationError"), RefusedError),
     ],
 )
 def test_an_error_of_aws_has_the_name_of_what_it_means(error, kind) -> None:

@@ -20,6 +20,14 @@ NESTED = json.dumps({"Status": "FAILED", "Error": "States.TaskFailed", "Cause": 
         ("E", '{"Error": "Inner"}', "Inner"),
         ("E", "[1, 2]", "E: [1, 2]"),
         ("E", '{"cut of', 'E: {"cut of'),
+        ("HubError", '{"errorMessage": "the \\"Hub\\" is aw', 'HubError: the "Hub" is aw'),
+        ("HubError", '{"errorMessage": "it is away", "errorType": "Hu', "HubError: it is away"),
+        (
+            "E",
+            json.dumps({"Cause": LAMBDA, "Error": "E", "Input": "x"})[:-3],
+            "ModelNotFoundError: no such model",
+        ),
+        ("E", '{"errorMessage": "cut \\u00', 'E: {"errorMessage": "cut \\u00'),
     ],
 )
 def test_the_innermost_failure_is_what_a_person_reads(error, cause, sentence) -> None:

@@ -67,6 +67,8 @@ def test_too_many_files_are_refused() -> None:
         plan_of(*(weights(f"{n}.safetensors") for n in range(801)))
     with pytest.raises(TooManyFilesError, match="is too long"):
         plan_of(*(weights("x" * 600 + f"{n}.safetensors") for n in range(300)))
+    with pytest.raises(TooManyFilesError, match="is too long"):  # bytes, not characters
+        plan_of(*(weights("重" * 200 + f"{n}.safetensors") for n in range(400)))
 
 
 def test_files_that_s3_does_not_take_are_refused_before_a_byte_moves() -> None:

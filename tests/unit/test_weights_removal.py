@@ -11,7 +11,7 @@ from moto import mock_aws
 from autoscaler.aws.weights import S3WeightStore
 from autoscaler.control.orders import delete
 from autoscaler.control.weights import prefix_in, users
-from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.endpoints.status import EndpointRecord, Update, UpdateWay
 from autoscaler.policy.types import Phase
 from autoscaler.staging.removal import remove_weights
 from tests.memory import memory_world
@@ -81,6 +81,24 @@ def test_weights_that_another_endpoint_has_or_may_have_stay() -> None:
     leaving = record("leaving", phase=Phase.RETIRING, discard_weights=True)
     assert users(ours, [leaving]) == []
     assert users(ours, [record("leaving", phase=Phase.RETIRING)]) == ["leaving"]
+
+
+def test_weights_that_an_update_brings_to_another_endpoint_stay() -> None:
+    ours, older = record("llama"), URI.replace("c" * 40, "d" * 40)
+
+    def updating(uri: str | None, model_id: str = spec().model.id) -> EndpointRecord:
+        other = record("other", weights_uri=older)
+        model = {"id": model_id, "revision": "v2"}
+        update = Update(spec=spec("other", model=model), way=UpdateWay.ROLL, weights_uri=uri)
+        status = other.status.model_copy(update={"update": update})
+        return other.model_copy(update={"status": status})
+
+    assert users(ours, [updating(URI)]) == ["other"], "staged, and not in place yet"
+    assert users(ours, [updating(None)]) == ["other"], "its commit is not known yet"
+    assert users(ours, [updating(older)]) == []
+    assert users(ours, [updating(None, "acme/another")]) == []
+    foreign = spec("other", model={"id": "acme/another"})
+    assert users(ours, [updating(URI).model_copy(update={"spec": foreign})]) == ["other"]
 
 
 def test_what_the_stack_did_not_stage_has_no_prefix_to_remove() -> None:

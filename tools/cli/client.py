@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from autoscaler.aws.addressing import s3_config
 from tools.cli.aws_errors import explained
 from tools.cli.harmless import all_harmless
 
@@ -59,9 +60,9 @@ class StackClient:
             read_timeout=LONGEST_ANSWER_SECONDS,
             tcp_keepalive=True,  # gateways on the way forget a silent connection within minutes
         )
-        if service == "s3":  # presigned uploads carry checksum headers, which only this signs
-            config = config.merge(Config(signature_version="s3v4"))
         try:
+            if service == "s3":  # what is staged from here is signed, and sent past botocore
+                config = config.merge(s3_config(endpoint_url=self._endpoint_url))
             return boto3.client(
                 service, region_name=self._region, endpoint_url=self._endpoint_url, config=config
             )

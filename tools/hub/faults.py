@@ -21,6 +21,7 @@ class Fault(StrEnum):
     ALLOWED_REDIRECT = "allowed_redirect"  # 302 to the CDN, with the same path
     FOREIGN_PAGE = "foreign_page"  # the next page of the tree is on another host (target "page")
     UNAUTHORIZED = "unauthorized"  # 401 and no X-Error-Code
+    FORBIDDEN = "forbidden"  # 403 and its reason in X-Error-Message alone
     # where the bytes are served: the Hub, or for LFS files the CDN
     EXPIRED = "expired"  # the signed address is refused with 403
     HTML = "html"  # 200 and a web page
@@ -48,6 +49,7 @@ AT_THE_HUB = frozenset(
         Fault.ALLOWED_REDIRECT,
         Fault.FOREIGN_PAGE,
         Fault.UNAUTHORIZED,
+        Fault.FORBIDDEN,
     }
 )
 

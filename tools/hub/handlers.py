@@ -36,6 +36,10 @@ class HubHandler(Handler):
             (_RESOLVE, self._resolve),
         ):
             match = pattern.fullmatch(path)
+            if match and match["model"] in self.hub.renamed:
+                old, new = match["model"], self.hub.renamed[match["model"]]
+                self.answer(307, Location=self.path.replace(f"/{old}/", f"/{new}/", 1))
+                return
             if match:
                 parts = {name: unquote(value) for name, value in match.groupdict().items()}
                 repository = self._repository(parts["model"], parts["revision"])
@@ -83,6 +87,9 @@ class HubHandler(Handler):
                 self.answer(302, Location="http://hub.example.invalid/weights")
             case Fault.UNAUTHORIZED:
                 self.refuse(401, "", "Invalid username or password.")
+            case Fault.FORBIDDEN:
+                message = "Please enable access to public gated repositories in your token settings"
+                self.refuse(403, "", message, X_Error_Message=message)
             case Fault.ALLOWED_REDIRECT:
                 self.answer(302, Location=self.hub.cdn + self.path)
         return True

@@ -31,7 +31,8 @@ class HubServer:
     """Serves repositories while it is entered.
 
     `tokens` maps a token to the gated and private models that it opens. `bytes_per_second`
-    limits each connection. `page_entries` is how many entries a page of the tree has.
+    limits each connection. `page_entries` is how many entries a page of the tree has. `renamed`
+    maps what a repository was called, or how it is misspelled, to what it is called.
     """
 
     repositories: Iterable[Repository]
@@ -40,6 +41,7 @@ class HubServer:
     page_entries: int = 1000
     address_seconds: float = 3600.0
     port: int = 0
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.by_id = {repository.model_id: repository for repository in self.repositories}

@@ -15,6 +15,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
+from .addressing import s3_config
 from .data_loader import FewFolders
 
 # SageMaker ends a response stream after 8 minutes at the latest, so no read may wait longer.
@@ -37,16 +38,10 @@ _MODEL = Config(
     read_timeout=STREAM_READ_SECONDS,
     max_pool_connections=64,
 )
-
-
-# Presigned requests carry checksum headers, which only this version signs.
 # A large file's part may take its time.
 _S3 = _DEFAULT.merge(
     Config(
-        signature_version="s3v4",
-        retries={"mode": "standard", "total_max_attempts": 5},
-        connect_timeout=5,
-        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30
     )
 )
 _CONFIGS = {"sagemaker-runtime": _MODEL, "s3": _S3}
@@ -87,6 +82,8 @@ class _Later:
         with _MAKING:
             if self._made is None:
                 config = _CONFIGS.get(self._service, _DEFAULT)
+                if self._service == "s3":
+                    config = config.merge(s3_config(_session()))
                 region = _REGIONS.get(self._service)
                 make = _session().create_client
                 self._made = make(self._service, region_name=region, config=config)

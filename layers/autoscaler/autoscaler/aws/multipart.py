@@ -12,8 +12,13 @@ from .clients import error_code, error_message
 from .uploads import put_windows
 
 SHA256_METADATA = "sha256"
-_WRONG_CONTENT = {"BadDigest", "InvalidPart", "XAmzContentChecksumMismatch"}
+_WRONG_CONTENT = {"BadDigest", "XAmzContentChecksumMismatch"}
 _COPY_PART_BYTES = 1024**3
+
+
+class _PartReplacedError(UploadGoneError):
+    """Of parts that S3 has just listed: somebody else has sent one of them again since. The same
+    bytes have another tag then, where a key of KMS encrypts them."""
 
 
 class S3PartUploads(PartUploads):
@@ -48,6 +53,12 @@ class S3PartUploads(PartUploads):
         put_windows(self._s3, "upload_part", parameters, headers, [part], len(part))
 
     def complete(self, key: str, upload: str, parts: int, crc64nvme: str) -> None:
+        try:
+            self._complete(key, upload, parts, crc64nvme)
+        except _PartReplacedError:
+            self._complete(key, upload, parts, crc64nvme)
+
+    def _complete(self, key: str, upload: str, parts: int, crc64nvme: str) -> None:
         there = self._parts(key, upload)
         if [part["PartNumber"] for part in there] != list(range(1, parts + 1)):
             raise UploadGoneError(f"{key}: {len(there)} of {parts} parts are there")
@@ -128,6 +139,8 @@ def _translated(key: str, error: Exception) -> Exception:
     if not isinstance(error, ClientError):
         return StoreUnavailableError(f"{key}: S3 did not do it: {error}")
     said = f"{error_code(error)} {error_message(error)}"
+    if error_code(error) == "InvalidPart":
+        return _PartReplacedError(f"{key}: {said}")
     if error_code(error) == "NoSuchUpload":
         return UploadGoneError(f"{key}: {said}")
     if error_code(error) in _WRONG_CONTENT:

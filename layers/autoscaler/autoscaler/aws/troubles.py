@@ -38,6 +38,8 @@ _THROTTLED = frozenset(
 DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
+# Why DynamoDB took back a transaction, by any of its items; botocore itself does not try again.
+_CANCELED_BY_THROTTLE = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _LIMITED = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"})
 
 
@@ -79,7 +81,8 @@ def by_class(call: Callable[P, T]) -> Callable[P, T]:
 def _kind(error: Any) -> type[RuntimeError]:
     code = error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _THROTTLED or status == 429:
+    reasons = {one.get("Code") for one in error.response.get("CancellationReasons", ())}
+    if code in _THROTTLED or status == 429 or reasons & _CANCELED_BY_THROTTLE:
         return ThrottledError
     if code in DENIED:
         return DeniedError

@@ -20,6 +20,8 @@ from ..staging.http import TROUBLE, Origin, connect, describe
 _SIGNED_FOR_SECONDS = 3600
 # S3 answers a PUT only after it has it all; SageMaker-sized parts take it a while to check.
 _ANSWER_SECONDS = 120.0
+# S3's host without a Region, and those whose buckets it may be asked for.
+_GLOBAL, _SERVED_BY_GLOBAL = ".s3.amazonaws.com", {"us-east-1", "aws-global"}
 _MOST_SAID_BYTES = 64 * 1024
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -70,8 +72,10 @@ def _open(
         )
     except BotoCoreError as error:
         raise StoreUnavailableError(f"{key}: the request cannot be signed: {error}") from error
-    parts = urlsplit(address)
-    connection = connect(Origin.of(address), _ANSWER_SECONDS)
+    parts, origin = urlsplit(address), Origin.of(address)
+    if f".{origin.host}".endswith(_GLOBAL) and s3.meta.region_name not in _SERVED_BY_GLOBAL:
+        raise ValueError(f"{origin.host} is not the S3 of {s3.meta.region_name}: see `addressing`")
+    connection = connect(origin, _ANSWER_SECONDS)
     try:
         connection.putrequest("PUT", f"{parts.path}?{parts.query}", skip_accept_encoding=True)
         for name, value in {**headers, "Content-Length": str(size_bytes)}.items():

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 _DEEPEST = 6
 _PAIRS = (("errorType", "errorMessage"), ("Error", "Cause"), ("error", "cause"))
+# Step Functions keeps 32,768 characters of a cause, and `stage_weights` fewer: the rest is cut off.
+_CUT_OFF = re.compile(r'\{"(?:errorMessage|Cause)": ?"((?:[^"\\]|\\.)*)', re.DOTALL)
 
 
 def sentence_of(error: str, cause: str) -> str:
     """Returns `Error: cause` of the innermost failure.
 
     A nested execution fails with its whole description as cause, and a Lambda function with
-    `{"errorType", "errorMessage", "stackTrace"}`; what cannot be read stays as it is.
+    `{"errorMessage", "errorType", "stackTrace"}`, the message first in both; what cannot be read
+    stays as it is.
     """
     for _ in range(_DEEPEST):
-        inner = _pair(cause)
+        inner = _pair(cause) or _beginning(error, cause)
         if inner is None:
             break
         error, cause = inner
@@ -34,3 +38,12 @@ def _pair(cause: str) -> tuple[str, str] | None:
         if isinstance(told.get(error), str):
             return told[error], str(told.get(reason) or "")
     return None
+
+
+def _beginning(error: str, cause: str) -> tuple[str, str] | None:
+    """What a cause that was cut off began to say; who failed is what was said of the whole."""
+    found = _CUT_OFF.match(cause)
+    try:
+        return (error, str(json.loads(f'"{found[1]}"', strict=False))) if found else None
+    except ValueError:  # cut off within an escape
+        return None

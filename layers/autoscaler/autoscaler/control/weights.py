@@ -22,10 +22,18 @@ def users(record: EndpointRecord, records: Iterable[EndpointRecord]) -> list[str
         other.status.name
         for other in records
         if other.status.name != record.status.name
-        and other.spec.model.id == record.spec.model.id
-        and other.status.weights_uri in (None, record.status.weights_uri)
+        and _may_have(other, record.spec.model.id, record.status.weights_uri)
         and not _leaves_too(other)
     )
+
+
+def _may_have(other: EndpointRecord, model_id: str, weights_uri: str | None) -> bool:
+    """Now, or when the update is in place that waits or is under way."""
+    status, update = other.status, other.status.update
+    had = [(other.spec.model.id, status.weights_uri)]
+    if update is not None:
+        had.append((update.spec.model.id, update.weights_uri))
+    return any(of == model_id and uri in (None, weights_uri) for of, uri in had)
 
 
 def _leaves_too(other: EndpointRecord) -> bool:

@@ -10,13 +10,26 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from .errors import IntegrityError, ObjectMissingError, StoreUnavailableError
+from .errors import (
+    IntegrityError,
+    ObjectMissingError,
+    StoreUnavailableError,
+    UploadGoneError,
+)
 from .formats import WEIGHTS
 from .plan import PlannedFile
 from .proof import prove
 from .store import WeightStore
 
 _LONGEST_KEY_BYTES = 1024
+# A copy of a large file is an upload, which whoever seals the same weights meanwhile ends.
+_NOT_COPIED = (
+    IntegrityError,
+    ObjectMissingError,
+    StoreUnavailableError,
+    UnicodeDecodeError,
+    UploadGoneError,
+)
 
 
 def pointer_key(file: PlannedFile) -> str:
@@ -44,7 +57,7 @@ def find_copy(store: WeightStore, file: PlannedFile, key: str) -> str | None:
         if sha256 is None:
             return None
         whole.copy(source, target, file.size_bytes, sha256)
-    except (ObjectMissingError, IntegrityError, StoreUnavailableError, UnicodeDecodeError):
+    except _NOT_COPIED:
         return None
     copied = whole.head(target)
     if copied is None or (copied.sha256, copied.size_bytes) != (sha256, file.size_bytes):

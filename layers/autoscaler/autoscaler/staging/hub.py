@@ -93,7 +93,7 @@ class HubClient:
         Raises ModelNotFoundError, RevisionNotFoundError, GatedModelError, HubUnavailableError.
         """
         url = f"{self._api(model_id)}/revision/{quote(revision, safe='')}"
-        found, _ = self._json(url, f"{model_id} at {revision}", None)
+        found, _, _ = self._json(url, f"{model_id} at {revision}", None)
         commit = found.get("sha") if isinstance(found, dict) else None
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise HubReplyError(f"{model_id} at {revision}: the Hub named no commit")
@@ -104,11 +104,11 @@ class HubClient:
         query = f"recursive=true&expand=false&limit={PAGE_ENTRIES}"
         url: str | None = f"{self._api(model_id)}/tree/{commit}?{query}"
         for _ in range(_MAX_PAGES):
-            entries, headers = self._json(url or "", f"the file list of {model_id}", commit)
+            entries, headers, url = self._json(url or "", f"the file list of {model_id}", commit)
             if not isinstance(entries, list):
                 raise HubReplyError(f"{model_id}: the Hub's file list is not a list")
             yield from (parse_file(entry) for entry in entries if not is_folder(entry))
-            url = self._next_page(url or "", headers)
+            url = self._next_page(url, headers)
             if url is None:
                 return
         raise HubReplyError(f"{model_id}: the Hub's file list does not end")
@@ -165,7 +165,8 @@ class HubClient:
     def _api(self, model_id: str) -> str:
         return f"{self.endpoint}/api/models/{quote(model_id)}"
 
-    def _json(self, url: str, what: str, commit: str | None) -> tuple[Any, Mapping[str, str]]:
+    def _json(self, url: str, what: str, commit: str | None) -> tuple[Any, Mapping[str, str], str]:
+        """The answer, its headers, and who gave it: of a renamed repository another address."""
         return self.retried(lambda: self._json_once(url, what, commit), what)
 
     def retried(self, attempt: Callable[[], Done], what: str) -> Done:
@@ -177,7 +178,9 @@ class HubClient:
             except TransientError as trouble:
                 retrier.wait(trouble, what)
 
-    def _json_once(self, url: str, what: str, commit: str | None) -> tuple[Any, Mapping[str, str]]:
+    def _json_once(
+        self, url: str, what: str, commit: str | None
+    ) -> tuple[Any, Mapping[str, str], str]:
         reply = self._follow(url, {}, commit)
         try:
             if reply.status != 200:
@@ -186,7 +189,7 @@ class HubClient:
         finally:
             reply.close()
         try:
-            return json.loads(body), reply.headers
+            return json.loads(body), reply.headers, reply.url
         except (ValueError, RecursionError) as wrong:
             if reply.headers.get("content-type", "").startswith("text/html"):
                 raise TransientError("a web page came instead of an answer") from wrong

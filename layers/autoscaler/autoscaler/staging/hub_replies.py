@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ..spec.text import printable
 from .errors import (
     GatedModelError,
     HubReplyError,
@@ -18,6 +19,7 @@ from .retry import TransientError, told_to_wait
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 # Of a file that the Hub itself listed these are odd, unless X-Error-Code says more.
 _ODD_FOR_A_FILE = frozenset({401, 403, 404, 416})
+_LONGEST_MESSAGE = 300
 NOWHERE = (
     "a Hugging Face secret of the stack, which has none yet: deploy it again with "
     "HubTokenSecretName=make"
@@ -39,7 +41,9 @@ def refuse_reply(
 
     `X-Error-Code` is how the Hub tells its refusals apart. `is_listed`: it is about a file of a
     list that the Hub gave, so a bare refusal of it is trouble that may pass. So is a 403 without
-    that header: a signed download address that expired; the next attempt gets a new one.
+    that header: a signed download address that expired; the next attempt gets a new one. One that
+    says why by `X-Error-Message` alone is the Hub's own and stays so: a disabled repository, or a
+    token without a right.
     """
     code = headers.get("x-error-code", "")
     match code:
@@ -51,6 +55,10 @@ def refuse_reply(
             raise IntegrityError(f"{what}: listed by the Hub, but not there")
         case "RepoNotFound":
             raise ModelNotFoundError(_absent(what, token))
+    said = printable(headers.get("x-error-message", "").strip())[:_LONGEST_MESSAGE]
+    if status == 403 and not code and said:
+        who = f" (the token in {token.place})" if token.given else ""
+        raise HubReplyError(f"{what}: the Hub refuses it{who}: {said}")
     if status in _RETRIED or (status == 403 and not code):
         raise TransientError(f"HTTP {status}", told_to_wait(headers))
     if is_listed and not code and status in _ODD_FOR_A_FILE:

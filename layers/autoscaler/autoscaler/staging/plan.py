@@ -169,7 +169,7 @@ def plan_staging(
         estimate_seconds=_estimate_seconds(taken, concurrency, connections),
         planned_at=now or datetime.now(UTC),
     )
-    if len(plan.model_dump_json()) > _MAX_PLAN_BYTES:
+    if len(plan.model_dump_json().encode()) > _MAX_PLAN_BYTES:
         raise TooManyFilesError(f"{pinned.model_id}: the plan of {len(taken)} files is too long")
     return plan
 

@@ -38,7 +38,8 @@ class PartUploads(Protocol):
         """Stores one part, which the store checks; again with the same number replaces it."""
 
     def complete(self, key: str, upload: str, parts: int, crc64nvme: str) -> None:
-        """Raises IntegrityError when a part is missing or S3 has another checksum."""
+        """Raises UploadGoneError when a part is missing or was sent again meanwhile, and
+        IntegrityError when S3 has another checksum."""
 
     def abort(self, key: str, upload: str) -> None:
         """Idempotent."""
