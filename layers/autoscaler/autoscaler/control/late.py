@@ -42,10 +42,15 @@ def arrived(desk: Desk, name: str, record: EndpointRecord, request: Request) -> 
     if isinstance(answer, Exception):
         _forget(desk, record, request_id)
         return failed(desk, name, record, request, answer)
-    outcome = store(desk, name, record, request, answer)
+    stored = tried(
+        lambda: store(desk, name, record, request, answer), ValueError, TypeError, RecursionError
+    )
+    if isinstance(stored, Exception):  # it lies in the answer, as of a model that answers at once
+        _forget(desk, record, request_id)
+        return failed(desk, name, record, request, stored)
     # The note stays: another message of the same id may have looked just before this one.
     desk.late.forget(name, request_id)
-    return outcome
+    return stored
 
 
 def hand_over(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:
