@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..spec.text import printable
+
 _DEEPEST = 6
+_LONGEST = 2000  # it is kept with the status, with each try, in the history, and told
 _PAIRS = (("errorType", "errorMessage"), ("Error", "Cause"), ("error", "cause"))
 
 
@@ -13,20 +16,22 @@ def sentence_of(error: str, cause: str) -> str:
     """Returns `Error: cause` of the innermost failure.
 
     A nested execution fails with its whole description as cause, and a Lambda function with
-    `{"errorType", "errorMessage", "stackTrace"}`; what cannot be read stays as it is.
+    `{"errorType", "errorMessage", "stackTrace"}`; what cannot be read stays as it is. Innermost are
+    often a container's own words, which no failure may trip over: then it would never be recorded.
     """
     for _ in range(_DEEPEST):
         inner = _pair(cause)
         if inner is None:
             break
         error, cause = inner
-    return f"{error}: {cause}" if cause else error
+    sentence = printable(f"{error}: {cause}" if cause else error)
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 1]}…"
 
 
 def _pair(cause: str) -> tuple[str, str] | None:
     try:
         told: Any = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None
