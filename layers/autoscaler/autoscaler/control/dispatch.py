@@ -224,7 +224,8 @@ def _sorted(work: _Work, record: EndpointRecord | None, message: Message) -> Req
     given = found.request_id
     free = given is not None and work.desk.results.find(work.name, given) is None
     named = Request(message, given if given and free else message.message_id, {})
-    return refuse(work.desk, work.name, record, named, Refusal(Code.BAD_REQUEST, str(found)))
+    why = Refusal(Code.BAD_REQUEST, str(found), found.told)
+    return refuse(work.desk, work.name, record, named, why)
 
 
 def _looked_at(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
@@ -240,7 +241,8 @@ def _without_model(work: _Work, record: EndpointRecord | None, request: Request)
         return repeated(desk, name, record, request, uri)
     to = request.options.reply_to
     if to is not None and (problem := desk.outlets.problem(to)):
-        raise BadRequestError(f"autoscaler.reply_to: {problem}", request.request_id)
+        told = "autoscaler.reply_to: nothing is sent there; the result says why"
+        raise BadRequestError(f"autoscaler.reply_to: {problem}", request.request_id, told)
     if record is not None and record.spec.kind is Kind.ASYNC:
         outcome = arrived(desk, name, record, request)
         if outcome is not None:
@@ -261,7 +263,10 @@ def _with_model(work: _Work, record: EndpointRecord | None, request: Request) ->
         try:
             request = with_body(request, desk.bodies.get(work.name, request.options.body))
         except BodyError as missing:
-            raise BadRequestError(f"autoscaler.body: {missing}", request.request_id) from missing
+            told = "autoscaler.body: cannot be read; the result says why"
+            raise BadRequestError(
+                f"autoscaler.body: {missing}", request.request_id, told
+            ) from missing
     if record is None:
         return request
     kept, trouble = answered_before(desk, record, request)
