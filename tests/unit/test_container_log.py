@@ -168,6 +168,26 @@ def test_a_container_runs_from_its_first_line_on() -> None:
     assert started_at(lines("a", "b")) == NOON
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "aws_secret_access_key=wJalrXUtnFEMI",
+        "AWS_SESSION_TOKEN=wJalrXUtnFEMI failed",
+        "403 Client Error: Forbidden for url: https://cdn-lfs.hf.co/x/y?Policy=a&Signature=wJalrXUtn",
+        "error: https://b.s3.amazonaws.com/k?X-Amz-Credential=wJalrXUtnFEMI",
+        "error: X-Amz-Signature=wJalrXUtnFEMI",
+    ],
+)
+def test_no_part_of_a_signed_address_or_a_credential_is_told(said: str) -> None:
+    assert "wJalrXUtn" not in quoted(said)
+    assert "***" in quoted(said)
+
+
+def test_what_only_counts_tokens_is_told() -> None:
+    said = "max_num_batched_tokens=8192 is below max_tokens=9000"
+    assert quoted(said) == said
+
+
 ENDLESS = ["()", "(", "( ", "() ", "1x ", "[", "cuda>=1.1 ", "KV cache needed ", "token ", "not "]
 
 

@@ -146,8 +146,11 @@ _MILD = re.compile(
 )
 _COMPLAINT = re.compile(r"error|exception|fatal|traceback|fail", re.IGNORECASE)
 _SECRET = re.compile(
-    r"hf_[A-Za-z0-9]{6,}|(?i:token|password|secret|api_?key|bearer)['\"]?[=: ]\s*\S+"
+    r"hf_[A-Za-z0-9]{6,}|(?i:token|password|secret|api_?key|bearer)['\"]?[=: ]\s*\S+|"
+    # as a part of a name, too (aws_secret_access_key=); counts of tokens are none
+    r"(?i:token(?!s)|password|secret|api_?key|access_?key|signature|credential)[\w.-]{0,40}=\S+"
 )
+_QUERY = re.compile(r"(?i:(https?://[^\s?]{1,200})\?\S+)")  # of a signed address, the signature
 
 
 def crash_in(lines: Sequence[LogLine]) -> Crash | None:
@@ -256,4 +259,4 @@ def started_at(lines: Sequence[LogLine]) -> datetime | None:
 def quoted(text: str) -> str:
     """A line that may be told: short, without control characters or anything like a secret."""
     clean = "".join(c if c.isprintable() else " " for c in text[:_LONGEST_LINE]).strip()
-    return _SECRET.sub("***", clean)[:_LONGEST_QUOTE]
+    return _SECRET.sub("***", _QUERY.sub(r"\1?***", clean))[:_LONGEST_QUOTE]
