@@ -42,6 +42,17 @@ def overheard(hear: Callable[[str], object]) -> Iterator[None]:
             place.removeHandler(heard)
 
 
+@contextmanager
+def _still_heard() -> Iterator[None]:
+    """Whoever listens goes on: uvicorn, which sets its own logs up, takes their handlers away."""
+    before = {name: list(logging.getLogger(name).handlers) for name in _LOGS}
+    yield
+    for name, handlers in before.items():
+        for heard in handlers:
+            if isinstance(heard, _Heard):
+                logging.getLogger(name).addHandler(heard)
+
+
 def environment(**changes: str) -> GatewaySettings:
     given = {"GATEWAY_ACCESS": "iam", "GATEWAY_PORT": "0", **changes}
     return gateway_settings(given)
@@ -50,7 +61,8 @@ def environment(**changes: str) -> GatewaySettings:
 @contextmanager
 def running(app: Starlette, env: GatewaySettings) -> Iterator[str]:
     """The address of the application, until the test is over."""
-    serving = server(app, env)
+    with _still_heard():
+        serving = server(app, env)
     thread = threading.Thread(target=serving.run, name="gateway", daemon=True)
     thread.start()
     try:

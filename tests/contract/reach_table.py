@@ -1,9 +1,10 @@
 """What each role may reach of its own stack, written once more by hand.
 
 Under a role each line is a kind, the places of it (see reach.py), and what may be done there; a
-line that is deeper goes on with the one before. `*` are all partitions of the table. Roles that
-reach none of these places are not here. A right that grows has to grow here too, while
-docs/permissions.md is made from the template and would follow it without a word.
+line that is deeper goes on with the one before. `*` are all partitions of the table but that of
+CloudFormation's address, which is two functions' own. Roles that reach none of these places are not
+here. A right that grows has to grow here too, while docs/permissions.md is made from the template
+and would follow it without a word.
 """
 
 from __future__ import annotations
@@ -182,6 +183,7 @@ def written() -> Mapping[str, set[Reached]]:
         kind, _, rest = line.strip().partition(":")
         named, _, actions = rest.partition("|")
         every = [name.partition(":")[2] for name in known if name.startswith(f"{kind}:")]
+        every = [name for name in every if name != "RETIREMENT"]
         for place in every if named.strip() == "*" else named.split():
             found[role] |= {
                 (f"{_SERVICES[kind]}:{action}", known[f"{kind}:{place}"])

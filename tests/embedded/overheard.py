@@ -48,15 +48,15 @@ def metrics(stack: Stack) -> list[str]:
 def executions(stack: Stack) -> Iterator[str]:
     """Inputs, outputs and whole histories of everything that ran."""
     states = stack.account.boto("stepfunctions")
-    for machine in states.list_state_machines()["stateMachines"]:
-        arn = machine["stateMachineArn"]
-        for execution in states.list_executions(stateMachineArn=arn)["executions"]:
+
+    def pages(operation: str, **asked: Any) -> Iterator[Any]:
+        yield from states.get_paginator(operation).paginate(**asked)
+
+    machines = [one for page in pages("list_state_machines") for one in page["stateMachines"]]
+    for machine in machines:
+        runs = pages("list_executions", stateMachineArn=machine["stateMachineArn"])
+        for execution in (one for page in runs for one in page["executions"]):
             which = {"executionArn": execution["executionArn"]}
             yield json.dumps(states.describe_execution(**which), default=str)
-            pages: dict[str, Any] = {}
-            while True:
-                page = states.get_execution_history(**which, includeExecutionData=True, **pages)
+            for page in pages("get_execution_history", **which, includeExecutionData=True):
                 yield json.dumps(page["events"], default=str)
-                if "nextToken" not in page:
-                    break
-                pages = {"nextToken": page["nextToken"]}

@@ -196,3 +196,9 @@ def test_two_places_of_one_team_and_kind_are_both_told_and_both_found_again() ->
     told = targets(found, "a", Severity.INFO)
     assert [t.place.webhook for t in told if t.place] == [HOOK + "1", HOOK + "2"]
     assert [target_named(found, target.name) for target in told] == list(told)
+
+
+@pytest.mark.parametrize("odd", ['{"a": ' + "[" * 100_000, '{"group_seconds": ' + "9" * 5000 + "}"])
+def test_a_secret_that_no_reader_gets_through_is_a_problem_and_no_crash(odd: str) -> None:
+    (problem,) = read_config(odd).problems
+    assert "is no JSON" in problem and len(problem) < 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -165,3 +166,51 @@ def test_what_is_told_is_short_and_holds_no_secret() -> None:
 def test_a_container_runs_from_its_first_line_on() -> None:
     assert started_at([]) is None
     assert started_at(lines("a", "b")) == NOON
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "aws_secret_access_key=wJalrXUtnFEMI",
+        "AWS_SESSION_TOKEN=wJalrXUtnFEMI failed",
+        "403 Client Error: Forbidden for url: https://cdn-lfs.hf.co/x/y?Policy=a&Signature=wJalrXUtn",
+        "error: https://b.s3.amazonaws.com/k?X-Amz-Credential=wJalrXUtnFEMI",
+        "error: X-Amz-Signature=wJalrXUtnFEMI",
+    ],
+)
+def test_no_part_of_a_signed_address_or_a_credential_is_told(said: str) -> None:
+    assert "wJalrXUtn" not in quoted(said)
+    assert "***" in quoted(said)
+
+
+def test_what_only_counts_tokens_is_told() -> None:
+    said = "max_num_batched_tokens=8192 is below max_tokens=9000"
+    assert quoted(said) == said
+
+
+ENDLESS = ["()", "(", "( ", "() ", "1x ", "[", "cuda>=1.1 ", "KV cache needed ", "token ", "not "]
+
+
+@pytest.mark.parametrize("piece", ENDLESS)
+def test_no_line_takes_long_to_read(piece: str) -> None:
+    """Each is read by the tick, which has a minute for all endpoints."""
+    hostile = [piece * (100_000 // len(piece)), "(" + piece * 2000, f"a {piece * 2000}"]
+    began = time.monotonic()
+    assert crash_in(lines(BANNER, *hostile * 10)) is None
+    assert len(quoted(hostile[0])) <= 240
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "(EngineCore pid=263) INFO 04-19 [w.py:659] FileNotFoundError: x",
+        "(Worker_TP0 pid=1) (APIServer pid=1) WARNING FileNotFoundError: x",
+        "2026-11-27 12:00:00,123 [INFO] FileNotFoundError: x",
+        "[INFO ] FileNotFoundError: x",
+        "  - DEBUG FileNotFoundError: x",
+    ],
+)
+def test_what_an_engine_holds_for_no_error_is_none(said: str) -> None:
+    assert crash_in(lines(BANNER, said, ENDED)) is None
+    assert crash_in(lines(BANNER, "FileNotFoundError: x", ENDED)) is not None

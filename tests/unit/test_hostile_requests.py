@@ -8,12 +8,13 @@ import time
 import pytest
 from hypothesis import given, settings
 
+from autoscaler.alerts.events.requests import RequestRefused
 from autoscaler.control.messages import BadRequestError, Message, parse
 from autoscaler.gateway.access import Caller
 from autoscaler.gateway.asked import read
 from autoscaler.gateway.errors import GatewayError
 from autoscaler.spec.strict_json import read_json
-from tests.desk import NAME, dispatch, memory_desk
+from tests.desk import NAME, TestDesk, dispatch, memory_desk
 from tests.hostile import CANARY, TEXTS, mutants
 from tests.memory import NOON
 from tests.samples import awake, put, spec
@@ -89,11 +90,66 @@ def test_a_message_that_is_nearly_right_is_answered_or_refused_and_never_trouble
     body: object,
 ) -> None:
     """Trouble comes back again and again; what no model can answer is refused
-    once. (`dispatch` fails if there was any.)"""
+    once. (`dispatch` fails if there was any.) Events say nothing of it but its id."""
     desk = memory_desk()
     put(desk.world, awake(NAME))
     dispatch(desk, NAME, [message(json.dumps(body))])
     assert json.dumps(desk.results.stored, ensure_ascii=False).encode()
+    assert [reason for reason in announced(desk) if CANARY in reason] == []
+
+
+def announced(desk: TestDesk) -> list[str]:
+    events = desk.world.announcer.events
+    return [event.reason for event in events if isinstance(event, RequestRefused)]
+
+
+ELSEWHERE = {"url": f"https://{CANARY}.example/x"}
+SOMEWHERE = f"s3://{CANARY}/requests/{NAME}/x.json"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": f"Who is {CANARY}?"},
+        {"id": [CANARY]},
+        {"id": "a", "autoscaler": {"id": CANARY}},
+        {"endpoint": CANARY},
+        {"autoscaler": {"body": "s3://b/requests/e/x.json"}, CANARY: 1, "messages": None},
+        {"autoscaler": {"deadline": CANARY}},
+        {"autoscaler": {"tenant": f"{CANARY}!"}},
+        {"autoscaler": {"priority": CANARY}},
+        {"autoscaler": {"ttl": CANARY}},
+        {"autoscaler": {CANARY: 1}},
+        {"autoscaler": {"reply_to": {CANARY: 1}}},
+        {"autoscaler": {"reply_to": {"queue": CANARY}}},
+        {"autoscaler": {"reply_to": ELSEWHERE}},
+        {"autoscaler": {"body": SOMEWHERE}, "messages": None},
+    ],
+    ids=json.dumps,
+)
+def test_what_is_refused_is_told_to_its_sender_and_not_quoted_to_everybody(
+    wrong: dict[str, object],
+) -> None:
+    desk = memory_desk()
+    put(desk.world, awake(NAME))
+    desk.outlets.refused = {ELSEWHERE["url"]}
+    body = {"messages": [{"role": "user", "content": "x"}], **wrong}
+    sent = {name: value for name, value in body.items() if value is not None}
+    dispatch(desk, NAME, [message(json.dumps(sent))])
+    (reason,) = announced(desk)
+    assert reason and CANARY not in reason
+    (result,) = desk.results.stored.values()
+    assert CANARY in str(result["error"]), "its sender sees what is meant"
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"autoscaler": {}}'])
+def test_where_a_wrong_body_lies_is_not_told_to_everybody(content: bytes) -> None:
+    desk = memory_desk()
+    put(desk.world, awake(NAME))
+    desk.bodies.stored = {SOMEWHERE: content}
+    dispatch(desk, NAME, [message(json.dumps({"autoscaler": {"body": SOMEWHERE}}))])
+    (reason,) = announced(desk)
+    assert reason and CANARY not in reason
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))

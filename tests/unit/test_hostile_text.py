@@ -61,6 +61,12 @@ def test_nothing_in_a_terminal_acts(text: str) -> None:
     assert harmless("plain\ttext\nand ünïcödé 漢字 😀") == "plain\ttext\nand ünïcödé 漢字 😀"
 
 
+@pytest.mark.parametrize("mark", ["\u061c", "\u200e", "\u200f", *map(chr, range(0x2066, 0x206A))])
+def test_each_mark_that_turns_a_line_is_shown(mark: str) -> None:
+    """All of Unicode's Bidi_Control; the embeddings and overrides are among the hostile texts."""
+    assert harmless(f"a{mark}b") == f"a\\u{ord(mark):04x}b"
+
+
 def test_a_document_is_as_harmless_as_its_texts_and_json_as_before() -> None:
     found = all_harmless({"a\x1b": ["\x9b31m", {"b": "\u202e", "c": 1, "d": None}]})
     assert found == {"a\\u001b": ["\\u009b31m", {"b": "\\u202e", "c": 1, "d": None}]}

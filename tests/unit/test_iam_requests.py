@@ -398,6 +398,18 @@ def test_registering_a_target_needs_the_right_to_move_it_and_makes_a_role_once()
     assert asked(call, Around(scaling_role=False))[-1][0] == "iam:CreateServiceLinkedRole"
 
 
+def test_registering_a_variant_looks_at_its_config_too() -> None:
+    given = {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/v"}
+    call = sent(
+        "application-autoscaling", "register_scalable_target", ScalableDimension="d", **given
+    )
+    assert asked(call)[1:] == [
+        ("sagemaker:DescribeEndpoint", arn("endpoint", "e")),
+        ("sagemaker:UpdateEndpointWeightsAndCapacities", arn("endpoint", "e")),
+        ("sagemaker:DescribeEndpointConfig", arn("endpoint-config", "e")),
+    ]
+
+
 def test_a_call_that_nobody_described_is_refused_and_says_what_to_add() -> None:
     with pytest.raises(UnknownCallError, match=r"dynamodb:Scan: .* has no rule"):
         needs_of(sent("dynamodb", "scan", TableName="state"), Around())

@@ -9,11 +9,21 @@ import pytest
 from autoscaler.catalog.parameters import vocabulary
 from autoscaler.endpoints.dialects import WEIGHTS
 from autoscaler.endpoints.serving import ServingError, environment
-from autoscaler.endpoints.unproved import _CODE, _INSIDE, _PLACES, STAGED
+from autoscaler.endpoints.unproved import (
+    _CODE,
+    _CODE_INSIDE,
+    _DYNAMIC,
+    _INSIDE,
+    _OF_REQUESTS,
+    _PLACES,
+    _QUALIFIED,
+    STAGED,
+)
 from autoscaler.spec import Engine, parse_spec
 from tests.samples import document
 
 DRAFT = '{"model": "evil-org/draft", "num_speculative_tokens": 4}'
+CONNECTOR = '{"kv_connector": "C", "kv_connector_module_path": "evil.connector"}'
 LORA = '[{"name": "a", "path": "evil-org/adapter"}]'
 
 
@@ -45,6 +55,19 @@ REFUSED = [
     ("sglang", "speculative_draft_model_path", "evil-org/draft"),
     ("sglang", "lora_paths", "a=evil-org/adapter"),
     ("sglang", "custom_weight_loader", "evil.load"),
+    ("vllm", "log_config_file", f"{STAGED}/logging.json"),
+    ("vllm", "distributed_executor_backend", "evil.Executor"),
+    ("vllm", "kv_transfer_config", CONNECTOR),
+    ("vllm", "kv_transfer_config", f'{{"kv_connector_extra_config": {{"all": [{CONNECTOR}]}}}}'),
+    ("lmi", "ec_transfer_config", '{"ec_connector_module_path": "evil.connector"}'),
+    ("vllm", "structured_outputs_config", '{"reasoning_parser_plugin": "/opt/ml/model/x.py"}'),
+    ("vllm", "compilation_config", '{"backend": "evil.backend"}'),
+    ("vllm", "compilation_config", '{"inductor_passes": {"post_grad": "evil.pass"}}'),
+    ("vllm", "model_loader_extra_config", '{"tensorizer_uri": "s3://evil/model.tensors"}'),
+    ("sglang", "hicache_storage_backend", "dynamic"),
+    ("sglang", "speculative_token_map", "evil-org/map/freq.pt"),
+    ("sglang", "remote_instance_weight_loader_seed_instance_ip", "192.0.2.7"),
+    ("sglang", "enable_custom_logit_processor", "true"),
 ]
 
 
@@ -72,6 +95,13 @@ def test_what_leads_around_the_passport_is_refused_with_the_way_out(
         ("vllm", "load_format", "runai_streamer"),
         ("vllm", "enable_lora", True),
         ("vllm", "tokenizer_mode", "slow"),
+        ("vllm", "distributed_executor_backend", "mp"),
+        ("vllm", "kv_transfer_config", '{"kv_connector": "LMCacheConnectorV1"}'),
+        ("vllm", "compilation_config", '{"backend": "inductor", "mode": 3}'),
+        ("vllm", "compilation_config", 3),
+        ("vllm", "structured_outputs_config", '{"backend": "xgrammar", "x.y": 1}'),
+        ("vllm", "model_loader_extra_config", '{"concurrency": 16}'),
+        ("sglang", "hicache_storage_backend", "file"),
     ],
 )
 def test_what_stays_with_the_staged_weights_is_taken(engine: str, key: str, value: Any) -> None:
@@ -85,4 +115,14 @@ def test_the_staged_weights_lie_there() -> None:
 def test_every_name_is_a_setting_of_some_engine() -> None:
     """A name that is misspelt here guards nothing."""
     known = {name for engine in Engine for name in vocabulary(engine).names}
-    assert {*_CODE, *_PLACES, *_INSIDE} - known == set()
+    guarded = {*_CODE, *_CODE_INSIDE, *_QUALIFIED, *_OF_REQUESTS, *_PLACES, *_INSIDE, _DYNAMIC}
+    assert guarded - known == set()
+
+
+@pytest.mark.parametrize("key", ["tokenızer", "\u017fpec_model", "worker_cl\u017f", "tokeniﬁer"])
+def test_no_other_letter_stands_for_one_of_a_name(key: str) -> None:
+    """An image of one's own may know settings that we do not: these only look as if they were."""
+    known = document("llama", serving={"engine": "vllm", "parameters": {key: "evil-org/x"}})
+    known["serving"]["image"] = "123456789012.dkr.ecr.us-east-1.amazonaws.com/vllm:1"
+    with pytest.raises(ServingError, match="is not the name of a setting"):
+        environment(parse_spec(known), 1)

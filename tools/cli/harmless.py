@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 # C0 but for tab and newline, DEL, C1, and what turns the direction of writing (Unicode TR 9).
-_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def harmless(text: str) -> str:

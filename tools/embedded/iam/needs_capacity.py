@@ -116,14 +116,20 @@ def _target(action: str) -> Rule:
 
 
 def _capacity(make: Maker, given: Members) -> list[Need]:
-    """That a target is registered, its resource looked at, and moved into its new bounds."""
+    """That a target is registered, its resource looked at, and moved into its new bounds. Of a
+    variant its config too (SageMaker's guide, "Auto scaling prerequisites"), whose name the request
+    does not say: it begins with the endpoint's."""
     kind, _, rest = given.get("ResourceId", "").partition("/")
-    arn = _arn(make, kind, rest.partition("/")[0])
+    name = rest.partition("/")[0]
+    arn = _arn(make, kind, name)
     if kind == "inference-component":
         actions = ("DescribeInferenceComponent", "UpdateInferenceComponentRuntimeConfig")
-    else:
-        actions = ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities")
-    return [make.need(f"sagemaker:{action}", arn) for action in actions]
+        return [make.need(f"sagemaker:{action}", arn) for action in actions]
+    actions = ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities")
+    return [
+        *(make.need(f"sagemaker:{action}", arn) for action in actions),
+        make.need("sagemaker:DescribeEndpointConfig", _arn(make, "endpoint-config", name)),
+    ]
 
 
 def _register(make: Maker, given: Members) -> list[Need]:

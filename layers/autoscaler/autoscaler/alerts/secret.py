@@ -184,8 +184,10 @@ def read_config(secret: str) -> AlertConfig:
         return _Reading({"webhook": text}).config()
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as bad:
-        where = f"line {bad.lineno}, column {bad.colno}"
+    except (ValueError, RecursionError) as bad:
+        where = "a number without end, or nested without one"
+        if isinstance(bad, json.JSONDecodeError):
+            where = f"line {bad.lineno}, column {bad.colno}"
         return AlertConfig(problems=(f"it begins with {{ but is no JSON ({where})",))
     return _Reading(document).config()
 

@@ -14,7 +14,7 @@ from botocore.exceptions import (
 )
 
 from ..endpoints import late
-from ..endpoints.completions import assemble, passed_on
+from ..endpoints.completions import IncompleteAnswerError, assemble, passed_on
 from ..endpoints.names import ResourceNames
 from ..ports import (
     Answer,
@@ -25,6 +25,7 @@ from ..ports import (
     UnsureError,
 )
 from .clients import client, error_code, error_message
+from .model import LARGEST_ANSWER_BYTES
 from .troubles import DENIED
 
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
@@ -42,14 +43,12 @@ class S3LateModels:
         self._runtime = runtime or client("sagemaker-runtime")
 
     def look(self, name: str, request_id: str) -> Answer | None:
-        receipt = self._get(late.receipt_key(name, request_id))
-        told = json.loads(receipt) if receipt is not None else {}
+        told = self._told(name, request_id)
         # Without a receipt (it could not be stored) the answer is where it was to be put.
-        place = self._key(told["answer"]) if told else late.answer_key(name, request_id)
-        answer = self._get(place)
+        answer = self._get(told.get("answer", late.answer_key(name, request_id)))
         if answer is not None:
             return _read(answer)
-        failure = self._get(self._key(told["failure"])) if told else None
+        failure = self._get(told["failure"]) if "failure" in told else None
         if failure is None:
             return None
         reason = failure.decode(errors="replace").strip()[:_LONGEST_REASON]
@@ -89,9 +88,8 @@ class S3LateModels:
         return self._get(late.receipt_key(name, request_id)) is not None
 
     def forget(self, name: str, request_id: str) -> None:
-        receipt = self._get(late.receipt_key(name, request_id))
-        told = json.loads(receipt) if receipt is not None else {}
-        keys = [self._key(uri) for uri in told.values()] or [late.answer_key(name, request_id)]
+        told = self._told(name, request_id)
+        keys = list(told.values()) or [late.answer_key(name, request_id)]
         # The receipt goes last: until then whoever looks finds the rest.
         for key in (*keys, late.question_key(name, request_id), late.receipt_key(name, request_id)):
             self._s3.delete_object(Bucket=self._bucket, Key=key)
@@ -103,6 +101,10 @@ class S3LateModels:
             if error_code(error) in _NOT_THERE:
                 return None
             raise
+        if found["ContentLength"] > LARGEST_ANSWER_BYTES:
+            raise IncompleteAnswerError(
+                f"what lies at {key} is longer than {LARGEST_ANSWER_BYTES:,} bytes"
+            )
         content: bytes = found["Body"].read()
         return content
 
@@ -114,11 +116,42 @@ class S3LateModels:
             ContentType="application/json",
         )
 
-    def _key(self, uri: str) -> str:
-        return uri.removeprefix(f"s3://{self._bucket}/")
+    def _told(self, name: str, request_id: str) -> dict[str, str]:
+        """The keys of answer and failure, as SageMaker has said; empty without a receipt.
+
+        The container may write receipts too. One that leads out of its endpoint's own exchange, to
+        what the dispatcher may read and the container may not, is none.
+        """
+        receipt = self._get(late.receipt_key(name, request_id))
+        try:
+            uris = json.loads(receipt) if receipt is not None else {}
+        except (ValueError, RecursionError):
+            uris = None
+        own = late.late_uri(self._bucket, name)
+        found = uris if isinstance(uris, dict) else {}
+        known = {what: found.get(what) for what in ("answer", "failure")}
+        if not all(isinstance(uri, str) and uri.startswith(own) for uri in known.values()):
+            return {}
+        return {what: str(uri).removeprefix(f"s3://{self._bucket}/") for what, uri in known.items()}
 
 
 def _read(answer: bytes) -> Answer:
+    """Raises IncompleteAnswerError for what nobody can read: the next one may be better."""
+    try:
+        return _answer_in(answer)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as odd:
+        kind = type(odd).__name__
+        raise IncompleteAnswerError(f"its answer cannot be read: {kind}") from None
+
+
+def _answer_in(answer: bytes) -> Answer:
     """The question is not at hand: JSON that is no answer of OpenAI's is the container's own."""
     try:
         said = json.loads(answer)

@@ -171,6 +171,6 @@ def _refusal(reply: aiohttp.ClientResponse, body: bytes) -> Exception:
 def _document(raw: bytes) -> dict[str, Any]:
     try:
         found = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,7 +6,10 @@ import json
 import re
 from typing import Any
 
+from ..spec.text import printable
+
 _DEEPEST = 6
+_LONGEST = 2000  # it is kept with the status, with each try, in the history, and told
 _PAIRS = (("errorType", "errorMessage"), ("Error", "Cause"), ("error", "cause"))
 # Step Functions keeps 32,768 characters of a cause, and `stage_weights` fewer: the rest is cut off.
 _CUT_OFF = re.compile(r'\{"(?:errorMessage|Cause)": ?"((?:[^"\\]|\\.)*)', re.DOTALL)
@@ -17,20 +20,22 @@ def sentence_of(error: str, cause: str) -> str:
 
     A nested execution fails with its whole description as cause, and a Lambda function with
     `{"errorMessage", "errorType", "stackTrace"}`, the message first in both; what cannot be read
-    stays as it is.
+    stays as it is. Innermost are often a container's own words, which no failure may trip over:
+    then it would never be recorded.
     """
     for _ in range(_DEEPEST):
         inner = _pair(cause) or _beginning(error, cause)
         if inner is None:
             break
         error, cause = inner
-    return f"{error}: {cause}" if cause else error
+    sentence = printable(f"{error}: {cause}" if cause else error)
+    return sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 1]}…"
 
 
 def _pair(cause: str) -> tuple[str, str] | None:
     try:
         told: Any = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None

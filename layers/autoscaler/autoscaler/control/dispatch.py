@@ -17,6 +17,7 @@ from typing import TypeVar
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.types import Phase
 from ..ports import (
+    Answer,
     BodyError,
     BusyError,
     ConflictError,
@@ -46,6 +47,7 @@ from .refusals import Refusal, expired, gone, refusal_of_model
 from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
 from .shift import OutOfTimeError, Shift
 from .tenants import admitted, give_back, held_back
+from .tried import tried
 from .wishes import may_not_wake, request_wake
 from .world import World
 
@@ -216,14 +218,20 @@ def _read(work: _Work, record: EndpointRecord | None, message: Message) -> Reque
 
 
 def _sorted(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
-    try:
-        request = parse(message, work.name)
-        return _without_model(work, record, request) or _with_model(work, record, request)
-    except BadRequestError as bad:
-        given = bad.request_id
-        free = given is not None and work.desk.results.find(work.name, given) is None
-        named = Request(message, given if given and free else message.message_id, {})
-        return refuse(work.desk, work.name, record, named, Refusal(Code.BAD_REQUEST, str(bad)))
+    found = tried(lambda: _looked_at(work, record, message), BadRequestError)
+    if not isinstance(found, BadRequestError):
+        return found
+    given = found.request_id
+    free = given is not None and work.desk.results.find(work.name, given) is None
+    named = Request(message, given if given and free else message.message_id, {})
+    why = Refusal(Code.BAD_REQUEST, str(found), found.told)
+    return refuse(work.desk, work.name, record, named, why)
+
+
+def _looked_at(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
+    """Raises BadRequestError."""
+    request = parse(message, work.name)
+    return _without_model(work, record, request) or _with_model(work, record, request)
 
 
 def _without_model(work: _Work, record: EndpointRecord | None, request: Request) -> Outcome | None:
@@ -233,7 +241,8 @@ def _without_model(work: _Work, record: EndpointRecord | None, request: Request)
         return repeated(desk, name, record, request, uri)
     to = request.options.reply_to
     if to is not None and (problem := desk.outlets.problem(to)):
-        raise BadRequestError(f"autoscaler.reply_to: {problem}", request.request_id)
+        told = "autoscaler.reply_to: nothing is sent there; the result says why"
+        raise BadRequestError(f"autoscaler.reply_to: {problem}", request.request_id, told)
     if record is not None and record.spec.kind is Kind.ASYNC:
         outcome = arrived(desk, name, record, request)
         if outcome is not None:
@@ -254,7 +263,10 @@ def _with_model(work: _Work, record: EndpointRecord | None, request: Request) ->
         try:
             request = with_body(request, desk.bodies.get(work.name, request.options.body))
         except BodyError as missing:
-            raise BadRequestError(f"autoscaler.body: {missing}", request.request_id) from missing
+            told = "autoscaler.body: cannot be read; the result says why"
+            raise BadRequestError(
+                f"autoscaler.body: {missing}", request.request_id, told
+            ) from missing
     if record is None:
         return request
     kept, trouble = answered_before(desk, record, request)
@@ -280,23 +292,28 @@ def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
         return postpone(desk, name, record, request, wait, why)
     if serving.spec.kind is Kind.ASYNC:
         return hand_over(desk, record, request)
-    try:
-        body = as_asked_of(other, request.body) if other else request.body
-        spec = serving.spec
-        answer = desk.models.ask(spec.name, body, spec.kind, spec.instances.shared or "")
-    except Exception as error:  # noqa: BLE001 - told in the end, or waits for the one it is for
-        if work.shift.left_behind(request):
-            return Outcome(request.message, Fate.POSTPONED)
-        return _not_answered(desk, record, request, error)
+    answer = tried(lambda: _answer_of(desk, serving, request), Exception)
     if work.shift.left_behind(request):
         return Outcome(request.message, Fate.POSTPONED)
+    if isinstance(answer, Exception):
+        return _not_answered(desk, record, request, answer)
     by = other.status.name if other else ""
-    try:
-        outcome = store(desk, name, record, request, answer, by)
-    except (ValueError, TypeError, RecursionError) as odd:
+    outcome = tried(
+        lambda: store(desk, name, record, request, answer, by),
+        ValueError,
+        TypeError,
+        RecursionError,
+    )
+    if isinstance(outcome, Exception):
         # It lies in the answer, and the next one may be no better: not for ever.
-        return failed(desk, name, record, request, odd)
+        return failed(desk, name, record, request, outcome)
     return outcome if other else keeping(desk, record, request.body, outcome)
+
+
+def _answer_of(desk: Desk, serving: EndpointRecord, request: Request) -> Answer:
+    body, spec = request.body, serving.spec
+    body = as_asked_of(serving, body) if request.other else body
+    return desk.models.ask(spec.name, body, spec.kind, spec.instances.shared or "")
 
 
 def _not_answered(

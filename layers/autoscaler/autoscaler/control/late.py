@@ -19,6 +19,7 @@ from .messages import Request
 from .patience import WHEN_BUSY, paced
 from .refusals import refusal_of_model
 from .replies import failed, postpone, refuse, store
+from .tried import tried
 
 # Longer than a dispatcher may run (15 min): nobody is still between its note and its call then.
 ASKING = timedelta(minutes=20)
@@ -29,21 +30,27 @@ WHEN_ASKED = timedelta(seconds=10)
 def arrived(desk: Desk, name: str, record: EndpointRecord, request: Request) -> Outcome | None:
     """What came of a request that was handed over before; None: nothing yet."""
     request_id = request.late_id
-    try:
-        answer = desk.late.look(name, request_id)
-    except ModelError as refused:
-        outcome = refuse(desk, name, record, request, refusal_of_model(refused))
-        _forget(desk, record, request_id)
-        return outcome
-    except (ExpiredError, IncompleteAnswerError) as lost:
-        _forget(desk, record, request_id)
-        return failed(desk, name, record, request, lost)
+    answer = tried(
+        lambda: desk.late.look(name, request_id), ModelError, ExpiredError, IncompleteAnswerError
+    )
     if answer is None:
         return None
-    outcome = store(desk, name, record, request, answer)
+    if isinstance(answer, ModelError):
+        outcome = refuse(desk, name, record, request, refusal_of_model(answer))
+        _forget(desk, record, request_id)
+        return outcome
+    if isinstance(answer, Exception):
+        _forget(desk, record, request_id)
+        return failed(desk, name, record, request, answer)
+    stored = tried(
+        lambda: store(desk, name, record, request, answer), ValueError, TypeError, RecursionError
+    )
+    if isinstance(stored, Exception):  # it lies in the answer, as of a model that answers at once
+        _forget(desk, record, request_id)
+        return failed(desk, name, record, request, stored)
     # The note stays: another message of the same id may have looked just before this one.
     desk.late.forget(name, request_id)
-    return outcome
+    return stored
 
 
 def hand_over(desk: Desk, record: EndpointRecord, request: Request) -> Outcome:

@@ -20,6 +20,7 @@ _REQUEST_ID = re.compile(ID_PATTERN)
 # Tools' JSON schemas nest, ten deep or so; what goes deeper costs every reader its stack.
 DEEPEST = 64
 _LONGEST_SHOWN = 80
+_NO_ID = "cannot name a result: 1 to 128 of letters, digits and _ . : -"
 # Digits of ASCII, and no more than a time has: whoever sends there himself may write anything.
 _MILLISECONDS = re.compile(r"[0-9]{1,13}")
 SENT_AT = "sent_at"  # the attribute of a message that was moved: when it was sent first
@@ -60,11 +61,12 @@ class Request:
 class BadRequestError(ValueError):
     """A message that no model could answer; says what is wrong with it.
 
-    `request_id`: the one that it gives, if that can name a result.
+    `request_id`: the one that it gives, if that can name a result. `told`: the same without what
+    was sent, where that is quoted; for events, which are read in Slack and in logs.
     """
 
-    def __init__(self, reason: str, request_id: str | None = None) -> None:
-        self.request_id = request_id
+    def __init__(self, reason: str, request_id: str | None = None, told: str = "") -> None:
+        self.request_id, self.told = request_id, told
         super().__init__(reason)
 
 
@@ -83,6 +85,7 @@ def parse(message: Message, endpoint: str) -> Request:
         raise BadRequestError(
             f"the message names endpoint {_shown(named)}, and this is the queue of {endpoint!r}",
             request_id,
+            told="the message names another endpoint than that of its queue",
         )
     if options.body is None:
         check_body(body, request_id)
@@ -91,6 +94,7 @@ def parse(message: Message, endpoint: str) -> Request:
             f"{RESERVED}.body says where the body lies, and the message has {_shown(min(body))} "
             "beside it: give one of them",
             request_id,
+            told=f"{RESERVED}.body says where the body lies, and there is more beside it",
         )
     asked = _digest(body, options)
     return Request(message, request_id, body, options, options.due_at(message.sent_at), asked=asked)
@@ -107,14 +111,17 @@ def with_body(request: Request, content: bytes) -> Request:
     try:
         text = content.decode()
     except UnicodeDecodeError as bad:
-        reason = f"{request.options.body} is not UTF-8"
-        raise BadRequestError(reason, request.request_id) from bad
+        raise _wrong_body(request, "is not UTF-8") from bad
     body = _object(text, str(request.options.body), request.request_id)
     if RESERVED in body:
-        reason = f"{request.options.body}: `{RESERVED}` belongs into the message, not into its body"
-        raise BadRequestError(reason, request.request_id)
+        raise _wrong_body(request, f"has `{RESERVED}`, which belongs into the message")
     check_body(body, request.request_id)
     return replace(request, body=body)
+
+
+def _wrong_body(request: Request, why: str) -> BadRequestError:
+    reason, told = f"{request.options.body} {why}", f"the body that it names {why}"
+    return BadRequestError(reason, request.request_id, told)
 
 
 def check_body(body: Mapping[str, Any], request_id: str | None = None) -> None:
@@ -137,10 +144,11 @@ def _object(text: str, what: str, request_id: str | None = None) -> dict[str, An
     try:
         found = read_json(text)
     except (ValueError, RecursionError) as bad:
-        raise BadRequestError(f"{what} is not JSON: {bad}", request_id) from bad
+        told = f"it is not JSON: {bad}"
+        raise BadRequestError(f"{what} is not JSON: {bad}", request_id, told) from bad
     if not isinstance(found, dict):
-        reason = f"{what} must be a JSON object, an OpenAI-style request body"
-        raise BadRequestError(reason, request_id)
+        must = "must be a JSON object, an OpenAI-style request body"
+        raise BadRequestError(f"{what} {must}", request_id, told=f"it {must}")
     return found
 
 
@@ -148,17 +156,19 @@ def _options(given: Any, request_id: str | None) -> RequestOptions:
     try:
         return parse_options(given)
     except RequestError as wrong:
-        raise BadRequestError(str(wrong), request_id) from None
+        raise BadRequestError(str(wrong), request_id, wrong.told) from None
 
 
 def _request_id(given: Any, options: RequestOptions, message: Message) -> str:
     if given is not None and _usable(given) is None:
         raise BadRequestError(
-            f"id {_shown(given)} cannot name a result: 1 to 128 of letters, digits and _ . : -"
+            f"id {_shown(given)} {_NO_ID}",
+            told=f"its id {_NO_ID}",
         )
     if given is not None and options.id not in (None, given):
         raise BadRequestError(
-            f"id {_shown(given)} and {RESERVED}.id {options.id!r} are two: give one of them"
+            f"id {_shown(given)} and {RESERVED}.id {options.id!r} are two: give one of them",
+            told=f"its id and {RESERVED}.id are two: give one of them",
         )
     return str(given or options.id or message.message_id)
 

@@ -81,7 +81,8 @@ def _ours(spec: EndpointSpec, dialect: Dialect, tensor_parallel: int, commit: st
 def _problem(
     spec: EndpointSpec, dialect: Dialect, name: str, key: str, value: object
 ) -> str | None:
-    if not _VARIABLE.fullmatch(name):
+    # Of ASCII: other letters become these when they are made large, and are not found among names.
+    if not key.isascii() or not _VARIABLE.fullmatch(name):
         return "is not the name of a setting: letters, digits, - and _ only"
     if not str(value).isprintable():
         return "holds control characters"

@@ -115,22 +115,34 @@ class _Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, out = time.monotonic(), Out(send, _request_id())
         try:
+            # Told outside of its `except`: what fails then is logged by the server, with whatever
+            # is being handled, and that may quote a request.
+            if (trouble := await self._trouble(scope, receive, out)) is not None:
+                await self._tell(trouble, out)
+        except asyncio.CancelledError:
+            out.code = out.code or "cancelled"
+            raise
+        finally:
+            _log(scope, out, began)
+
+    async def _trouble(self, scope: Scope, receive: Receive, out: Out) -> Exception | None:
+        """What came between the caller and an answer."""
+        try:
             if self._keys is not None:
                 await self._keys.renew_if_due()
             caller = self._parts.access.check(Headers(scope=scope).get("authorization", ""))
             await self._handle(self._parts, scope, receive, out, caller)
-        except asyncio.CancelledError:
-            out.code = out.code or "cancelled"
-            raise
         except Exception as error:  # noqa: BLE001 - told to the caller, and logged
-            explained = told(error)
-            if explained.code == UNFORESEEN:
-                logger.error(
-                    "a request met trouble", extra={"request_id": out.request_id, **logged(error)}
-                )
-            await out.fail(explained)
-        finally:
-            _log(scope, out, began)
+            return error
+        return None
+
+    async def _tell(self, error: Exception, out: Out) -> None:
+        explained = told(error)
+        if explained.code == UNFORESEEN:
+            logger.error(
+                "a request met trouble", extra={"request_id": out.request_id, **logged(error)}
+            )
+        await out.fail(explained)
 
 
 def _log(scope: Scope, out: Out, began: float) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from ..spec.text import readable
+
 _SHORTEST_RETRY_SECONDS = 1
 
 
@@ -24,10 +26,11 @@ class GatewayError(Exception):
         headers: Mapping[str, str] | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> None:
-        self.status, self.code, self.message, self.param = status, code, message, param
+        self.status, self.code, self.param = status, code, param
+        self.message = readable(message)  # a model's own words may have halves of characters
         self.headers = dict(headers or {})
         self._more = dict(more or {})
-        super().__init__(message)
+        super().__init__(self.message)
 
     @property
     def kind(self) -> str:

@@ -45,7 +45,7 @@ def _said(message: str) -> str:
     """The sentence in what a container answers: its own words, or OpenAI's shape around them."""
     try:
         document = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return message
     if isinstance(document, dict):
         inner = document.get("error", document)

@@ -50,10 +50,11 @@ _NO_TIME = "is not a time such as 2026-11-26T12:00:00Z"
 
 
 class RequestError(ValueError):
-    """Options that cannot be accepted; `problems` holds one sentence per field."""
+    """Options that cannot be accepted; `problems` holds one sentence per field. `told` names the
+    fields alone, where the sentences have the beginning of a value."""
 
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
+    def __init__(self, problems: list[str], told: str = "") -> None:
+        self.problems, self.told = problems, told
         super().__init__("; ".join(problems))
 
 
@@ -169,8 +170,11 @@ def parse_options(value: Any) -> RequestOptions:
     try:
         return RequestOptions.model_validate(dict(value))
     except ValidationError as invalid:
-        problems = [_sentence(error) for error in invalid.errors(include_url=False)]
-        raise RequestError(problems) from None  # the cause would carry what was sent
+        errors = invalid.errors(include_url=False)
+        fields = ", ".join(dict.fromkeys(_field(error) for error in errors))
+        told = f"{fields}: what is wrong there is in the result"
+        # Without its cause, which would carry what was sent.
+        raise RequestError([_sentence(error) for error in errors], told) from None
 
 
 def may_lie_unread(options: Mapping[str, Any], now: datetime) -> bool:
@@ -180,6 +184,13 @@ def may_lie_unread(options: Mapping[str, Any], now: datetime) -> bool:
     read = parse_options(told)
     due_at = read.due_at(now)
     return read.deferrable and (due_at is None or due_at - now >= _LIES_UNREAD)
+
+
+def _field(error: Any) -> str:
+    """Where it is; of a key that there is not no more than that."""
+    known = {*RequestOptions.model_fields, *ReplyTo.model_fields}
+    place = [str(part) if part in known else "(no key of ours)" for part in error["loc"]]
+    return ".".join([RESERVED, *place])
 
 
 def _sentence(error: Any) -> str:
