@@ -55,14 +55,14 @@ def server() -> Iterator[str]:
     server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    yield f"http://{host}:{port}".replace("0.0.0.0", "127.0.0.1")
     server.stop()
 
 
 @pytest.fixture
 def bare(server: str, monkeypatch: pytest.MonkeyPatch) -> Stub:
     """An account without a stack."""
-    talks_to(server.replace("0.0.0.0", "127.0.0.1"), monkeypatch)
+    talks_to(server, monkeypatch)
     stub = Stub()
 
     def invoke(_self: Any, name: str, _q: Any, body: bytes, _h: Any, headers: Any) -> bytes:

@@ -13,7 +13,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.awslambda.models import LambdaBackend
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from tests.cli_account import talks_to
@@ -59,15 +58,6 @@ class Stub:
 
     def run(self, *args: str, stdin: str = "") -> Result:
         return CliRunner().invoke(app, list(args), input=stdin)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}".replace("0.0.0.0", "127.0.0.1")
-    server.stop()
 
 
 @pytest.fixture

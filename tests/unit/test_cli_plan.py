@@ -15,7 +15,6 @@ import pytest
 from moto.awslambda.models import LambdaBackend
 from moto.cloudwatch.models import CloudWatchBackend
 from moto.core.exceptions import JsonRESTError
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
 from tests.cli_account import talks_to
@@ -52,15 +51,6 @@ class Stub:
             "warnings": [],
             **({"prices": self.prices} if self.prices else {}),
         }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}".replace("0.0.0.0", "127.0.0.1")
-    server.stop()
 
 
 @pytest.fixture
