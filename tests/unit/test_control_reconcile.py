@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from autoscaler.control.metering import running
+from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import ReconcileError, _urgency, reconcile
 from autoscaler.control.wishes import FLOWS
 from autoscaler.endpoints.status import Cause, Meter, UsageKind
@@ -171,6 +172,13 @@ def test_copies_that_failed_for_good_go_to_zero_and_are_woken_again_later(world)
     assert (status(world).phase, status(world).cause) == (Phase.SLEEPING, Cause.FAILED_WAKE)
     assert "container exited" in (status(world).failure or "")
     assert world.announcer.kinds() == ["CapacityMissing"]
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, status(world).generation)
+    reconcile(world)
+    assert status(world).phase is Phase.ASLEEP, "not at once, though requests wait"
+    world.clock.forward(hours=1)
+    reconcile(world)
+    assert (status(world).phase, status(world).cause) == (Phase.WAKING, Cause.BACKLOG)
 
 
 def test_a_failed_change_that_left_copies_is_tried_again(world) -> None:
@@ -219,11 +227,16 @@ def test_one_endpoint_that_cannot_be_reconciled_does_not_stop_the_others(world) 
 
 
 def test_somebody_else_writing_first_is_left_to_the_next_tick(world) -> None:
-    put(world, awake(NAME))
+    """And it is done then, by what is there then: nothing of the tick that lost is left."""
+    put(world, awake(NAME, last_active_at=world.clock.now() - timedelta(hours=1)))
     world.scaler.settle(NAME, 1)
     world.store.conflicts_to_come = 1
     assert reconcile(world).conflicts == [NAME]
+    assert (status(world).phase, world.flows.started) == (Phase.AWAKE, [])
+    assert (world.store.segments, world.announcer.events) == ([], [])
+    world.clock.forward(minutes=1)
     assert reconcile(world).conflicts == []
+    assert (status(world).phase, world.flows.started) == (Phase.SLEEPING, [(Flow.SLEEP, NAME, 2)])
 
 
 def test_the_busy_are_left_alone(world) -> None:
