@@ -37,7 +37,9 @@ def test_every_alarm_tells_somebody() -> None:
         assert alarm["AlarmActions"] == ["AlarmTopic"], name
 
 
-@pytest.mark.parametrize("function", ["ReconcileFunction", "DispatchRequestsFunction"])
+@pytest.mark.parametrize(
+    "function", ["ReconcileFunction", "DispatchRequestsFunction", "NotifyFunction"]
+)
 def test_the_errors_of_what_never_stops_are_watched(function: str) -> None:
     watched = [
         alarm
