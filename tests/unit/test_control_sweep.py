@@ -254,6 +254,15 @@ def test_a_scalable_target_goes_with_its_component() -> None:
     assert twice(lab).orphans[0].verdict is Verdict.WITH_COMPONENT
 
 
+TO_DO = {
+    Kind.ENDPOINT: "delete the endpoint and apply its file again",
+    Kind.COMPONENT: "delete the endpoint and apply its file again",
+    Kind.QUEUE: "nobody can send it requests: delete the endpoint and apply",
+    Kind.MAPPING: "no request wakes it: delete the endpoint and apply",
+    Kind.TARGET: "the next wake sets its bounds",
+}
+
+
 def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
     record = EndpointRecord(spec=spec(), status=awake("llama", phase_since=LONG_AGO))
     base = {"created_at": LONG_AGO}
@@ -269,8 +278,9 @@ def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
     assert gaps([record], everything, "prod", NOON) == ()
     for missing in everything:
         found = [one for one in everything if one is not missing]
-        lacks = [gap.lacks for gap in gaps([record], found, "prod", NOON)]
+        lacks = {gap.lacks: gap.what_to_do for gap in gaps([record], found, "prod", NOON)}
         assert missing.kind in lacks
+        assert TO_DO[missing.kind] in lacks[missing.kind]
     rests = record.having(asleep("llama", phase_since=LONG_AGO))
     assert gaps([rests], everything[:-1], "prod", NOON) == (), "asleep nothing scales it"
     young = record.having(record.status.model_copy(update={"phase_since": NOON}))

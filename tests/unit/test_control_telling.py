@@ -183,6 +183,29 @@ def test_what_a_retirement_could_not_forget_a_tick_forgets(world) -> None:
     assert world.store.records == {}
 
 
+def test_what_the_table_did_not_forget_a_tick_forgets_and_it_is_told_once(
+    world, monkeypatch
+) -> None:
+    """The table takes that it is retired, and then nothing for longer than its execution tries."""
+    put(world, asleep(NAME, phase=Phase.RETIRING, generation=2))
+    world.scaler.capacities[NAME] = Capacity(exists=False)
+
+    def out(_status) -> None:
+        raise TimeoutError("the table does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "forget", out)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                record_retired(world, NAME, 2)
+        with pytest.raises(ReconcileError, match="the table does not answer"):
+            reconcile(world)
+        assert stored(world).phase is Phase.RETIRED, "its name is not free"
+    reconcile(world)
+    assert heard(world) == ["EndpointRetired"]
+    assert world.store.records == {}
+
+
 @pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
 def test_an_event_comes_back_from_the_table_as_it_was(event) -> None:
     text = telling(asleep(NAME), event).model_dump_json()
