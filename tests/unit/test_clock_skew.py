@@ -83,6 +83,20 @@ def test_a_request_that_was_sent_by_another_clock_is_answered(skew) -> None:
 
 
 @pytest.mark.parametrize("skew", SKEWS, ids=str)
+def test_a_request_has_its_time_but_for_what_its_clock_is_late(skew) -> None:
+    """A `ttl` counts from SQS's clock, a `deadline` is by the sender's: both end by ours."""
+    for ttl, answered in (("301s", True), ("30s", skew > timedelta(seconds=-30))):
+        desk = memory_desk()
+        put(desk.world, awake(NAME))
+        desk.world.scaler.settle(NAME, 1)
+        body = {"prompt": "x", "autoscaler": {"id": "r-1", "ttl": ttl}}
+        dispatch(desk, NAME, [message(1, body, waited=-skew.total_seconds())])
+        result = desk.results.stored[f"{NAME}/r-1"]
+        assert ("answer" in result) == answered, result
+        assert answered or result["code"] == "expired"
+
+
+@pytest.mark.parametrize("skew", SKEWS, ids=str)
 def test_a_request_that_waits_comes_back_in_time_whatever_clock_sent_it(skew) -> None:
     desk = memory_desk()
     put(desk.world, asleep(NAME))

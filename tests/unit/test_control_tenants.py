@@ -97,6 +97,19 @@ def test_leases_are_taken_up_to_the_limit_and_given_back(leases: TenantLeases) -
     assert leases.running("llama", NOON) == {"t": 2}
 
 
+def test_the_places_of_a_dispatcher_that_died_are_free_after_sixteen_minutes(
+    desk: TestDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.tenants, "give_back", lambda *_: None)  # who died gives nothing back
+        assert dispatch(desk, NAME, [of(1, "search"), of(2, "search")]) == []
+    assert dispatch(desk, NAME, [of(3, "search")]) == ["m-3"]
+    desk.world.clock.forward(minutes=15, seconds=59)
+    assert dispatch(desk, NAME, [of(3, "search")]) == ["m-3"]
+    desk.world.clock.forward(seconds=1)
+    assert dispatch(desk, NAME, [of(3, "search")]) == []
+
+
 def test_a_lease_ends_by_itself_when_its_dispatcher_died(leases: TenantLeases) -> None:
     one = Tenant(in_flight=1)
     assert leases.take("llama", "t", ["a"], one, NOON, END) == ["a"]
