@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hmac
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -49,6 +51,31 @@ def test_whoever_has_no_key_is_refused_without_a_word_of_what_was_given(given: s
     assert caught.value.status == 401
     assert caught.value.headers == {"www-authenticate": "Bearer"}
     assert "somebody" not in caught.value.message
+
+
+def test_a_key_has_256_random_bits() -> None:
+    found = [new_key().removeprefix("ask-") for _ in range(100)]
+    assert {len(base64.urlsafe_b64decode(f"{key}=")) for key in found} == {32}
+    places = zip(*found, strict=True)
+    assert all(len(set(place)) > 10 for place in list(places)[:-1]), "no part of it is fixed"
+
+
+def test_a_key_is_compared_with_all_and_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is, or none: the time says nothing of how many there are before it."""
+    keys = [new_key() for _ in range(3)]
+    by_key, compared = ByKey(keys_of(secret(*keys))), []
+    real = hmac.compare_digest
+
+    def counted(one: str, other: str) -> bool:
+        compared.append((one, other))
+        return real(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", counted)
+    for given in (*keys, new_key()):
+        compared.clear()
+        with contextlib.suppress(GatewayError):
+            by_key.check(f"Bearer {given}")
+        assert compared == [(digest(key), digest(given)) for key in keys]
 
 
 def test_a_digest_is_no_key() -> None:

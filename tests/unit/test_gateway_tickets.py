@@ -42,6 +42,9 @@ def found(tenant: str | None, result: dict[str, Any] | None, caller: str = "") -
 def test_a_ticket_carries_its_endpoint_and_is_never_the_same() -> None:
     tickets = {new_ticket("my-llama") for _ in range(100)}
     assert len(tickets) == 100
+    chance = [bytes.fromhex(one.rpartition(".")[2]) for one in tickets]
+    assert {len(one) for one in chance} == {16}, "128 bits"
+    assert all(len({one[place] for one in chance}) > 20 for place in range(16)), "none is fixed"
     assert {endpoint_of(ticket) for ticket in tickets} == {"my-llama"}
     assert endpoint_of("chosen-by-its-sender") == ""
 
