@@ -123,6 +123,29 @@ def test_an_alias_is_taken(tmp_path: Path) -> None:
     assert read_document(path)["instances"]["alternatives"][0]["types"] == ["ml.g6e.xlarge"]
 
 
+@pytest.mark.parametrize(("aliases", "too_many"), [(16, False), (17, True)])
+def test_sixteen_aliases_are_taken_and_no_more(
+    tmp_path: Path, aliases: int, too_many: bool
+) -> None:
+    path = tmp_path / "endpoint.yaml"
+    path.write_text(f"name: &n llama\nteams: [{', '.join(['*n'] * aliases)}]\n")
+    with pytest.raises(RefusedError) as refused:
+        read_document(path)
+    assert ("more than 16 aliases" in str(refused.value)) == too_many
+    assert ("teams: unknown key" in str(refused.value)) != too_many
+
+
+@pytest.mark.parametrize(("number", "refused"), [(400, False), (401, True)])
+def test_four_hundred_windows_are_taken_and_no_more(number: int, refused: bool) -> None:
+    """Whatever else may be wrong with so many windows of one time."""
+    try:
+        parse_spec(document(schedule={"windows": windows(number)}))
+    except SpecError as error:
+        assert any("at most 400 are taken" in one for one in error.problems) == refused
+    else:
+        assert not refused
+
+
 @pytest.mark.parametrize("field", ["id", "revision"])
 @pytest.mark.parametrize("text", [*TEXTS, "a/../b", "a//b", "-a/b", "a/b\n", "a/b?x", "a/b@c"])
 def test_a_model_or_revision_names_no_other_place(field: str, text: str) -> None:

@@ -147,6 +147,23 @@ def test_a_token_that_is_set_only_now_opens_what_was_closed(
     assert hub.token.given
 
 
+def test_a_token_is_read_anew_after_five_minutes_before_anybody_refuses_it(
+    server: HubServer, secret: Secret, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(second: float) -> HubClient:
+        monkeypatch.setattr(staging, "time", SimpleNamespace(time=lambda: second))
+        return staging.hub().within(PATIENCE)
+
+    for second in (0.0, 299.0):
+        assert at(second).resolve(MODEL, "main").commit == repository.commit
+    assert secret.reads == 1
+    rotate(server, secret)
+    hub = at(300.0)
+    assert secret.reads == 2, "before the Hub was asked anything"
+    assert hub.resolve(MODEL, "main").commit == repository.commit
+    assert secret.reads == 2
+
+
 def test_a_token_that_is_refused_and_has_no_successor_is_told_after_one_more_look(
     server: HubServer, secret: Secret
 ) -> None:
