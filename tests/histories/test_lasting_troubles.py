@@ -12,7 +12,7 @@ from autoscaler.policy.types import Phase
 from tests.histories.checks import wrong_with
 from tests.histories.forks import in_copy
 from tests.histories.history import COMPONENT
-from tests.histories.scenarios import asleep
+from tests.histories.scenarios import asleep, left
 from tests.histories.world import NAME, World
 
 OTHER = "other"
@@ -47,22 +47,25 @@ def _found_after(world: World) -> float:
     return world.clock.time() - began
 
 
-def _never_created(world: World) -> tuple[float, list[dict[str, Any]], int, str | None]:
+def _never_created(world: World) -> tuple[float, list[dict[str, Any]], str | None, list[str]]:
     _dies(world, True)
     assert world.apply().payload["ok"]
     seconds = _found_after(world)
     assert world.settle()
-    return seconds, world.told("EndpointFailed"), world.instances(), world.phase()
+    assert world.instances() == 0
+    return seconds, world.told("EndpointFailed"), world.phase(), [*left(world), *wrong_with(world)]
 
 
 def test_a_container_that_dies_at_each_start_ends_its_creation_with_the_reason(
     empty: World,
 ) -> None:
-    seconds, (told,), instances, phase = in_copy(lambda: _never_created(empty))
+    seconds, (told,), phase, stays = in_copy(lambda: _never_created(empty))
     assert seconds < HEALTH_CHECK_SECONDS / 2
     assert "ContainerCrash" in told["failure"] and WHY in told["failure"]
     assert "serving.context_tokens" in told["failure"], "and what would help"
-    assert (instances, phase) == (0, Phase.FAILED)
+    assert phase == Phase.FAILED
+    kinds = {one.split()[2] for one in stays}
+    assert kinds == {"queue"}, f"nothing that bills, and its queues: {stays}"
 
 
 def _never_woken(world: World) -> tuple[float, list[dict[str, Any]], list[str], list[str]]:

@@ -58,3 +58,19 @@ def test_one_wrong_answer_is_put_right(
     score = in_copy(lambda: _told_wrong(empty, scenario, fault, actor, name), 400)
     assert score.fired == score.cases >= least
     assert not score.unrecovered, "\n".join(score.unrecovered)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "actor"),
+    [(APPLY, "machine deploy-endpoint"), (DELETE, "machine retire-endpoint")],
+    ids=lambda one: one if isinstance(one, str) else one.name,
+)
+def test_a_nested_start_that_was_not_answered_is_put_right(
+    empty: World, scenario: Scenario, actor: str
+) -> None:
+    """That it has the same name when it is asked for again, test_machine_rules has."""
+    score = in_copy(
+        lambda: _told_wrong(empty, scenario, Fault.LOST, actor, "states:StartExecution"), 400
+    )
+    assert score.fired == score.cases >= 1
+    assert not score.unrecovered, "\n".join(score.unrecovered)
