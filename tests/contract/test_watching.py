@@ -50,6 +50,19 @@ def test_the_errors_of_what_never_stops_are_watched(function: str) -> None:
     assert len(watched) == 1
 
 
+def test_an_alert_that_nobody_took_stays_for_fourteen_days_and_is_alarmed() -> None:
+    queues, days = of_type("AWS::SQS::Queue"), 24 * 3600
+    redrive = queues["NotifyQueue"]["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == "NotifyDeadLetterQueue.Arn"
+    assert queues["NotifyDeadLetterQueue"]["MessageRetentionPeriod"] == 14 * days
+    tries = redrive["maxReceiveCount"] * queues["NotifyQueue"]["VisibilityTimeout"]
+    assert tries < 4 * days, "it is there before SQS forgets it in the first queue"
+    watched = [
+        alarm["Dimensions"][0]["Value"] for alarm in of_type("AWS::CloudWatch::Alarm").values()
+    ]
+    assert "NotifyDeadLetterQueue.QueueName" in watched
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_the_dashboard_shows_the_load_of_every_kind(kind: Kind) -> None:
     body = json.loads(of_type("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"])

@@ -148,6 +148,28 @@ def test_trouble_with_one_message_leaves_its_neighbours_alone(desk) -> None:
     assert desk.requests.postponed == [timedelta(seconds=30)]
 
 
+def test_a_queue_that_takes_nothing_for_one_message_leaves_its_neighbours_alone(
+    desk, monkeypatch
+) -> None:
+    """Neither that it is refused nor when it shall come back: its timeout brings it again."""
+    put(desk.world, awake(NAME))
+
+    def out(*_args: object, **_more: object) -> None:
+        raise ConnectionError("SQS does not answer")
+
+    poison = message(2, "not json")
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.requests, "refuse", out)
+        patch.setattr(desk.requests, "postpone", out)
+        done = dispatch_batch(desk, NAME, [message(1), poison, message(3)])
+    assert (done.stay, done.all_troubled) == (["m-2"], False)
+    assert [str(one) for one in done.troubles] == ["SQS does not answer"]
+    assert {"llama/r-1", "llama/r-3"} <= desk.results.stored.keys()
+    assert dispatch(desk, NAME, [poison]) == []
+    assert len(desk.requests.refused) == 1
+    assert "is not JSON" in desk.results.stored["llama/m-2"]["error"]
+
+
 def test_an_answer_that_could_not_be_announced_is_announced_when_it_comes_back(desk) -> None:
     put(desk.world, awake(NAME))
     desk.world.announcer.broken = True
