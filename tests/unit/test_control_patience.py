@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,8 @@ from autoscaler.control.patience import (
     paced,
     time_until_ready,
 )
-from autoscaler.endpoints.queues import MOST_RECEIVES, RETENTION_SECONDS
+from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.queues import MOST_RECEIVES, RETENTION_SECONDS, queue_requests
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.types import Phase
 from tests.memory import NOON
@@ -49,6 +51,31 @@ def test_a_busy_model_does_not_use_a_message_up(wait: timedelta) -> None:
 
 def test_it_is_refused_before_the_queue_deletes_it() -> None:
     assert LONGEST_STAY + timedelta(minutes=30) < timedelta(seconds=RETENTION_SECONDS)
+
+
+def test_the_queues_of_an_endpoint_are_made_so() -> None:
+    """Untold, SQS keeps a message for 4 days and brings it back after 30 s."""
+    arns = "arn:aws:sqs:us-east-1:123456789012:"
+    made = queue_requests(
+        spec("llama"),
+        ResourceNames("stack", "llama"),
+        account_arn_prefix=arns,
+        dispatcher_arn="arn:aws:lambda:us-east-1:123456789012:function:dispatch",
+        alarm_topic_arn="arn:aws:sns:us-east-1:123456789012:alarms",
+        tags={},
+    )
+    for name in ("queue", "later_queue", "dead_letter_queue"):
+        kept = made[name]["Attributes"]["MessageRetentionPeriod"]
+        assert kept == str(14 * 24 * 3600), name
+    for name in ("queue", "later_queue"):
+        attributes = made[name]["Attributes"]
+        assert attributes["VisibilityTimeout"] == "960", "longer than a dispatcher may run"
+        assert json.loads(attributes["RedrivePolicy"]) == {
+            "deadLetterTargetArn": arns + made["dead_letter_queue"]["QueueName"],
+            "maxReceiveCount": 1000,
+        }
+    for name in ("mapping", "later_mapping"):
+        assert made[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], "or all go"
 
 
 @pytest.mark.parametrize(
