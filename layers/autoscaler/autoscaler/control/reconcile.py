@@ -62,10 +62,6 @@ THE_STACK = "(the stack)"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class ReconcileError(RuntimeError):
-    """Some endpoints could not be reconciled; the others were."""
-
-
 @dataclass
 class Outcome:
     """What one tick did, for the log."""
@@ -76,6 +72,14 @@ class Outcome:
     stuck: list[str] = field(default_factory=list)  # longer in a phase than its flow may take
     copies: dict[str, int] = field(default_factory=dict)  # of whoever does not rest at zero
     spent_today_usd: Decimal = Decimal(0)  # in this UTC day, of what was removed too
+
+
+class ReconcileError(RuntimeError):
+    """Some endpoints could not be reconciled; the others were, as `outcome` has it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"could not reconcile {outcome.failures}")
+        self.outcome = outcome
 
 
 class LeftError(RuntimeError):
@@ -125,7 +129,7 @@ def reconcile(world: World, patience_seconds: float = math.inf) -> Outcome:
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         _judge(outcome, records, pool.map(tended, records), loads)
     if outcome.failures:
-        raise ReconcileError(f"could not reconcile {outcome.failures}")
+        raise ReconcileError(outcome)
     return outcome
 
 

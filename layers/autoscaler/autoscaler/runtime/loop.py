@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .boundary import QueueBatch
 from .logs import logger
 from .metrics import Measures
 from .settings import settings
 from .wiring import desk, world
+
+if TYPE_CHECKING:
+    from ..control.reconcile import Outcome
 
 # Of the 120 s that the template gives: the endpoints that were begun by then may still meet a call
 # that is never answered (`clients.LONGEST_CALL_SECONDS`).
@@ -22,9 +25,19 @@ TICK_SECONDS = 60.0
 
 def tick() -> dict[str, Any]:
     """Reconciles every endpoint; raises ReconcileError when some could not be."""
-    from ..control.reconcile import reconcile
+    from ..control.reconcile import ReconcileError, reconcile
 
-    outcome = reconcile(world(), TICK_SECONDS)
+    try:
+        outcome = reconcile(world(), TICK_SECONDS)
+    except ReconcileError as failed:
+        _say(failed.outcome)  # or one endpoint's trouble would hide the others from their alarms
+        raise
+    _say(outcome)
+    return {"endpoints": outcome.endpoints, "conflicts": outcome.conflicts}
+
+
+def _say(outcome: Outcome) -> None:
+    """What alarms and the dashboard read of a tick."""
     _measures().tick(sum(outcome.copies.values()), len(outcome.stuck), outcome.spent_today_usd)
     for name, copies in outcome.copies.items():
         logger.info("copies", endpoint=name, copies=copies)  # a widget of the dashboard reads it
@@ -34,7 +47,6 @@ def tick() -> dict[str, Any]:
         conflicts=outcome.conflicts,
         stuck=outcome.stuck,
     )
-    return {"endpoints": outcome.endpoints, "conflicts": outcome.conflicts}
 
 
 @cache
