@@ -54,6 +54,21 @@ def test_no_text_of_an_event_mentions_links_or_calls_anybody(event: Event) -> No
         assert "evil" not in link.partition("|")[0].split("/")[2], link
 
 
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
+def test_slack_makes_nothing_of_a_text_that_only_looks_like_a_link_or_a_name(event: Event) -> None:
+    """`verbatim`: what is escaped has no brackets, and Slack would still find addresses in it."""
+    texts = list(_markdown(json.loads(told(event))))
+    assert texts and all(one.get("verbatim") is True for one in texts)
+
+
+def _markdown(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict) and value.get("type") == "mrkdwn":
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from _markdown(inner)
+
+
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_nothing_in_a_terminal_acts(text: str) -> None:
     shown = harmless(text)

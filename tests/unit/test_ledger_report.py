@@ -241,11 +241,13 @@ def test_all_three_tell_how_many_kept_answers_there_were() -> None:
     assert "Answered by a kept answer12, 30 % of all" in Page(render_html(report)).text
 
 
-def test_the_table_leaves_open_what_is_not_known_and_runs_no_formula() -> None:
-    odd = segment(MONDAY, 60, endpoint="=cmd()", usd_per_hour=None, instance_type="ml.new.large")
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
+def test_the_table_leaves_open_what_is_not_known_and_runs_no_formula(begins: str) -> None:
+    name = f"{begins}cmd()"
+    odd = segment(MONDAY, 60, endpoint=name, usd_per_hour=None, instance_type="ml.new.large")
     text = render_csv(summarize(Books([], [odd]), WEEK, LATER, PRICES.get))
-    row = next(csv.DictReader(io.StringIO(text)))
-    assert row["endpoint"] == "'=cmd()"
+    row = next(csv.DictReader(io.StringIO(text, newline="")))
+    assert row["endpoint"] == f"'{name}"
     assert row["savings_usd"] == "" and row["unpriced_instance_hours"] == "1.0"
 
 
