@@ -53,6 +53,7 @@ from .world import World
 
 T = TypeVar("T")
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
+_OVER = {Fate.ANSWERED, Fate.REPEATED, Fate.REFUSED}
 
 
 def dispatch(
@@ -69,7 +70,11 @@ def dispatch(
         outcomes = [one for one in read if isinstance(one, Outcome)]
         requests = [one for one in read if isinstance(one, Request)]
         if record is not None and requests:
-            outcomes += _worked_off(work, record, requests)
+            ends = _worked_off(work, record, requests)
+            by_message = {end.message.message_id: end for end in ends}
+            for request in requests:
+                _settled(work, record, request, by_message[request.message.message_id])
+            outcomes += ends
     finally:
         work.pool.shutdown(wait=False)  # a thread that was left behind ends by itself
     return _closed(work, outcomes)
@@ -138,10 +143,13 @@ def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request])
         asked,
         lambda request: _cut(work, ready, request),
     )
-    for request, end in zip(asked, answers, strict=True):
-        if end.fate in (Fate.ANSWERED, Fate.REFUSED):
-            _aside(work, partial(done, desk, record, request))
     return ends + answers
+
+
+def _settled(work: _Work, record: EndpointRecord, request: Request, end: Outcome) -> None:
+    """What is over waits no more, whatever ended it: an answer, its deadline, a kept answer."""
+    if end.fate in _OVER:
+        _aside(work, partial(done, work.desk, record, request))
 
 
 def _aside(work: _Work, step: Callable[[], None]) -> None:
@@ -231,7 +239,10 @@ def _sorted(work: _Work, record: EndpointRecord | None, message: Message) -> Req
 def _looked_at(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
     """Raises BadRequestError."""
     request = parse(message, work.name)
-    return _without_model(work, record, request) or _with_model(work, record, request)
+    found = _without_model(work, record, request) or _with_model(work, record, request)
+    if record is not None and isinstance(found, Outcome):
+        _settled(work, record, request, found)
+    return found
 
 
 def _without_model(work: _Work, record: EndpointRecord | None, request: Request) -> Outcome | None:
