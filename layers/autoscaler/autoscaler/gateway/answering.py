@@ -101,6 +101,10 @@ class Answering:
                 return
             except ABSENT:
                 self._states.forget(question.name)  # it fell asleep since the last look
+        if question.asked.options.deferrable and (later or record.spec.kind is Kind.ASYNC):
+            refuse_if_hopeless(record)
+            await self._ticket(question, record, out)  # the tick wakes for it when it is worth it
+            return
         wanted = await self._states.wanted(question.name, question.asked.tenant)
         record = wanted.record or record
         refuse_if_hopeless(record)
