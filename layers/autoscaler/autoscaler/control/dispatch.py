@@ -46,7 +46,7 @@ from .patience import (
 from .refusals import Refusal, expired, gone, refusal_of_model
 from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
 from .shift import OutOfTimeError, Shift
-from .tenants import admitted, give_back, held_back
+from .tenants import admitted, give_back, held_back, keeps_place
 from .tried import tried
 from .wishes import may_not_wake, request_wake
 from .world import World
@@ -147,9 +147,13 @@ def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request])
 
 
 def _settled(work: _Work, record: EndpointRecord, request: Request, end: Outcome) -> None:
-    """What is over waits no more, whatever ended it: an answer, its deadline, a kept answer."""
-    if end.fate in _OVER:
-        _aside(work, partial(done, work.desk, record, request))
+    """What is over waits no more, whatever ended it (an answer, its deadline, a kept answer), and
+    holds nobody's place."""
+    if end.fate not in _OVER:
+        return
+    _aside(work, partial(done, work.desk, record, request))
+    if keeps_place(record, request):
+        _aside(work, partial(give_back, work.desk, record, request))
 
 
 def _aside(work: _Work, step: Callable[[], None]) -> None:
@@ -288,7 +292,7 @@ def _with_model(work: _Work, record: EndpointRecord | None, request: Request) ->
 
 def _answer(work: _Work, record: EndpointRecord, request: Request, leased: bool) -> Outcome:
     outcome = _guarded(work, request.message, lambda: _asked(work, record, request))
-    if leased:
+    if leased and not keeps_place(record, request):
         _aside(work, lambda: give_back(work.desk, record, request))
     return outcome
 
