@@ -16,15 +16,16 @@ from ..spec.request import may_lie_unread
 from .clients import NO_QUEUE, client, error_code
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
-_TENANT = "tenant"  # in the object's head, so that a look needs no body
+_TENANT, _LIFE = "tenant", "life"  # in the object's head, so that a look needs no body
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that was stored: when, and whose it is."""
+    """A request that was stored: when, whose it is, and in which life of its endpoint."""
 
     since: datetime
     tenant: str
+    life: str = ""
 
 
 class Tickets:
@@ -37,7 +38,13 @@ class Tickets:
         self._urls: dict[str, str] = {}
 
     def keep(
-        self, endpoint: str, ticket: str, body: bytes, tenant: str, options: Mapping[str, Any]
+        self,
+        endpoint: str,
+        ticket: str,
+        body: bytes,
+        tenant: str,
+        options: Mapping[str, Any],
+        life: str = "",
     ) -> None:
         """Stores the body, then queues its message: a message without a body could never be
         answered, a body without a message only expires. `options`: of the reserved key."""
@@ -47,7 +54,7 @@ class Tickets:
             Key=key,
             Body=body,
             ContentType="application/json",
-            Metadata={_TENANT: tenant},
+            Metadata={_TENANT: tenant, **({_LIFE: life} if life else {})},
         )
         place = f"s3://{self._bucket}/{key}"
         message = {"autoscaler": {**options, "id": ticket, "body": place}}
@@ -61,7 +68,8 @@ class Tickets:
             if error_code(error) in _ABSENT:
                 return None
             raise
-        return Waiting(head["LastModified"], head.get("Metadata", {}).get(_TENANT, ""))
+        told = head.get("Metadata", {})
+        return Waiting(head["LastModified"], told.get(_TENANT, ""), told.get(_LIFE, ""))
 
     def result(self, endpoint: str, ticket: str) -> dict[str, Any] | None:
         """What was stored of it: an answer or an error."""

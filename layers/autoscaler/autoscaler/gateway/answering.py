@@ -27,7 +27,7 @@ from .out import Out
 from .repeats import Repeats, as_events
 from .sse import Passage
 from .states import States, Wanted, serves_directly
-from .tickets import new_ticket
+from .tickets import life_of_queue, new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
 from .waiting import UNSURE_SECONDS, because, refuse_if_barred, refuse_if_hopeless, sentence
@@ -207,7 +207,7 @@ class Answering:
 
         def keep() -> None:
             body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
-            self._tickets.keep(question.name, ticket, body, tenant, told)
+            self._tickets.keep(question.name, ticket, body, tenant, told, life_of_queue(record))
 
         await self._states.blocking(keep)
         now = self._clock.now()
