@@ -185,6 +185,20 @@ def test_a_ticket_of_an_endpoint_that_was_deleted_does_not_wait_for_the_next_of_
         assert "no endpoint 'llama' any more that this was sent to" in error["message"]
 
 
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=1"])
+def test_before_there_is_a_queue_nothing_is_kept_and_its_caller_is_told(prefer: str) -> None:
+    with gateway_of(asleep("new", phase=Phase.STAGING)) as gateway:
+        url = gateway.sqs.get_queue_url(QueueName="autoscaler-new")["QueueUrl"]
+        gateway.sqs.delete_queue(QueueUrl=url)
+        reply = gateway.asked({"model": "new", "messages": [{"role": "user"}]}, prefer=prefer)
+        stored = gateway.s3.list_objects_v2(Bucket=BUCKET, Prefix="requests/new/")["KeyCount"]
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (503, "no_queue")
+    assert "'new' is STAGING and has no queue" in error["message"]
+    assert int(reply.headers["retry-after"]) > 0
+    assert stored == 0
+
+
 def test_an_id_without_an_endpoint_says_how_to_give_it() -> None:
     with gateway_of(asleep("llama")) as gateway:
         for path, hint in (("mine", True), ("mine?endpoint=No", False), ("a%00?endpoint=b", False)):

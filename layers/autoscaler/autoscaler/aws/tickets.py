@@ -28,6 +28,10 @@ class Waiting:
     life: str = ""
 
 
+class NoQueueError(RuntimeError):
+    """An endpoint has no queue: it is not created yet, or it is removed."""
+
+
 class Tickets:
     """Over one results bucket and the queues of one stack."""
 
@@ -47,18 +51,36 @@ class Tickets:
         life: str = "",
     ) -> None:
         """Stores the body, then queues its message: a message without a body could never be
-        answered, a body without a message only expires. `options`: of the reserved key."""
+        answered, a body without a message only expires. `options`: of the reserved key.
+
+        Raises NoQueueError, mostly before anything is stored.
+        """
+        try:
+            self._keep(endpoint, ticket, body, {_TENANT: tenant, _LIFE: life}, options)
+        except ClientError as error:
+            if error_code(error) in NO_QUEUE:
+                raise NoQueueError(f"{endpoint} has no queue") from error
+            raise
+
+    def _keep(
+        self,
+        endpoint: str,
+        ticket: str,
+        body: bytes,
+        told: Mapping[str, str],
+        options: Mapping[str, Any],
+    ) -> None:
+        url = self._url(endpoint, may_lie_unread(options, datetime.now(UTC)))
         key = _key(endpoint, ticket)
         self._s3.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=body,
             ContentType="application/json",
-            Metadata={_TENANT: tenant, **({_LIFE: life} if life else {})},
+            Metadata=dict(told),
         )
         place = f"s3://{self._bucket}/{key}"
         message = {"autoscaler": {**options, "id": ticket, "body": place}}
-        url = self._url(endpoint, may_lie_unread(options, datetime.now(UTC)))
         self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
     def waiting(self, endpoint: str, ticket: str) -> Waiting | None:

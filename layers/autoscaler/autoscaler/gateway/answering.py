@@ -12,7 +12,7 @@ from typing import Any
 
 from ..aws.model import LARGEST_ANSWER_BYTES
 from ..aws.streaming import BrokenStreamError, ModelStream, ModelStreams
-from ..aws.tickets import Tickets
+from ..aws.tickets import NoQueueError, Tickets
 from ..control.patience import expected_ready
 from ..control.purse import barred
 from ..endpoints.completions import assemble
@@ -30,7 +30,14 @@ from .states import States, Wanted, serves_directly
 from .tickets import life_of_queue, new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
-from .waiting import UNSURE_SECONDS, because, refuse_if_barred, refuse_if_hopeless, sentence
+from .waiting import (
+    UNSURE_SECONDS,
+    because,
+    refuse_if_barred,
+    refuse_if_hopeless,
+    sentence,
+    without_queue,
+)
 
 _ANSWERED_BY = "x-autoscaler-answered-by"
 _CACHED = "x-autoscaler-cached"
@@ -209,8 +216,11 @@ class Answering:
             body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
             self._tickets.keep(question.name, ticket, body, tenant, told, life_of_queue(record))
 
-        await self._states.blocking(keep)
         now = self._clock.now()
+        try:
+            await self._states.blocking(keep)
+        except NoQueueError:
+            raise without_queue(record, now) from None
         expected, held = expected_ready(record, now), because(record, now)
         where = f"/v1/requests/{ticket}"
         again = retry_after(expected, UNSURE_SECONDS)
