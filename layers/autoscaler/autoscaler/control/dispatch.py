@@ -53,6 +53,7 @@ from .world import World
 
 T = TypeVar("T")
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
+_WAKE_TRIES = 3
 _OVER = {Fate.ANSWERED, Fate.REPEATED, Fate.REFUSED}
 
 
@@ -202,19 +203,22 @@ def wake_for(world: World, record: EndpointRecord, asked_by: str | None = None) 
     whose messages wait.
 
     One conditional write and one StartExecution, whatever the number of messages. The size is
-    settled by `plan_wake`, which sees the whole backlog.
+    settled by `plan_wake`, which sees the whole backlog. Whoever wrote meanwhile need not have
+    woken it (a tick writes what it saw): it is looked at again.
     """
-    status = record.status
-    if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
-        return record
-    if may_not_wake(record, world.clock.now()) or world.only_observes(status):
-        return record
-    try:
-        text = f"A request{f' of {asked_by}' if asked_by else ''} is waiting."
-        copies = max(1, status.wish_copies)
-        return request_wake(world, record, Cause.MESSAGE, copies, text, asked_by)
-    except ConflictError:
-        return world.store.load(status.name) or record
+    for _ in range(_WAKE_TRIES):
+        status = record.status
+        if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
+            return record
+        if may_not_wake(record, world.clock.now()) or world.only_observes(status):
+            return record
+        try:
+            text = f"A request{f' of {asked_by}' if asked_by else ''} is waiting."
+            copies = max(1, status.wish_copies)
+            return request_wake(world, record, Cause.MESSAGE, copies, text, asked_by)
+        except ConflictError:
+            record = world.store.load(status.name) or record
+    return record
 
 
 def _guarded(work: _Work, message: Message, step: Callable[[], T]) -> T | Outcome:
