@@ -141,14 +141,15 @@ class MemoryTenants:
     ) -> list[str]:
         found = self.leases.setdefault((endpoint, tenant), {})
         minute = (endpoint, tenant, int(now.timestamp() // 60))
-        others = sum(end > now for one, end in found.items() if one not in wanted)
-        taken = within(limits, wanted, others, self.begun.get(minute, 0))
+        held = {one for one, end in found.items() if end > now}
+        new = within(limits, wanted, held, self.begun.get(minute, 0))
+        taken = [one for one in wanted if one in held or one in new]
         found |= dict.fromkeys(taken, until)
-        self.begun[minute] = self.begun.get(minute, 0) + len(taken)
+        self.begun[minute] = self.begun.get(minute, 0) + len(new)
         return taken
 
     def give_back(self, endpoint: str, tenant: str, lease: str) -> None:
-        self.leases[endpoint, tenant].pop(lease, None)
+        self.leases.get((endpoint, tenant), {}).pop(lease, None)
         self.given_back.append(lease)
 
 

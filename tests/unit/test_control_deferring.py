@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.control.deferring import idle_slots
-from autoscaler.control.messages import Message
+from autoscaler.control.messages import Message, parse
 from autoscaler.control.observe import busy, observe
 from autoscaler.endpoints.status import EndpointRecord, EndpointStatus
 from autoscaler.policy.deferral import worth_a_wake
 from autoscaler.policy.types import History, Phase
-from autoscaler.ports import Capacity, Flow, Load
+from autoscaler.ports import Answer, Capacity, Flow, Load
 from tests.desk import NAME, TestDesk, dispatch, memory_desk, message
 from tests.memory import NOON
 from tests.samples import asleep, awake, put, spec
@@ -149,6 +149,45 @@ def test_the_first_that_is_due_is_known_and_forgotten_when_it_is_done(desk) -> N
     dispatch(desk, NAME, [deferrable(2, ttl="3h")])
     assert f"{NAME}/r-2" in desk.results.stored
     assert desk.world.store.records[NAME].deferrable_due_at is None
+
+
+ANSWER = Answer({"choices": [{"message": {"content": "because"}}]}, 7, 3)
+
+
+def _is_over_at_its_deadline(desk: TestDesk, one: Message) -> None:
+    desk.world.clock.forward(hours=10)
+
+
+def _is_answered_by_sagemaker(desk: TestDesk, one: Message) -> None:
+    desk.late.come[f"{NAME}/{parse(one, NAME).late_id}"] = ANSWER
+
+
+def _was_answered_before(desk: TestDesk, one: Message) -> None:
+    asked = parse(one, NAME).asked
+    desk.results.put(NAME, "r-1", {"id": "r-1", "answer": ANSWER.body, "asked": asked})
+
+
+@pytest.mark.parametrize(
+    ("ends", "kind", "code"),
+    [
+        (_is_over_at_its_deadline, "component", "expired"),
+        (_is_answered_by_sagemaker, "async", None),
+        (_was_answered_before, "component", None),
+    ],
+)
+def test_whatever_ends_it_the_next_one_does_not_wake_for_its_deadline(
+    desk, ends, kind, code
+) -> None:
+    put(desk.world, asleep(NAME), spec(NAME, kind=kind))
+    one = deferrable(ttl="9h")
+    assert dispatch(desk, NAME, [one]) == ["m-1"]
+    ends(desk, one)
+    assert dispatch(desk, NAME, [one]) == []
+    assert desk.results.stored[f"{NAME}/r-1"].get("code") == code
+    record, now = desk.world.store.records[NAME], NOON + timedelta(hours=10)
+    # Another one, straight in the other queue: the tick sees it there before the dispatcher does.
+    seen = observe(record, Load(0, 0.0, deferrable=1), Capacity(True), now)
+    assert worth_a_wake(record.spec, seen, History(), now) is None
 
 
 def test_the_policy_sees_them_and_their_first_deadline() -> None:

@@ -63,6 +63,14 @@ def test_asleep_a_batch_starts_one_wake_and_every_message_stays(desk) -> None:
     assert desk.world.store.failures == {}, "waiting for a wake is no failure"
 
 
+def test_a_write_in_between_that_woke_nothing_puts_no_wake_off(desk) -> None:
+    put(desk.world, asleep(NAME))
+    desk.world.store.conflicts_to_come = 1  # a tick that stores what it saw
+    dispatch(desk, NAME, [message()])
+    assert desk.world.store.conflicts_to_come == 0, "the conflict took place"
+    assert desk.world.flows.started == [(Flow.WAKE, NAME, 2)]
+
+
 def test_the_visibility_timeout_shrinks_as_the_wake_comes_nearer(desk) -> None:
     put(desk.world, asleep(NAME))
     for forward in (0, 100, 150, 600):

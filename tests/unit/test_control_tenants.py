@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from moto import mock_aws
 
 from autoscaler.aws.tenants import TableTenants
-from autoscaler.ports import TenantLeases
+from autoscaler.control.messages import parse
+from autoscaler.ports import Answer, TenantLeases
 from autoscaler.spec import SpecError, Tenant, parse_spec
 from tests.desk import NAME, MemoryTenants, TestDesk, dispatch, memory_desk, message
 from tests.memory import NOON
@@ -19,6 +21,7 @@ from tests.samples import asleep, awake, document, put, spec
 from tests.tables import make_table
 
 END = NOON + timedelta(minutes=16)
+OF_SEARCH = {"prompt": "x", "autoscaler": {"tenant": "search"}}
 LIMITS = {"search": {"share": 3, "in_flight": 2}, "*": {"requests_per_minute": 1}}
 
 
@@ -75,6 +78,48 @@ def test_nobody_else_pays_for_it(desk) -> None:
     assert desk.tenants.given_back == []
 
 
+def of_async(desk: TestDesk, **limits: int) -> None:
+    desk.world.store.records.clear()
+    put(desk.world, awake(NAME), spec(NAME, kind="async", tenants={"search": limits}))
+
+
+def looked_at(desk: TestDesk, number: int, look: int) -> list[str]:
+    one = replace(message(number, OF_SEARCH | {"id": f"r-{number}"}), receipt_handle=f"h-{look}")
+    return dispatch(desk, NAME, [one])
+
+
+def answered(desk: TestDesk, number: int) -> None:
+    body = OF_SEARCH | {"id": f"r-{number}"}
+    late = parse(message(number, body), NAME).late_id
+    desk.late.come[f"{NAME}/{late}"] = Answer({"choices": []}, 7, 3)
+
+
+def test_what_sagemaker_has_is_at_work_until_its_answer_is_stored(desk) -> None:
+    of_async(desk, in_flight=1)
+    assert looked_at(desk, 1, look=1) == ["m-1"]
+    for look in range(2, 14):
+        assert looked_at(desk, 2, look=look) == ["m-2"]
+        assert looked_at(desk, 1, look=look) == ["m-1"]
+        desk.world.clock.forward(minutes=30)
+    assert len(desk.late.asked) == 1
+    answered(desk, 1)
+    assert looked_at(desk, 1, look=14) == []
+    looked_at(desk, 2, look=14)
+    assert len(desk.late.asked) == 2
+
+
+def test_a_look_for_an_answer_is_none_of_the_requests_of_a_minute(desk) -> None:
+    of_async(desk, requests_per_minute=1)
+    looked_at(desk, 1, look=1)
+    desk.world.clock.forward(minutes=1)
+    for look in range(2, 5):
+        looked_at(desk, 1, look=look)
+    looked_at(desk, 2, look=1)
+    assert len(desk.late.asked) == 2
+    looked_at(desk, 3, look=1)
+    assert len(desk.late.asked) == 2
+
+
 @pytest.fixture(params=["memory", "dynamodb"])
 def leases(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "memory":
@@ -121,7 +166,16 @@ def test_a_lease_ends_by_itself_when_its_dispatcher_died(leases: TenantLeases) -
 def test_a_message_that_comes_again_keeps_its_own_place(leases: TenantLeases) -> None:
     one = Tenant(in_flight=1)
     assert leases.take("llama", "t", ["a"], one, NOON, END) == ["a"]
+    assert leases.take("llama", "t", ["b", "a"], one, NOON, END + timedelta(hours=1)) == ["a"]
+    assert leases.running("llama", END) == {"t": 1}, "and for longer"
+
+
+def test_a_message_that_comes_again_is_begun_once(leases: TenantLeases) -> None:
+    one = Tenant(requests_per_minute=1)
     assert leases.take("llama", "t", ["a"], one, NOON, END) == ["a"]
+    assert leases.take("llama", "t", ["a", "b"], one, NOON, END) == ["a"]
+    later = NOON + timedelta(minutes=1)
+    assert leases.take("llama", "t", ["a", "b"], one, later, END) == ["a", "b"]
 
 
 def test_so_many_a_minute_whoever_is_done(leases: TenantLeases) -> None:

@@ -190,3 +190,24 @@ def test_an_async_endpoint_is_asked_for_the_whole_and_may_have_it() -> None:
     with gateway_of(asleep("llama"), wanted=spec("llama", kind="async")) as gateway:
         body = {"model": "llama", "prompt": "x", "prompt_logprobs": 1}
         assert gateway.asked(body, COMPLETIONS).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers", "deferrable", "wakes"),
+    [
+        ("component", {"prefer": "respond-async"}, True, False),
+        ("component", {"prefer": "respond-async"}, False, True),
+        ("component", {"prefer": "wait=1"}, True, True),  # its caller waits for the answer
+        ("async", {}, True, False),
+        ("async", {}, False, True),
+    ],
+)
+def test_a_ticket_for_what_may_wait_wakes_nothing(
+    kind: str, headers: dict[str, str], deferrable: bool, wakes: bool
+) -> None:
+    with gateway_of(asleep("llama"), wanted=spec("llama", kind=kind)) as gateway:
+        body = {"model": "llama", "prompt": "x", "autoscaler": {"deferrable": deferrable}}
+        before = stored(gateway)
+        reply = gateway.asked(body, COMPLETIONS, **headers)
+        assert (reply.status_code, stored(gateway)) == (202, before + 1)
+        assert bool(gateway.world.flows.started) is wakes

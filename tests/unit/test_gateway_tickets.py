@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from autoscaler.aws.tickets import Waiting
 from autoscaler.gateway.access import Caller
 from autoscaler.gateway.errors import GatewayError
 from autoscaler.gateway.held import Held
+from autoscaler.gateway.states import GOOD_SECONDS
 from autoscaler.gateway.tickets import endpoint_of, look, new_ticket
 from autoscaler.gateway.troubles import logged, told
 from autoscaler.gateway.waiting import because, refuse_if_hopeless, sentence
@@ -157,6 +159,47 @@ def test_an_answer_outlives_its_endpoint_for_whom_it_is(
             assert reply.status_code == status, reply.text
             assert "?endpoint=" not in reply.text
             assert ("because" in reply.text) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 202),
+        # Deleted, its requests let go, and applied again.
+        ({"created_at": NOON + timedelta(hours=1)}, 410),
+        # Applied again after a failure: its queue, and what lies in it, stayed.
+        ({"created_at": NOON + timedelta(hours=1), "applied_at": NOON}, 202),
+    ],
+)
+def test_a_ticket_of_an_endpoint_that_was_deleted_does_not_wait_for_the_next_of_its_name(
+    changes: dict[str, Any], status: int
+) -> None:
+    with gateway_of(asleep("llama", created_at=NOON)) as gateway:
+        body = {"model": "llama", "messages": [{"role": "user"}]}
+        ticket = gateway.asked(body, prefer="respond-async").json()["id"]
+        gateway.world.store.records.clear()
+        put(gateway.world, asleep("llama", **{"created_at": NOON, **changes}))
+        time.sleep(1.1 * GOOD_SECONDS)  # the gateway looks again
+        reply = gateway.client.get(f"/v1/requests/{ticket}")
+    assert reply.status_code == status, reply.text
+    if status == 410:
+        error = reply.json()["error"]
+        assert error["code"] == "gone"
+        assert "no endpoint 'llama' any more that this was sent to" in error["message"]
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=1"])
+def test_before_there_is_a_queue_nothing_is_kept_and_its_caller_is_told(prefer: str) -> None:
+    with gateway_of(asleep("new", phase=Phase.STAGING)) as gateway:
+        url = gateway.sqs.get_queue_url(QueueName="autoscaler-new")["QueueUrl"]
+        gateway.sqs.delete_queue(QueueUrl=url)
+        reply = gateway.asked({"model": "new", "messages": [{"role": "user"}]}, prefer=prefer)
+        stored = gateway.s3.list_objects_v2(Bucket=BUCKET, Prefix="requests/new/")["KeyCount"]
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (503, "no_queue")
+    assert "'new' is STAGING and has no queue" in error["message"]
+    assert int(reply.headers["retry-after"]) > 0
+    assert stored == 0
 
 
 def test_an_id_without_an_endpoint_says_how_to_give_it() -> None:

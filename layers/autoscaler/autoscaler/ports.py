@@ -421,7 +421,8 @@ class TenantLeases(Protocol):
         now: datetime,
         until: datetime,
     ) -> list[str]:
-        """The first of `wanted` that the limits leave room for; each is leased until then."""
+        """Those of `wanted` that hold a lease, and the first that the limits leave room for
+        besides; each is leased until then."""
 
     def give_back(self, endpoint: str, tenant: str, lease: str) -> None:
         """Before its end; one that has ended is success."""

@@ -51,8 +51,9 @@ class TableTenants:
             item = self._read(endpoint, tenant)
             leases, minute = _alive(item, now), int(now.timestamp() // 60)
             begun = int(item["begun"]["N"]) if _number(item, "minute") == minute else 0
-            # Who holds a lease already keeps it.
-            taken = within(limits, wanted, len(set(leases) - set(wanted)), begun)
+            # Who holds a lease already keeps it, and is not begun once more.
+            new = within(limits, wanted, leases, begun)
+            taken = [one for one in wanted if one in leases or one in new]
             if not taken:
                 return []
             ends = {"N": str(until.timestamp())}
@@ -60,7 +61,7 @@ class TableTenants:
                 **_key(endpoint, tenant),
                 "leases": {"M": {**leases, **dict.fromkeys(taken, ends)}},
                 "minute": {"N": str(minute)},
-                "begun": {"N": str(begun + len(taken))},
+                "begun": {"N": str(begun + len(new))},
                 "version": {"N": str(_number(item, "version") + 1)},
                 "expires_at": {"N": str(int((now + _KEPT).timestamp()))},
             }

@@ -16,15 +16,20 @@ from ..spec.request import may_lie_unread
 from .clients import NO_QUEUE, client, error_code
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
-_TENANT = "tenant"  # in the object's head, so that a look needs no body
+_TENANT, _LIFE = "tenant", "life"  # in the object's head, so that a look needs no body
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that was stored: when, and whose it is."""
+    """A request that was stored: when, whose it is, and in which life of its endpoint."""
 
     since: datetime
     tenant: str
+    life: str = ""
+
+
+class NoQueueError(RuntimeError):
+    """An endpoint has no queue: it is not created yet, or it is removed."""
 
 
 class Tickets:
@@ -37,21 +42,45 @@ class Tickets:
         self._urls: dict[str, str] = {}
 
     def keep(
-        self, endpoint: str, ticket: str, body: bytes, tenant: str, options: Mapping[str, Any]
+        self,
+        endpoint: str,
+        ticket: str,
+        body: bytes,
+        tenant: str,
+        options: Mapping[str, Any],
+        life: str = "",
     ) -> None:
         """Stores the body, then queues its message: a message without a body could never be
-        answered, a body without a message only expires. `options`: of the reserved key."""
+        answered, a body without a message only expires. `options`: of the reserved key.
+
+        Raises NoQueueError, mostly before anything is stored.
+        """
+        try:
+            self._keep(endpoint, ticket, body, {_TENANT: tenant, _LIFE: life}, options)
+        except ClientError as error:
+            if error_code(error) in NO_QUEUE:
+                raise NoQueueError(f"{endpoint} has no queue") from error
+            raise
+
+    def _keep(
+        self,
+        endpoint: str,
+        ticket: str,
+        body: bytes,
+        told: Mapping[str, str],
+        options: Mapping[str, Any],
+    ) -> None:
+        url = self._url(endpoint, may_lie_unread(options, datetime.now(UTC)))
         key = _key(endpoint, ticket)
         self._s3.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=body,
             ContentType="application/json",
-            Metadata={_TENANT: tenant},
+            Metadata=dict(told),
         )
         place = f"s3://{self._bucket}/{key}"
         message = {"autoscaler": {**options, "id": ticket, "body": place}}
-        url = self._url(endpoint, may_lie_unread(options, datetime.now(UTC)))
         self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
     def waiting(self, endpoint: str, ticket: str) -> Waiting | None:
@@ -61,7 +90,8 @@ class Tickets:
             if error_code(error) in _ABSENT:
                 return None
             raise
-        return Waiting(head["LastModified"], head.get("Metadata", {}).get(_TENANT, ""))
+        told = head.get("Metadata", {})
+        return Waiting(head["LastModified"], told.get(_TENANT, ""), told.get(_LIFE, ""))
 
     def result(self, endpoint: str, ticket: str) -> dict[str, Any] | None:
         """What was stored of it: an answer or an error."""

@@ -46,13 +46,15 @@ from .patience import (
 from .refusals import Refusal, expired, gone, refusal_of_model
 from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
 from .shift import OutOfTimeError, Shift
-from .tenants import admitted, give_back, held_back
+from .tenants import admitted, give_back, held_back, keeps_place
 from .tried import tried
 from .wishes import may_not_wake, request_wake
 from .world import World
 
 T = TypeVar("T")
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
+_WAKE_TRIES = 3
+_OVER = {Fate.ANSWERED, Fate.REPEATED, Fate.REFUSED}
 
 
 def dispatch(
@@ -69,7 +71,11 @@ def dispatch(
         outcomes = [one for one in read if isinstance(one, Outcome)]
         requests = [one for one in read if isinstance(one, Request)]
         if record is not None and requests:
-            outcomes += _worked_off(work, record, requests)
+            ends = _worked_off(work, record, requests)
+            by_message = {end.message.message_id: end for end in ends}
+            for request in requests:
+                _settled(work, record, request, by_message[request.message.message_id])
+            outcomes += ends
     finally:
         work.pool.shutdown(wait=False)  # a thread that was left behind ends by itself
     return _closed(work, outcomes)
@@ -138,10 +144,17 @@ def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request])
         asked,
         lambda request: _cut(work, ready, request),
     )
-    for request, end in zip(asked, answers, strict=True):
-        if end.fate in (Fate.ANSWERED, Fate.REFUSED):
-            _aside(work, partial(done, desk, record, request))
     return ends + answers
+
+
+def _settled(work: _Work, record: EndpointRecord, request: Request, end: Outcome) -> None:
+    """What is over waits no more, whatever ended it (an answer, its deadline, a kept answer), and
+    holds nobody's place."""
+    if end.fate not in _OVER:
+        return
+    _aside(work, partial(done, work.desk, record, request))
+    if keeps_place(record, request):
+        _aside(work, partial(give_back, work.desk, record, request))
 
 
 def _aside(work: _Work, step: Callable[[], None]) -> None:
@@ -190,19 +203,22 @@ def wake_for(world: World, record: EndpointRecord, asked_by: str | None = None) 
     whose messages wait.
 
     One conditional write and one StartExecution, whatever the number of messages. The size is
-    settled by `plan_wake`, which sees the whole backlog.
+    settled by `plan_wake`, which sees the whole backlog. Whoever wrote meanwhile need not have
+    woken it (a tick writes what it saw): it is looked at again.
     """
-    status = record.status
-    if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
-        return record
-    if may_not_wake(record, world.clock.now()) or world.only_observes(status):
-        return record
-    try:
-        text = f"A request{f' of {asked_by}' if asked_by else ''} is waiting."
-        copies = max(1, status.wish_copies)
-        return request_wake(world, record, Cause.MESSAGE, copies, text, asked_by)
-    except ConflictError:
-        return world.store.load(status.name) or record
+    for _ in range(_WAKE_TRIES):
+        status = record.status
+        if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
+            return record
+        if may_not_wake(record, world.clock.now()) or world.only_observes(status):
+            return record
+        try:
+            text = f"A request{f' of {asked_by}' if asked_by else ''} is waiting."
+            copies = max(1, status.wish_copies)
+            return request_wake(world, record, Cause.MESSAGE, copies, text, asked_by)
+        except ConflictError:
+            record = world.store.load(status.name) or record
+    return record
 
 
 def _guarded(work: _Work, message: Message, step: Callable[[], T]) -> T | Outcome:
@@ -231,7 +247,10 @@ def _sorted(work: _Work, record: EndpointRecord | None, message: Message) -> Req
 def _looked_at(work: _Work, record: EndpointRecord | None, message: Message) -> Request | Outcome:
     """Raises BadRequestError."""
     request = parse(message, work.name)
-    return _without_model(work, record, request) or _with_model(work, record, request)
+    found = _without_model(work, record, request) or _with_model(work, record, request)
+    if record is not None and isinstance(found, Outcome):
+        _settled(work, record, request, found)
+    return found
 
 
 def _without_model(work: _Work, record: EndpointRecord | None, request: Request) -> Outcome | None:
@@ -277,7 +296,7 @@ def _with_model(work: _Work, record: EndpointRecord | None, request: Request) ->
 
 def _answer(work: _Work, record: EndpointRecord, request: Request, leased: bool) -> Outcome:
     outcome = _guarded(work, request.message, lambda: _asked(work, record, request))
-    if leased:
+    if leased and not keeps_place(record, request):
         _aside(work, lambda: give_back(work.desk, record, request))
     return outcome
 

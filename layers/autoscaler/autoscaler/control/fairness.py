@@ -8,7 +8,7 @@ first. While all have work, each has its share of any number of requests to with
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,15 +39,18 @@ def fair_order(
     return order
 
 
-def within(limits: Tenant | None, wanted: Sequence[str], at_work: int, begun: int) -> list[str]:
-    """The first of `wanted` that a tenant's limits leave room for, with so many others at work and
-    so many begun in this minute."""
-    room = len(wanted)
+def within(
+    limits: Tenant | None, wanted: Sequence[str], at_work: Collection[str], begun: int
+) -> list[str]:
+    """The first of `wanted` that a tenant's limits leave room for, with these at work and so many
+    begun in this minute."""
+    new = [one for one in wanted if one not in at_work]
+    room = len(new)
     if limits and limits.in_flight is not None:
-        room = min(room, limits.in_flight - at_work)
+        room = min(room, limits.in_flight - len(at_work))
     if limits and limits.requests_per_minute is not None:
         room = min(room, limits.requests_per_minute - begun)
-    return list(wanted[: max(0, room)])
+    return new[: max(0, room)]
 
 
 class _Turns:

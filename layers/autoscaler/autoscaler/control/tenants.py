@@ -2,6 +2,7 @@
 
 Only endpoints that name tenants pay for it: a query for a batch, a write for each of its tenants,
 and one when a request is over. What is over a limit goes back into the queue; that is no failure.
+A request that SageMaker was given, to answer later, is at work until its answer is stored.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from datetime import timedelta
 
 from ..endpoints.queues import VISIBILITY_SECONDS
 from ..endpoints.status import EndpointRecord
+from ..spec import Kind
 from .desk import Desk, Outcome
 from .fairness import Claim, fair_order
+from .late import ASKED
 from .messages import Request
 from .patience import WHEN_BUSY, paced
 from .replies import postpone
@@ -31,11 +34,13 @@ def admitted(
         return sorted(requests, key=lambda one: -one.options.priority), []
     name, now = record.status.name, desk.world.clock.now()
     order = _in_order(record, requests, desk.tenants.running(name, now))
-    taken: set[str] = set()
-    for tenant in dict.fromkeys(_tenant(record, one) for one in order):
-        wanted = [_lease(one) for one in order if _tenant(record, one) == tenant]
+    taken = {_lease(one) for one in order if _given_before(desk, record, one)}
+    for tenant in dict.fromkeys(_tenant(record, one) for one in order if _lease(one) not in taken):
+        mine = [one for one in order if _tenant(record, one) == tenant]
+        wanted = [_lease(one) for one in mine if _lease(one) not in taken]
         limits = record.spec.tenants.get(tenant)
-        taken |= set(desk.tenants.take(name, tenant, wanted, limits, now, now + LEASE))
+        until = now + (ASKED if keeps_place(record, mine[0]) else LEASE)
+        taken |= set(desk.tenants.take(name, tenant, wanted, limits, now, until))
     go = [one for one in order if _lease(one) in taken]
     return go, [one for one in order if _lease(one) not in taken]
 
@@ -56,6 +61,19 @@ def give_back(desk: Desk, record: EndpointRecord, request: Request) -> None:
     if record.spec.tenants:
         tenant = _tenant(record, request)
         desk.tenants.give_back(record.status.name, tenant, _lease(request))
+
+
+def keeps_place(record: EndpointRecord, request: Request) -> bool:
+    """Whether its place is its own until its answer is stored, beyond the call that asks for it.
+    Only where there is a limit, which bounds the leases of an item too."""
+    limits = record.spec.tenant(request.options.tenant)[1]
+    return record.spec.kind is Kind.ASYNC and limits.in_flight is not None
+
+
+def _given_before(desk: Desk, record: EndpointRecord, request: Request) -> bool:
+    """A look for its answer begins nothing."""
+    late = record.spec.kind is Kind.ASYNC
+    return late and desk.late.was_asked(record.status.name, request.late_id)
 
 
 def _in_order(

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..aws.model import LARGEST_ANSWER_BYTES
 from ..aws.streaming import BrokenStreamError, ModelStream, ModelStreams
-from ..aws.tickets import Tickets
+from ..aws.tickets import NoQueueError, Tickets
 from ..control.patience import expected_ready
 from ..control.purse import barred
 from ..endpoints.completions import assemble
@@ -27,10 +27,17 @@ from .out import Out
 from .repeats import Repeats, as_events
 from .sse import Passage
 from .states import States, Wanted, serves_directly
-from .tickets import new_ticket
+from .tickets import life_of_queue, new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
-from .waiting import UNSURE_SECONDS, because, refuse_if_barred, refuse_if_hopeless, sentence
+from .waiting import (
+    UNSURE_SECONDS,
+    because,
+    refuse_if_barred,
+    refuse_if_hopeless,
+    sentence,
+    without_queue,
+)
 
 _ANSWERED_BY = "x-autoscaler-answered-by"
 _CACHED = "x-autoscaler-cached"
@@ -101,6 +108,10 @@ class Answering:
                 return
             except ABSENT:
                 self._states.forget(question.name)  # it fell asleep since the last look
+        if question.asked.options.deferrable and (later or record.spec.kind is Kind.ASYNC):
+            refuse_if_hopeless(record)
+            await self._ticket(question, record, out)  # the tick wakes for it when it is worth it
+            return
         wanted = await self._states.wanted(question.name, question.asked.tenant)
         record = wanted.record or record
         refuse_if_hopeless(record)
@@ -203,10 +214,13 @@ class Answering:
 
         def keep() -> None:
             body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
-            self._tickets.keep(question.name, ticket, body, tenant, told)
+            self._tickets.keep(question.name, ticket, body, tenant, told, life_of_queue(record))
 
-        await self._states.blocking(keep)
         now = self._clock.now()
+        try:
+            await self._states.blocking(keep)
+        except NoQueueError:
+            raise without_queue(record, now) from None
         expected, held = expected_ready(record, now), because(record, now)
         where = f"/v1/requests/{ticket}"
         again = retry_after(expected, UNSURE_SECONDS)

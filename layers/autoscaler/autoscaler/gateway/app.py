@@ -30,7 +30,7 @@ from .errors import GatewayError, retry_after
 from .out import Out
 from .renewing import Renewing
 from .states import States, may_be_named
-from .tickets import endpoint_of, look
+from .tickets import endpoint_of, is_gone, look
 from .traffic import Counted
 from .troubles import UNFORESEEN, logged, told
 from .waiting import UNSURE_SECONDS, because
@@ -249,8 +249,9 @@ async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, calle
         await out.document(200, {"status": found.status, **found.result})
         return
     record = await parts.states.record(endpoint)
-    if record is None:
-        why = f"there is no endpoint {endpoint!r} any more, and {ticket!r} was not answered before"
+    if record is None or is_gone(found, record):
+        which = "any more" if record is None else "any more that this was sent to"
+        why = f"there is no endpoint {endpoint!r} {which}, and {ticket!r} was not answered before"
         raise GatewayError(410, Code.GONE, why, more={"ticket": ticket})
     now = parts.clock.now()
     expected = expected_ready(record, now)

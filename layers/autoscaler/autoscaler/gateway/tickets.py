@@ -9,6 +9,7 @@ from typing import Any
 
 from ..aws.tickets import Tickets
 from ..control.desk import Code
+from ..endpoints.status import EndpointRecord
 from .access import Caller
 from .errors import GatewayError
 
@@ -29,10 +30,12 @@ def endpoint_of(ticket: str) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a request: `answered` with its result, or `waiting`."""
+    """What came of a request: `answered` with its result, or `waiting`. `life`: of the queue that
+    it was put into, if that is known."""
 
     status: str
     result: Mapping[str, Any] = field(default_factory=dict)
+    life: str = ""
 
 
 def look(store: Tickets, endpoint: str, ticket: str, caller: Caller) -> Found:
@@ -45,12 +48,24 @@ def look(store: Tickets, endpoint: str, ticket: str, caller: Caller) -> Found:
     if result is None and kept is None:
         raise _unseen(endpoint, ticket)
     if result is None:
-        return Found("waiting")
+        return Found("waiting", life=kept.life if kept else "")
     if "error" in result:
         code = str(result.get("code") or "refused")
         status = 410 if code in _OVER else 422
         raise GatewayError(status, code, str(result["error"]), more={"ticket": ticket})
     return Found("answered", result)
+
+
+def life_of_queue(record: EndpointRecord) -> str:
+    """What tells an endpoint from an earlier one of its name, whose queue went with it. One that
+    failed and is applied again goes on with its queue."""
+    return record.status.first_applied_at.isoformat()
+
+
+def is_gone(found: Found, record: EndpointRecord | None) -> bool:
+    """Whether a request that waits lay in a queue that there is no more: its endpoint was deleted
+    and its requests let go."""
+    return record is None or found.life not in ("", life_of_queue(record))
 
 
 def _unseen(endpoint: str, ticket: str) -> GatewayError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ..control.patience import OBSERVED, held_up
+from ..control.patience import OBSERVED, expected_ready, held_up
 from ..control.purse import barred
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, ReasonCode
@@ -50,6 +50,15 @@ def refuse_if_barred(record: EndpointRecord, now: datetime) -> None:
     if halt.reason.code is ReasonCode.STOPPED:
         raise GatewayError(503, "stopped", why, headers=headers)
     raise GatewayError(429, "budget_spent", why, headers=headers)
+
+
+def without_queue(record: EndpointRecord, now: datetime) -> GatewayError:
+    """For a caller whose request cannot be kept: the first thing that a creation makes after its
+    weights are staged is the queue."""
+    name, phase = record.status.name, record.status.phase
+    why = f"{name!r} is {phase} and has no queue that would keep the request; come back later"
+    headers = retry_after(expected_ready(record, now), UNSURE_SECONDS)
+    return GatewayError(503, "no_queue", why, headers=headers)
 
 
 def because(record: EndpointRecord, now: datetime) -> dict[str, str]:
