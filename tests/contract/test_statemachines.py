@@ -233,21 +233,21 @@ def test_every_handler_has_a_function_and_every_function_a_handler_and_kept_logs
 
 
 @pytest.mark.parametrize(
-    ("found", "status", "judged"),
+    ("kind", "found", "status", "judged"),
     [
-        ("llama-r1", "InService", "CreateComponent"),
-        ("llama-r1", "Creating", "WaitForEndpoint"),
-        ("llama-r1", "Failed", "Failed"),
-        (
-            "llama",
-            "InService",
-            "Failed",
-        ),  # what an earlier try left, on the machines of another rung
-        ("llama", "Creating", "Failed"),
+        ("component", "llama-r1", "InService", "CreateComponent"),
+        ("component", "llama-r1", "Creating", "WaitForEndpoint"),
+        ("component", "llama-r1", "Failed", "Failed"),
+        # what an earlier try left, on the machines of another rung
+        ("component", "llama", "InService", "Failed"),
+        ("component", "llama", "Creating", "Failed"),
+        ("realtime", "llama", "Creating", "Failed"),
+        ("async", "llama", "InService", "Failed"),
+        ("async", "llama-r1", "Creating", "LookAtStart"),
     ],
 )
 def test_an_endpoint_that_is_there_already_must_have_the_config_that_was_asked_for(
-    found: str, status: str, judged: str
+    kind: str, found: str, status: str, judged: str
 ) -> None:
     states = machine(ROOT / "statemachines" / "create_capacity.asl.yaml")["States"]
 
@@ -262,7 +262,7 @@ def test_an_endpoint_that_is_there_already_must_have_the_config_that_was_asked_f
         states["LookAtEndpoint"]["Assign"]["other"], states={"result": result}, requests=asked
     )
     judge = states["JudgeEndpoint"]
-    seen = {"other": other, "status": status, "seconds": 1, "requests": {**asked, "kind": ""}}
+    seen = {"other": other, "status": status, "seconds": 1, "requests": {**asked, "kind": kind}}
     went = (one["Next"] for one in judge["Choices"] if evaluated(one["Condition"], **seen))
     assert next(went, judge["Default"]) == judged
 

@@ -43,6 +43,24 @@ def _of_endpoint(world: World, record: EndpointRecord) -> Iterator[str]:
         if status.observed_instances != there:
             yield f"{name} has {there} instances, and the table says {status.observed_instances}"
         yield from _bounds(world, record, copies)
+        yield from _built(world, record)
+
+
+def _built(world: World, record: EndpointRecord) -> Iterator[str]:
+    """What it runs on is what the table says, and is still there."""
+    name, there = record.status.name, world.sagemaker.world
+    endpoint = there.endpoints.get(f"{STACK}-{name}")
+    if endpoint is None or record.spec.instances.shared:
+        return
+    names = ResourceNames(STACK, name, **record.status.shaped.model_dump())
+    config = endpoint.config["EndpointConfigName"]
+    component = there.components.get(names.component)
+    variant = endpoint.config["ProductionVariants"][0]
+    model = component.specification()["ModelName"] if component else variant.get("ModelName")
+    if (config, model) != (names.config, names.model):
+        yield f"{name} runs on {config} and {model}, not on {names.config} and {names.model}"
+    if config not in there.configs or model not in there.models:
+        yield f"{name} runs on {config} and {model}, and not both are there any more"
 
 
 def _bounds(world: World, record: EndpointRecord, copies: int) -> Iterator[str]:

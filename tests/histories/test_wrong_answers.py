@@ -14,6 +14,7 @@ from tests.histories.world import World
 
 (APPLY,) = (one for one in ALL if one.name == "apply")
 (APPLY_REALTIME,) = (one for one in REALTIME if one.name == "apply (realtime)")
+(UPDATE_REALTIME,) = (one for one in REALTIME if one.name == "update (realtime)")
 MACHINE = "machine create-capacity"
 
 # The actor, what it calls, how often at least, and what nobody would look at again.
@@ -27,6 +28,8 @@ WRONG = [
     (APPLY, Fault.EXISTS, MACHINE, "sagemaker:CreateInferenceComponent", 1),
     (APPLY_REALTIME, Fault.EXISTS, MACHINE, "sagemaker:CreateEndpointConfig", 1),
     (APPLY_REALTIME, Fault.EXISTS, MACHINE, "sagemaker:CreateEndpoint", 1),
+    # one that serves would be taken for asleep, keep its old model, and lose its config
+    (UPDATE_REALTIME, Fault.NOT_FOUND, "machine reshape-capacity", "sagemaker:DescribeEndpoint", 2),
     # a target that would scale the next of that name
     (SWEEP, Fault.NOT_FOUND, "sweep-account", "application-autoscaling:Deregister", 1),
     # a deletion of the stack for which CloudFormation would wait

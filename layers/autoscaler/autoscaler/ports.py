@@ -192,9 +192,13 @@ class LoadReader(Protocol):
         """Messages in its dead-letter queue, from SQS itself."""
 
 
+UNKNOWN_TYPE = ""
+
+
 @dataclass(frozen=True)
 class Capacity:
-    """What SageMaker says exists. `exists` False: it answered that there is no such endpoint."""
+    """What SageMaker says exists. `exists` False: it answered that there is no such endpoint.
+    Of instances whose type nobody tells any more it is UNKNOWN_TYPE."""
 
     exists: bool
     desired_copies: int = 0

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from ..endpoints.names import ResourceNames
 from ..endpoints.scaling import register_scalable_target, update_copies
 from ..policy.types import Bounds
-from ..ports import Capacity
+from ..ports import UNKNOWN_TYPE, Capacity
 from ..spec import Kind
 from .clients import client, error_code, error_message
 
@@ -103,8 +103,14 @@ class SageMakerScaler:
         return {instance_type: n for instance_type, n in count.items() if n}
 
     def _only_type(self, config: str) -> str:
+        """UNKNOWN_TYPE when somebody deleted the config: the endpoint runs on without it."""
         if config not in self._types:
-            found = self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
+            try:
+                found = self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
+            except ClientError as error:
+                if is_absent(error):
+                    return UNKNOWN_TYPE
+                raise
             variant = found["ProductionVariants"][0]
             pools = variant.get("InstancePools", ())
             self._types[config] = variant.get("InstanceType") or pools[0]["InstanceType"]

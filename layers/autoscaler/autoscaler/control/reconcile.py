@@ -20,7 +20,7 @@ from ..endpoints.stack_state import life_of
 from ..endpoints.status import EndpointRecord
 from ..ledger.shares import shares_now
 from ..policy.types import Phase
-from ..ports import Capacity, ConflictError, Flow, FlowState, Load
+from ..ports import Capacity, ConflictError, Load
 from .back_pressure import asks_later, tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
@@ -45,7 +45,7 @@ from .stack_watch import watched
 from .standing import with_standing
 from .stuck import is_stuck
 from .telling import told_again
-from .tend import remove_leftovers, tend_flow
+from .tend import may_remove, remove_leftovers, tend_flow
 from .unseen import booked_unseen, meters_of
 from .untaken import as_it_wakes
 from .updating import start_update
@@ -217,7 +217,7 @@ def reconcile_endpoint(
         decision = decide_and_act(world, record, load, capacity, now)
         if decision is not None and not load.unread:
             keep_reasons(world, record, decision, load, now)
-    elif status.parked or _is_stale(record, now):
+    elif status.parked or status.observed_instances or _is_stale(record, now):
         _clear_up(world, record, load, now)
 
 
@@ -226,7 +226,7 @@ def _clear_up(world: World, record: EndpointRecord, load: Load, now: datetime) -
     parked = record.status.parked
     record = observed(world, record, load, now, world.look(record))
     began = parked and go_on(world, record, now)
-    if record.status.observed_instances and not began and not _removes(world, record):
+    if record.status.observed_instances and not began and may_remove(world, record, now):
         remove_leftovers(world, record, now)
 
 
@@ -238,12 +238,6 @@ def _only_observe(world: World, record: EndpointRecord, load: Load, now: datetim
         record = with_readers(world, record, capacity)
     record = observed(world, record, load, now, capacity)
     advise(world, record, load, capacity, now)
-
-
-def _removes(world: World, record: EndpointRecord) -> bool:
-    status = record.status
-    report = world.flows.look(Flow.REMOVE, status.name, status.generation)
-    return status.parked and report.state is FlowState.RUNNING
 
 
 def observed(

@@ -147,6 +147,17 @@ def _cause_of_retry(status: EndpointStatus) -> Cause:
     return status.cause if status.cause in kept else Cause.RETRY
 
 
+def may_remove(world: World, record: EndpointRecord, now: datetime) -> bool:
+    """One removal at a time. After one that is over and left something the next one waits, but for
+    an endpoint that was parked, which begins anew when nothing is left."""
+    status = record.status
+    state = world.flows.look(Flow.REMOVE, status.name, status.generation).state
+    if state is FlowState.RUNNING:
+        return False
+    waited = state is FlowState.ABSENT or now - status.wished_at >= LONGEST_RETRY
+    return status.parked or waited
+
+
 def remove_leftovers(world: World, record: EndpointRecord, now: datetime) -> None:
     """A failed endpoint that still has instances is billing for nothing: remove them. What has none
     is in the way of its next creation."""

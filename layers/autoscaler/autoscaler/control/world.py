@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..endpoints.mode import Mode
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.types import Phase
 from ..ports import (
+    UNKNOWN_TYPE,
     Announcer,
     Capacity,
     Clock,
@@ -59,7 +60,7 @@ class World:
         found = self.scaler.look(*asked)
         if not found.exists:
             found = self.scaler.look(*asked)
-        return own_part(self.store, record, found)
+        return own_part(self.store, record, _typed(record, found))
 
     def load_of(self, record: EndpointRecord, now: datetime) -> Load:
         """The demand on one endpoint."""
@@ -68,6 +69,15 @@ class World:
         resting = {name} if measures_nothing(record.status) else ()
         found = self.load.read([name], now, {name: record.spec.kind}, resting, since=since)
         return found.get(name, NO_LOAD)
+
+
+def _typed(record: EndpointRecord, found: Capacity) -> Capacity:
+    """Instances whose type nobody tells any more are of the type that was seen last."""
+    if UNKNOWN_TYPE not in found.instances_by_type:
+        return found
+    status = record.status
+    first = record.spec.on_rung(status.shape.rung).instances.types[0]
+    return replace(found, instances_by_type={status.instance_type or first: found.instances})
 
 
 def measures_nothing(status: EndpointStatus) -> bool:
