@@ -11,8 +11,10 @@ from ..policy.types import Episode, History, Observation
 from ..ports import Capacity, Load, Minute
 from .purse import purse
 
-# A growth over a longer time says little about now.
+# A growth over a longer time says little about now, and of a shorter one a rate would be made up:
+# of six requests that came between two looks three seconds apart, two a second.
 _RECENT_SECONDS = 180.0
+_LEAST_SECONDS = 30.0
 NO_LOAD = Load(backlog=None, concurrency_per_copy=None)
 _TICK = timedelta(minutes=1)
 
@@ -63,8 +65,8 @@ def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: dateti
         return load.served_per_second
     waiting = max(0.0, load.backlog - (in_flight or 0.0))
     since = (now - episode.looked_at).total_seconds() if episode.looked_at else 0.0
-    growth = (waiting - episode.waiting) / since if 1 <= since <= _RECENT_SECONDS else 0.0
-    return max(0.0, (load.served_per_second or 0.0) + growth)
+    grown = waiting - episode.waiting if 0 < since <= _RECENT_SECONDS else 0.0
+    return max(0.0, (load.served_per_second or 0.0) + grown / max(since, _LEAST_SECONDS))
 
 
 def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> History:
