@@ -136,26 +136,13 @@ class S3LateModels:
 
 
 def _read(answer: bytes) -> Answer:
-    """Raises IncompleteAnswerError for what nobody can read: the next one may be better."""
-    try:
-        return _answer_in(answer)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as odd:
-        kind = type(odd).__name__
-        raise IncompleteAnswerError(f"its answer cannot be read: {kind}") from None
+    """The question is not at hand: JSON that is no answer of OpenAI's is the container's own.
 
-
-def _answer_in(answer: bytes) -> Answer:
-    """The question is not at hand: JSON that is no answer of OpenAI's is the container's own."""
+    Raises IncompleteAnswerError for what nobody can read.
+    """
     try:
         said = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return assemble([answer])
     openai = isinstance(said, dict) and ("choices" in said or "error" in said)
     return assemble([answer]) if openai else passed_on([answer])

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from typing import Any
 
 from ..ports import Answer
@@ -18,23 +19,30 @@ class IncompleteAnswerError(RuntimeError):
     """The model's stream ended before the answer did; the request may be tried again."""
 
 
+_ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def _readable(read: Callable[[Iterable[bytes]], Answer]) -> Callable[[Iterable[bytes]], Answer]:
+    """What a reader stumbles over is no failure of ours: the next answer may be better."""
+
+    @wraps(read)
+    def answer(chunks: Iterable[bytes]) -> Answer:
+        try:
+            return read(chunks)
+        except _ODD as odd:
+            why = f"the model's answer cannot be read ({type(odd).__name__})"
+            raise IncompleteAnswerError(why) from None
+
+    return answer
+
+
+@_readable
 def assemble(chunks: Iterable[bytes]) -> Answer:
     """Returns the whole answer of a stream of server-sent events (or of one plain JSON body).
 
     Raises IncompleteAnswerError when the stream ended without a finish reason, or is not of
     OpenAI's shape: what a container says is text from outside.
     """
-    try:
-        return _assembled(chunks)
-    except _ODD as odd:
-        why = f"the model's answer is not of OpenAI's shape ({type(odd).__name__})"
-        raise IncompleteAnswerError(why) from None
-
-
-_ODD = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-
-
-def _assembled(chunks: Iterable[bytes]) -> Answer:
     first: dict[str, Any] | None = None
     choices: dict[int, dict[str, Any]] = {}
     calls: dict[int, dict[int, dict[str, Any]]] = {}
@@ -130,10 +138,11 @@ def as_asked(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**whole, "stream": True, "stream_options": {"include_usage": True}}
 
 
+@_readable
 def passed_on(chunks: Iterable[bytes]) -> Answer:
     """What the container said, unchanged: JSON, or text where it is none.
 
-    Raises IncompleteAnswerError when it said nothing.
+    Raises IncompleteAnswerError when it said nothing, or what nobody can read.
     """
     said = b"".join(chunks).decode(errors="replace").strip()
     if not said:
