@@ -44,7 +44,17 @@ from .patience import (
     time_until_ready,
 )
 from .refusals import Refusal, expired, gone, refusal_of_model
-from .replies import announced, count, failed, postpone, refuse, repeated, store, troubled
+from .replies import (
+    UNSTORABLE,
+    announced,
+    count,
+    failed,
+    postpone,
+    refuse,
+    repeated,
+    store,
+    troubled,
+)
 from .shift import OutOfTimeError, Shift
 from .tenants import admitted, give_back, held_back, keeps_place
 from .tried import tried
@@ -317,14 +327,8 @@ def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
     if isinstance(answer, Exception):
         return _not_answered(desk, record, request, answer)
     by = other.status.name if other else ""
-    outcome = tried(
-        lambda: store(desk, name, record, request, answer, by),
-        ValueError,
-        TypeError,
-        RecursionError,
-    )
+    outcome = tried(lambda: store(desk, name, record, request, answer, by), *UNSTORABLE)
     if isinstance(outcome, Exception):
-        # It lies in the answer, and the next one may be no better: not for ever.
         return failed(desk, name, record, request, outcome)
     return outcome if other else keeping(desk, record, request.body, outcome)
 

@@ -18,7 +18,7 @@ from .desk import Desk, Outcome
 from .messages import Request
 from .patience import WHEN_BUSY, paced
 from .refusals import refusal_of_model
-from .replies import failed, postpone, refuse, store
+from .replies import UNSTORABLE, failed, postpone, refuse, store
 from .tried import tried
 
 # Longer than a dispatcher may run (15 min): nobody is still between its note and its call then.
@@ -42,10 +42,8 @@ def arrived(desk: Desk, name: str, record: EndpointRecord, request: Request) -> 
     if isinstance(answer, Exception):
         _forget(desk, record, request_id)
         return failed(desk, name, record, request, answer)
-    stored = tried(
-        lambda: store(desk, name, record, request, answer), ValueError, TypeError, RecursionError
-    )
-    if isinstance(stored, Exception):  # it lies in the answer, as of a model that answers at once
+    stored = tried(lambda: store(desk, name, record, request, answer), *UNSTORABLE)
+    if isinstance(stored, Exception):
         _forget(desk, record, request_id)
         return failed(desk, name, record, request, stored)
     # The note stays: another message of the same id may have looked just before this one.

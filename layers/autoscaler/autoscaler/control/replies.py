@@ -99,6 +99,10 @@ def refuse(
     return with_trouble(outcome, trouble) if trouble else outcome
 
 
+# What storing stumbles over in the answer itself: the next one may be no better, so not for ever.
+UNSTORABLE = (ValueError, TypeError, RecursionError)
+
+
 def store(
     desk: Desk,
     name: str,
