@@ -88,7 +88,11 @@ def shard(plan: StagingPlan) -> PlannedFile:
 
 
 def stage(
-    plan: StagingPlan, hub: HubClient, store: S3WeightStore, parts: int | None = None
+    plan: StagingPlan,
+    hub: HubClient,
+    store: S3WeightStore,
+    parts: int | None = None,
+    sizes: Sizes = SIZES,
 ) -> StagedFile:
     """Stages the shard; with `parts`, the time is up after so many."""
     looks = iter(range(1, 1000))
@@ -97,7 +101,7 @@ def stage(
         Source.of(plan),
         hub,
         store,
-        sizes=SIZES,
+        sizes=sizes,
         time_is_up=lambda: parts is not None and next(looks) >= parts,
     )
 
@@ -134,6 +138,21 @@ def test_when_the_time_is_up_the_next_one_goes_on_where_it_stopped(store, hub, p
     assert prove(shard(plan), plan.prefix + SHARD, store) == shard(plan).sha256
     ahead = (SIZES.connections + 2) * PART
     assert moved + staged.moved_bytes <= shard(plan).size_bytes + stops * ahead
+
+
+def test_what_is_too_slow_for_one_put_goes_on_in_parts(s3, store, hub, plan) -> None:
+    """Of a file that one PutObject takes: without this it began anew with every worker."""
+    sizes = Sizes(connections=3, window_bytes=2**20, part_bytes=PART)
+    assert shard(plan).size_bytes < sizes.single_put_bytes
+    runs: list[StagedFile] = []
+    while not runs or not runs[-1].done:
+        runs.append(stage(plan, hub, store, parts=3, sizes=sizes))
+    assert len(runs) > 2, "no worker had the time for the whole"
+    size_bytes = shard(plan).size_bytes
+    assert sum(run.moved_bytes for run in runs) > size_bytes, "what was sent in vain is counted"
+    assert runs[-1].sha256 == prove(shard(plan), plan.prefix + SHARD, store) == shard(plan).sha256
+    assert keys(store) == [plan.prefix + SHARD], "no checkpoint is left"
+    assert uploads(s3, store) == []
 
 
 def test_a_process_that_is_killed_costs_one_part_again(s3, store, server, hub, plan) -> None:

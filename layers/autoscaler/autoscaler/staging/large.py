@@ -49,6 +49,11 @@ def checkpoint_key(key: str) -> str:
     return f"{CHECKPOINTS}{key}.json"
 
 
+def has_begun(job: Job) -> bool:
+    """Whether a worker has left a checkpoint of this file."""
+    return job.store.head(checkpoint_key(job.key)) is not None
+
+
 def stage_large(job: Job, sha256: str) -> StagedFile:
     """As `transfer.stage_file`; `done` False when the time was up before the end."""
     mark = _standing(job, sha256) or _begun(job, sha256)

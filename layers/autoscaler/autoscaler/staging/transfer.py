@@ -1,20 +1,22 @@
 """Moves one file from the Hub to the store: through memory only, hashed and checked on the way.
 
 Up to 5 GiB in one PutObject with the Hub's own SHA-256, so that S3 refuses other bytes; above
-that in parts (`large`).
+that in parts (`large`), and so goes a smaller one whose line is too slow for one PutObject in the
+worker's time.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .content_index import find_copy
-from .errors import StoreUnavailableError
+from .errors import StagingError, StoreUnavailableError
 from .gates import check_file
 from .hub import HubClient
 from .job import Job, Source, StagedFile, check_for, refuse_other_bytes
-from .large import stage_large
+from .large import has_begun, stage_large
 from .plan import PlannedFile
 from .proof import prove
 from .retry import Retrier, TransientError
@@ -23,6 +25,14 @@ from .sizes import Sizes
 from .store import SMALL_BYTES, WeightStore
 from .stream import read_small
 from .windows import Windows
+
+
+class _TimeIsUpError(StagingError):
+    """One PutObject would not end while the worker lives."""
+
+    def __init__(self, moved_bytes: int) -> None:
+        super().__init__(f"after {moved_bytes} bytes the time is up")
+        self.moved_bytes = moved_bytes
 
 
 def _silent(_count: int) -> None:
@@ -43,9 +53,11 @@ def stage_file(
     """Puts a file into the store unless it lies there already, under this key or another.
 
     `ring` is the memory that files under way at the same time share. `time_is_up` is asked between
-    the parts of a large file; the next call goes on where this one stopped. Raises RefusedError
-    for a name or format that no plan would have, and for wrong content, and then nothing of it is
-    stored; HubUnavailableError or StoreUnavailableError when another attempt may succeed.
+    the parts of a large file; the next call goes on where this one stopped. A smaller file that is
+    under way then is begun again in parts: as slowly as it came, it would never end. Raises
+    RefusedError for a name or format that no plan would have, and for wrong content, and then
+    nothing of it is stored; HubUnavailableError or StoreUnavailableError when another attempt may
+    succeed.
     """
     check_file(file, source.trust_remote_code)
     sizes = sizes or Sizes.from_environment()
@@ -60,9 +72,18 @@ def stage_file(
         return StagedFile(file.path, file.size_bytes, copied, moved_bytes=0, copied=True)
     if file.sha256 is None:
         return _stage_small(job)
-    if file.size_bytes > job.sizes.single_put_bytes:
+    if file.size_bytes > job.sizes.single_put_bytes or _comes_in_parts(job):
         return stage_large(job, file.sha256)
-    return _retried(job, lambda: _stage_whole(job, str(file.sha256)))
+    try:
+        return _retried(job, lambda: _stage_whole(job, str(file.sha256)))
+    except _TimeIsUpError as slow:
+        staged = stage_large(job, file.sha256)
+        return replace(staged, moved_bytes=staged.moved_bytes + slow.moved_bytes)
+
+
+def _comes_in_parts(job: Job) -> bool:
+    """Whether an earlier worker found the line too slow for one PutObject."""
+    return job.file.size_bytes > job.sizes.part_bytes and has_begun(job)
 
 
 def _retried(job: Job, step: Callable[[], StagedFile]) -> StagedFile:
@@ -126,3 +147,9 @@ def _passed(job: Job, windows: Windows, sha256: str | None) -> Iterator[memoryvi
                 refuse_other_bytes(job.file.path, digest.hexdigest(), sha256)
         yield window
         job.tell(len(window))
+        if position < job.file.size_bytes and _too_slow(job):
+            raise _TimeIsUpError(windows.received_bytes)
+
+
+def _too_slow(job: Job) -> bool:
+    return job.file.size_bytes > job.sizes.part_bytes and job.time_is_up()
