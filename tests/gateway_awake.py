@@ -67,7 +67,10 @@ class Awake:
 
 @contextmanager
 def gateway_of(
-    status: EndpointStatus, tenant: str = "", wanted: EndpointSpec | None = None
+    status: EndpointStatus,
+    tenant: str = "",
+    wanted: EndpointSpec | None = None,
+    kept: Any = None,  # no endpoint here keeps answers, unless `wanted` says so
 ) -> Iterator[Awake]:
     with mock_aws():
         s3, sqs = (boto3.client(name, region_name=REGION) for name in ("s3", "sqs"))
@@ -77,9 +80,8 @@ def gateway_of(
         put(world, status, wanted)
         tickets, gate = Tickets("autoscaler", BUCKET, s3, sqs), ByKey([Key(digest(KEY), tenant)])
         streams: Any = model
-        nobody: Any = None  # no endpoint here keeps answers
         env = environment()
-        app = assembled(env, gate, world, streams, tickets, nobody)
+        app = assembled(env, gate, world, streams, tickets, kept)
         with running(app, env) as address:
             headers = {"authorization": f"Bearer {KEY}"}
             with httpx.Client(base_url=address, headers=headers, timeout=20) as client:

@@ -33,7 +33,7 @@ def told(error: Exception) -> GatewayError:
     return GatewayError(500, UNFORESEEN, why)
 
 
-def logged(error: Exception) -> dict[str, str]:
+def logged(error: BaseException) -> dict[str, str]:
     """What of an error may be logged: its class and its place, but not its words, which may quote
     a request."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
