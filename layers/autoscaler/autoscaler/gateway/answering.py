@@ -27,6 +27,7 @@ from .out import Out
 from .repeats import Repeats, as_events
 from .sse import Passage
 from .states import States, Wanted, serves_directly
+from .stopping import Leaving
 from .tickets import life_of_queue, new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
@@ -86,10 +87,11 @@ class Answering:
         held: Held,
         pace: Pace,
         repeats: Repeats,
+        leaving: Leaving,
     ) -> None:
         self._clock, self._states, self._streams = clock, states, streams
         self._tickets, self._counted, self._held, self._pace = tickets, counted, held, pace
-        self._repeats = repeats
+        self._repeats, self._leaving = repeats, leaving
 
     async def answer(self, question: Question, out: Out) -> None:
         """Raises GatewayError, or what went wrong."""
@@ -148,7 +150,7 @@ class Answering:
                     next_try = now + self._pace.retry_seconds * random.uniform(0.5, 1.5)
             # Who waits when a budget ends or the kill switch is thrown keeps the request.
             stopped = wanted.serving is None and barred(record, self._clock.now())
-            if question.left <= 0 or stopped:
+            if question.left <= 0 or stopped or self._leaving.begun:
                 await self._ticket(question, record, out)
                 return
             if question.asked.stream and now >= next_sign:

@@ -30,6 +30,7 @@ from .errors import GatewayError, retry_after
 from .out import Out
 from .renewing import Renewing
 from .states import States, may_be_named
+from .stopping import STOPPED, Leaving
 from .tickets import endpoint_of, is_gone, look
 from .traffic import Counted
 from .troubles import UNFORESEEN, logged, told
@@ -61,6 +62,7 @@ class Parts:
     tickets: Any
     clock: Any
     waits: Waits
+    leaving: Leaving
     close: Callable[[], Awaitable[None]]
 
 
@@ -97,6 +99,7 @@ def application(parts: Parts) -> Starlette:
 
     handlers: Any = {404: _no_route, 405: _no_route}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app.state.leaving = parts.leaving
     app.router.redirect_slashes = False  # it would lead to whatever host the caller named
     return app
 
@@ -119,9 +122,8 @@ class _Guarded:
             # is being handled, and that may quote a request.
             if (trouble := await self._trouble(scope, receive, out)) is not None:
                 await self._tell(trouble, out)
-        except asyncio.CancelledError:
-            out.code = out.code or "cancelled"
-            raise
+        except asyncio.CancelledError:  # by the server, whose time is over
+            await out.fail(STOPPED)
         finally:
             _log(scope, out, began)
 
@@ -199,6 +201,7 @@ async def _while_there(work: Any, receive: Receive, out: Out) -> None:
         gone.cancel()
         if not working.done():
             working.cancel()
+            await asyncio.wait({working})
 
 
 async def _gone(receive: Receive) -> None:
