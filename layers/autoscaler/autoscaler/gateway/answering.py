@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..aws.model import LARGEST_ANSWER_BYTES
@@ -36,6 +37,7 @@ from .waiting import (
     because,
     refuse_if_barred,
     refuse_if_hopeless,
+    refuse_if_over,
     sentence,
     without_queue,
 )
@@ -62,6 +64,7 @@ class Question:
     weight: int  # bytes of its body
     progress: bool  # events besides the comments
     began: float  # on the monotonic clock
+    due_at: datetime | None = None  # after it an answer is of no use
 
     @property
     def name(self) -> str:
@@ -98,6 +101,7 @@ class Answering:
         record = await self._states.record(question.name)
         if record is None:
             raise await self._unknown(question.name)
+        refuse_if_over(record, question.due_at, self._clock.now())
         if record.spec.kind is not Kind.ASYNC:  # of those alone the whole is asked for
             question.asked.refuse_unstreamable()
         later = question.patience.later  # also of a model that is awake: it may take hours
@@ -139,6 +143,7 @@ class Answering:
         next_sign = next_try = 0.0
         record = wanted.record
         while record is not None:
+            refuse_if_over(record, question.due_at, self._clock.now())
             refuse_if_hopeless(record)
             now = time.monotonic()
             if wanted.serving is not None and now >= next_try:
@@ -215,7 +220,8 @@ class Answering:
         asked, ticket = question.asked, new_ticket(question.name)
 
         def keep() -> None:
-            body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
+            body, tenant = asked.to_keep(record.spec), asked.tenant
+            told = asked.told(question.due_at)
             self._tickets.keep(question.name, ticket, body, tenant, told, life_of_queue(record))
 
         now = self._clock.now()

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..aws.bodies import LARGEST_BYTES
@@ -82,9 +83,10 @@ class Asked:
             why = "models are always asked for a stream, which cannot have them; leave it out"
             raise wrong(f"{_UNSTREAMABLE}: {why}", _UNSTREAMABLE)
 
-    def told(self) -> dict[str, Any]:
-        """The options that its message carries."""
-        given = self.options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    def told(self, due_at: datetime | None) -> dict[str, Any]:
+        """The options that its message carries. A `ttl` would begin anew with the message."""
+        options = self.options.model_copy(update={"ttl": None, "deadline": due_at})
+        given = options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         return {**given, **({"tenant": self.tenant} if self.tenant else {})}
 
 
