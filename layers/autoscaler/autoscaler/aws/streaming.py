@@ -41,6 +41,10 @@ class RefusedByModelError(ModelError):
         super().__init__(message)
 
 
+class ModelFailedError(RuntimeError):
+    """The container, or SageMaker before it, failed on a request that may be right."""
+
+
 class BrokenStreamError(RuntimeError):
     """The model's answer ended in its middle."""
 
@@ -92,7 +96,7 @@ class ModelStreams:
 
     async def open(self, spec: EndpointSpec, body: bytes) -> ModelStream:
         """Returns once the answer begins. Raises RefusedByModelError, NoCapacityError, BusyError,
-        GoneError; anything else is a failure."""
+        GoneError, ModelFailedError, NotAllowedError; anything else is a failure."""
         request = await self._signed(spec, body)
         try:
             reply = await self._connections().post(
@@ -165,7 +169,17 @@ def _refusal(reply: aiohttp.ClientResponse, body: bytes) -> Exception:
     error = typed(ClientError(described, _OPERATION))
     if type(error) is ModelError:
         return RefusedByModelError(str(error), int(said["OriginalStatusCode"]))
+    if isinstance(error, ClientError):
+        return ModelFailedError(_failure(code or str(reply.status), said))
     return error
+
+
+def _failure(code: str, said: dict[str, Any]) -> str:
+    """Not SageMaker's own sentence, which names the account and its logs."""
+    status, words = said.get("OriginalStatusCode"), said.get("OriginalMessage")
+    if status is None:
+        return f"SageMaker answered {code}"
+    return f"its container answered {status}" + (f": {words}" if words else "")
 
 
 def _document(raw: bytes) -> dict[str, Any]:

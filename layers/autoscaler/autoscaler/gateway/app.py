@@ -33,7 +33,7 @@ from .states import States, may_be_named
 from .stopping import STOPPED, Leaving
 from .tickets import endpoint_of, is_gone, look
 from .traffic import Counted
-from .troubles import UNFORESEEN, logged, told
+from .troubles import logged, told
 from .waiting import UNSURE_SECONDS, because
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
@@ -140,7 +140,7 @@ class _Guarded:
 
     async def _tell(self, error: Exception, out: Out) -> None:
         explained = told(error)
-        if explained.code == UNFORESEEN:
+        if explained.status == 500:  # it is for whoever runs the gateway, whoever asked
             logger.error(
                 "a request met trouble", extra={"request_id": out.request_id, **logged(error)}
             )
