@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -100,8 +102,13 @@ class ModelStreams:
         request = await self._signed(spec, body)
         try:
             reply = await self._connections().post(
-                URL(request.url, encoded=True), data=body, headers=dict(request.headers.items())
+                URL(request.url, encoded=True),
+                data=body,
+                headers=dict(request.headers.items()),
+                proxy=self._access.proxy or None,
             )
+        except aiohttp.ClientHttpProxyError as refused:
+            raise ModelFailedError(f"the proxy on the way answered {refused.status}") from refused
         except (aiohttp.ClientConnectionError, TimeoutError) as unreached:
             raise BusyError(f"SageMaker was not reached: {unreached}") from unreached
         if reply.status == 200:
@@ -117,7 +124,9 @@ class ModelStreams:
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=_trust(self._access.authorities)
+                ),
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=_CONNECT_SECONDS, sock_read=STREAM_READ_SECONDS
                 ),
@@ -143,6 +152,15 @@ class ModelStreams:
             frozen = await asyncio.to_thread(self._access.credentials.get_frozen_credentials)
             self._signer = (now, SigV4Auth(frozen, "sagemaker", self._access.region))
         return self._signer[1]
+
+
+def _trust(authorities: str) -> ssl.SSLContext | bool:
+    """True: whom the machine trusts."""
+    if not authorities:
+        return True
+    if Path(authorities).is_dir():
+        return ssl.create_default_context(capath=authorities)
+    return ssl.create_default_context(cafile=authorities)
 
 
 def _payload(frame: dict[str, Any]) -> bytes:
