@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..endpoints.completions import is_prompt
 from ..endpoints.names import LATER_SUFFIX
+from ..endpoints.prompts import is_prompt
 from ..endpoints.status import EndpointRecord
 from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import read_json

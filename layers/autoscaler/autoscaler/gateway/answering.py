@@ -202,7 +202,7 @@ class Answering:
         own = name == question.name and self._repeats.may_be_kept(asked, serving)
         async with await self._streams.open(serving.spec, asked.for_model(serving.spec)) as stream:
             if not asked.stream:
-                found = await _whole(stream)
+                found = await _whole(stream, asked.choices)
                 await self._counted.answered(name, found.body.get("usage"), waited)
                 if own:  # before its caller has it, who may be gone at once, and this with him
                     await self._repeats.keep(asked, serving, found)
@@ -248,9 +248,9 @@ def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
     return {"endpoint": status.name, "phase": status.phase.value, "expected_seconds": seconds}
 
 
-async def _whole(stream: ModelStream) -> Answer:
+async def _whole(stream: ModelStream, choices: int) -> Answer:
     chunks = [data async for data in _bounded(stream)]
-    return await asyncio.to_thread(assemble, chunks)
+    return await asyncio.to_thread(assemble, chunks, choices)
 
 
 async def _passed_on(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ..aws.bodies import LARGEST_BYTES
-from ..endpoints.completions import is_prompt
+from ..endpoints.prompts import choices_asked, is_prompt
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import StrictError, read_json
@@ -50,12 +50,7 @@ class Asked:
 
     @property
     def choices(self) -> int:
-        """How many answers are asked for: `n` of each prompt."""
-        each, prompt = self.body.get("n"), self.body.get("prompt")
-        prompts = 1
-        if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
-            prompts = len(prompt)
-        return prompts * max(1, each) if isinstance(each, int) else prompts
+        return choices_asked(self.body)
 
     def for_model(self, spec: EndpointSpec) -> bytes:
         """As the container of an endpoint takes it, which knows the model by its own name. It is

@@ -59,7 +59,8 @@ class Repeats:
         self, asked: Asked, record: EndpointRecord, pieces: Sequence[bytes]
     ) -> None:
         try:
-            answer = await asyncio.to_thread(assemble, pieces)  # megabytes, while others stream
+            # Megabytes, while others stream.
+            answer = await asyncio.to_thread(assemble, pieces, asked.choices)
         except IncompleteAnswerError:
             return  # its caller saw how it ended
         await self.keep(asked, record, answer)
