@@ -43,7 +43,7 @@ def _named(message: Message, name: str) -> Request:
     try:
         return parse(message, name)
     except BadRequestError as bad:
-        return Request(message, bad.request_id or message.message_id, {})
+        return Request(message, bad.request_id or message.own_id, {})
 
 
 def postpone(
@@ -86,7 +86,7 @@ def refuse(
     if uri is None:  # meanwhile, by another delivery of the same message
         return repeated(desk, name, record, request)
     trouble = told(desk, name, request, result, uri)
-    desk.requests.refuse(name, message.message_id, message.body, reason)
+    desk.requests.refuse(name, message.own_id, message.body, reason)
     event = RequestRefused(
         endpoint=name,
         generation=record.status.generation if record else 0,
