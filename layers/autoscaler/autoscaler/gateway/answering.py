@@ -64,7 +64,12 @@ class Question:
     weight: int  # bytes of its body
     progress: bool  # events besides the comments
     began: float  # on the monotonic clock
-    due_at: datetime | None = None  # after it an answer is of no use
+    asked_at: datetime  # on the account's
+
+    @property
+    def due_at(self) -> datetime | None:
+        """After it an answer is of no use."""
+        return self.asked.options.due_at(self.asked_at)
 
     @property
     def name(self) -> str:
@@ -217,14 +222,13 @@ class Answering:
 
     async def _ticket(self, question: Question, record: EndpointRecord, out: Out) -> None:
         """The request is stored and queued before its sender is told so."""
-        asked, ticket = question.asked, new_ticket(question.name)
+        asked, ticket, now = question.asked, new_ticket(question.name), self._clock.now()
 
         def keep() -> None:
             body, tenant = asked.to_keep(record.spec), asked.tenant
-            told = asked.told(question.due_at)
+            told = asked.told(now - question.asked_at)
             self._tickets.keep(question.name, ticket, body, tenant, told, life_of_queue(record))
 
-        now = self._clock.now()
         try:
             await self._states.blocking(keep)
         except NoQueueError:

@@ -178,7 +178,7 @@ def _asking(question: str) -> Handle:
             len(raw),
             headers.get("x-autoscaler-progress", "").strip().lower() == "events",
             began,
-            asked.options.due_at(parts.clock.now()),
+            parts.clock.now(),
         )
         await _while_there(parts.answering.answer(wanted, out), receive, out)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from ..aws.bodies import LARGEST_BYTES
@@ -78,9 +79,13 @@ class Asked:
             why = "models are always asked for a stream, which cannot have them; leave it out"
             raise wrong(f"{_UNSTREAMABLE}: {why}", _UNSTREAMABLE)
 
-    def told(self, due_at: datetime | None) -> dict[str, Any]:
-        """The options that its message carries. A `ttl` would begin anew with the message."""
-        options = self.options.model_copy(update={"ttl": None, "deadline": due_at})
+    def told(self, held: timedelta) -> dict[str, Any]:
+        """The options that its message carries, `held` after it was asked: a `ttl`, which begins
+        anew with the message, is what is left of it."""
+        ttl = self.options.ttl
+        if ttl is not None:
+            ttl = timedelta(seconds=max(1, math.ceil((ttl - held).total_seconds())))
+        options = self.options.model_copy(update={"ttl": ttl})
         given = options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         return {**given, **({"tenant": self.tenant} if self.tenant else {})}
 
