@@ -16,6 +16,7 @@ from autoscaler.gateway.serve import GatewaySettings, gateway_settings, server
 from autoscaler.runtime.logs import logger
 
 START_SECONDS = 20
+_SERVING: dict[str, uvicorn.Server] = {}  # by address
 _LOGS = ("autoscaler", "uvicorn.error", "asyncio")  # of the gateway and the server below it
 
 
@@ -66,11 +67,18 @@ def running(app: Starlette, env: GatewaySettings) -> Iterator[str]:
     thread = threading.Thread(target=serving.run, name="gateway", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{_port(serving)}"
+        address = f"http://127.0.0.1:{_port(serving)}"
+        _SERVING[address] = serving
+        yield address
     finally:
         serving.should_exit = True
         thread.join(START_SECONDS)
         assert not thread.is_alive(), "the gateway did not stop"
+
+
+def tell_to_stop(address: str) -> None:
+    """As SIGTERM does."""
+    _SERVING[address].should_exit = True
 
 
 def _port(serving: uvicorn.Server) -> int:

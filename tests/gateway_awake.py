@@ -17,7 +17,7 @@ from autoscaler.endpoints.status import EndpointStatus
 from autoscaler.gateway.access import ByKey, Key, digest
 from autoscaler.gateway.serve import assembled
 from autoscaler.spec import EndpointSpec
-from tests.gateway import environment, running
+from tests.gateway import environment, overheard, running
 from tests.gateway_alone import BUCKET, REGION
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import put
@@ -67,19 +67,25 @@ class Awake:
 
 @contextmanager
 def gateway_of(
-    status: EndpointStatus, tenant: str = "", wanted: EndpointSpec | None = None
+    status: EndpointStatus,
+    tenant: str = "",
+    wanted: EndpointSpec | None = None,
+    kept: Any = None,  # no endpoint here keeps answers, unless `wanted` says so
+    model: SaidModel | None = None,
+    lines: list[str] | None = None,  # of its log, as they are written
+    **changes: str,
 ) -> Iterator[Awake]:
-    with mock_aws():
+    hear = (lines if lines is not None else []).append
+    with mock_aws(), overheard(hear):
         s3, sqs = (boto3.client(name, region_name=REGION) for name in ("s3", "sqs"))
         s3.create_bucket(Bucket=BUCKET)
         sqs.create_queue(QueueName=f"autoscaler-{status.name}")
-        world, model = memory_world(), SaidModel()
+        world, model = memory_world(), model or SaidModel()
         put(world, status, wanted)
         tickets, gate = Tickets("autoscaler", BUCKET, s3, sqs), ByKey([Key(digest(KEY), tenant)])
         streams: Any = model
-        nobody: Any = None  # no endpoint here keeps answers
-        env = environment()
-        app = assembled(env, gate, world, streams, tickets, nobody)
+        env = environment(**changes)
+        app = assembled(env, gate, world, streams, tickets, kept)
         with running(app, env) as address:
             headers = {"authorization": f"Bearer {KEY}"}
             with httpx.Client(base_url=address, headers=headers, timeout=20) as client:

@@ -15,9 +15,9 @@ from autoscaler.endpoints.completions import (
     as_asked,
     assemble,
     chunks,
-    is_prompt,
     passed_on,
 )
+from autoscaler.endpoints.prompts import choices_asked, is_prompt
 
 
 def sse(*events: dict) -> bytes:
@@ -242,3 +242,43 @@ def test_a_stream_without_events_is_read_once(piece: bytes) -> None:
     with pytest.raises(IncompleteAnswerError):
         assemble([b"a", *[piece] * 80])
     assert time.monotonic() - began < LONG_SECONDS
+
+
+def test_an_answer_that_lacks_choices_is_not_whole() -> None:
+    """Of twenty prompts those that a copy had no place for have said nothing when it dies."""
+    first, second = (
+        sse(chunk(content="a", finish="stop")),
+        sse(chunk(1, content="b", finish="stop")),
+    )
+    first, second = (one.replace(b"data: [DONE]\n\n", b"") for one in (first, second))
+    with pytest.raises(IncompleteAnswerError, match="middle of its answer"):
+        assemble([first], 2)
+    assert len(assemble([first, second], 2).body["choices"]) == 2
+    assert len(assemble([first, sse()], 2).body["choices"]) == 1  # it says that it is done
+
+
+@pytest.mark.parametrize(
+    ("body", "choices"),
+    [
+        ({"messages": []}, 1),
+        ({"messages": [], "n": 3}, 3),
+        ({"prompt": "x", "n": None}, 1),
+        ({"prompt": ["x", "y"], "n": 2}, 4),
+        ({"prompt": [1, 2, 3]}, 1),
+        ({"prompt": [[1], [2, 3]]}, 2),
+    ],
+)
+def test_each_prompt_has_choices_of_its_own(body: dict[str, object], choices: int) -> None:
+    assert choices_asked(body) == choices
+
+
+def test_what_an_engine_says_of_nothing_is_nothing() -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
+    nothing = {"index": 0, "function": None}
+    events = [
+        {**chunk(tool_calls=[call]), "error": None},
+        {"id": "c-1", "choices": None},
+        chunk(finish="tool_calls", tool_calls=[nothing]),
+    ]
+    (choice,) = assemble([sse(*events)]).body["choices"]
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}

@@ -106,7 +106,8 @@ def stored(gateway: Awake) -> int:
 
 
 def test_a_model_is_not_asked_what_is_too_large_for_it(gateway: Awake) -> None:
-    gateway.model.pieces, before = [text(0, "a", "stop")], len(gateway.model.asked)
+    gateway.model.pieces = [text(0, "a", "stop"), b"data: [DONE]\n\n"]
+    before = len(gateway.model.asked)
     assert gateway.asked(GROWS, COMPLETIONS).status_code == 413
     assert gateway.asked(LARGE, COMPLETIONS).status_code == 200
     assert [len(one) < MOST_BYTES for one in gateway.model.asked[before:]] == [True]

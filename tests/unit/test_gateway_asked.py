@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_the_model_hears_its_own_name_and_is_streamed_with_its_usage() -> None:
         "stream_options": {"include_usage": True},
     }
     assert "stream" not in asked.for_queue(spec("llama"))
-    assert asked.told() == {"priority": 9}
+    assert asked.told(timedelta(0)) == {"priority": 9}
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,67 @@ def test_a_look_that_fails_is_told_and_the_next_one_is_made() -> None:
     asyncio.run(ask())
 
 
+def test_who_serves_is_asked_on_while_the_table_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, store = seen()
+    put(world, awake("llama"))
+    monkeypatch.setattr(states, "GOOD_SECONDS", 0.0)
+
+    async def ask() -> None:
+        found = States(world)
+        await found.record("llama")
+        store.broken = True
+        for looks in range(2, 6):
+            assert (await found.record("llama")).status.phase is Phase.AWAKE
+            while store.looks < looks:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        store.broken = False
+        store.save(store.records["llama"].status.model_copy(update={"phase": Phase.ASLEEP}))
+        await found.record("llama")
+        await asyncio.sleep(0.1)
+        assert (await found.record("llama")).status.phase is Phase.ASLEEP
+
+    asyncio.run(ask())
+
+
+def test_a_look_that_hangs_is_waited_for_and_no_other_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, store = seen()
+    put(world, awake("llama"))
+    monkeypatch.setattr(states, "GOOD_SECONDS", 0.0)
+
+    async def ask() -> None:
+        found = States(world)
+        await found.record("llama")
+        store.gate = threading.Event()
+        for _ in range(20):
+            assert await found.record("llama") is not None
+            await asyncio.sleep(0.01)
+        assert store.looks == 2
+        store.gate.set()
+
+    asyncio.run(ask())
+
+
+def test_who_waits_for_s3_keeps_nobody_from_looking() -> None:
+    world, _ = seen()
+    put(world, awake("llama"))
+
+    async def ask() -> None:
+        found, s3_answers = States(world), threading.Event()
+        waiting = [
+            asyncio.ensure_future(found.blocking(lambda: s3_answers.wait(10))) for _ in range(50)
+        ]
+        assert await asyncio.wait_for(found.record("llama"), 5) is not None
+        s3_answers.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(ask())
+
+
 def test_a_fallback_that_serves_answers_meanwhile() -> None:
     world, _ = seen()
     put(world, awake("small"))

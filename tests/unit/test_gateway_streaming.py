@@ -15,9 +15,11 @@ from autoscaler.aws.clients import Access
 from autoscaler.aws.streaming import (
     BrokenStreamError,
     GoneError,
+    ModelFailedError,
     ModelStreams,
     RefusedByModelError,
 )
+from autoscaler.gateway.troubles import told
 from autoscaler.ports import BusyError, NoCapacityError, NotAllowedError
 from tests.samples import spec
 from tools.embedded.sagemaker.eventstream import exception, payload_part
@@ -139,6 +141,36 @@ def test_what_the_model_refuses_keeps_its_status() -> None:
     with pytest.raises(RefusedByModelError) as caught:
         asyncio.run(asked(answer))
     assert (caught.value.status, str(caught.value)) == (422, said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (refusal(424, "ModelError", Message="in account 1", OriginalStatusCode=500,
+                 OriginalMessage="CUDA error"),
+         "the model failed on it: its container answered 500: CUDA error"),
+        (refusal(424, "ModelError", Message="in account 1", OriginalStatusCode=502),
+         "the model failed on it: its container answered 502"),
+        (refusal(500, "InternalFailure", Message="in account 1"),
+         "the model failed on it: SageMaker answered InternalFailure"),
+        (refusal(530, "InternalDependencyException", Message="in account 1"),
+         "the model failed on it: SageMaker answered InternalDependencyException"),
+    ],
+)  # fmt: skip
+def test_what_the_model_fails_on_is_said_to_whoever_asked(answer: Answer, said: str) -> None:
+    with pytest.raises(ModelFailedError) as caught:
+        asyncio.run(asked(answer))
+    error = told(caught.value)
+    assert (error.status, error.code, error.message) == (502, "model_failed", said)
+
+
+def test_a_right_that_is_missing_is_told_as_one() -> None:
+    answer = refusal(403, "AccessDeniedException", Message="arn:aws:... may not")
+    with pytest.raises(NotAllowedError) as caught:
+        asyncio.run(asked(answer))
+    error = told(caught.value)
+    assert (error.status, error.code) == (500, "not_allowed")
+    assert "arn" not in error.message
 
 
 def test_a_sagemaker_that_is_not_reached_is_busy() -> None:

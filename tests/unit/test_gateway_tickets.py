@@ -19,10 +19,12 @@ from autoscaler.gateway.tickets import endpoint_of, look, new_ticket
 from autoscaler.gateway.troubles import logged, told
 from autoscaler.gateway.waiting import because, refuse_if_hopeless, sentence
 from autoscaler.policy.types import Override, OverrideKind, Phase
+from autoscaler.ports import Answer
+from tests.desk import NAME, dispatch, memory_desk, message
 from tests.gateway_alone import BUCKET
 from tests.gateway_awake import gateway_of
 from tests.memory import NOON, memory_world
-from tests.samples import asleep, put, spec
+from tests.samples import asleep, awake, put, spec
 
 
 class MemoryTickets:
@@ -76,6 +78,22 @@ def test_a_tenant_sees_its_own_requests_only() -> None:
         with pytest.raises(GatewayError) as caught:
             found(owner, {"answer": {}}, "search")
         assert caught.value.status == 404
+
+
+def test_a_result_that_outlives_its_question_is_its_tenants() -> None:
+    """Bodies are kept for 28 days, answers for the stack's ResultDays."""
+    desk = memory_desk()
+    put(desk.world, awake(NAME))
+    desk.models.answers = [Answer({"choices": []}, 1, 1)]
+    asked = {"messages": [], "autoscaler": {"tenant": "search"}}
+    over = {"messages": [], "autoscaler": {"tenant": "search", "deadline": NOON.isoformat()}}
+    dispatch(desk, NAME, [message(1, asked), message(2, over)])
+    answer, refusal = (desk.results.stored[f"{NAME}/m-{number}"] for number in (1, 2))
+    assert found(None, answer, "search").status == "answered"
+    for result, caller, status in ((answer, "ads", 404), (refusal, "search", 410)):
+        with pytest.raises(GatewayError) as caught:
+            found(None, result, caller)
+        assert caught.value.status == status
 
 
 def test_there_are_so_many_places_and_so_many_bytes() -> None:

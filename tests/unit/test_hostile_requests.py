@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -81,7 +82,7 @@ def test_a_body_that_is_nearly_right_can_be_sent_on_or_is_refused_unquoted(body:
         assert CANARY not in refused.message
     else:
         assert json.loads(asked.for_model(spec(NAME)))["stream"] is True
-        assert json.dumps(asked.told())
+        assert json.dumps(asked.told(timedelta(0)))
 
 
 @settings(max_examples=100, derandomize=True, database=None, deadline=None)

@@ -6,14 +6,17 @@ take as long as importing botocore, for its resources and transfers, which nothi
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
+from botocore.utils import get_environ_proxies
 
 from .addressing import s3_config
 from .data_loader import FewFolders
@@ -97,15 +100,22 @@ class Access:
     credentials: Any  # botocore's, which renew themselves
     region: str
     url: str
+    proxy: str = ""  # its URL; empty: there is none on the way
+    authorities: str = ""  # file or folder of the only ones that are trusted; empty: the machine's
 
 
 def model_access() -> Access:
-    """For the gateway, whose streams are too many for a thread each."""
+    """For the gateway, whose streams are too many for a thread each. Raises NoCredentialsError."""
     made = client("sagemaker-runtime").meta
     credentials = _session().get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    return Access(credentials, made.region_name, made.endpoint_url)
+    url = made.endpoint_url
+    proxy = get_environ_proxies(url).get(urlsplit(url).scheme, "")
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    told = _session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE", "")
+    return Access(credentials, made.region_name, url, proxy, told)
 
 
 # What SQS calls a queue that is not there, by either protocol of its SDKs.

@@ -18,6 +18,7 @@ from ..endpoints.completions import (
     passed_on,
 )
 from ..endpoints.names import ResourceNames
+from ..endpoints.prompts import choices_asked
 from ..ports import Answer, BusyError, ModelError, NoCapacityError, NotAllowedError
 from ..spec import Kind
 from ..spec.text import compact_json
@@ -61,7 +62,7 @@ class SageMakerModels:
         except (EndpointConnectionError, ConnectTimeoutError) as unreached:
             raise BusyError(str(unreached)) from unreached
         said = _payload(reply["Body"])
-        return passed_on(said) if is_own(body) else assemble(said)
+        return passed_on(said) if is_own(body) else assemble(said, choices_asked(body))
 
 
 def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..control.messages import SENT_AT
+from ..control.messages import FIRST_ID, SENT_AT
 from ..endpoints.names import ResourceNames
 from ..spec.text import printable
 from .clients import NO_QUEUE, client, error_code
@@ -74,7 +74,11 @@ def _fitting(body: str, message_id: str, reason: str) -> dict[str, Any]:
     nearly fills one the body matters more: its reason is with its result too."""
     left = _LARGEST_MESSAGE_BYTES - len(body.encode())
     said: dict[str, Any] = {}
-    for attribute, value in (("message_id", message_id), ("reason", reason)):
+    for attribute, value in (
+        (FIRST_ID, message_id),
+        ("message_id", message_id),
+        ("reason", reason),
+    ):
         room = left - len(attribute) - len("String")
         cut = value.encode()[: max(0, room)].decode(errors="ignore")
         if cut and (cut == value or attribute == "reason"):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,6 +41,10 @@ class RefusedByModelError(ModelError):
     def __init__(self, message: str, status: int) -> None:
         self.status = status
         super().__init__(message)
+
+
+class ModelFailedError(RuntimeError):
+    """The container, or SageMaker before it, failed on a request that may be right."""
 
 
 class BrokenStreamError(RuntimeError):
@@ -92,12 +98,17 @@ class ModelStreams:
 
     async def open(self, spec: EndpointSpec, body: bytes) -> ModelStream:
         """Returns once the answer begins. Raises RefusedByModelError, NoCapacityError, BusyError,
-        GoneError; anything else is a failure."""
+        GoneError, ModelFailedError, NotAllowedError; anything else is a failure."""
         request = await self._signed(spec, body)
         try:
             reply = await self._connections().post(
-                URL(request.url, encoded=True), data=body, headers=dict(request.headers.items())
+                URL(request.url, encoded=True),
+                data=body,
+                headers=dict(request.headers.items()),
+                proxy=self._access.proxy or None,
             )
+        except aiohttp.ClientHttpProxyError as refused:
+            raise ModelFailedError(f"the proxy on the way answered {refused.status}") from refused
         except (aiohttp.ClientConnectionError, TimeoutError) as unreached:
             raise BusyError(f"SageMaker was not reached: {unreached}") from unreached
         if reply.status == 200:
@@ -113,7 +124,9 @@ class ModelStreams:
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=_trust(self._access.authorities)
+                ),
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=_CONNECT_SECONDS, sock_read=STREAM_READ_SECONDS
                 ),
@@ -141,6 +154,15 @@ class ModelStreams:
         return self._signer[1]
 
 
+def _trust(authorities: str) -> ssl.SSLContext | bool:
+    """True: whom the machine trusts."""
+    if not authorities:
+        return True
+    if Path(authorities).is_dir():
+        return ssl.create_default_context(capath=authorities)
+    return ssl.create_default_context(cafile=authorities)
+
+
 def _payload(frame: dict[str, Any]) -> bytes:
     headers = frame["headers"]
     if headers.get(":message-type") == "event":
@@ -165,7 +187,17 @@ def _refusal(reply: aiohttp.ClientResponse, body: bytes) -> Exception:
     error = typed(ClientError(described, _OPERATION))
     if type(error) is ModelError:
         return RefusedByModelError(str(error), int(said["OriginalStatusCode"]))
+    if isinstance(error, ClientError):
+        return ModelFailedError(_failure(code or str(reply.status), said))
     return error
+
+
+def _failure(code: str, said: dict[str, Any]) -> str:
+    """Not SageMaker's own sentence, which names the account and its logs."""
+    status, words = said.get("OriginalStatusCode"), said.get("OriginalMessage")
+    if status is None:
+        return f"SageMaker answered {code}"
+    return f"its container answered {status}" + (f": {words}" if words else "")
 
 
 def _document(raw: bytes) -> dict[str, Any]:

@@ -247,7 +247,7 @@ def _sorted(work: _Work, record: EndpointRecord | None, message: Message) -> Req
     found = tried(lambda: _looked_at(work, record, message), BadRequestError)
     if not isinstance(found, BadRequestError):
         return found
-    given = found.request_id
+    given = found.request_id or message.first_id or None
     free = given is not None and work.desk.results.find(work.name, given) is None
     named = Request(message, given if given and free else message.message_id, {})
     why = Refusal(Code.BAD_REQUEST, str(found), found.told)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..endpoints.completions import is_prompt
 from ..endpoints.names import LATER_SUFFIX
+from ..endpoints.prompts import is_prompt
 from ..endpoints.status import EndpointRecord
 from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import read_json
@@ -23,18 +23,27 @@ _LONGEST_SHOWN = 80
 _NO_ID = "cannot name a result: 1 to 128 of letters, digits and _ . : -"
 # Digits of ASCII, and no more than a time has: whoever sends there himself may write anything.
 _MILLISECONDS = re.compile(r"[0-9]{1,13}")
-SENT_AT = "sent_at"  # the attribute of a message that was moved: when it was sent first
+# Attributes: of a message that was moved, when it was sent first; of one that was refused, its id
+# before it was a dead letter: put back it has another one, of which its sender never hears.
+SENT_AT, FIRST_ID = "sent_at", "autoscaler_id"
 
 
 @dataclass(frozen=True)
 class Message:
-    """One received SQS message. `later`: it came by the queue of requests that may wait."""
+    """One received SQS message. `later`: it came by the queue of requests that may wait.
+    `first_id`: what SQS called it before it was refused and put back."""
 
     message_id: str
     receipt_handle: str
     body: str = field(repr=False)
     sent_at: datetime
     later: bool = False
+    first_id: str = ""
+
+    @property
+    def own_id(self) -> str:
+        """Under which its sender looks, unless it gives an id."""
+        return self.first_id or self.message_id
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,7 @@ def _request_id(given: Any, options: RequestOptions, message: Message) -> str:
             f"id {_shown(given)} and {RESERVED}.id {options.id!r} are two: give one of them",
             told=f"its id and {RESERVED}.id are two: give one of them",
         )
-    return str(given or options.id or message.message_id)
+    return str(given or options.id or message.own_id)
 
 
 def _usable(given: Any) -> str | None:
@@ -221,6 +230,7 @@ def messages_of(
             body=record["body"],
             sent_at=_sent_at(record, moment, later),
             later=later,
+            first_id=_usable(_attribute(record, FIRST_ID)) or "",
         )
         for record in records
     ]
@@ -229,7 +239,12 @@ def messages_of(
 def _sent_at(record: Mapping[str, Any], moment: Callable[[int], datetime], later: bool) -> datetime:
     """Of one that was moved: when it was sent first, which only the dispatcher may say."""
     arrived = moment(int(record["attributes"]["SentTimestamp"]))
-    said = record.get("messageAttributes", {}).get(SENT_AT, {}).get("stringValue", "")
+    said = _attribute(record, SENT_AT)
     if not later or not _MILLISECONDS.fullmatch(said):
         return arrived
     return min(arrived, moment(int(said)))
+
+
+def _attribute(record: Mapping[str, Any], name: str) -> str:
+    """Empty: it has none of this name."""
+    return str(record.get("messageAttributes", {}).get(name, {}).get("stringValue") or "")

@@ -43,7 +43,7 @@ def _named(message: Message, name: str) -> Request:
     try:
         return parse(message, name)
     except BadRequestError as bad:
-        return Request(message, bad.request_id or message.message_id, {})
+        return Request(message, bad.request_id or message.own_id, {})
 
 
 def postpone(
@@ -81,12 +81,12 @@ def refuse(
     sent once where answers go: a try that failed would refuse the message once more."""
     message, request_id = request.message, request.request_id
     reason = readable(why.reason)
-    result = {"id": request_id, "error": reason, "code": why.code.value}
+    result = {"id": request_id, "error": reason, "code": why.code.value, **_whose(request)}
     uri = desk.results.put_once(name, request_id, result)
     if uri is None:  # meanwhile, by another delivery of the same message
         return repeated(desk, name, record, request)
     trouble = told(desk, name, request, result, uri)
-    desk.requests.refuse(name, message.message_id, message.body, reason)
+    desk.requests.refuse(name, message.own_id, message.body, reason)
     event = RequestRefused(
         endpoint=name,
         generation=record.status.generation if record else 0,
@@ -97,6 +97,12 @@ def refuse(
     )
     outcome = Outcome(message, Fate.REFUSED, event)
     return with_trouble(outcome, trouble) if trouble else outcome
+
+
+def _whose(request: Request) -> dict[str, str]:
+    """So that its tenant finds it when the stored body of the request has expired."""
+    tenant = request.options.tenant
+    return {"tenant": tenant} if tenant else {}
 
 
 # What storing stumbles over in the answer itself: the next one may be no better, so not for ever.
@@ -118,6 +124,7 @@ def store(
         "id": request.request_id,
         "answered_at": now.isoformat(),
         "answer": answer.body,
+        **_whose(request),
     }
     if request.asked:
         result["asked"] = request.asked

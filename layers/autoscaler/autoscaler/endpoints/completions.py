@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec
 
 from ..ports import Answer
 from ..spec.text import readable_json
@@ -22,13 +22,16 @@ class IncompleteAnswerError(RuntimeError):
 _ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def _readable(read: Callable[[Iterable[bytes]], Answer]) -> Callable[[Iterable[bytes]], Answer]:
+P = ParamSpec("P")
+
+
+def _readable(read: Callable[P, Answer]) -> Callable[P, Answer]:
     """What a reader stumbles over is no failure of ours: the next answer may be better."""
 
     @wraps(read)
-    def answer(chunks: Iterable[bytes]) -> Answer:
+    def answer(*args: P.args, **kwargs: P.kwargs) -> Answer:
         try:
-            return read(chunks)
+            return read(*args, **kwargs)
         except _ODD as odd:
             why = f"the model's answer cannot be read ({type(odd).__name__})"
             raise IncompleteAnswerError(why) from None
@@ -37,29 +40,36 @@ def _readable(read: Callable[[Iterable[bytes]], Answer]) -> Callable[[Iterable[b
 
 
 @_readable
-def assemble(chunks: Iterable[bytes]) -> Answer:
-    """Returns the whole answer of a stream of server-sent events (or of one plain JSON body).
+def assemble(chunks: Iterable[bytes], asked: int = 1) -> Answer:
+    """Returns the whole answer of a stream of server-sent events (or of one plain JSON body), for
+    which so many choices were asked.
 
-    Raises IncompleteAnswerError when the stream ended without a finish reason, or is not of
-    OpenAI's shape: what a container says is text from outside.
+    Raises IncompleteAnswerError when the stream ended without a finish reason, or before it said of
+    each choice or of all that it is whole, or is not of OpenAI's shape: what a container says is
+    text from outside.
     """
     first: dict[str, Any] | None = None
     choices: dict[int, dict[str, Any]] = {}
     calls: dict[int, dict[int, dict[str, Any]]] = {}
     whole: dict[str, Any] = {}
+    is_done = False
     for number, event in enumerate(_events(chunks)):
+        if event is None:
+            is_done = True
+            continue
         first = event if number == 0 else None
-        if "error" in event:
+        if event.get("error"):
             raise IncompleteAnswerError(f"the model stopped with an error: {event['error']}")
         whole |= {k: v for k, v in event.items() if k not in ("choices", "usage")}
         if event.get("usage"):
             whole["usage"] = event["usage"]
-        for delta in event.get("choices", ()):
+        for delta in event.get("choices") or ():
             index = delta.get("index", 0)
             _merge(choices.setdefault(index, {}), calls.setdefault(index, {}), delta)
     if first is not None and _is_whole(first):
         return _answer(first)
-    if not choices or not all(choice.get("finish_reason") for choice in choices.values()):
+    ended = [choice for choice in choices.values() if choice.get("finish_reason")]
+    if not choices or len(ended) < len(choices) or (len(ended) < asked and not is_done):
         raise IncompleteAnswerError("the model's stream ended in the middle of its answer")
     for index, choice in choices.items():
         _join(choice, calls[index])
@@ -112,23 +122,6 @@ def is_own(body: Mapping[str, Any]) -> bool:
     return OWN in body and "messages" not in body and "prompt" not in body
 
 
-def is_prompt(given: Any) -> bool:
-    """Text, token ids, or a list of several of either, as OpenAI's completions take it: of several
-    each has choices of its own."""
-    if isinstance(given, str):
-        return True
-    return _all(given, str) or _is_ids(given) or (_all(given, list) and all(map(_is_ids, given)))
-
-
-def _is_ids(given: Any) -> bool:
-    return _all(given, int) and not any(isinstance(one, bool) or one < 0 for one in given)
-
-
-def _all(given: Any, kind: type) -> bool:
-    """Whether it is a list of some of this kind, and of nothing else."""
-    return isinstance(given, list) and given != [] and all(isinstance(o, kind) for o in given)
-
-
 def as_asked(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as it is sent: a stream, because a whole answer must come within 60 s; of the
     container's own, whose streams differ, the whole."""
@@ -162,13 +155,14 @@ def _generated(body: Any) -> int:
     return _tokens(count)
 
 
-def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+def _events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
+    """None: the container says that it is done."""
     plain: list[bytes] = []
     for line in _lines(chunks):
         if line.startswith(b"data:") and line.endswith(b"\n"):
             data = line.removeprefix(b"data:").strip()
-            if data and data != b"[DONE]":
-                yield _read(data)
+            if data:
+                yield None if data == b"[DONE]" else _read(data)
         elif line.strip() and not line.startswith(b":"):
             plain.append(line.removesuffix(b"\n"))
     whole = b"".join(plain).strip()
@@ -267,7 +261,7 @@ def _merge_tool_calls(
         if delta.get("id"):
             call["id"] = delta["id"]
         for field in ("name", "arguments"):
-            piece = delta.get("function", {}).get(field) or ""
+            piece = (delta.get("function") or {}).get(field) or ""
             call["function"][field] = _joined(call["function"][field], piece)
 
 

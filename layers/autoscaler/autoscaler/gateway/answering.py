@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..aws.model import LARGEST_ANSWER_BYTES
@@ -27,6 +28,7 @@ from .out import Out
 from .repeats import Repeats, as_events
 from .sse import Passage
 from .states import States, Wanted, serves_directly
+from .stopping import Leaving
 from .tickets import life_of_queue, new_ticket
 from .traffic import Counted
 from .troubles import ABSENT, logged
@@ -35,6 +37,7 @@ from .waiting import (
     because,
     refuse_if_barred,
     refuse_if_hopeless,
+    refuse_if_over,
     sentence,
     without_queue,
 )
@@ -61,6 +64,12 @@ class Question:
     weight: int  # bytes of its body
     progress: bool  # events besides the comments
     began: float  # on the monotonic clock
+    asked_at: datetime  # on the account's
+
+    @property
+    def due_at(self) -> datetime | None:
+        """After it an answer is of no use."""
+        return self.asked.options.due_at(self.asked_at)
 
     @property
     def name(self) -> str:
@@ -86,16 +95,18 @@ class Answering:
         held: Held,
         pace: Pace,
         repeats: Repeats,
+        leaving: Leaving,
     ) -> None:
         self._clock, self._states, self._streams = clock, states, streams
         self._tickets, self._counted, self._held, self._pace = tickets, counted, held, pace
-        self._repeats = repeats
+        self._repeats, self._leaving = repeats, leaving
 
     async def answer(self, question: Question, out: Out) -> None:
         """Raises GatewayError, or what went wrong."""
         record = await self._states.record(question.name)
         if record is None:
             raise await self._unknown(question.name)
+        refuse_if_over(record, question.due_at, self._clock.now())
         if record.spec.kind is not Kind.ASYNC:  # of those alone the whole is asked for
             question.asked.refuse_unstreamable()
         later = question.patience.later  # also of a model that is awake: it may take hours
@@ -137,6 +148,7 @@ class Answering:
         next_sign = next_try = 0.0
         record = wanted.record
         while record is not None:
+            refuse_if_over(record, question.due_at, self._clock.now())
             refuse_if_hopeless(record)
             now = time.monotonic()
             if wanted.serving is not None and now >= next_try:
@@ -148,7 +160,7 @@ class Answering:
                     next_try = now + self._pace.retry_seconds * random.uniform(0.5, 1.5)
             # Who waits when a budget ends or the kill switch is thrown keeps the request.
             stopped = wanted.serving is None and barred(record, self._clock.now())
-            if question.left <= 0 or stopped:
+            if question.left <= 0 or stopped or self._leaving.begun:
                 await self._ticket(question, record, out)
                 return
             if question.asked.stream and now >= next_sign:
@@ -195,7 +207,7 @@ class Answering:
         own = name == question.name and self._repeats.may_be_kept(asked, serving)
         async with await self._streams.open(serving.spec, asked.for_model(serving.spec)) as stream:
             if not asked.stream:
-                found = await _whole(stream)
+                found = await _whole(stream, asked.choices)
                 await self._counted.answered(name, found.body.get("usage"), waited)
                 if own:  # before its caller has it, who may be gone at once, and this with him
                     await self._repeats.keep(asked, serving, found)
@@ -210,13 +222,13 @@ class Answering:
 
     async def _ticket(self, question: Question, record: EndpointRecord, out: Out) -> None:
         """The request is stored and queued before its sender is told so."""
-        asked, ticket = question.asked, new_ticket(question.name)
+        asked, ticket, now = question.asked, new_ticket(question.name), self._clock.now()
 
         def keep() -> None:
-            body, tenant, told = asked.to_keep(record.spec), asked.tenant, asked.told()
+            body, tenant = asked.to_keep(record.spec), asked.tenant
+            told = asked.told(now - question.asked_at)
             self._tickets.keep(question.name, ticket, body, tenant, told, life_of_queue(record))
 
-        now = self._clock.now()
         try:
             await self._states.blocking(keep)
         except NoQueueError:
@@ -240,9 +252,9 @@ def _standing(record: EndpointRecord, expected: Any) -> dict[str, Any]:
     return {"endpoint": status.name, "phase": status.phase.value, "expected_seconds": seconds}
 
 
-async def _whole(stream: ModelStream) -> Answer:
+async def _whole(stream: ModelStream, choices: int) -> Answer:
     chunks = [data async for data in _bounded(stream)]
-    return await asyncio.to_thread(assemble, chunks)
+    return await asyncio.to_thread(assemble, chunks, choices)
 
 
 async def _passed_on(

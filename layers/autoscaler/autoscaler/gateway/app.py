@@ -30,9 +30,10 @@ from .errors import GatewayError, retry_after
 from .out import Out
 from .renewing import Renewing
 from .states import States, may_be_named
+from .stopping import STOPPED, Leaving
 from .tickets import endpoint_of, is_gone, look
 from .traffic import Counted
-from .troubles import UNFORESEEN, logged, told
+from .troubles import logged, told
 from .waiting import UNSURE_SECONDS, because
 
 _GONE = {Phase.RETIRING, Phase.RETIRED}
@@ -61,6 +62,7 @@ class Parts:
     tickets: Any
     clock: Any
     waits: Waits
+    leaving: Leaving
     close: Callable[[], Awaitable[None]]
 
 
@@ -97,6 +99,7 @@ def application(parts: Parts) -> Starlette:
 
     handlers: Any = {404: _no_route, 405: _no_route}
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app.state.leaving = parts.leaving
     app.router.redirect_slashes = False  # it would lead to whatever host the caller named
     return app
 
@@ -119,9 +122,8 @@ class _Guarded:
             # is being handled, and that may quote a request.
             if (trouble := await self._trouble(scope, receive, out)) is not None:
                 await self._tell(trouble, out)
-        except asyncio.CancelledError:
-            out.code = out.code or "cancelled"
-            raise
+        except asyncio.CancelledError:  # by the server, whose time is over
+            await out.fail(STOPPED)
         finally:
             _log(scope, out, began)
 
@@ -138,7 +140,7 @@ class _Guarded:
 
     async def _tell(self, error: Exception, out: Out) -> None:
         explained = told(error)
-        if explained.code == UNFORESEEN:
+        if explained.status == 500:  # it is for whoever runs the gateway, whoever asked
             logger.error(
                 "a request met trouble", extra={"request_id": out.request_id, **logged(error)}
             )
@@ -176,6 +178,7 @@ def _asking(question: str) -> Handle:
             len(raw),
             headers.get("x-autoscaler-progress", "").strip().lower() == "events",
             began,
+            parts.clock.now(),
         )
         await _while_there(parts.answering.answer(wanted, out), receive, out)
 
@@ -199,6 +202,7 @@ async def _while_there(work: Any, receive: Receive, out: Out) -> None:
         gone.cancel()
         if not working.done():
             working.cancel()
+            await asyncio.wait({working})
 
 
 async def _gone(receive: Receive) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from ..aws.bodies import LARGEST_BYTES
-from ..endpoints.completions import is_prompt
+from ..endpoints.prompts import choices_asked, is_prompt
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
 from ..spec.strict_json import StrictError, read_json
@@ -49,12 +51,7 @@ class Asked:
 
     @property
     def choices(self) -> int:
-        """How many answers are asked for: `n` of each prompt."""
-        each, prompt = self.body.get("n"), self.body.get("prompt")
-        prompts = 1
-        if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
-            prompts = len(prompt)
-        return prompts * max(1, each) if isinstance(each, int) else prompts
+        return choices_asked(self.body)
 
     def for_model(self, spec: EndpointSpec) -> bytes:
         """As the container of an endpoint takes it, which knows the model by its own name. It is
@@ -82,9 +79,14 @@ class Asked:
             why = "models are always asked for a stream, which cannot have them; leave it out"
             raise wrong(f"{_UNSTREAMABLE}: {why}", _UNSTREAMABLE)
 
-    def told(self) -> dict[str, Any]:
-        """The options that its message carries."""
-        given = self.options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    def told(self, held: timedelta) -> dict[str, Any]:
+        """The options that its message carries, `held` after it was asked: a `ttl`, which begins
+        anew with the message, is what is left of it."""
+        ttl = self.options.ttl
+        if ttl is not None:
+            ttl = timedelta(seconds=max(1, math.ceil((ttl - held).total_seconds())))
+        options = self.options.model_copy(update={"ttl": ttl})
+        given = options.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         return {**given, **({"tenant": self.tenant} if self.tenant else {})}
 
 

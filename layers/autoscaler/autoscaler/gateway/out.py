@@ -28,6 +28,7 @@ class Out:
         self._send = send
         self.request_id = request_id
         self.status = 0
+        self._streams = False
         self.code = ""  # of the error that it ended with
         self.first_at: float | None = None
 
@@ -41,6 +42,7 @@ class Out:
 
     async def begin_events(self, headers: Mapping[str, str] | None = None) -> None:
         if not self.status:
+            self._streams = True
             await self._start(200, _EVENTS, headers)
 
     async def pass_on(self, data: bytes) -> None:
@@ -60,10 +62,11 @@ class Out:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def fail(self, error: GatewayError) -> None:
-        """As a document, or inside of the stream that has begun."""
+        """As a document, or inside of the stream that has begun; in a document it has no place."""
         self.code = error.code
         if not self.status:
             await self.document(error.status, error.document(), error.headers)
+        if not self._streams:
             return
         data = error.event() + sse.DONE
         await self._send({"type": "http.response.body", "body": data, "more_body": True})

@@ -19,7 +19,7 @@ from .sse import DONE
 from .states import States
 from .troubles import logged
 
-# No answer waits longer for being kept; S3 takes some 30 ms.
+# No request waits longer for being looked for, no answer for being kept; S3 takes some 30 ms.
 KEEP_SECONDS = 2.0
 
 
@@ -36,8 +36,9 @@ class Repeats:
         if not self.may_be_kept(asked, record):
             return None
         body, now = asked.for_queue(record.spec), self._world.clock.now()
+        looking = self._states.blocking(lambda: find(self._answers, record, body, now))
         try:
-            return await self._states.blocking(lambda: find(self._answers, record, body, now))
+            return await asyncio.wait_for(looking, KEEP_SECONDS)
         except Exception as error:  # noqa: BLE001 - logged; it is as if nothing had been kept
             logger.error("kept answers could not be looked for", extra=logged(error))
             return None
@@ -58,7 +59,8 @@ class Repeats:
         self, asked: Asked, record: EndpointRecord, pieces: Sequence[bytes]
     ) -> None:
         try:
-            answer = assemble(pieces)
+            # Megabytes, while others stream.
+            answer = await asyncio.to_thread(assemble, pieces, asked.choices)
         except IncompleteAnswerError:
             return  # its caller saw how it ended
         await self.keep(asked, record, answer)

@@ -28,6 +28,7 @@ from .bodies import BODY_SECONDS, Bodies
 from .held import Held
 from .repeats import Repeats
 from .states import States
+from .stopping import Leaving, Server
 from .traffic import Counted
 from .wire import (
     HEAD_SECONDS,
@@ -39,7 +40,7 @@ from .wire import (
 )
 
 _KEEP_ALIVE_SECONDS = 75
-_LAST_SECONDS = 10  # for what is under way when it stops
+_STOP_SECONDS = 10  # for what is answered when it stops; Docker kills after as many
 _WAITING_CALLERS = 2048
 _GONE = {"ResourceNotFoundException", "InvalidRequestException"}
 _UNREADABLE = {"AccessDeniedException", "DecryptionFailure"}
@@ -61,6 +62,7 @@ class GatewaySettings(Variables):
     )
     take_seconds: float = Field(default=TAKE_SECONDS, gt=0, alias="GATEWAY_TAKE_SECONDS")
     most_connections: int = Field(default=MOST_CONNECTIONS, ge=1, alias="GATEWAY_MOST_CONNECTIONS")
+    stop_seconds: int = Field(default=_STOP_SECONDS, ge=0, alias="GATEWAY_STOP_SECONDS")
     host: str = Field(default="127.0.0.1", alias="GATEWAY_HOST")
     port: int = Field(default=8080, alias="GATEWAY_PORT")
     function: str = Field(default="", alias="AWS_LAMBDA_FUNCTION_NAME")
@@ -115,6 +117,7 @@ def assembled(
     """The application over these parts."""
     states = States(seen)
     counted = Counted(seen, states, at_once=bool(env.function))
+    leaving = Leaving()
     answering = Answering(
         clock=seen.clock,
         states=states,
@@ -124,6 +127,7 @@ def assembled(
         held=Held(env.most_held, env.most_held_mib * 1024 * 1024),
         pace=pace or Pace(),
         repeats=Repeats(seen, states, kept),
+        leaving=leaving,
     )
 
     async def close() -> None:
@@ -132,7 +136,7 @@ def assembled(
 
     waits = Waits(env.wait_seconds, env.longest_wait_seconds)
     bodies, clock = Bodies(env.body_seconds), seen.clock
-    parts = Parts(access, answering, bodies, states, counted, tickets, clock, waits, close)
+    parts = Parts(access, answering, bodies, states, counted, tickets, clock, waits, leaving, close)
     return application(parts)
 
 
@@ -163,10 +167,10 @@ def server(app: Starlette, env: GatewaySettings) -> uvicorn.Server:
         log_level="warning",
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_LAST_SECONDS,
+        timeout_graceful_shutdown=env.stop_seconds,
         backlog=_WAITING_CALLERS,
     )
-    return uvicorn.Server(config)
+    return Server(config, getattr(app.state, "leaving", Leaving()))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """What the table says of the endpoints, for many callers at once.
 
 A look blocks, so that it runs in a thread; its result serves everybody for a second. Of an
-endpoint that serves, an older one is taken while the next look is under way: if it has fallen
-asleep meanwhile, SageMaker says so. So no stream waits for the table.
+endpoint that serves, an older one is taken while the next look is under way, and when that fails:
+if it has fallen asleep meanwhile, SageMaker says so. So no stream waits for the table.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from ..control.fallback import stand_in
 from ..control.patience import serves
 from ..control.world import World
 from ..endpoints.status import EndpointRecord
+from ..runtime.logs import logger
 from ..spec import Kind
 from ..spec.endpoint import LONGEST_NAME, NAME_PATTERN
+from .troubles import logged
 
 T = TypeVar("T")
 GOOD_SECONDS = 1.0
@@ -53,6 +55,7 @@ class Wanted:
 class _Kept:
     at: float
     look: asyncio.Future[Any]
+    is_renewed: bool = False  # at this moment, by a look that is under way
 
 
 class States:
@@ -61,6 +64,8 @@ class States:
     def __init__(self, world: World) -> None:
         self._world = world
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
+        # Of their own: whoever waits for S3 or a queue keeps nobody from looking who needs neither.
+        self._looks = ThreadPoolExecutor(_THREADS, thread_name_prefix="looks")
         self._kept: dict[tuple[str, str], _Kept] = {}
 
     async def record(self, name: str) -> EndpointRecord | None:
@@ -91,7 +96,8 @@ class States:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._looks):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _want(self, name: str, asked_by: str | None) -> Wanted:
         record = self._world.store.load(name)
@@ -108,7 +114,8 @@ class States:
             kept = self._begin(key, work, now)
         elif now - kept.at > GOOD_SECONDS and kept.look.done():
             if kept.look.exception() is None and still_good(kept.look.result()):
-                self._renew(key, work, now, kept)
+                if not kept.is_renewed:
+                    self._renew(key, work, now, kept)
             else:
                 kept = self._begin(key, work, now)
         # Shielded: who goes away must not end the look of all the others.
@@ -118,21 +125,29 @@ class States:
     def _begin(self, key: tuple[str, str], work: Callable[[], T], now: float) -> _Kept:
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        kept = _Kept(now, asyncio.ensure_future(self.blocking(work)))
+        kept = _Kept(now, self._look(work))
         kept.look.add_done_callback(_seen)
         self._kept[key] = kept
         return kept
 
     def _renew(self, key: tuple[str, str], work: Callable[[], T], now: float, old: _Kept) -> None:
-        """The old look goes on serving until the new one is over."""
-        old.at = now
+        """The old look goes on serving until the new one is over, and if that fails."""
+        old.at, old.is_renewed = now, True
 
         def over(look: asyncio.Future[Any]) -> None:
-            if not look.cancelled() and self._kept.get(key) is old:
+            old.is_renewed = False
+            if look.cancelled():
+                return
+            if (error := look.exception()) is not None:
+                why = "an endpoint could not be looked at; what was seen of it last goes on"
+                logger.error(why, extra=logged(error))
+            elif self._kept.get(key) is old:
                 self._kept[key] = _Kept(now, look)
-                _seen(look)
 
-        asyncio.ensure_future(self.blocking(work)).add_done_callback(over)
+        self._look(work).add_done_callback(over)
+
+    def _look(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._looks, work)
 
 
 def may_be_named(name: str) -> bool:

@@ -42,11 +42,11 @@ def look(store: Tickets, endpoint: str, ticket: str, caller: Caller) -> Found:
     """Raises GatewayError: 404 for a request that was never seen, or is another tenant's; 410 when
     its time was over or its endpoint went, 422 when what it asks was refused."""
     kept = store.waiting(endpoint, ticket)
-    if caller.tenant and (kept is None or kept.tenant != caller.tenant):
+    if kept is not None and caller.tenant not in ("", kept.tenant):
         raise _unseen(endpoint, ticket)
     result = store.result(endpoint, ticket)
-    if result is None and kept is None:
-        raise _unseen(endpoint, ticket)
+    if kept is None and (result is None or caller.tenant not in ("", result.get("tenant"))):
+        raise _unseen(endpoint, ticket)  # a result may outlive its question, and says whose it is
     if result is None:
         return Found("waiting", life=kept.life if kept else "")
     if "error" in result:

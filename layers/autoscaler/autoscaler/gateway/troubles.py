@@ -6,9 +6,14 @@ import json
 import traceback
 from pathlib import Path
 
-from ..aws.streaming import BrokenStreamError, GoneError, RefusedByModelError
+from ..aws.streaming import (
+    BrokenStreamError,
+    GoneError,
+    ModelFailedError,
+    RefusedByModelError,
+)
 from ..endpoints.completions import IncompleteAnswerError
-from ..ports import BusyError, NoCapacityError
+from ..ports import BusyError, NoCapacityError, NotAllowedError
 from .errors import GatewayError, retry_after
 
 _BUSY_SECONDS = 2.0
@@ -29,11 +34,16 @@ def told(error: Exception) -> GatewayError:
         return GatewayError(429, "model_busy", why, headers=retry_after(None, _BUSY_SECONDS))
     if isinstance(error, BrokenStreamError | IncompleteAnswerError):
         return GatewayError(502, "answer_broken", f"{error}; ask again")
+    if isinstance(error, ModelFailedError):
+        return GatewayError(502, "model_failed", f"the model failed on it: {error}")
+    if isinstance(error, NotAllowedError):
+        why = "the gateway may not ask this model: its role lacks the right to"
+        return GatewayError(500, "not_allowed", why)
     why = "the gateway met trouble that it does not know; its log has it under this request's id"
     return GatewayError(500, UNFORESEEN, why)
 
 
-def logged(error: Exception) -> dict[str, str]:
+def logged(error: BaseException) -> dict[str, str]:
     """What of an error may be logged: its class and its place, but not its words, which may quote
     a request."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ..control.patience import OBSERVED, expected_ready, held_up
 from ..control.purse import barred
+from ..control.refusals import expired
 from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, ReasonCode
 from .errors import GatewayError, retry_after
@@ -27,6 +28,13 @@ def refuse_if_hopeless(record: EndpointRecord) -> None:
         where = f" in {status.failed_in}" if status.failed_in else ""
         why = f"{name!r} failed{where}{said:.300}; its owner has to apply it again"
         raise GatewayError(503, "endpoint_failed", why)
+
+
+def refuse_if_over(record: EndpointRecord, due_at: datetime | None, now: datetime) -> None:
+    """Raises GatewayError 410, as of a ticket, when an answer is of no use any more."""
+    if due_at is not None and now >= due_at:
+        why = expired(due_at, now, held_up(record, now))
+        raise GatewayError(410, why.code, why.reason)
 
 
 def refuse_if_barred(record: EndpointRecord, now: datetime) -> None:

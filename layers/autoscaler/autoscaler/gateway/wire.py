@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .errors import GatewayError, retry_after
+from .offers import Unswitched, without_offer
 
 # No server or proxy that is in use sends on more (nginx 32 KiB, Lambda's URL 10 KiB).
 MOST_HEAD_BYTES = 64 * 1024
@@ -49,6 +50,7 @@ class Wire(HttpToolsProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.parser: Any = Unswitched(self)
         self._timer: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
         self._unread = 0  # bytes since the last one of a body, or the last whole request
@@ -116,6 +118,10 @@ class Wire(HttpToolsProtocol):
         chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
         if version not in _VERSIONS or (chunked and version == "1.0"):
             self._stop_parser(_NO_HTTP)
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":  # there is nobody to be led to
+                self._stop_parser(_NO_HTTP)
+            return  # it comes once more, without its offer
         self._stop_timer()
         super().on_headers_complete()
         self._inside = True
@@ -125,6 +131,8 @@ class Wire(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._unread, self._inside = 0, False
         self._stop_timer()
         super().on_message_complete()
@@ -133,6 +141,11 @@ class Wire(HttpToolsProtocol):
         super().on_response_complete()
         if self._inside and self.cycle.response_complete and not self.transport.is_closing():
             self._within(self.limits.last_read_seconds)
+
+    def offered_head(self) -> bytes:
+        """For the parser, of the head that it has just read."""
+        version = self.parser.get_http_version()
+        return without_offer(self.parser.get_method(), self.url, version, self.headers)
 
     def send_400_response(self, msg: str) -> None:
         """What the parser did not take, or a limit of ours that stopped it."""
