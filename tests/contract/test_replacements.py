@@ -1,0 +1,89 @@
+"""No parameter can be changed so that CloudFormation has to make a named resource anew.
+
+It makes the new one before it removes the old one. Under a name that the template gives, the
+service answers that there is one already, and the whole update is rolled back. Which properties
+cannot be changed in place is said by AWS's own schemas, as cfn-lint has them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from tools.embedded.kernel.stack import load
+from tools.permissions.grants import EVERYTHING
+
+ROOT = Path(__file__).parents[2]
+# SAM gives each version of a layer a logical id of its own, and a version is no name.
+ALWAYS_NEW = {"AWS::Lambda::LayerVersion"}
+
+
+@cache
+def template() -> dict[str, Any]:
+    return load(ROOT / "template.yaml", EVERYTHING)
+
+
+def fixed(kind: str) -> list[tuple[str, ...]]:
+    """Paths of the properties that cannot be changed in place."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    paths = schema.get("createOnlyProperties", ())
+    return [tuple(one.removeprefix("/properties/").split("/")) for one in paths]
+
+
+def at(properties: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        properties = properties.get(step) if isinstance(properties, dict) else None
+    return properties
+
+
+def is_name(path: tuple[str, ...]) -> bool:
+    return path[-1].endswith("Name")
+
+
+def asked(value: Any) -> set[str]:
+    """The parameters on which a value depends, by itself or by a condition."""
+    if isinstance(value, list):
+        return {name for one in value for name in asked(one)}
+    if not isinstance(value, dict):
+        return set()
+    if "Fn::If" in value:
+        condition, *ways = value["Fn::If"]
+        return asked(template()["Conditions"][condition]) | asked(ways)
+    if "Condition" in value and isinstance(value["Condition"], str) and len(value) == 1:
+        return asked(template()["Conditions"][value["Condition"]])
+    found = {value["Ref"]} if "Ref" in value else set()
+    if text := value.get("Fn::Sub"):
+        found |= {name for name in template()["Parameters"] if "${" + name + "}" in str(text)}
+    return (found & template()["Parameters"].keys()) | asked(list(value.values()))
+
+
+def made_anew(kind: str, properties: dict[str, Any]) -> set[str]:
+    """The parameters whose change would have a resource made anew under the name that it has."""
+    paths = fixed(kind)
+    if not any(is_name(path) and at(properties, path) is not None for path in paths):
+        return set()
+    return {name for path in paths if not is_name(path) for name in asked(at(properties, path))}
+
+
+def own(kind: str) -> bool:
+    return kind.startswith("AWS::") and kind not in ALWAYS_NEW
+
+
+@pytest.mark.parametrize("kind", sorted({r["Type"] for r in template()["Resources"].values()}))
+def test_no_parameter_has_a_named_resource_made_anew(kind: str) -> None:
+    resources = template()["Resources"].items()
+    found = {
+        name: one["Properties"] for name, one in resources if one["Type"] == kind and own(kind)
+    }
+    assert {name: made_anew(kind, one) for name, one in found.items() if made_anew(kind, one)} == {}
+
+
+def test_the_rule_sees_a_budget_that_has_a_name_and_an_address() -> None:
+    """As it was: who changed AlarmEmail had the update rolled back, "the budget already exists"."""
+    budget = template()["Resources"]["StackBudget"]["Properties"]
+    named = {**budget, "Budget": {**budget["Budget"], "BudgetName": "autoscaler-monthly"}}
+    assert made_anew("AWS::Budgets::Budget", named) == {"AlarmEmail"}
