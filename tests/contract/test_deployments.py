@@ -1,8 +1,9 @@
-"""No parameter can be changed so that CloudFormation has to make a named resource anew.
+"""Deployed, changed, deleted and deployed again: what CloudFormation stumbles over, none is there.
 
-It makes the new one before it removes the old one. Under a name that the template gives, the
-service answers that there is one already, and the whole update is rolled back. Which properties
-cannot be changed in place is said by AWS's own schemas, as cfn-lint has them.
+No parameter can be changed so that a named resource has to be made anew. CloudFormation makes the
+new one before it removes the old one; under a name that the template gives, the service answers
+that there is one already, and the whole update is rolled back. Which properties cannot be changed
+in place is said by AWS's own schemas, as cfn-lint has them.
 """
 
 from __future__ import annotations
@@ -87,3 +88,13 @@ def test_the_rule_sees_a_budget_that_has_a_name_and_an_address() -> None:
     budget = template()["Resources"]["StackBudget"]["Properties"]
     named = {**budget, "Budget": {**budget["Budget"], "BudgetName": "autoscaler-monthly"}}
     assert made_anew("AWS::Budgets::Budget", named) == {"AlarmEmail"}
+
+
+def test_buckets_outlive_their_stack_and_not_a_deployment_that_fails() -> None:
+    """`Retain` alone leaves three empty ones behind with each try, which nothing names any more."""
+    resources = template()["Resources"].values()
+    buckets = [one for one in resources if one["Type"] == "AWS::S3::Bucket"]
+    assert len(buckets) == 3
+    for one in buckets:
+        assert one["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert one["UpdateReplacePolicy"] == "Retain"
