@@ -8,6 +8,7 @@ in place is said by AWS's own schemas, as cfn-lint has them.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from autoscaler.endpoints.names import ResourceNames
 from tools.embedded.kernel.stack import load
 from tools.permissions.grants import EVERYTHING
 
@@ -98,3 +100,46 @@ def test_buckets_outlive_their_stack_and_not_a_deployment_that_fails() -> None:
     for one in buckets:
         assert one["DeletionPolicy"] == "RetainExceptOnCreate"
         assert one["UpdateReplacePolicy"] == "Retain"
+
+
+# What the services allow of names that begin with the stack's.
+LONGEST = {
+    "AWS::Lambda::Function": ("FunctionName", 64),
+    "AWS::Scheduler::Schedule": ("Name", 64),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName", 80),
+    "AWS::Lambda::LayerVersion": ("LayerName", 140),
+    "AWS::CloudWatch::Alarm": ("AlarmName", 255),
+    "AWS::Events::EventBus": ("Name", 256),
+    "AWS::SecretsManager::Secret": ("Name", 512),
+    "AWS::Logs::LogGroup": ("LogGroupName", 512),
+}
+
+
+def room() -> int:
+    """The most characters that a stack's name may have."""
+    most = []
+    for one in template()["Resources"].values():
+        if one["Type"] in LONGEST:
+            name, limit = LONGEST[one["Type"]]
+            said = one["Properties"][name].get("Fn::Sub", "${AWS::StackName}")
+            most.append(limit - len(said.replace("${AWS::StackName}", "")))
+    return min(most)
+
+
+def test_the_readme_says_how_long_a_stacks_name_may_be() -> None:
+    """A longer one is refused in the middle of the deployment, by the first function."""
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    together = re.search(r"has (\d+) characters at most, with an endpoint's (\d+) together", readme)
+    assert together and int(together[1]) == room()
+    longest = int(together[2])
+    ResourceNames("s" * room(), "e" * (longest - room()))
+    with pytest.raises(ValueError, match="too long"):
+        ResourceNames("s" * room(), "e" * (longest - room() + 1))
+
+
+def test_nobody_is_told_to_set_a_parameter_for_one_deployment_alone() -> None:
+    """The next `sam deploy` takes it back: a stack that observes acts, a secret is deleted."""
+    said = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    said += [*(ROOT / "tools").rglob("*.py"), *(ROOT / "layers").rglob("*.py")]
+    told = re.compile(r"sam deploy [^\n`]*--parameter-overrides")
+    assert [path for path in said if told.search(path.read_text())] == []
