@@ -169,6 +169,17 @@ def dashed(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
+@pytest.mark.parametrize("action", ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"])
+def test_a_config_made_a_moment_ago_is_used_before_it_shows_its_tag(action: str) -> None:
+    """SageMaker's tags take a while to be seen by IAM; both flows go on at once. An endpoint that
+    is changed is older than that: without this stack's tag it is nobody's."""
+    config = f"arn:aws:sagemaker:{HERE}:endpoint-config/{STACK}-llama-b2"
+    assert allowed("FlowRole", action, config, {})
+    assert not allowed("FlowRole", action, config, FOREIGN)
+    endpoint = f"arn:aws:sagemaker:{HERE}:endpoint/{STACK}-llama"
+    assert not allowed("FlowRole", "sagemaker:UpdateEndpoint", endpoint, {})
+
+
 def test_no_policy_is_larger_than_iam_takes_it() -> None:
     """With the longest name that the stack can have: a function's has 64 characters."""
     template = load(ROOT / "template.yaml")
