@@ -8,7 +8,9 @@ in place is said by AWS's own schemas, as cfn-lint has them.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from autoscaler.endpoints.names import ResourceNames
+from tests.releases.archive import unpacked
 from tools.embedded.kernel.stack import load
 from tools.permissions.grants import EVERYTHING
 
@@ -112,6 +115,7 @@ LONGEST = {
     "AWS::Events::EventBus": ("Name", 256),
     "AWS::SecretsManager::Secret": ("Name", 512),
     "AWS::Logs::LogGroup": ("LogGroupName", 512),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", 255),
 }
 
 
@@ -143,3 +147,35 @@ def test_nobody_is_told_to_set_a_parameter_for_one_deployment_alone() -> None:
     said += [*(ROOT / "tools").rglob("*.py"), *(ROOT / "layers").rglob("*.py")]
     told = re.compile(r"sam deploy [^\n`]*--parameter-overrides")
     assert [path for path in said if told.search(path.read_text())] == []
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The resources of the release before."""
+    folder = unpacked(tmp_path_factory.mktemp("release"))
+    resources: dict[str, Any] = load(folder / "template.yaml", EVERYTHING)["Resources"]
+    return resources
+
+
+def named(resources: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """(type, name) and the logical id of what the template names."""
+    for logical, one in resources.items():
+        kind = one["Type"]
+        if kind in LONGEST and kind not in ALWAYS_NEW:
+            yield (kind, json.dumps(one["Properties"][LONGEST[kind][0]])), logical
+
+
+def test_an_update_gives_no_name_to_another_resource(before: dict[str, Any]) -> None:
+    """The one that had it goes last, so that the other is refused and the update rolled back."""
+    had, has = dict(named(before)), dict(named(template()["Resources"]))
+    assert had and {name: one for name, one in had.items() if has.get(name, one) != one} == {}
+
+
+def test_an_update_does_not_write_over_what_people_put_into_a_secret(
+    before: dict[str, Any],
+) -> None:
+    """CloudFormation writes a value when the template's own is another one than before."""
+    for logical, one in before.items():
+        if one["Type"] == "AWS::SecretsManager::Secret":
+            now = template()["Resources"][logical]["Properties"]
+            assert now["SecretString"] == one["Properties"]["SecretString"] == "unset"
