@@ -89,34 +89,6 @@ def test_no_name_is_there_twice_not_even_in_a_map(path: Path) -> None:
     assert len(names) == len(set(names))
 
 
-def assigned(states: dict[str, Any]) -> set[str]:
-    """The variables that these states set; those of a Map's processor are not among them."""
-    places = [
-        place
-        for state in states.values()
-        for place in (state, *state.get("Catch", ()), *state.get("Choices", ()))
-    ]
-    return {name for place in places for name in place.get("Assign", {})}
-
-
-@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
-def test_no_map_sets_a_variable_of_the_machine_around_it(path: Path) -> None:
-    """Step Functions' rule: a variable that is set in an inner scope may not have the name of one
-    in an outer scope. A machine that has one is refused, and with it the whole deployment."""
-    outer, *inner = scopes(machine(path))
-    for one in inner:
-        assert assigned(outer["States"]) & assigned(one["States"]) == set(), one["StartAt"]
-
-
-def test_what_is_staged_apart_reads_no_variable_of_the_machine_around_it() -> None:
-    """Nor can it: a distributed Map's children are executions of their own."""
-    outer, inner = scopes(machine(ROOT / "statemachines" / "stage_weights.asl.yaml"))
-    assert inner["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
-    read = {name for one in expressions(inner) for name in re.findall(r"\$(\w+)", one)}
-    assert read & assigned(inner["States"])
-    assert read & assigned(outer["States"]) == set()
-
-
 def test_staging_survives_whatever_ends_a_function_from_outside() -> None:
     """By the names under which Lambda and the embedded account report it."""
     ends = {"Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"}
