@@ -200,20 +200,18 @@ def roles_with_key() -> dict[str, dict[str, Any]]:
 
 
 def test_whoever_touches_what_is_encrypted_may_use_this_key_through_its_service_only() -> None:
+    """CloudWatch Logs among them: AWS asks it of the roles that call it for an encrypted group."""
     roles = {name for name, one in resources(keyed=True).items() if one["Type"] == "AWS::IAM::Role"}
     assert set(roles_with_key()) == roles - {f"{name}Role" for name in KEYLESS}
+    held = {"dynamodb", "logs", "s3", "secretsmanager", "sns", "sqs"}
     for role, statement in roles_with_key().items():
         assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
         assert statement["Resource"] == KEY
-        services = json.dumps(statement["Condition"]["StringEquals"]["kms:ViaService"])
-        wanted = (
-            {"s3"} if role == "EndpointRole" else {"dynamodb", "s3", "secretsmanager", "sns", "sqs"}
-        )
-        assert {
-            one
-            for one in ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
-            if f"{one}." in services
-        } == wanted
+        services = statement["Condition"]["StringEquals"]["kms:ViaService"]
+        wanted = {"s3", "logs"} if role == "EndpointRole" else held
+        assert {one["Fn::Sub"] for one in services} == {
+            f"{one}.${{AWS::Region}}.amazonaws.com" for one in wanted
+        }
 
 
 def test_without_a_key_nobody_may_use_any() -> None:

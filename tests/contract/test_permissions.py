@@ -138,7 +138,7 @@ def test_no_function_writes_logs_of_others_whatever_sam_gives_it() -> None:
     assert len(functions) > 20
     for role in functions:
         limit, name = roles().boundaries[role], dashed(role.removesuffix("FunctionRole"))
-        for action in ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"):
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
             own, *others = (
                 f"arn:aws:logs:{HERE}:log-group:/aws/lambda/{stack}-{name}:log-stream:x"
                 for stack in (STACK, "other", NAMESAKE)
@@ -149,8 +149,35 @@ def test_no_function_writes_logs_of_others_whatever_sam_gives_it() -> None:
         assert judge(limit, "dynamodb:GetItem", table, {}).allowed  # the role says which
 
 
+def test_no_function_makes_the_group_of_its_logs_anew() -> None:
+    """What a function says last is delivered after it was deleted, with its group. Made anew by
+    that, a group would be in the way of the next stack of this name: "already exists"."""
+    groups = {
+        one["Properties"]["LogGroupName"]["Fn::Sub"]
+        for one in load(ROOT / "template.yaml")["Resources"].values()
+        if one["Type"] == "AWS::Logs::LogGroup"
+    }
+    for role, limit in roles().boundaries.items():
+        name = f"/aws/lambda/${{AWS::StackName}}-{dashed(role.removesuffix('FunctionRole'))}"
+        assert name in groups, f"{role}: nobody makes its group"
+        arn = f"arn:aws:logs:{HERE}:log-group:{name.replace('${AWS::StackName}', STACK)}"
+        for one in (arn, f"{arn}:*", f"{arn}:log-stream:"):
+            assert not judge(limit, "logs:CreateLogGroup", one, {}).allowed, role
+
+
 def dashed(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+@pytest.mark.parametrize("action", ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"])
+def test_a_config_made_a_moment_ago_is_used_before_it_shows_its_tag(action: str) -> None:
+    """SageMaker's tags take a while to be seen by IAM; both flows go on at once. An endpoint that
+    is changed is older than that: without this stack's tag it is nobody's."""
+    config = f"arn:aws:sagemaker:{HERE}:endpoint-config/{STACK}-llama-b2"
+    assert allowed("FlowRole", action, config, {})
+    assert not allowed("FlowRole", action, config, FOREIGN)
+    endpoint = f"arn:aws:sagemaker:{HERE}:endpoint/{STACK}-llama"
+    assert not allowed("FlowRole", "sagemaker:UpdateEndpoint", endpoint, {})
 
 
 def test_no_policy_is_larger_than_iam_takes_it() -> None:

@@ -171,6 +171,19 @@ def test_after_a_deletion_nothing_of_the_stack_is_left(account: Account, tmp_pat
     assert inventory(account) == before
 
 
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
+def test_what_is_retained_stays_when_its_stack_is_deleted(
+    account: Account, tmp_path: Path, policy: str
+) -> None:
+    kept = {**of("S3::Bucket"), "DeletionPolicy": policy}
+    account.deploy(template(tmp_path, {"Kept": kept, "Bucket": of("S3::Bucket")}), "whole")
+    made = account.engine.stacks["whole"].made
+    delete(account)
+    listed = {one["Name"] for one in account.boto("s3").list_buckets()["Buckets"]}
+    assert made["Kept"].physical_id in listed and made["Bucket"].physical_id not in listed
+    account.boto("s3").delete_bucket(Bucket=made["Kept"].physical_id)
+
+
 def test_a_deleted_stack_is_found_by_its_id_alone(account: Account, whole: Path) -> None:
     stack_id = delete(account)
     formation = account.boto("cloudformation")

@@ -18,7 +18,8 @@ _BUCKETS = ("WeightsBucketName", "ResultsBucketName", "ReportsBucketName")
 _ALERTS = "the alerts' secret"
 HUB_SECRET = "HubTokenSecretName"  # no such output: the stack has no secret for a token
 MAKE_HUB_SECRET = (
-    f"`sam deploy --parameter-overrides {HUB_SECRET}=make`, then put a read token into that secret"
+    f"deploy with {HUB_SECRET}=make, written in samconfig.toml (or the next `sam deploy` removes "
+    "the secret), then put a read token into it"
 )
 _SECRETS = {
     "SlackSecretName": (_ALERTS, "alerts are only logged until you say there where they go"),

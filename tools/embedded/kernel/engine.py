@@ -17,7 +17,7 @@ from tools.embedded.kernel.order import in_order
 from tools.embedded.kernel.removers import REMOVERS
 from tools.embedded.kernel.resources import MAKERS, Context, Made
 from tools.embedded.kernel.runtime import empty_zip
-from tools.embedded.kernel.stack import Stack, as_given, checked_parameters, load
+from tools.embedded.kernel.stack import Stack, as_given, checked_parameters, is_kept, load
 from tools.embedded.kernel.updates import FUNCTION, LAYER, MACHINE, Update
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Engine:
         stack, clock = self.stacks[name], self._account.clock
         stack.becomes("DELETE_IN_PROGRESS", clock.now())
         for logical in reversed(list(stack.order)):
-            if stack.template["Resources"][logical].get("DeletionPolicy") == "Retain":
+            if is_kept(stack.template["Resources"][logical]):
                 stack.notes(logical, "DELETE_SKIPPED", clock.now())
                 continue
             stack.notes(logical, "DELETE_IN_PROGRESS", clock.now())

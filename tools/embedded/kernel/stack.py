@@ -76,6 +76,11 @@ class Stack:
         return list(found.values())
 
 
+def is_kept(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource stays when its stack, or only the resource, is deleted."""
+    return resource.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")
+
+
 def load(path: Path, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The template after the SAM transform; code stays a local path, definitions are inlined.
 

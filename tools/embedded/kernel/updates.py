@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.embedded.kernel.intrinsics import Resolver, TemplateError
 from tools.embedded.kernel.resources import Made
-from tools.embedded.kernel.stack import Stack
+from tools.embedded.kernel.stack import Stack, is_kept
 from tools.embedded.kernel.updaters import FIXED, UPDATERS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Update:
         for logical in [one for one in self.before.order if one not in wanted]:
             self.after.order.remove(logical)
             made = self.after.made.pop(logical)
-            if self.before.template["Resources"][logical].get("DeletionPolicy") != "Retain":
+            if not is_kept(self.before.template["Resources"][logical]):
                 self.left.append((logical, self.after.types.pop(logical), made))
         # What refers to others goes before them.
         place = self.before.order.index
