@@ -71,7 +71,8 @@ class World:
                 self._sending.release()
 
     def arn(self, kind: str, name: str) -> str:
-        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name}"
+        """SageMaker writes names in small letters there, and nowhere else."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name.lower()}"
 
     def facts(self, instance_type: str) -> dict[str, int]:
         """Accelerators, memory and vCPUs of an instance type."""
