@@ -255,6 +255,7 @@ REASONS = {
     "inventory.AwsAccount.look": "says what is missing, below",
     "items": "pure",
     "load.AwsLoadReader.read": "says what is missing, below",
+    "metric_data.MetricData.whole": "pure",
     "model.is_not_there": "pure",
     "model.typed": "pure",
     "multipart.S3PartUploads.put": "goes beside botocore: tests/embedded/test_staging_slow_s3.py",
