@@ -37,6 +37,7 @@ class World:
         self.endpoints: dict[str, Endpoint] = {}
         self.components: dict[str, Component] = {}
         self.tags: dict[str, dict[str, str]] = {}
+        self.scaled: set[str] = set()  # the ids of Application Auto Scaling's scalable targets
         self.gone_instances: list[tuple[str, Instance]] = []
         self.gone_components: dict[str, list[tuple[float, int, int]]] = {}
         self.capacity: dict[str, int] = {}
