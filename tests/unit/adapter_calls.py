@@ -265,6 +265,7 @@ REASONS = {
     "pauses": "an alert is told all the same: tests/unit/test_alerts_pauses.py",
     "posts": "calls no AWS: tests/unit/test_alerts_pauses.py",
     "price_book": "pure",
+    "scaler.deployed": "pure",
     "scaler.is_absent": "pure",
     "sinks": "makes the sinks",
     "slack": "calls no AWS: tests/embedded/test_slack_receiver.py",

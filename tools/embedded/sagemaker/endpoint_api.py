@@ -42,7 +42,13 @@ class EndpointApi:
             "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
             "MetricsConfig": config.get("MetricsConfig"),
         }
-        if endpoint.status != "Failed":
+        if endpoint.status == "Creating":  # nothing is there yet, and all of it is pending
+            shown["PendingDeploymentSummary"] = {
+                "EndpointConfigName": config["EndpointConfigName"],
+                "ProductionVariants": [self._pending(one) for one in endpoint.variants],
+                "StartTime": endpoint.created,
+            }
+        elif endpoint.status != "Failed":
             shown["ProductionVariants"] = [self._variant(one) for one in endpoint.variants]
         return shown
 
@@ -198,6 +204,10 @@ class EndpointApi:
         if "InstancePools" in variant.config:
             shown["InstancePools"] = [_pool(one, counted) for one in variant.types]
         return shown
+
+    def _pending(self, variant: Variant) -> Members:
+        shown = {**self._variant(variant), "InstanceType": variant.config.get("InstanceType")}
+        return {**shown, "VariantStatus": [{"Status": "Creating"}]}
 
 
 def _pool(instance_type: str, counted: list[Any]) -> Members:
