@@ -139,3 +139,14 @@ def test_the_same_actions_reach_this_stack() -> None:
     assert allowed("ReconcileFunctionRole", "states:StartExecution", machine, mine)
     assert allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:{STACK}-a", mine)
     assert not allowed("FlowRole", "sqs:DeleteQueue", f"arn:aws:sqs:{HERE}:other-a", mine)
+
+
+def test_who_registers_a_variant_may_look_at_a_config_whose_name_nobody_knows() -> None:
+    """Application Auto Scaling asks for it by the caller's right (aws-controllers-k8s/community,
+    issue 2110, as CloudTrail told it), and AWS's guide has it on all."""
+    action = "application-autoscaling:RegisterScalableTarget"
+    registering = {grant.role for grant, held in all_held() if held.name == action}
+    made_up = f"arn:aws:sagemaker:{HERE}:endpoint-config/7f4e1944-1817-4891-9bef-e055a90787a4"
+    assert registering
+    for role in registering:
+        assert allowed(role, "sagemaker:DescribeEndpointConfig", made_up, {}), role

@@ -185,6 +185,15 @@ def test_tags_live_and_die_with_their_resource(lab: Lab) -> None:
         lab.sagemaker.list_tags(ResourceArn=arn)
 
 
+def test_an_arn_has_its_name_in_small_letters_and_tags_are_found_by_it(lab: Lab) -> None:
+    lab.model("LLM-Autoscaler-m")
+    found = lab.sagemaker.describe_model(ModelName="LLM-Autoscaler-m")
+    assert found["ModelName"] == "LLM-Autoscaler-m"
+    assert found["ModelArn"].endswith(":model/llm-autoscaler-m")
+    lab.sagemaker.add_tags(ResourceArn=found["ModelArn"], Tags=[{"Key": "team", "Value": "x"}])
+    assert lab.sagemaker.list_tags(ResourceArn=found["ModelArn"])["Tags"]
+
+
 def test_a_fault_is_answered_in_place_of_an_operation(lab: Lab) -> None:
     fault = Fault(
         "sagemaker:CreateModel", "ThrottlingException", "slow", 429, matching={"ModelName": "m"}

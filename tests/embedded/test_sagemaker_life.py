@@ -241,7 +241,9 @@ def test_it_may_be_billed_from_service_only(make: Make) -> None:
     lab.endpoint()
     assert lab.service.instances_now() == {}
     assert lab.service.truth.seconds() == 0
-    variant = lab.sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]
+    found = lab.sagemaker.describe_endpoint(EndpointName="e")
+    assert "ProductionVariants" not in found, "while it is created all of it is pending"
+    (variant,) = found["PendingDeploymentSummary"]["ProductionVariants"]
     assert variant["CurrentInstanceCount"] == 0
     lab.clock.jump(106)
     assert lab.service.instances_now() == {"e": 1}

@@ -145,6 +145,27 @@ def test_a_roll_out_that_finds_no_instance_is_rolled_back(make: Make) -> None:
     assert "InsufficientInstanceCapacity" in found["FailureReason"]
 
 
+@pytest.mark.parametrize(
+    "size", [{"Type": "COPY_COUNT", "Value": 1}, {"Type": "CAPACITY_PERCENT", "Value": 51}]
+)
+def test_a_roll_out_takes_between_a_twentieth_and_a_half_of_the_copies(
+    make: Make, size: dict[str, Any]
+) -> None:
+    """Of one copy no number of copies is."""
+    lab = make()
+    lab.ready()
+    lab.model("m2")
+    needs = {"MinMemoryRequiredInMb": 1024, "NumberOfAcceleratorDevicesRequired": 1}
+    rolling = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
+    with pytest.raises(ClientError, match="between 5% and 50% of the copy count 1"):
+        lab.sagemaker.update_inference_component(
+            InferenceComponentName="ic",
+            Specification={"ModelName": "m2", "ComputeResourceRequirements": needs},
+            DeploymentConfig={"RollingUpdatePolicy": rolling},
+        )
+    assert lab.seen() == ("InService", 1, 1)
+
+
 def test_a_lost_instance_is_replaced(make: Make) -> None:
     lab = make()
     lab.ready()

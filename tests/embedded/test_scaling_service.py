@@ -192,6 +192,27 @@ def test_a_classic_variant_is_scaled_by_its_instances(lab: Lab) -> None:
     assert found["CurrentInstanceCount"] == 2
 
 
+def test_a_variant_that_is_scaled_takes_another_model_and_no_other_machines(lab: Lab) -> None:
+    lab.config("classic", ModelName="m", InitialInstanceCount=1)
+    lab.endpoint("e2", "classic")
+    lab.clock.jump(250)
+    variant = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/e2/variant/v",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    lab.scaling.register_scalable_target(**variant, MinCapacity=1, MaxCapacity=2)
+    lab.model("m2")
+    lab.config("remodelled", ModelName="m2", InitialInstanceCount=1)
+    lab.sagemaker.update_endpoint(EndpointName="e2", EndpointConfigName="remodelled")
+    lab.clock.jump(600)
+    lab.config("larger", ModelName="m2", InitialInstanceCount=1, InstanceType="ml.g5.2xlarge")
+    with pytest.raises(ClientError, match="must be deregistered as scalable targets"):
+        lab.sagemaker.update_endpoint(EndpointName="e2", EndpointConfigName="larger")
+    lab.scaling.deregister_scalable_target(**variant)
+    lab.sagemaker.update_endpoint(EndpointName="e2", EndpointConfigName="larger")
+
+
 def test_tags_of_a_target(lab: Lab) -> None:
     arn = lab.bounds(0, 1, Tags={"a": "1"})
     lab.scaling.tag_resource(ResourceARN=arn, Tags={"b": "2"})

@@ -244,7 +244,11 @@ class World:
         if f"{STACK}-{name}" not in self.sagemaker.world.endpoints:
             return 0
         found = self.client("sagemaker").describe_endpoint(EndpointName=f"{STACK}-{name}")
-        return sum(one["DesiredInstanceCount"] for one in found["ProductionVariants"])
+        coming = found.get(
+            "PendingDeploymentSummary", {}
+        )  # while it is created there are no others
+        variants = found.get("ProductionVariants") or coming.get("ProductionVariants", ())
+        return sum(one["DesiredInstanceCount"] for one in variants)
 
     def answers(self, name: str = NAME) -> list[str]:
         """The ids of requests that a model answered."""

@@ -47,6 +47,11 @@ def setting(region: str = REGION) -> Setting:
 
 # What is wrong, the sentence's beginning, and what it says would work.
 WRONG: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"kind": "async", "serving": {"concurrency_per_copy": 1001}},
+        "serving.concurrency_per_copy: 1001 is more than the 1000 requests",
+        "lower it",
+    ),
     ({"serving": {"engine": "ollama"}}, "serving.engine: 'ollama' is not one of", "'sglang'"),
     (
         {"serving": {"parameters": {"gpu_memory_utilisation": 0.9}}},

@@ -413,10 +413,29 @@ def test_the_longest_names_still_fit_everywhere() -> None:
 
 
 @pytest.mark.parametrize("alarms", [[], [NAMES.capacity_alarm]])
-def test_another_shape_is_asked_for_as_the_api_takes_it(alarms) -> None:
+@pytest.mark.parametrize(("copies", "at_a_time"), [(2, 1), (20, 1), (21, 2), (100, 5)])
+def test_another_shape_is_asked_for_as_the_api_takes_it(alarms, copies, at_a_time) -> None:
     """The API takes no empty list of alarms: what must not be rolled back names none at all."""
-    made = reshape_requests(build(spec()), NAMES, alarms)
+    made = reshape_requests(build(spec()), NAMES, alarms, copies)
     check("sagemaker", "UpdateEndpoint", made["update_endpoint"])
     check("sagemaker", "UpdateInferenceComponent", made["update_component"])
-    watched = made["update_component"]["DeploymentConfig"].get("AutoRollbackConfiguration")
+    rolling = made["update_component"]["DeploymentConfig"]
+    size = rolling["RollingUpdatePolicy"]["MaximumBatchSize"]
+    assert size == {"Type": "COPY_COUNT", "Value": at_a_time}
+    assert 0.05 * copies <= at_a_time <= 0.5 * copies, "as the API's reference says"
+    watched = rolling.get("AutoRollbackConfiguration")
     assert watched == ({"Alarms": [{"AlarmName": alarms[0]}]} if alarms else None)
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+def test_of_one_copy_nothing_is_rolled(copies) -> None:
+    """No size is between 5 % and 50 % of it."""
+    made = reshape_requests(build(spec()), NAMES, [NAMES.capacity_alarm], copies)
+    check("sagemaker", "UpdateInferenceComponent", made["update_component"])
+    assert "DeploymentConfig" not in made["update_component"]
+
+
+def test_there_may_be_as_many_instances_more_as_an_update_begins_at_a_time() -> None:
+    made = build(spec(scaling={"max_copies": 41}))
+    (variant,) = made.endpoint_config["ProductionVariants"]
+    assert variant["ManagedInstanceScaling"]["MaxInstanceCount"] == 44

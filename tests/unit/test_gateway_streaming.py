@@ -14,7 +14,6 @@ from aiohttp import web
 from autoscaler.aws.clients import Access
 from autoscaler.aws.streaming import (
     BrokenStreamError,
-    GoneError,
     ModelFailedError,
     ModelStreams,
     RefusedByModelError,
@@ -120,8 +119,8 @@ def test_a_connection_that_is_lost_is_a_broken_answer() -> None:
     [
         (refusal(400, "ValidationError", Message="has no capacity to process this request now"),
          NoCapacityError),
-        (refusal(400, "ValidationError", Message="Could not find endpoint x"),
-         GoneError),
+        (refusal(400, "ValidationError", Message="Endpoint x of account 123456789012 not found."),
+         NoCapacityError),
         (refusal(400, "ThrottlingException", message="slower"), BusyError),
         (refusal(403, "AccessDeniedException", Message="may not"), NotAllowedError),
         (refusal(424, "ModelError", Message="m", OriginalStatusCode=503, OriginalMessage="full"),

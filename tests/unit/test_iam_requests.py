@@ -406,8 +406,16 @@ def test_registering_a_variant_looks_at_its_config_too() -> None:
     assert asked(call)[1:] == [
         ("sagemaker:DescribeEndpoint", arn("endpoint", "e")),
         ("sagemaker:UpdateEndpointWeightsAndCapacities", arn("endpoint", "e")),
-        ("sagemaker:DescribeEndpointConfig", arn("endpoint-config", "e")),
+        (
+            "sagemaker:DescribeEndpointConfig",
+            arn("endpoint-config", "7f4e1944-1817-4891-9bef-e055a90787a4"),
+        ),
     ]
+
+
+def test_a_name_is_in_small_letters_where_a_role_is_judged() -> None:
+    call = sent("sagemaker", "describe_endpoint", EndpointName="LLM-Autoscaler-llama")
+    assert asked(call) == [("sagemaker:DescribeEndpoint", arn("endpoint", "llm-autoscaler-llama"))]
 
 
 def test_a_call_that_nobody_described_is_refused_and_says_what_to_add() -> None:

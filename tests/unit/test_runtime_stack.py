@@ -83,11 +83,15 @@ class Cloud:
         self.told.append((url, answer.status, answer.reason))
 
 
+def named(name: str) -> Settings:
+    return Settings.model_construct(stack_name=name, table_name=TABLE, flow_arn_prefix="arn:")
+
+
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with in_moto() as dynamodb:
         made = Cloud(dynamodb)
-        env = Settings.model_construct(table_name=TABLE, flow_arn_prefix="arn:")
+        env = named("autoscaler")
         monkeypatch.setattr(stack, "settings", lambda: env)
         monkeypatch.setattr(stack, "client", lambda _service: made)
         monkeypatch.setattr(stack, "_addresses", made.addresses)
@@ -106,6 +110,24 @@ def test_the_signed_url_is_in_no_executions_input_and_the_answer_finds_it(cloud:
     assert started(cloud) == {**ASKED, "PhysicalResourceId": "retirement"}
     assert answer_stack({"request": started(cloud), **GONE}) == {"answered": True}
     assert cloud.told == [(URL, "SUCCESS", GONE["reason"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "request_type", "status"),
+    [
+        ("LLM-Autoscaler", "Create", "FAILED"),
+        ("llm-autoscaler", "Create", "SUCCESS"),
+        ("LLM-Autoscaler", "Update", "SUCCESS"),  # it is there: it can be mended by nobody now
+    ],
+)
+def test_a_stack_that_sagemaker_would_refuse_for_its_name_is_not_created(
+    name: str, request_type: str, status: str, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "settings", lambda: named(name))
+    change_stack({**DELETED, "RequestType": request_type})
+    ((_, told, reason),) = cloud.told
+    assert told == status
+    assert ("deploy it as 'llm-autoscaler'" in reason) == (status == "FAILED")
 
 
 def test_a_deletion_that_comes_twice_is_one_and_an_answer_may_be_sent_again(cloud: Cloud) -> None:

@@ -121,7 +121,7 @@ class Stage:
             if "Could not find" in error.response["Error"]["Message"]:
                 return 0, 0
             raise
-        variants = endpoint["ProductionVariants"]
+        variants = endpoint.get("ProductionVariants", ())  # none while it is created
         return (
             component["RuntimeConfig"]["CurrentCopyCount"],
             sum(variant["CurrentInstanceCount"] for variant in variants),

@@ -70,6 +70,7 @@ class ComponentApi:
     def update_inference_component(self, given: Members) -> Members:
         component, arn = self._find_idle(given["InferenceComponentName"], "update")
         count = given.get("RuntimeConfig", {}).get("CopyCount", component.desired)
+        _refuse_batch(given, count)
         if "Specification" in given or "Specifications" in given:
             specifications = _specifications(given)
             trial = Component(
@@ -192,6 +193,20 @@ def _specifications(given: Members) -> list[Members]:
     if len(found) > 1 and (None in types or len(set(types)) < len(types)):
         raise invalid("Each of several Specifications needs an InstanceType of its own.")
     return found
+
+
+def _refuse_batch(given: Members, count: int) -> None:
+    """ "The value must be between 5% to 50% of the copy count" (API reference, MaximumBatchSize):
+    one copy, or none, cannot be rolled."""
+    size = given.get("DeploymentConfig", {}).get("RollingUpdatePolicy", {}).get("MaximumBatchSize")
+    if size is None:
+        return
+    whole = count if size["Type"] == "COPY_COUNT" else 100
+    if not 0.05 * whole <= int(size["Value"]) <= 0.5 * whole:
+        raise invalid(
+            f"MaximumBatchSize must be between 5% and 50% of the copy count {count} of the "
+            "inference component."
+        )
 
 
 def _batch(given: Members, count: int) -> int:

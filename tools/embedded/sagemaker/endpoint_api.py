@@ -8,7 +8,7 @@ from tools.embedded.sagemaker import words
 from tools.embedded.sagemaker.endpoint_life import KEPT, EndpointLife
 from tools.embedded.sagemaker.listing import listed
 from tools.embedded.sagemaker.tag_api import keep_tags
-from tools.embedded.sagemaker.things import Endpoint, Members, Variant
+from tools.embedded.sagemaker.things import Endpoint, Members, Variant, types_of
 from tools.embedded.sagemaker.world import World
 from tools.embedded.shapes import invalid
 
@@ -42,7 +42,13 @@ class EndpointApi:
             "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
             "MetricsConfig": config.get("MetricsConfig"),
         }
-        if endpoint.status != "Failed":
+        if endpoint.status == "Creating":  # nothing is there yet, and all of it is pending
+            shown["PendingDeploymentSummary"] = {
+                "EndpointConfigName": config["EndpointConfigName"],
+                "ProductionVariants": [self._pending(one) for one in endpoint.variants],
+                "StartTime": endpoint.created,
+            }
+        elif endpoint.status != "Failed":
             shown["ProductionVariants"] = [self._variant(one) for one in endpoint.variants]
         return shown
 
@@ -60,6 +66,7 @@ class EndpointApi:
             raise invalid(f'Cannot update endpoint "{arn}" in status Failed.')
         config = self._config(given["EndpointConfigName"])
         self._check_variants_stay(endpoint, config)
+        self._check_scaled(endpoint, config)
         self._check_quotas(config, endpoint)
         excluded = given.get("ExcludeRetainedVariantProperties", ())
         retain = given.get("RetainAllVariantProperties", False)
@@ -142,6 +149,23 @@ class EndpointApi:
             if after is None and variant.model is None and self._world.components_of(variant):
                 raise invalid(f"Variant {variant.name} still hosts inference components.")
 
+    def _check_scaled(self, endpoint: Endpoint, config: Members) -> None:
+        """As the developer guide says ("Update endpoints that use auto scaling"): another model is
+        taken, other machines are not."""
+        after = {one["VariantName"]: types_of(one) for one in config["ProductionVariants"]}
+        held = [
+            variant.name
+            for variant in endpoint.variants
+            if f"endpoint/{endpoint.name}/variant/{variant.name}" in self._world.scaled
+            and after.get(variant.name) != variant.types
+        ]
+        if held:
+            raise invalid(
+                f'The variant(s) "{held}" must be deregistered as scalable targets with AWS '
+                "Application Auto Scaling before they can be removed or have their instance type "
+                "updated."
+            )
+
     def _check_count(self, variant: Variant, asked: Members) -> None:
         count = asked.get("DesiredInstanceCount")
         if count is None:
@@ -180,6 +204,10 @@ class EndpointApi:
         if "InstancePools" in variant.config:
             shown["InstancePools"] = [_pool(one, counted) for one in variant.types]
         return shown
+
+    def _pending(self, variant: Variant) -> Members:
+        shown = {**self._variant(variant), "InstanceType": variant.config.get("InstanceType")}
+        return {**shown, "VariantStatus": [{"Status": "Creating"}]}
 
 
 def _pool(instance_type: str, counted: list[Any]) -> Members:

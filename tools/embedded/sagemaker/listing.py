@@ -9,7 +9,7 @@ from typing import Any
 from tools.embedded.sagemaker.things import Members
 from tools.embedded.shapes import ServiceError, invalid
 
-_PAGE = 100  # as many as SageMaker gives when MaxResults is not asked for
+_PAGE = 10  # as many as SageMaker gives when MaxResults is not asked for (API reference)
 
 
 def listed(

@@ -45,8 +45,8 @@ class TagApi:
 
     def _tags(self, arn: str) -> dict[str, str]:
         world = self._world
-        kind, _, name = arn.rpartition(":")[2].partition("/")
-        if name not in world.all_of(kind) or world.arn(kind, name) != arn:
+        kind = arn.rpartition(":")[2].partition("/")[0]
+        if all(world.arn(kind, name) != arn for name in world.all_of(kind)):
             raise invalid(f'Could not find resource "{arn}".')
         return world.tags.setdefault(arn, {})
 

@@ -12,6 +12,14 @@ from tools.embedded.sagemaker.load import Load
 Members = dict[str, Any]
 
 
+def types_of(config: Mapping[str, Any]) -> list[str]:
+    """Of a production variant, in the order in which they are tried."""
+    if "InstancePools" in config:
+        pools = sorted(config["InstancePools"], key=lambda pool: pool["Priority"])
+        return [pool["InstanceType"] for pool in pools]
+    return [config["InstanceType"]]
+
+
 class CopyStatus(StrEnum):
     WAITING = "waiting"  # for an instance
     STARTING = "starting"
@@ -127,10 +135,7 @@ class Variant:
     @property
     def types(self) -> list[str]:
         """In the order in which they are tried."""
-        if "InstancePools" in self.config:
-            pools = sorted(self.config["InstancePools"], key=lambda pool: pool["Priority"])
-            return [pool["InstanceType"] for pool in pools]
-        return [self.config["InstanceType"]]
+        return types_of(self.config)
 
     @property
     def managed(self) -> bool:

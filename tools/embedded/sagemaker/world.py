@@ -37,6 +37,7 @@ class World:
         self.endpoints: dict[str, Endpoint] = {}
         self.components: dict[str, Component] = {}
         self.tags: dict[str, dict[str, str]] = {}
+        self.scaled: set[str] = set()  # the ids of Application Auto Scaling's scalable targets
         self.gone_instances: list[tuple[str, Instance]] = []
         self.gone_components: dict[str, list[tuple[float, int, int]]] = {}
         self.capacity: dict[str, int] = {}
@@ -71,7 +72,8 @@ class World:
                 self._sending.release()
 
     def arn(self, kind: str, name: str) -> str:
-        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name}"
+        """SageMaker writes names in small letters there, and nowhere else."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name.lower()}"
 
     def facts(self, instance_type: str) -> dict[str, int]:
         """Accelerators, memory and vCPUs of an instance type."""

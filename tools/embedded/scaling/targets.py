@@ -99,6 +99,7 @@ class TargetApi:
         if target is None:
             target = Target(resource, self._arn(), self._world.now, low, high)
             self._targets[resource] = target
+            self._world.scaled.add(resource.id)
         target.low, target.high = low, high
         target.suspended.update(given.get("SuspendedState", {}))
         target.tags.update(given.get("Tags", {}))
@@ -121,6 +122,7 @@ class TargetApi:
     def deregister_scalable_target(self, given: Members) -> Members:
         target = self.require(self.resource(given))
         del self._targets[target.resource]
+        self._world.scaled.discard(target.resource.id)
         for listener in self.on_deregister:
             listener(target.resource)
         return {}

@@ -10,6 +10,7 @@ from ..endpoints.kinds import dimensions
 from ..endpoints.names import ResourceNames
 from ..replay.history import Recorded
 from ..spec import EndpointSpec, Kind
+from .metric_data import read_metric_data
 
 _MINUTE = timedelta(minutes=1)
 _QUERIES_PER_CALL = 500
@@ -29,20 +30,15 @@ def read_recorded(
     wanted = [(name, key) for name in names for key in ("requests", "latencies")]
     for first in range(0, len(wanted), _QUERIES_PER_CALL):
         batch = wanted[first : first + _QUERIES_PER_CALL]
-        pages = cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=[
-                _query(index, ResourceNames(prefix, name), key, (kinds or {}).get(name))
-                for index, (name, key) in enumerate(batch)
-            ],
-            StartTime=now - timedelta(days=days),
-            EndTime=now,
-            MaxDatapoints=_ANSWERS_PER_CALL,
-        )
-        for page in pages:
-            for reply in page["MetricDataResults"]:
-                name, key = batch[int(reply["Id"][1:])]
-                points = zip(reply["Timestamps"], reply["Values"], strict=True)
-                getattr(found[name], key).extend(points)
+        queries = [
+            _query(index, ResourceNames(prefix, name), key, (kinds or {}).get(name))
+            for index, (name, key) in enumerate(batch)
+        ]
+        start, most = now - timedelta(days=days), _ANSWERS_PER_CALL
+        read = read_metric_data(cloudwatch, queries, start, now, MaxDatapoints=most)
+        for which, points in read.whole().items():
+            name, key = batch[int(which[1:])]
+            getattr(found[name], key).extend(points)
     return found
 
 

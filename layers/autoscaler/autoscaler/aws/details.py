@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from ..control.sweep import Kind, Resource
 from .clients import error_code
-from .scaler import is_absent
+from .scaler import deployed, is_absent
 
 Clients = Callable[[str], Any]
 _ABSENT = {
@@ -63,14 +63,14 @@ def _endpoint(clients: Clients, resource: Resource) -> Resource:
         created_at=found["CreationTime"],
         status=found["EndpointStatus"],
         tags=sagemaker_tags(sagemaker, found["EndpointArn"]),
-        instances=_instances(sagemaker, config, found.get("ProductionVariants", ())),
+        instances=_instances(sagemaker, deployed(found)),
     )
 
 
-def _instances(sagemaker: Any, config: str, variants: Any) -> dict[str, int]:
+def _instances(sagemaker: Any, variants: Any) -> dict[str, int]:
     """By type; a variant without pools has the one type that its config names."""
     count: Counter[str] = Counter()
-    for variant in variants:
+    for config, variant in variants:
         total = variant.get("CurrentInstanceCount", 0)
         pools = {
             pool["InstanceType"]: pool.get("CurrentInstanceCount", 0)
@@ -85,6 +85,8 @@ def _instances(sagemaker: Any, config: str, variants: Any) -> dict[str, int]:
 
 def _type_of(sagemaker: Any, config: str, variant: Mapping[str, Any]) -> str:
     """Instances are never left out because their type is not known: nor is their price then."""
+    if named := variant.get("InstanceType"):
+        return str(named)
     try:
         found = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     except ClientError as error:

@@ -23,6 +23,7 @@ from .details import GoneError, detailed
 from .removal import remove
 
 _QUEUES_A_PAGE = 1000  # without it SQS gives no second page
+_NAMES_A_PAGE = 100  # SageMaker gives ten unless asked
 _SAGEMAKER = {
     Kind.ENDPOINT: ("list_endpoints", "Endpoints", "Endpoint"),
     Kind.COMPONENT: ("list_inference_components", "InferenceComponents", "InferenceComponent"),
@@ -93,7 +94,13 @@ class AwsAccount:
 
     def _sagemaker(self, kind: Kind) -> Iterator[Resource]:
         operation, members, word = _SAGEMAKER[kind]
-        for page in self._pages("sagemaker", operation, NameContains=f"{self._prefix}-"):
+        pages = self._pages(
+            "sagemaker",
+            operation,
+            NameContains=f"{self._prefix}-",
+            PaginationConfig={"PageSize": _NAMES_A_PAGE},
+        )
+        for page in pages:
             for one in page[members]:
                 if one[f"{word}Name"].startswith(f"{self._prefix}-"):
                     yield Resource(

@@ -25,7 +25,7 @@ from ..ports import (
     UnsureError,
 )
 from .clients import client, error_code, error_message
-from .model import LARGEST_ANSWER_BYTES
+from .model import LARGEST_ANSWER_BYTES, is_not_there
 from .troubles import DENIED
 
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
@@ -69,7 +69,7 @@ class S3LateModels:
                 InvocationTimeoutSeconds=late.WORKS_SECONDS,
             )
         except ClientError as error:
-            if error_code(error) in _BUSY:
+            if error_code(error) in _BUSY or is_not_there(error):
                 raise BusyError(error_message(error)) from error
             if error_code(error) in DENIED:
                 raise NotAllowedError(error_message(error)) from error

@@ -6,7 +6,7 @@ after a queue was idle. CloudWatch in batches of 500, because GetMetricData take
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from ..endpoints.names import ResourceNames
 from ..ports import Load, Minute
 from ..spec import Kind
 from .clients import NO_QUEUE, client, error_code
+from .metric_data import read_metric_data
 
 _QUERIES_PER_CALL = 500
 _LOOK_BACK = timedelta(minutes=3)  # what is older says nothing about the present
@@ -143,18 +144,17 @@ class AwsLoadReader:
                     found[name] = _Series(now, trouble=f"its metrics could not be read: {error}")
         return found
 
-    def _read_batch(self, batch: _Batch, found: Mapping[str, _Series], now: datetime) -> None:
+    def _read_batch(self, batch: _Batch, found: dict[str, _Series], now: datetime) -> None:
         # One time for all of them: points that come back cost nothing.
         first = min(found[name].first for name, *_ in batch)
-        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=[self._query(i, *entry) for i, entry in enumerate(batch)],
-            StartTime=first,
-            EndTime=now,
-        )
-        for page in pages:
-            for reply in page["MetricDataResults"]:
-                name, _, key, _, _ = batch[int(reply["Id"][1:])]
-                found[name].add(key, reply["Timestamps"], reply["Values"])
+        queries = [self._query(i, *entry) for i, entry in enumerate(batch)]
+        read = read_metric_data(self._cloudwatch, queries, first, now)
+        for which, points in read.points.items():
+            name, _, key, _, _ = batch[int(which[1:])]
+            found[name].add(key, points)
+        for which, code in read.unread.items():
+            name, _, key, _, _ = batch[int(which[1:])]
+            found[name] = _Series(now, trouble=f"its {key} could not be read: {code}")
 
     def _query(
         self, index: int, name: str, kind: Kind, _key: str, metric: str | None, statistic: str
@@ -200,9 +200,9 @@ class _Series:
         recent = self.now - _LOOK_BACK
         return min(recent, self.since - _PERIOD) if self.since else recent
 
-    def add(self, key: str, starts: Sequence[datetime], values: Sequence[float]) -> None:
+    def add(self, key: str, points: Iterable[tuple[datetime, float]]) -> None:
         known = self.points.setdefault(key, [])
-        known += [one for one in zip(starts, values, strict=True) if one[0] >= self.first]
+        known += [one for one in points if one[0] >= self.first]
 
     def newest(self, key: str) -> float | None:
         points = self._recent(key)

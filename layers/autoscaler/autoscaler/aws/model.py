@@ -26,6 +26,8 @@ from .clients import client, error_code, error_message
 from .troubles import DENIED
 
 _NO_CAPACITY = "no capacity to process this request"
+# "Endpoint x of account y not found.", as long as there is none by its name, or it is being made.
+_NOT_FOUND = "not found"
 _BUSY = {
     "ModelNotReadyException",
     "ServiceUnavailable",
@@ -78,12 +80,18 @@ def _payload(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
             yield part
 
 
+def is_not_there(error: ClientError) -> bool:
+    """Whether the runtime knows no such endpoint or component; its words are other ones than those
+    of the API that makes them (`scaler.is_absent`)."""
+    return error_code(error) == "ValidationError" and _NOT_FOUND in error_message(error)
+
+
 def typed(error: ClientError) -> Exception:
     """The error as the flows know it; what they do not is botocore's own."""
     message = error_message(error)
     if error_code(error) in DENIED:
         return NotAllowedError(message)
-    if _NO_CAPACITY in message:
+    if _NO_CAPACITY in message or is_not_there(error):
         return NoCapacityError(message)
     refused = error.response.get("OriginalStatusCode", 0)
     from_model = error_code(error) == "ModelError"

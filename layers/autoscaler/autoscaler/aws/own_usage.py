@@ -14,6 +14,7 @@ from typing import Any
 
 from ..endpoints.status import utc_hour
 from .clients import client
+from .metric_data import read_metric_data
 
 # Of metrics older than 63 days CloudWatch keeps hours, and nothing finer.
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -120,18 +121,15 @@ class ControllerMetrics:
         )
 
     def _points(self, wanted: list[_Wanted], start: datetime, end: datetime) -> list[list[Point]]:
-        found: list[list[Point]] = [[] for _ in wanted]
-        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=[one.query(index) for index, one in enumerate(wanted)],
+        read = read_metric_data(
+            self._cloudwatch,
+            [one.query(index) for index, one in enumerate(wanted)],
             # From a midnight on, so that days are cut there.
-            StartTime=utc_hour(start).replace(hour=0) - _SIZE_IS_LATE,
-            EndTime=utc_hour(end) + _HOUR,
-        )
-        for page in pages:
-            for series in page["MetricDataResults"]:
-                values = map(Decimal, series["Values"])
-                found[int(series["Id"][1:])] += zip(series["Timestamps"], values, strict=True)
-        return found
+            utc_hour(start).replace(hour=0) - _SIZE_IS_LATE,
+            utc_hour(end) + _HOUR,
+        ).whole()
+        found = (read.get(f"m{index}", []) for index in range(len(wanted)))
+        return [[(at, Decimal(value)) for at, value in points] for points in found]
 
 
 def _lambda(metric: str, function: str) -> _Wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ class SageMakerScaler:
         """Copies are instances. While they are being changed those that stay serve; while the
         endpoint is created, or after it failed, none does."""
         status = endpoint["EndpointStatus"]
-        variants = endpoint.get("ProductionVariants", ())
+        variants = endpoint.get("ProductionVariants") or _coming(endpoint)
         desired = sum(variant.get("DesiredInstanceCount", 0) for variant in variants)
         existing = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
         return Capacity(
@@ -91,15 +91,14 @@ class SageMakerScaler:
         """Instances that exist, by type. A variant without pools has the one type of its config,
         which is asked for only when there are instances, and once."""
         count: Counter[str] = Counter()
-        for variant in endpoint.get("ProductionVariants", ()):
+        for config, variant in deployed(endpoint):
             total = variant.get("CurrentInstanceCount", 0)
             in_pools = _by_pool(variant)
             if sum(in_pools.values()) == total:
                 count.update(in_pools)
             elif total:
-                count[
-                    next(iter(in_pools), "") or self._only_type(endpoint["EndpointConfigName"])
-                ] += total
+                named = next(iter(in_pools), "") or variant.get("InstanceType")
+                count[named or self._only_type(config)] += total
         return {instance_type: n for instance_type, n in count.items() if n}
 
     def _only_type(self, config: str) -> str:
@@ -126,6 +125,26 @@ class SageMakerScaler:
                 return {}
             raise
         return found
+
+
+def deployed(endpoint: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each variant that has instances, with the name of its config: those that are there, and those
+    of a deployment that goes on. While an endpoint is created SageMaker tells of the latter alone;
+    while it is given another config the instances of both are billed."""
+    there = endpoint.get("ProductionVariants", ())
+    for variant in there:
+        yield endpoint.get("EndpointConfigName", ""), variant
+    if there and endpoint["EndpointStatus"] == "Creating":
+        return  # or the same would be told twice
+    for variant in _coming(endpoint):
+        yield endpoint["PendingDeploymentSummary"]["EndpointConfigName"], variant
+
+
+def _coming(endpoint: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = endpoint.get("PendingDeploymentSummary", {}).get(
+        "ProductionVariants", ()
+    )
+    return found
 
 
 def _modified(*found: Mapping[str, Any]) -> datetime | None:

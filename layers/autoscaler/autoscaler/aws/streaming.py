@@ -32,7 +32,6 @@ _CONNECT_SECONDS = 5
 _IDLE_SECONDS = 20  # SageMaker closes idle connections after a minute; botocore keeps them as well
 _CREDENTIAL_SECONDS = 60.0  # how long a look at credentials that renew themselves is good for
 _OPERATION = "InvokeEndpointWithResponseStream"
-_GONE = "Could not find"  # as SageMaker says of an endpoint or component that is not there
 
 
 class RefusedByModelError(ModelError):
@@ -49,10 +48,6 @@ class ModelFailedError(RuntimeError):
 
 class BrokenStreamError(RuntimeError):
     """The model's answer ended in its middle."""
-
-
-class GoneError(RuntimeError):
-    """SageMaker has no such endpoint: what the table said of it is old."""
 
 
 class ModelStream:
@@ -97,8 +92,9 @@ class ModelStreams:
         self._signer: tuple[float, SigV4Auth] | None = None
 
     async def open(self, spec: EndpointSpec, body: bytes) -> ModelStream:
-        """Returns once the answer begins. Raises RefusedByModelError, NoCapacityError, BusyError,
-        GoneError, ModelFailedError, NotAllowedError; anything else is a failure."""
+        """Returns once the answer begins. Raises RefusedByModelError, NoCapacityError (also when
+        what the table said is old, and there is no such endpoint), BusyError, ModelFailedError,
+        NotAllowedError; anything else is a failure."""
         request = await self._signed(spec, body)
         try:
             reply = await self._connections().post(
@@ -178,8 +174,6 @@ def _refusal(reply: aiohttp.ClientResponse, body: bytes) -> Exception:
     code = reply.headers.get("x-amzn-errortype") or said.get("__type") or said.get("code") or ""
     code = str(code).partition(":")[0].rpartition("#")[2]
     message = said.get("Message") or said.get("message") or f"SageMaker said {reply.status}"
-    if code == "ValidationError" and _GONE in message:
-        return GoneError(message)
     members = {
         name: said[name] for name in ("OriginalStatusCode", "OriginalMessage") if name in said
     }

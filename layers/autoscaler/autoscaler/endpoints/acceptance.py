@@ -15,6 +15,7 @@ from .serving import ServingError, environment, strangers
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/.+"
 )
+MOST_LATE_AT_A_TIME = 1000  # SageMaker's most of MaxConcurrentInvocationsPerInstance
 # SageMaker refuses "large" values as "not enough hardware resources", seen in the field without a
 # number: from here on, an assumption, a person is warned.
 LARGE_MEMORY_MIB = 16 * 1024
@@ -44,6 +45,7 @@ def refusals(spec: EndpointSpec, place: Place) -> Iterator[str]:
     yield from _name(spec)
     yield from _image(spec, place)
     yield from _key(spec, place)
+    yield from _late(spec)
     for number in range(len(spec.rungs)):
         where = f"instances.alternatives, number {number}: " if number else ""
         rung = spec.on_rung(number)
@@ -104,6 +106,15 @@ def _key(spec: EndpointSpec, place: Place) -> Iterator[str]:
         yield (
             f"encryption.kms_key: the key belongs to account {account}, the stack to "
             f"{place.account}; name a key of {place.account}"
+        )
+
+
+def _late(spec: EndpointSpec) -> Iterator[str]:
+    wanted = spec.serving.concurrency_per_copy
+    if spec.kind is Kind.ASYNC and wanted > MOST_LATE_AT_A_TIME:
+        yield (
+            f"serving.concurrency_per_copy: {wanted} is more than the {MOST_LATE_AT_A_TIME} "
+            "requests that SageMaker hands an instance of an async endpoint at a time; lower it"
         )
 
 

@@ -10,6 +10,15 @@ CAPACITY_SECONDS = 900.0  # what the template gives when nobody says otherwise
 GIVE_UP_SOONER_SECONDS = 60
 SHORTEST_PROVISION_SECONDS, LONGEST_PROVISION_SECONDS = 300, 3600
 
+# SageMaker rolls between a twentieth and a half of the copies at a time, and nothing else.
+FEWEST_ROLLED = 2
+_LEAST_PART = 20
+
+
+def at_a_time(copies: int) -> int:
+    """How many copies an update replaces in one step; so many more are paid for meanwhile."""
+    return max(1, -(-copies // _LEAST_PART))
+
 
 def machines(types: tuple[str, ...]) -> Request:
     """One type, or pools in order of preference: a variant has exactly one of the two."""

@@ -19,7 +19,7 @@ from ..spec import EndpointSpec, Engine, Kind, Source
 from .acceptance import cautions
 from .bursts import burst_alarm, put_burst_policy
 from .kinds import VARIANT
-from .machines import CAPACITY_SECONDS, machines, provision_seconds
+from .machines import CAPACITY_SECONDS, at_a_time, machines, provision_seconds
 from .names import ResourceNames
 from .scaling import Request, put_scaling_policy, register_scalable_target
 from .serving import environment
@@ -183,8 +183,9 @@ def create_endpoint_config(
     provision_seconds: int,
 ) -> Request:
     """A variant without a model, whose instances SageMaker manages down to zero."""
-    # One more than the copies need: an update starts a new one before an old one goes.
-    most = -(-spec.highest_max_copies // placement.copies_per_instance) + 1
+    # More than the copies need: an update starts new ones before old ones go.
+    copies, each = spec.highest_max_copies, placement.copies_per_instance
+    most = -(-copies // each) + -(-at_a_time(copies) // each)
     if spec.instances.max_instances is not None:
         most = spec.instances.max_instances
     ami = {"InferenceAmiVersion": container.ami} if container.ami else {}

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .machines import FEWEST_ROLLED, at_a_time
 from .names import ResourceNames
 from .requests import Deployment
 
-# A copy is replaced when the new one is up; one more at a time is paid for meanwhile.
-_AT_A_TIME = {"Type": "COPY_COUNT", "Value": 1}
 _LONGEST_ROLL_SECONDS = 28_800  # the most that SageMaker takes
 
 
-def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) -> dict[str, Any]:
-    """`model`, `endpoint_config`, `update_endpoint`, `update_component`.
+def reshape_requests(
+    made: Deployment, names: ResourceNames, alarms: list[str], copies: int = 0
+) -> dict[str, Any]:
+    """`model`, `endpoint_config`, `update_endpoint`, `update_component`. `copies`: that there are.
 
-    An update of copies that serve is rolled back when one of the alarms fires; what has none, and
-    what is put back, is given none. Where copies are instances, SageMaker puts new ones beside the
-    old and goes back by itself if they fail.
+    Copies are replaced when the new ones are up. An update of copies that serve is rolled back when
+    one of the alarms fires; what has none, and what is put back, is given none. Nor is one copy,
+    of which nothing can be rolled: SageMaker puts the new one beside it. Where copies are
+    instances, it puts new ones beside the old and goes back by itself if they fail.
     """
     return {
         "kind": made.kind.value,
@@ -33,31 +35,36 @@ def reshape_requests(made: Deployment, names: ResourceNames, alarms: list[str]) 
             "EndpointConfigName": names.config,
             "RetainAllVariantProperties": True,  # or the instance count is reset
         },
-        "update_component": _update_component(made.component, names, alarms),
+        "update_component": _update_component(made.component, names, alarms, copies),
     }
 
 
 def _update_component(
-    component: Mapping[str, Any] | None, names: ResourceNames, alarms: list[str]
+    component: Mapping[str, Any] | None, names: ResourceNames, alarms: list[str], copies: int
 ) -> dict[str, Any] | None:
     if component is None:
         return None
+    return {
+        "InferenceComponentName": names.component,
+        "Specification": component["Specification"],
+        **({"DeploymentConfig": _rolling(alarms, copies)} if copies >= FEWEST_ROLLED else {}),
+    }
+
+
+def _rolling(alarms: list[str], copies: int) -> dict[str, Any]:
+    size = {"Type": "COPY_COUNT", "Value": at_a_time(copies)}
     rolling: dict[str, Any] = {
         "RollingUpdatePolicy": {
-            "MaximumBatchSize": _AT_A_TIME,
+            "MaximumBatchSize": size,
             "WaitIntervalInSeconds": 0,
             "MaximumExecutionTimeoutInSeconds": _LONGEST_ROLL_SECONDS,
-            "RollbackMaximumBatchSize": _AT_A_TIME,
+            "RollbackMaximumBatchSize": size,
         }
     }
     if alarms:
         watched = [{"AlarmName": name} for name in alarms]
         rolling["AutoRollbackConfiguration"] = {"Alarms": watched}
-    return {
-        "InferenceComponentName": names.component,
-        "Specification": component["Specification"],
-        "DeploymentConfig": rolling,
-    }
+    return rolling
 
 
 def same_config(one: Deployment, other: Deployment) -> bool:

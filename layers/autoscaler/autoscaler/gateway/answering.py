@@ -18,7 +18,7 @@ from ..control.patience import expected_ready
 from ..control.purse import barred
 from ..endpoints.completions import assemble
 from ..endpoints.status import EndpointRecord
-from ..ports import Answer, BusyError, Clock
+from ..ports import Answer, BusyError, Clock, NoCapacityError
 from ..runtime.logs import logger
 from ..spec import Kind
 from .asked import Asked, Patience
@@ -31,7 +31,7 @@ from .states import States, Wanted, serves_directly
 from .stopping import Leaving
 from .tickets import life_of_queue, new_ticket
 from .traffic import Counted
-from .troubles import ABSENT, logged
+from .troubles import logged
 from .waiting import (
     UNSURE_SECONDS,
     because,
@@ -117,7 +117,7 @@ class Answering:
             try:
                 await self._ask(question, record, out)
                 return
-            except ABSENT:
+            except NoCapacityError:
                 self._states.forget(question.name)  # it fell asleep since the last look
         if question.asked.options.deferrable and (later or record.spec.kind is Kind.ASYNC):
             refuse_if_hopeless(record)
@@ -155,7 +155,7 @@ class Answering:
                 try:
                     await self._ask(question, wanted.serving, out)
                     return
-                except (*ABSENT, BusyError):
+                except (NoCapacityError, BusyError):
                     self._states.forget(question.name)
                     next_try = now + self._pace.retry_seconds * random.uniform(0.5, 1.5)
             # Who waits when a budget ends or the kill switch is thrown keeps the request.

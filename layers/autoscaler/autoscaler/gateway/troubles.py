@@ -6,21 +6,14 @@ import json
 import traceback
 from pathlib import Path
 
-from ..aws.streaming import (
-    BrokenStreamError,
-    GoneError,
-    ModelFailedError,
-    RefusedByModelError,
-)
+from ..aws.streaming import BrokenStreamError, ModelFailedError, RefusedByModelError
 from ..endpoints.completions import IncompleteAnswerError
-from ..ports import BusyError, NoCapacityError, NotAllowedError
+from ..ports import BusyError, NotAllowedError
 from .errors import GatewayError, retry_after
 
 _BUSY_SECONDS = 2.0
 _FRAMES = 6
 UNFORESEEN = "internal_error"
-# There is nobody to ask, whatever the table says: it waits as for one that sleeps.
-ABSENT = (NoCapacityError, GoneError)
 
 
 def told(error: Exception) -> GatewayError:

@@ -148,12 +148,12 @@ def _shape_requests(record: EndpointRecord) -> dict[str, Any]:
     shape = shape.model_copy(update=kept)
     stack, rungs = settings().stack_name, len(record.spec.rungs)
     # At zero a direct request meets no copy: that says nothing against the update.
-    serves = bool(status.observed_copies or status.desired_copies)
-    alarms = [names_of(record.spec).capacity_alarm] if serves else []
+    copies = status.desired_copies or status.observed_copies
+    alarms = [names_of(record.spec).capacity_alarm] if copies else []
     final = deployment_of(update.spec, shape, weights) if kept else made
     left = obsolete(stack, record.spec.name, status.shaped, shape, rungs)
     return {
-        **_reshaping(update.spec, shape, final, alarms),
+        **_reshaping(update.spec, shape, final, alarms, copies),
         **queues_of(update.spec),
         "obsolete": {**left, **_shared_configs(record.spec, before, final)},
     }
@@ -178,15 +178,16 @@ def _restore_requests(record: EndpointRecord) -> dict[str, Any]:
     if record.spec.instances.shared is not None:
         tried = names_of(wanted_spec(record)).config
         left["configs"] = [tried] if tried != names_of(record.spec).config else []
-    return {**_reshaping(record.spec, status.shaped, made, []), "obsolete": left}
+    copies = status.desired_copies or status.observed_copies
+    return {**_reshaping(record.spec, status.shaped, made, [], copies), "obsolete": left}
 
 
 def _reshaping(
-    spec: EndpointSpec, shape: Shape, made: Deployment, alarms: list[str]
+    spec: EndpointSpec, shape: Shape, made: Deployment, alarms: list[str], copies: int = 0
 ) -> dict[str, Any]:
     names = names_of(spec, shape)
     return {
-        **reshape_requests(made, names, alarms),
+        **reshape_requests(made, names, alarms, copies),
         "source": spec.model.source.value,
         "shared": spec.instances.shared or "",
         "scalable_target": made.scalable_target,

@@ -82,15 +82,31 @@ class AnswerError(RuntimeError):
     """CloudFormation did not take the answer."""
 
 
+def _unusable(name: str) -> str | None:
+    """Why nothing could be run under this name of a stack. SageMaker writes names in small letters
+    in its ARNs, and roles are judged by these: what they allow by the stack's name, it would refuse
+    to every one of them."""
+    if name == name.lower():
+        return None
+    return (
+        f"the stack's name {name!r} has capital letters, and SageMaker would refuse every call "
+        f"for it: deploy it as {name.lower()!r}"
+    )
+
+
 def change_stack(event: Any) -> dict[str, Any]:
     """Answers Create and Update at once; starts the retirement of everything on Delete."""
     request = StackRequest.model_validate(event)
     kept = KeptRequest.model_validate(request.model_dump(exclude={"ResponseURL"}))
     if request.RequestType != "Delete":
-        _send(
-            StackAnswer(request=kept, status="SUCCESS", reason="nothing to do yet"),
-            request.ResponseURL,
+        # Once made, a stack may be updated, and deleted, whatever it is called.
+        problem = _unusable(settings().stack_name) if request.RequestType == "Create" else None
+        answer = StackAnswer(
+            request=kept,
+            status="FAILED" if problem else "SUCCESS",
+            reason=problem or "nothing to do yet",
         )
+        _send(answer, request.ResponseURL)
         return {"answered": True}
     try:
         _keep(request.RequestId, request.ResponseURL)
