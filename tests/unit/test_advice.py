@@ -32,7 +32,7 @@ from autoscaler.runtime import replays as runtime
 from autoscaler.runtime.replays import RESERVE_SECONDS, one_by_one
 from autoscaler.spec import EndpointSpec, parse_spec
 from tests.asked import asked
-from tests.ledger_books import PRICES, fleet_books
+from tests.ledger_books import BOOK, fleet_books
 from tests.samples import asleep, spec
 from tools.cli.advice import on_all_cores
 
@@ -85,7 +85,7 @@ def a_report(*wanted: EndpointSpec) -> CostReport:
         for one in wanted
     ]
     period = Period.week(NOW.date())
-    return summarize(Books(records, []), period, NOW, PRICES.get)
+    return summarize(Books(records, []), period, NOW, BOOK)
 
 
 def kept_warm(name: str = "llama") -> EndpointSpec:
@@ -164,7 +164,7 @@ def test_nothing_worth_its_waiting_is_said_too(cloudwatch: Any) -> None:
 
 
 def test_a_report_has_the_files_that_advice_needs() -> None:
-    found = summarize(fleet_books(), Period.week(NOW.date()), NOW, PRICES.get)
+    found = summarize(fleet_books(), Period.week(NOW.date()), NOW, BOOK)
     again = CostReport.model_validate_json(found.model_dump_json())
     assert [parse_spec(e.spec).name for e in again.endpoints if e.spec] == [
         e.name for e in found.endpoints

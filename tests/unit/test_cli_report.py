@@ -18,7 +18,7 @@ from rich.console import Console
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.periods import Period
 from tests.cli_stub import Stub
-from tests.ledger_books import MONDAY, PRICES, fleet_books
+from tests.ledger_books import BOOK, MONDAY, fleet_books
 from tools.cli.report_command import report_lines, report_table
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -161,7 +161,7 @@ def test_a_report_that_cannot_be_written_is_one_line(written: Stub, tmp_path: Pa
 @pytest.fixture
 def written(stack: Stub) -> Stub:
     """The stack's function has written a week's report; its page is one word."""
-    found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, PRICES.get)
+    found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, BOOK)
     bodies = {"html": "old", "csv": "old", "json": found.model_dump_json()}
     for kind, body in bodies.items():
         boto3.client("s3").put_object(Bucket="reports", Key=f"a/costs.{kind}", Body=body.encode())

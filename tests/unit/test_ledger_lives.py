@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.alerts.events.life import EndpointSlept
+from autoscaler.catalog.prices import PriceBook
 from autoscaler.control.apply import apply
 from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_asleep
@@ -23,7 +24,7 @@ from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import period_since_first
 from autoscaler.policy.types import Phase
-from tests.ledger_books import MONDAY, PRICES, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, segment
 from tests.memory import NOON, memory_world
 from tests.samples import asleep, awake, document, put, spec
 
@@ -33,7 +34,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def of_day(day: datetime, *segments: Any, record: EndpointRecord) -> CostReport:
     books = Books([record], segments)
-    return summarize(books, Period.day(day.date()), MONDAY + 9 * DAY, PRICES.get)
+    return summarize(books, Period.day(day.date()), MONDAY + 9 * DAY, BOOK)
 
 
 def record(**changes: Any) -> EndpointRecord:
@@ -199,7 +200,13 @@ def test_a_day_of_always_on_has_24_hours_at_most_and_its_parts_add_up(
     segments = [
         segment(MONDAY + a * HOUR, min(24 - a, n) * 60, usd_per_hour=PRICE) for a, n in sorted(used)
     ]
-    whole = always_on(one, segments, {"ml.g6e.xlarge": Decimal(1)}.get, MONDAY, MONDAY + DAY)
+    whole = always_on(
+        one,
+        segments,
+        PriceBook(listed={"ml.g6e.xlarge": Decimal(1)}, read_at=MONDAY),
+        MONDAY,
+        MONDAY + DAY,
+    )
     if whole is None:
         return
     hours = whole.usd(MONDAY, MONDAY + DAY)

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
+from ..endpoints.spending import spending_of
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.budget import Halt, halted, is_spent
 from ..policy.forecast import foretold
@@ -59,9 +60,9 @@ def spent_of(record: EndpointRecord, now: datetime) -> tuple[Decimal, Decimal]:
 
 def forecast(record: EndpointRecord, now: datetime) -> Decimal | None:
     """What its month will probably cost; None: too little was seen, or no price is known."""
-    status, price = record.status, record.usd_per_copy_hour
-    month, _ = spent_of(record, now)
-    return foretold(record.spec, status.spending, month, price, now, status.hold)
+    price, month = record.usd_per_copy_hour, spent_of(record, now)[0]
+    spending = spending_of(record, now)
+    return foretold(record.spec, spending, month, price, now, record.status.hold)
 
 
 def barred(record: EndpointRecord, now: datetime) -> Halt | None:

@@ -337,9 +337,13 @@ class EndpointRecord(Stored):
     def usd_per_copy_hour(self) -> Decimal | None:
         """Of the machines that it has, else of the first that it would get; None: not known."""
         status = self.status
-        first = self.spec.on_rung(status.shape.rung).instances.types[0]
-        price = self.prices.usd_per_hour(status.instance_type or first)
+        price = self.prices.usd_per_hour(status.instance_type or self.first_type)
         return None if price is None else price / status.copies_per_instance
+
+    @property
+    def first_type(self) -> str:
+        """The first that it would get."""
+        return self.spec.on_rung(self.status.shape.rung).instances.types[0]
 
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""

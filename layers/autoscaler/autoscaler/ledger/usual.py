@@ -10,6 +10,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ..alerts.wording import usd as dollars
+from ..endpoints.spending import spending_of
 from ..endpoints.status import EndpointRecord, Traffic, UsageSegment
 from ..policy.forecast import foretold
 from .anomalies import WEEKS, Anomaly, Series, anomalies
@@ -121,8 +122,8 @@ def earlier(
 
 def with_forecast(use: BudgetUse, record: EndpointRecord, now: datetime) -> BudgetUse:
     """The budget with what the month will have cost, as the tick foretells it."""
-    status, price = record.status, record.usd_per_copy_hour
-    usd = foretold(record.spec, status.spending, use.spent_usd, price, now, status.hold)
+    spending, price = spending_of(record, now), record.usd_per_copy_hour
+    usd = foretold(record.spec, spending, use.spent_usd, price, now, record.status.hold)
     return use.model_copy(update={"forecast_usd": usd})
 
 

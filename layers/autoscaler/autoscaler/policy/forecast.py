@@ -8,7 +8,7 @@ foretold. It sees no trend, no holiday, and no traffic that has not been there i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from .types import Hold
 _DAY = timedelta(days=1)
 _WEEK = 7
 _NEWEST = Decimal("0.5")
+_WEEKS_MIXED = 8  # what is older is less than a hundredth of a mean
 _MICRO = Decimal("0.000001")
 # Of an endpoint that nobody metered for longer, each weekday was forgotten and is zero.
 _LONGEST_FOLDED = 70
@@ -60,6 +61,32 @@ class Spending:
         if own is not None or not known:
             return own
         return sum(known, Decimal(0)) / len(known)
+
+
+def at_todays_price(
+    spending: Spending, price_on: Callable[[date], Decimal | None], since: date, today: date
+) -> Spending:
+    """The means as they would be at the price of `today`: each has its days in it by the weights
+    with which `_mixed` took them, none before `since`. As they are where a price is not known."""
+    seen, price = spending.at(today), price_on(today)
+    means: list[Decimal | None] = []
+    for number, mean in enumerate(seen.by_weekday):
+        last = today - _DAY * ((today.weekday() - number - 1) % _WEEK + 1)
+        days = [last - n * _WEEK * _DAY for n in range(_WEEKS_MIXED)]
+        paid = _mean_price([price_on(day) for day in days if day >= since])
+        if mean is not None and price and paid and paid != price:
+            mean = (mean * price / paid).quantize(_MICRO)
+        means.append(mean)
+    return replace(seen, by_weekday=tuple(means))
+
+
+def _mean_price(newest_first: Sequence[Decimal | None]) -> Decimal | None:
+    mean: Decimal | None = None
+    for price in reversed(newest_first):
+        if price is None:
+            return None
+        mean = price if mean is None else mean * (1 - _NEWEST) + price * _NEWEST
+    return mean
 
 
 def _mixed(mean: Decimal | None, usd: Decimal) -> Decimal:
