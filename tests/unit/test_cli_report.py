@@ -90,6 +90,15 @@ def test_of_an_older_stack_it_says_what_that_tells() -> None:
     ]
 
 
+def test_a_cost_without_some_price_is_told_as_a_lower_bound() -> None:
+    written = {"cost_usd": "1", "baseline_usd": "9", "unpriced_hours": 2.5}
+    lines = list(report_lines({**written, "unpriced_types": ["ml.new.xlarge"]}))
+    assert lines == [
+        "the period: cost at least $1.00, always on $9.00 (estimated)",
+        "the price of ml.new.xlarge is not known: 2.50 instance-hours are in no dollar figure",
+    ]
+
+
 def test_a_period_that_runs_is_not_held_against_a_whole_one_in_words() -> None:
     written = {"period": "November 2026", "cost_usd": "8", "baseline_usd": "9", "before_usd": "7"}
     assert "as much of the period before cost $7.00" in report_lines(written, running=True)

@@ -95,6 +95,25 @@ def test_one_that_waited_for_its_first_instance_over_midnight_is_compared_from_t
     assert of_day(MONDAY - DAY, record=new).total.baseline_usd == 0
 
 
+def test_an_update_does_not_make_it_older_than_its_first_instance() -> None:
+    """Weights were staged over midnight, and the file was changed on the same day."""
+    began = MONDAY + 2 * HOUR
+    updated = record(
+        created_at=MONDAY - DAY, last_awake_at=MONDAY + 9 * HOUR, creation=None, began_at=began
+    )
+    used = segment(began, 120)
+    assert of_day(MONDAY, used, record=updated).total.baseline_usd == 22 * PRICE
+    again = anew(
+        updated.having(
+            updated.status.model_copy(
+                update={"phase": Phase.FAILED, "phase_since": MONDAY + 12 * HOUR}
+            )
+        ),
+        MONDAY + 13 * HOUR,
+    )
+    assert of_day(MONDAY, used, record=again).total.baseline_usd == 10 * PRICE
+
+
 def test_what_lies_between_two_endpoints_of_a_name_is_no_saving() -> None:
     second = record(created_at=MONDAY + 20 * HOUR, last_awake_at=MONDAY + 21 * HOUR)
     used = (segment(MONDAY + HOUR, 60), segment(MONDAY + 21 * HOUR, 60))

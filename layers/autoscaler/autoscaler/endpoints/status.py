@@ -176,6 +176,8 @@ class EndpointStatus(Stored):
     created_at: AwareDatetime  # its present creation began
     # Of one that was created anew: when it was applied first, and when it had failed in between.
     applied_at: AwareDatetime | None = None
+    # When the instance was asked for with which it first answered; None: before that was kept.
+    began_at: AwareDatetime | None = None
     failed_spans: tuple[FailedSpan, ...] = ()
     machines_before: tuple[MachineBefore, ...] = ()  # by files that others have replaced
     cause: Cause = Cause.APPLY

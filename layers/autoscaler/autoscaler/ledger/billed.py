@@ -177,6 +177,8 @@ def always_on(
 def _began(status: EndpointStatus) -> datetime | None:
     """When its first instance was asked for, which may be long after its file was applied: weights
     are staged before, and capacity may be missing. None: not known (any more)."""
+    if status.began_at is not None:
+        return status.began_at
     creation = status.creation
     if creation is None or status.failed_spans:
         return None
