@@ -32,7 +32,7 @@ from autoscaler.runtime import replays as runtime
 from autoscaler.runtime.replays import RESERVE_SECONDS, one_by_one
 from autoscaler.spec import EndpointSpec, parse_spec
 from tests.asked import asked
-from tests.ledger_books import BOOK, fleet_books
+from tests.ledger_books import BOOK, PRICES, fleet_books
 from tests.samples import asleep, spec
 from tools.cli.advice import on_all_cores
 
@@ -129,6 +129,21 @@ def test_an_endpoint_that_is_kept_for_nobody_is_advised_not_to(cloudwatch: Any) 
     assert announcement(found, "s3://r/costs.html").advice == (best.sentence,)
     assert json.loads(found.model_dump_json())["advice"][0]["endpoint"] == "llama"
     assert not any(note.startswith(ADVICE) for note in found.notes), "it has been done"
+
+
+def test_a_copy_less_on_an_instance_that_stays_saves_nothing(cloudwatch: Any) -> None:
+    """Four copies fit on one: of two that are kept, the second is for nothing."""
+    a_day(cloudwatch, "llama")
+    twice = spec(
+        name="llama",
+        instances={"types": ["ml.g6e.12xlarge"]},
+        scaling={**KEPT_WARM, "min_copies": 2, "max_copies": 2},
+    )
+    found, _ = advice_for(a_report(twice), cloudwatch)
+    assert [one.change for one in found.advice] == ["scaling.min_copies: 2 → 0"]
+    (best,) = found.advice
+    day = 24 * float(PRICES["ml.g6e.12xlarge"])  # of one instance; all history is some 16 hours
+    assert day / 3 < float(best.saved_usd) < day, best.sentence
 
 
 def test_of_many_the_three_that_save_most_are_told(cloudwatch: Any) -> None:

@@ -90,6 +90,16 @@ def test_of_an_older_stack_it_says_what_that_tells() -> None:
     ]
 
 
+def test_dollars_are_written_as_on_the_page() -> None:
+    """Not `$-2.00`, nor `$0.00` for what is little."""
+    written = {"cost_usd": "0.0031", "baseline_usd": "9", "controller_usd": "1"}
+    lines = list(report_lines({**written, "net_saved_at_most_usd": "-2", "net_saved_usd": "-2"}))
+    assert lines == [
+        "the period: cost $0.0031, always on $9.00 (estimated)",
+        "saved −$2.00, net of the controller's own $1.00",
+    ]
+
+
 def test_a_cost_without_some_price_is_told_as_a_lower_bound() -> None:
     written = {"cost_usd": "1", "baseline_usd": "9", "unpriced_hours": 2.5}
     lines = list(report_lines({**written, "unpriced_types": ["ml.new.xlarge"]}))

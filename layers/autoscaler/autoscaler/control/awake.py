@@ -94,7 +94,7 @@ def _awake(
             "asked": asked_by_the_wish(before, capacity.instances),
             "cold_starts": before.cold_starts if created else _with(start, before),
             "creation": start if created else before.creation,
-            "began_at": _began_at(before, start),
+            "began_at": _began_at(record.status, start),
         }
     )
     record = record.having(awake)
@@ -120,8 +120,10 @@ def _awake(
 
 def _began_at(before: EndpointStatus, start: ColdStart) -> datetime | None:
     """Kept for good: an update forgets the creation, whose measure says nothing of the new file."""
-    first = before.last_awake_at is None
-    return start.asked_at or start.requested_at if first else before.began_at
+    if before.last_awake_at is not None:
+        return before.began_at
+    since = [meter.since for meter in before.meters]
+    return min(since, default=start.asked_at or start.requested_at)
 
 
 def _told_of(

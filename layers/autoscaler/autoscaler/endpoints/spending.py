@@ -5,10 +5,25 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
-from ..policy.forecast import Spending, at_todays_price
+from ..policy.forecast import Spending, at_todays_price, foretold
 from .status import EndpointRecord
 
 _NOON = time(12, tzinfo=UTC)
+
+
+def foretold_of(record: EndpointRecord, spent_usd: Decimal, now: datetime) -> Decimal | None:
+    """What its UTC month will probably cost, of which so much is spent; None: too little was
+    seen."""
+    status = record.status
+    return foretold(
+        record.spec,
+        spending_of(record, now),
+        spent_usd,
+        record.usd_per_hour,
+        now,
+        status.hold,
+        status.copies_per_instance,
+    )
 
 
 def spending_of(record: EndpointRecord, now: datetime) -> Spending:

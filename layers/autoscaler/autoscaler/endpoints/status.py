@@ -336,11 +336,15 @@ class EndpointRecord(Stored):
     stack: StackState = Field(default_factory=StackState, exclude=True, repr=False)
 
     @property
+    def usd_per_hour(self) -> Decimal | None:
+        """Of an instance that it has, else of the first that it would get; None: not known."""
+        return self.prices.usd_per_hour(self.status.instance_type or self.first_type)
+
+    @property
     def usd_per_copy_hour(self) -> Decimal | None:
-        """Of the machines that it has, else of the first that it would get; None: not known."""
-        status = self.status
-        price = self.prices.usd_per_hour(status.instance_type or self.first_type)
-        return None if price is None else price / status.copies_per_instance
+        """A copy's part of that."""
+        price = self.usd_per_hour
+        return None if price is None else price / self.status.copies_per_instance
 
     @property
     def first_type(self) -> str:

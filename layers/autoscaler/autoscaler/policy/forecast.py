@@ -98,19 +98,20 @@ def foretold(
     spec: EndpointSpec,
     spending: Spending,
     spent_usd: Decimal,
-    usd_per_copy_hour: Decimal | None,
+    usd_per_hour: Decimal | None,
     now: datetime,
     hold: Hold | None = None,
+    copies_per_instance: int = 1,
 ) -> Decimal | None:
     """Returns the dollars of the whole UTC month; None: too little was seen.
 
-    `spent_usd`: of the month until now, open meters included.
+    `spent_usd`: of the month until now, open meters included; `usd_per_hour`: of an instance.
     """
     utc = now.astimezone(UTC)
     seen = spending.at(utc.date())
     end, total = period_end("month", utc), spent_usd
-    asked = asked_for(spec, hold, utc, end)
-    price = usd_per_copy_hour or Decimal(0)
+    asked = asked_for(spec, hold, utc, end, copies_per_instance)
+    price = usd_per_hour or Decimal(0)
     for day, share in _days(utc, end):
         usual = seen.usual(day)
         if usual is None:
@@ -120,9 +121,14 @@ def foretold(
 
 
 def asked_for(
-    spec: EndpointSpec, hold: Hold | None, start: datetime, end: datetime
+    spec: EndpointSpec,
+    hold: Hold | None,
+    start: datetime,
+    end: datetime,
+    copies_per_instance: int = 1,
 ) -> dict[date, Decimal]:
-    """Copy-hours by UTC day that the schedule and a hold keep, whatever comes."""
+    """Instance-hours by UTC day that the schedule and a hold keep, whatever comes: whole instances,
+    or of shared ones the part that the copies take."""
     changes = changes_between(spec, start, end)
     marks = {start, end, *(moment for moment, _ in changes)}
     marks |= {_midnight(start) + n * _DAY for n in range(1, (end - start).days + 2)}
@@ -135,7 +141,9 @@ def asked_for(
         scheduled = copies = copies_from.get(since, scheduled)
         if hold is not None and since < hold.until:
             copies = max(copies, hold.min_copies)
-        spent = Decimal(copies) * _hours(until - since)
+        whole = Decimal(-(-copies // copies_per_instance))
+        part = Decimal(copies) / copies_per_instance
+        spent = (whole if spec.instances.shared is None else part) * _hours(until - since)
         hours[since.date()] = hours.get(since.date(), Decimal(0)) + spent
     return hours
 
