@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -15,10 +17,13 @@ from moto.cloudwatch.models import CloudWatchBackend
 from moto.core.exceptions import ServiceException
 from rich.console import Console
 
+from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from tests.cli_stub import Stub
 from tests.ledger_books import BOOK, MONDAY, fleet_books
+from tools.cli.advised_report import prices_of
 from tools.cli.report_command import report_lines, report_table
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -88,6 +93,19 @@ def test_of_an_older_stack_it_says_what_that_tells() -> None:
     assert list(report_lines({"cost_usd": "1", "baseline_usd": None}, running=True)) == [
         "the period so far: cost $1.00, always on unknown (estimated)"
     ]
+
+
+def test_advice_is_at_the_prices_of_the_stack_and_not_of_the_bundled_table() -> None:
+    dear = PriceBook("eu-west-1", {"ml.g6e.xlarge": Decimal("2.94")}, MONDAY)
+    week = Period.week(MONDAY.date())
+    told = summarize(fleet_books(), week, MONDAY + timedelta(days=7), dear).model_dump_json()
+    client: Any = SimpleNamespace(region_or=lambda _: "eu-west-1")
+    book = prices_of(CostReport.model_validate_json(told), client)
+    assert (book.region, book.usd_per_hour("ml.g6e.xlarge")) == ("eu-west-1", Decimal("2.94"))
+    older = json.loads(told)
+    for endpoint in older["endpoints"]:
+        del endpoint["usd_per_hour"]
+    assert prices_of(CostReport.model_validate(older), client) == bundled("eu-west-1")
 
 
 def test_dollars_are_written_as_on_the_page() -> None:

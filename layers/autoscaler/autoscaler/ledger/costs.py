@@ -211,6 +211,7 @@ def _endpoint(
         team=account.team,
         model=record.spec.model.id if record else None,
         instance_type=types[0] if types else "",
+        usd_per_hour=prices.usd_per_hour(types[0]) if types else None,
         shared=_shared(account),
         spec=record.spec.model_dump(mode="json") if record else None,
         budget=budget_of(record, account.days, dates, prices) if record else None,

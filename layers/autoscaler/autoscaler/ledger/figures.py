@@ -223,6 +223,7 @@ class EndpointCosts(Costs):
     team: str
     model: str | None = None  # None: retired since
     instance_type: str
+    usd_per_hour: Money | None = None  # of such an instance, as known when it was written
     shared: str = ""  # the machines that it shares with other endpoints; "": they are its own
     budget: BudgetUse | None = None
     daily_budget: DailyBudget | None = None
