@@ -8,6 +8,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from autoscaler.catalog.prices import PriceBook
 from autoscaler.endpoints.status import (
     Cause,
     ColdStart,
@@ -34,6 +35,7 @@ _MODELS = {
     "deepseek-r1": "DeepSeek-R1",
 }
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
+BOOK = PriceBook(listed=PRICES, read_at=MONDAY - timedelta(days=365))
 
 
 def segment(start: datetime, minutes: float, **changes: Any) -> UsageSegment:
@@ -132,7 +134,7 @@ def _cycle(
     for moment, instances, kind in seen:
         meter, closed = advance(
             meter, moment, instances=instances, instance_type=type_, kind=kind,
-            endpoint=name, team=team, usd_per_hour=PRICES[type_],
+            endpoint=name, team=team, prices=BOOK,
         )  # fmt: skip
         segments += closed
     return list(split_idle(segments, quiet))

@@ -36,7 +36,7 @@ from autoscaler.ledger.own_use import Setup, estimated
 from autoscaler.ledger.periods import Period
 from autoscaler.policy.forecast import Spending
 from autoscaler.spec import StackBudget
-from tests.ledger_books import MONDAY, PRICES, fleet_books
+from tests.ledger_books import BOOK, MONDAY, fleet_books
 
 WEEKS = 9
 FIRST = (MONDAY + timedelta(weeks=WEEKS - 1)).date()
@@ -101,7 +101,7 @@ def report() -> CostReport:
     months = [record.status.spent_usd for record in known.records]
     limits = StackBudget(monthly_usd=Decimal(5000), daily_usd=Decimal(200))
     stack = StackMoney(limits, sum(months, Decimal(0)), Decimal("2891.40"))
-    found = summarize(known, WEEK, WRITTEN, PRICES.get, _own_usage(known), stack)
+    found = summarize(known, WEEK, WRITTEN, BOOK, _own_usage(known), stack)
     found = found.model_copy(update={"bill": reconciled(*_bill(known)), "basis": "reconciled"})
     said = tuple(note for note in notes(found) if not note.startswith(ADVICE))
     return found.model_copy(update={"notes": said, "advice": tuple(_advice())})
@@ -112,7 +112,7 @@ def _own_usage(known: Books) -> ControllerUsage:
              "plan-wake": 61, "record-phase": 122, "probe-endpoint": 61}  # fmt: skip
     invocations = {name: Decimal(count) for name, count in calls.items()}
     setup = Setup(timedelta(minutes=1), alarms=7)
-    found = estimated(known, WEEK, WRITTEN, PRICES.get, setup, invocations, of_a_report=71)
+    found = estimated(known, WEEK, WRITTEN, BOOK, setup, invocations, of_a_report=71)
     return ControllerUsage(
         lambda_requests=sum(invocations.values(), Decimal(0)),
         lambda_gb_seconds=2_950,

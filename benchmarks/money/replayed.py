@@ -228,7 +228,7 @@ def _result(
     now, price = world.clock.now(), bundled().usd_per_hour(INSTANCE_TYPE)
     assert price is not None
     period = Period.since(START, now)
-    report = summarize(read_books(world.store, period), period, now, bundled().usd_per_hour)
+    report = summarize(read_books(world.store, period), period, now, bundled())
     days = [
         Day(
             slot.slot.label,

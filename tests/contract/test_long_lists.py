@@ -17,6 +17,7 @@ from autoscaler.aws.items import history_item
 from autoscaler.aws.readers import MappedReaders
 from autoscaler.aws.table import TableStore
 from autoscaler.aws.topics import TopicSink
+from autoscaler.catalog.prices import bundled
 from autoscaler.endpoints.status import HistoryEntry
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.periods import Period
@@ -92,7 +93,7 @@ def test_a_month_of_history_is_more_than_a_page_and_no_wake_of_it_is_missing(
 
     store.create(spec(NAME), asleep(NAME, at=FIRST))
     now = MONTH.end + timedelta(hours=6)
-    report = summarize(read_books(store, MONTH, now), MONTH, now, lambda _name: None)
+    report = summarize(read_books(store, MONTH, now), MONTH, now, bundled())
     (of_it,) = report.endpoints
     assert of_it.wakes.count == of_it.wakes.measured == 30 * WAKES_A_DAY
     assert of_it.wakes.causes == {"message": 30 * WAKES_A_DAY}

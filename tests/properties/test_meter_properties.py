@@ -16,11 +16,18 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.catalog.prices import Former, PriceBook
 from autoscaler.endpoints.status import Meter, UsageKind, UsageSegment
 from autoscaler.ledger.meter import advance, open_segments, split_idle
 
 START = datetime(2026, 11, 24, 21, 30, tzinfo=UTC)
-PRICE = Decimal("1.861")
+TYPE = "ml.g6e.xlarge"
+FELL = START + timedelta(hours=5, minutes=7)
+BOOK = PriceBook(
+    listed={TYPE: Decimal(1)},
+    read_at=FELL,
+    former={TYPE: (Former(FELL, Decimal(3), "list us-east-1 2026-11-24"),)},
+)
 
 steps = st.lists(
     st.tuples(
@@ -52,7 +59,7 @@ def step(meter: Meter, seen: Observation) -> tuple[Meter, tuple[UsageSegment, ..
         kind=kind,
         endpoint="llama",
         team="search",
-        usd_per_hour=PRICE,
+        prices=BOOK,
     )
 
 
@@ -61,7 +68,7 @@ def run(seen: list[Observation], until: datetime) -> list[UsageSegment]:
     for observation in seen:
         meter, closed = step(meter, observation)
         segments += closed
-    left = open_segments(meter, until, endpoint="llama", team="search", usd_per_hour=PRICE)
+    left = open_segments(meter, until, endpoint="llama", team="search", prices=BOOK)
     return [*segments, *left]
 
 
@@ -90,6 +97,15 @@ def test_segments_neither_overlap_nor_leave_a_gap(drawn: list) -> None:
     there = sum((b[0] - a[0] for a, b in pairwise(borders) if a[1]), timedelta())
     assert covered == there
     assert all(a.end <= b.start for a, b in pairwise(segments))
+
+
+@given(steps)
+def test_each_second_has_the_price_of_its_time(drawn: list) -> None:
+    seen = observations(drawn)
+    for segment in run(seen, end_of(seen)):
+        assert not segment.start < FELL < segment.end or segment.instance_type != TYPE
+        if segment.instance_type == TYPE:
+            assert segment.usd_per_hour == (3 if segment.end <= FELL else 1)
 
 
 @given(steps)

@@ -25,7 +25,7 @@ from autoscaler.endpoints.status import (
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
-from tests.ledger_books import PRICES
+from tests.ledger_books import BOOK
 from tests.samples import asleep, spec
 
 # Both clock changes of the zones below, and the ends of months, lie near these days.
@@ -78,7 +78,7 @@ def _record(name: str, status: EndpointStatus) -> EndpointRecord:
 
 
 def report(books: Books, period: Period) -> CostReport:
-    return summarize(books, period, LATER, PRICES.get)
+    return summarize(books, period, LATER, BOOK)
 
 
 def total(parts: list[Decimal]) -> Decimal:

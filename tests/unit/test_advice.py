@@ -32,7 +32,7 @@ from autoscaler.runtime import replays as runtime
 from autoscaler.runtime.replays import RESERVE_SECONDS, one_by_one
 from autoscaler.spec import EndpointSpec, parse_spec
 from tests.asked import asked
-from tests.ledger_books import PRICES, fleet_books
+from tests.ledger_books import BOOK, PRICES, fleet_books
 from tests.samples import asleep, spec
 from tools.cli.advice import on_all_cores
 
@@ -85,7 +85,7 @@ def a_report(*wanted: EndpointSpec) -> CostReport:
         for one in wanted
     ]
     period = Period.week(NOW.date())
-    return summarize(Books(records, []), period, NOW, PRICES.get)
+    return summarize(Books(records, []), period, NOW, BOOK)
 
 
 def kept_warm(name: str = "llama") -> EndpointSpec:
@@ -131,6 +131,21 @@ def test_an_endpoint_that_is_kept_for_nobody_is_advised_not_to(cloudwatch: Any) 
     assert not any(note.startswith(ADVICE) for note in found.notes), "it has been done"
 
 
+def test_a_copy_less_on_an_instance_that_stays_saves_nothing(cloudwatch: Any) -> None:
+    """Four copies fit on one: of two that are kept, the second is for nothing."""
+    a_day(cloudwatch, "llama")
+    twice = spec(
+        name="llama",
+        instances={"types": ["ml.g6e.12xlarge"]},
+        scaling={**KEPT_WARM, "min_copies": 2, "max_copies": 2},
+    )
+    found, _ = advice_for(a_report(twice), cloudwatch)
+    assert [one.change for one in found.advice] == ["scaling.min_copies: 2 → 0"]
+    (best,) = found.advice
+    day = 24 * float(PRICES["ml.g6e.12xlarge"])  # of one instance; all history is some 16 hours
+    assert day / 3 < float(best.saved_usd) < day, best.sentence
+
+
 def test_of_many_the_three_that_save_most_are_told(cloudwatch: Any) -> None:
     names = ["a", "b", "c", "d"]
     a_day(cloudwatch, *names)
@@ -164,7 +179,7 @@ def test_nothing_worth_its_waiting_is_said_too(cloudwatch: Any) -> None:
 
 
 def test_a_report_has_the_files_that_advice_needs() -> None:
-    found = summarize(fleet_books(), Period.week(NOW.date()), NOW, PRICES.get)
+    found = summarize(fleet_books(), Period.week(NOW.date()), NOW, BOOK)
     again = CostReport.model_validate_json(found.model_dump_json())
     assert [parse_spec(e.spec).name for e in again.endpoints if e.spec] == [
         e.name for e in found.endpoints

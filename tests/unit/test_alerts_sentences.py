@@ -259,6 +259,24 @@ def test_savings_that_are_not_known_are_said_so() -> None:
     assert body.startswith("What always-on would have cost is not known")
 
 
+def test_a_cost_without_some_price_is_told_as_a_lower_bound() -> None:
+    line = {"endpoint": "llama", "cost_usd": 12, "saved_usd": None, "wakes": 1, "requests": 2}
+    told = message_of(
+        report(
+            saved_usd=None,
+            unpriced_hours=3.5,
+            unpriced_types=["ml.new.xlarge"],
+            lines=[{**line, "at_least": True}],
+        )
+    )
+    assert told.title == "Cost of May 2026: at least $12.00"
+    assert told.body.startswith(
+        "Always on would have cost $10.00. The price of ml.new.xlarge is not known: 3.50 "
+        "instance-hours are in no dollar figure, and what was saved is not known."
+    )
+    assert told.facts[0][1].startswith("at least $12.00, saved not known")
+
+
 def test_a_report_of_many_endpoints_names_the_dearest_and_sums_the_rest() -> None:
     lines = [
         {"endpoint": f"e{n}", "cost_usd": n, "saved_usd": None, "wakes": 0, "requests": 0}
@@ -310,6 +328,8 @@ def test_durations(seconds: float, text: str) -> None:
     ("share", "text"),
     [
         (0, "0 %"),
+        (-0.45, "−45 %"),
+        (-0.051, "−5.1 %"),
         (0.051, "5.1 %"),
         (0.57, "57 %"),
         (0.987, "99 %"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from autoscaler.catalog.prices import bundled
 from autoscaler.control.budget_orders import set_budget
 from autoscaler.control.budget_view import budgets_view
 from autoscaler.control.budgets import books_of_all
@@ -93,5 +94,5 @@ def test_a_report_of_the_running_month_says_what_the_tick_reckons_with(world: Me
     (record,) = fleet = world.store.load_all()
     stack = StackMoney(record.stack.budget, Decimal(0), None)
     month = Period.month(NOON.date())
-    (line,) = summarize(Books(fleet, []), month, NOON, {}.get, None, stack).endpoints
+    (line,) = summarize(Books(fleet, []), month, NOON, bundled(), None, stack).endpoints
     assert line.budget is not None and line.budget.spent_usd == FIRST + SECOND

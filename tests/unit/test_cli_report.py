@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -15,10 +17,13 @@ from moto.cloudwatch.models import CloudWatchBackend
 from moto.core.exceptions import ServiceException
 from rich.console import Console
 
+from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.ledger.costs import summarize
+from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from tests.cli_stub import Stub
-from tests.ledger_books import MONDAY, PRICES, fleet_books
+from tests.ledger_books import BOOK, MONDAY, fleet_books
+from tools.cli.advised_report import prices_of
 from tools.cli.report_command import report_lines, report_table
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -87,6 +92,38 @@ def test_what_is_saved_is_told_net_of_the_controllers_own_cost(
 def test_of_an_older_stack_it_says_what_that_tells() -> None:
     assert list(report_lines({"cost_usd": "1", "baseline_usd": None}, running=True)) == [
         "the period so far: cost $1.00, always on unknown (estimated)"
+    ]
+
+
+def test_advice_is_at_the_prices_of_the_stack_and_not_of_the_bundled_table() -> None:
+    dear = PriceBook("eu-west-1", {"ml.g6e.xlarge": Decimal("2.94")}, MONDAY)
+    week = Period.week(MONDAY.date())
+    told = summarize(fleet_books(), week, MONDAY + timedelta(days=7), dear).model_dump_json()
+    client: Any = SimpleNamespace(region_or=lambda _: "eu-west-1")
+    book = prices_of(CostReport.model_validate_json(told), client)
+    assert (book.region, book.usd_per_hour("ml.g6e.xlarge")) == ("eu-west-1", Decimal("2.94"))
+    older = json.loads(told)
+    for endpoint in older["endpoints"]:
+        del endpoint["usd_per_hour"]
+    assert prices_of(CostReport.model_validate(older), client) == bundled("eu-west-1")
+
+
+def test_dollars_are_written_as_on_the_page() -> None:
+    """Not `$-2.00`, nor `$0.00` for what is little."""
+    written = {"cost_usd": "0.0031", "baseline_usd": "9", "controller_usd": "1"}
+    lines = list(report_lines({**written, "net_saved_at_most_usd": "-2", "net_saved_usd": "-2"}))
+    assert lines == [
+        "the period: cost $0.0031, always on $9.00 (estimated)",
+        "saved −$2.00, net of the controller's own $1.00",
+    ]
+
+
+def test_a_cost_without_some_price_is_told_as_a_lower_bound() -> None:
+    written = {"cost_usd": "1", "baseline_usd": "9", "unpriced_hours": 2.5}
+    lines = list(report_lines({**written, "unpriced_types": ["ml.new.xlarge"]}))
+    assert lines == [
+        "the period: cost at least $1.00, always on $9.00 (estimated)",
+        "the price of ml.new.xlarge is not known: 2.50 instance-hours are in no dollar figure",
     ]
 
 
@@ -161,7 +198,7 @@ def test_a_report_that_cannot_be_written_is_one_line(written: Stub, tmp_path: Pa
 @pytest.fixture
 def written(stack: Stub) -> Stub:
     """The stack's function has written a week's report; its page is one word."""
-    found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, PRICES.get)
+    found = summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, BOOK)
     bodies = {"html": "old", "csv": "old", "json": found.model_dump_json()}
     for kind, body in bodies.items():
         boto3.client("s3").put_object(Bucket="reports", Key=f"a/costs.{kind}", Body=body.encode())

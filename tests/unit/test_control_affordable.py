@@ -37,6 +37,16 @@ def test_windows_that_cost_more_than_the_budget_are_told_with_both_figures(world
     )
 
 
+def test_a_copy_that_has_an_instance_for_itself_costs_all_of_it(world) -> None:
+    """Four copies would fit on it, and one is asked for."""
+    machines = {"types": ["ml.g6e.12xlarge"]}
+    budget = {"monthly_usd": 500, "when_spent": "sleep"}
+    told = warned(world, schedule=SCHEDULE, budget=budget, instances=machines)
+    assert any("cost, $1,140.19 a month" in one for one in told), (
+        told
+    )  # 20 h of 168 a week, 730 h a month, $13.12 an hour
+
+
 @pytest.mark.parametrize(
     "changes",
     [

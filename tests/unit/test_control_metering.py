@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, usd_per_hour
+from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, bundled, usd_per_hour
 from autoscaler.control.progress import record_failed
 from autoscaler.control.signals import brought_up
 from autoscaler.control.wishes import request_sleep, request_wake
@@ -106,7 +106,7 @@ def test_the_budget_of_a_month_agrees_with_its_cost(world) -> None:
         ticks(world, 6, IDLE)
     now = world.clock.now()
     month = Period.month(now.date())
-    report = summarize(read_books(world.store, month), month, now, usd_per_hour)
+    report = summarize(read_books(world.store, month), month, now, bundled())
     assert report.endpoints[0].cost.kept_warm > 0
     row = next(csv.DictReader(io.StringIO(render_csv(report))))
     assert row["budget_spent_usd"] == row["cost_usd"]
@@ -186,13 +186,13 @@ def test_what_is_closed_says_where_its_price_was_from(world) -> None:
     assert (first.usd_per_hour, first.price_origin) == (usd_per_hour("ml.g6e.xlarge"), table)
     listed_on = f"list eu-central-1 {midnight.date()}"
     assert (last.usd_per_hour, last.price_origin) == (Decimal("3.10"), listed_on)
-    world.clock.forward(minutes=5)  # what still runs is open
+    world.clock.forward(minutes=5)  # what still runs is open, and priced too
     period = Period.since(NOON, world.clock.now())
     books = read_books(world.store, period)
-    report = summarize(books, period, world.clock.now(), world.store.prices().usd_per_hour)
+    report = summarize(books, period, world.clock.now(), world.store.prices())
     (endpoint,) = report.endpoints
     origins = [span.price_origin for span in endpoint.timeline]
-    assert (origins[0], origins[-2:]) == (table, [listed_on, None])
+    assert (origins[0], origins[-2:]) == (table, [listed_on, listed_on])
     document = json.loads(report.model_dump_json())
     assert document["endpoints"][0]["timeline"][0]["price_origin"] == table
 

@@ -9,7 +9,7 @@ import pytest
 
 from autoscaler.alerts.events.life import EndpointSlept
 from autoscaler.alerts.message import message_of
-from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.catalog.prices import bundled
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.savings import saved_this_month
@@ -69,7 +69,7 @@ def test_it_is_what_the_report_says(world: MemoryWorld, days: int) -> None:
         world.store.segments.append(used(month_begins - timedelta(hours=1), 2))  # half of it counts
     event = slept(world, timedelta(days=days))
     month = Period.holding(PeriodKind.MONTH, NOON.date())
-    report = summarize(read_books(world.store, month), month, world.clock.now(), usd_per_hour)
+    report = summarize(read_books(world.store, month), month, world.clock.now(), bundled())
     (line,) = [one for one in report.endpoints if one.name == NAME]
     assert event.saved_usd == line.savings_usd and line.savings_usd
     assert event.cost_usd == PRICE  # the hour of this wake alone
@@ -106,7 +106,7 @@ def test_on_shared_machines_the_open_meters_of_the_others_have_their_part(
     saved = saved_this_month(record, [closed], NOON, [record, other])
     put_down = record.having(record.status.model_copy(update={"meters": ()}))
     month = Period.holding(PeriodKind.MONTH, NOON.date())
-    report = summarize(Books([put_down, other], [closed]), month, NOON, usd_per_hour)
+    report = summarize(Books([put_down, other], [closed]), month, NOON, bundled())
     (line,) = [one for one in report.endpoints if one.name == NAME]
     assert line.cost.total == PRICE / 2
     assert saved == line.savings_usd

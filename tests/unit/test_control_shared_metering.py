@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from autoscaler.catalog.prices import usd_per_hour
+from autoscaler.catalog.prices import bundled, usd_per_hour
 from autoscaler.control.awake import record_awake
 from autoscaler.control.metering import asked_for_copies, spent_this_month
 from autoscaler.control.progress import record_asleep
@@ -84,7 +84,7 @@ def ticks(world: MemoryWorld, minutes: int) -> None:
 def reported(world: MemoryWorld) -> CostReport:
     now = world.clock.now()
     month = Period.month(now.date())
-    return summarize(read_books(world.store, month), month, now, usd_per_hour)
+    return summarize(read_books(world.store, month), month, now, bundled())
 
 
 def counted(record: EndpointStatus) -> list[tuple[int, Decimal, str]]:

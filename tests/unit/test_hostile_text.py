@@ -18,6 +18,7 @@ from autoscaler.alerts.message import message_of
 from autoscaler.alerts.pace import Pace
 from autoscaler.alerts.slack import payload
 from autoscaler.aws.slack import SlackRejectedError, WebhookSink
+from autoscaler.catalog.prices import bundled
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.html import render_html
 from autoscaler.ledger.periods import Period
@@ -132,7 +133,7 @@ def test_a_slack_webhook_that_sends_elsewhere_is_not_followed(elsewhere: str, st
 
 def test_a_report_may_run_and_load_nothing_should_an_escape_ever_be_missed() -> None:
     """That there is none, test_ledger_report says."""
-    page = render_html(summarize(Books([], []), Period.day(MONDAY.date()), MONDAY, {}.get))
+    page = render_html(summarize(Books([], []), Period.day(MONDAY.date()), MONDAY, bundled()))
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
     assert policy and policy[1].startswith("default-src 'none';")
     assert "script-src" not in policy[1] and "img-src" not in policy[1]

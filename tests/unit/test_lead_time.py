@@ -208,6 +208,21 @@ def test_the_first_wake_takes_the_place_of_the_creation() -> None:
     assert lead(record) == 31 * MINUTE
 
 
+def test_when_it_began_is_kept_through_updates_and_wakes() -> None:
+    """A report's baseline begins there; what the creation took says nothing of another file."""
+    world = memory_world()
+    record = created(world, r1(), 38 * MINUTE)
+    began = record.status.creation.asked_at
+    assert record.status.began_at == began is not None
+    updated = record.status.model_copy(update={"creation": None})
+    put_to_sleep(world, record.having(world.store.save(updated)))
+    asked = request_wake(world, world.store.records[R1], Cause.MESSAGE, 1, "A request is waiting.")
+    world.clock.forward(minutes=31)
+    world.scaler.settle(R1, 1)
+    assert record_awake(world, R1, asked.status.generation)
+    assert world.store.records[R1].status.began_at == began
+
+
 def test_everybody_is_told_the_same() -> None:
     world = memory_world()
     put_to_sleep(world, created(world, r1(), 38 * MINUTE))

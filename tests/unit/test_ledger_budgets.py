@@ -22,7 +22,7 @@ from autoscaler.ledger.html import render_html
 from autoscaler.ledger.periods import Period, PeriodKind
 from autoscaler.ledger.report import read_books
 from autoscaler.spec import StackBudget
-from tests.ledger_books import MONDAY, PRICES, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, segment
 from tests.memory import memory_world
 from tests.samples import asleep, spec
 
@@ -69,7 +69,7 @@ def report(
 ) -> CostReport:
     status = asleep("llama", created_at=MONDAY - DAY, last_awake_at=MONDAY)
     record = EndpointRecord(spec=spec("llama", team="search", budget=budget), status=status)
-    return summarize(Books([record], segments), WEEK, LATER, PRICES.get, None, stack)
+    return summarize(Books([record], segments), WEEK, LATER, BOOK, None, stack)
 
 
 RAN = [
@@ -166,7 +166,7 @@ def past(period: Period, now: datetime = MORNING, by_day: str | None = None) -> 
     world.store.create(spec("llama", team="search", budget=budget), status)
     world.store.segments += PAST
     stack = StackMoney(StackBudget(monthly_usd=Decimal(5000)), HOURLY, Decimal(80))
-    return summarize(read_books(world.store, period, now), period, now, PRICES.get, None, stack)
+    return summarize(read_books(world.store, period, now), period, now, BOOK, None, stack)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Tokyo"])

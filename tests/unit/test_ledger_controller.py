@@ -10,7 +10,7 @@ from autoscaler.ledger.controller import ControllerUsage, controller_cost
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.metric_hours import metric_hours
 from autoscaler.ledger.periods import Period
-from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
+from tests.ledger_books import BOOK, MONDAY, fleet_books, segment
 
 USAGE = ControllerUsage(
     lambda_requests=1_000_000,
@@ -61,9 +61,9 @@ def test_what_was_not_counted_is_named_and_in_no_sum() -> None:
 
 def test_net_savings_need_a_controller_that_was_counted_in_full() -> None:
     week, now = Period.week(MONDAY.date()), MONDAY + timedelta(days=8)
-    full = summarize(fleet_books(), week, now, PRICES.get, USAGE)
-    part = summarize(fleet_books(), week, now, PRICES.get, ControllerUsage(alarms=3))
-    none = summarize(fleet_books(), week, now, PRICES.get)
+    full = summarize(fleet_books(), week, now, BOOK, USAGE)
+    part = summarize(fleet_books(), week, now, BOOK, ControllerUsage(alarms=3))
+    none = summarize(fleet_books(), week, now, BOOK)
     assert full.controller and full.total.savings_usd
     assert full.net_savings_usd == full.total.savings_usd - full.controller.total_usd
     assert part.net_savings_usd is None and none.net_savings_usd is None

@@ -13,7 +13,7 @@ from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from autoscaler.policy.types import Phase
-from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, fleet_books, segment
 from tests.memory import memory_world
 from tests.samples import asleep, put, spec
 
@@ -34,7 +34,7 @@ def record(**changes: Any) -> Any:
 
 
 def summary(books: Books, now: datetime = EVENING, period: Period = DAY) -> CostReport:
-    return summarize(books, period, now, PRICES.get)
+    return summarize(books, period, now, BOOK)
 
 
 def test_cost_by_kind_against_one_instance_that_is_always_on() -> None:

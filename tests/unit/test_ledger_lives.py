@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.alerts.events.life import EndpointSlept
+from autoscaler.catalog.prices import PriceBook
 from autoscaler.control.apply import apply
 from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_asleep
@@ -23,7 +24,7 @@ from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import period_since_first
 from autoscaler.policy.types import Phase
-from tests.ledger_books import MONDAY, PRICES, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, segment
 from tests.memory import NOON, memory_world
 from tests.samples import asleep, awake, document, put, spec
 
@@ -33,7 +34,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def of_day(day: datetime, *segments: Any, record: EndpointRecord) -> CostReport:
     books = Books([record], segments)
-    return summarize(books, Period.day(day.date()), MONDAY + 9 * DAY, PRICES.get)
+    return summarize(books, Period.day(day.date()), MONDAY + 9 * DAY, BOOK)
 
 
 def record(**changes: Any) -> EndpointRecord:
@@ -92,6 +93,25 @@ def test_one_that_waited_for_its_first_instance_over_midnight_is_compared_from_t
     assert of_day(MONDAY, tried, used, record=new).total.baseline_usd == 23 * PRICE
     assert of_day(MONDAY + DAY, record=new).total.baseline_usd == 24 * PRICE
     assert of_day(MONDAY - DAY, record=new).total.baseline_usd == 0
+
+
+def test_an_update_does_not_make_it_older_than_its_first_instance() -> None:
+    """Weights were staged over midnight, and the file was changed on the same day."""
+    began = MONDAY + 2 * HOUR
+    updated = record(
+        created_at=MONDAY - DAY, last_awake_at=MONDAY + 9 * HOUR, creation=None, began_at=began
+    )
+    used = segment(began, 120)
+    assert of_day(MONDAY, used, record=updated).total.baseline_usd == 22 * PRICE
+    again = anew(
+        updated.having(
+            updated.status.model_copy(
+                update={"phase": Phase.FAILED, "phase_since": MONDAY + 12 * HOUR}
+            )
+        ),
+        MONDAY + 13 * HOUR,
+    )
+    assert of_day(MONDAY, used, record=again).total.baseline_usd == 10 * PRICE
 
 
 def test_what_lies_between_two_endpoints_of_a_name_is_no_saving() -> None:
@@ -199,7 +219,13 @@ def test_a_day_of_always_on_has_24_hours_at_most_and_its_parts_add_up(
     segments = [
         segment(MONDAY + a * HOUR, min(24 - a, n) * 60, usd_per_hour=PRICE) for a, n in sorted(used)
     ]
-    whole = always_on(one, segments, {"ml.g6e.xlarge": Decimal(1)}.get, MONDAY, MONDAY + DAY)
+    whole = always_on(
+        one,
+        segments,
+        PriceBook(listed={"ml.g6e.xlarge": Decimal(1)}, read_at=MONDAY),
+        MONDAY,
+        MONDAY + DAY,
+    )
     if whole is None:
         return
     hours = whole.usd(MONDAY, MONDAY + DAY)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
+from autoscaler.catalog.prices import bundled
 from autoscaler.endpoints.status import Meter, UsageKind, UsageSegment
 from autoscaler.ledger.meter import advance, open_segments, split_idle
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-WHO: dict[str, Any] = {"endpoint": "llama", "team": "search", "usd_per_hour": Decimal("1.861")}
+WHO: dict[str, Any] = {"endpoint": "llama", "team": "search", "prices": bundled()}
 
 
 def moved(
@@ -90,7 +90,7 @@ def test_the_idle_tail_begins_with_the_last_activity() -> None:
     serving, tail = split_idle(closed, NOON + timedelta(minutes=20))
     assert (serving.kind, serving.instance_seconds) == (UsageKind.SERVING, 2 * 1200)
     assert (tail.kind, tail.instance_seconds) == (UsageKind.IDLE_TAIL, 2 * 600)
-    assert tail.usd_per_hour == Decimal("1.861")
+    assert tail.usd_per_hour == bundled().usd_per_hour("ml.g6e.xlarge")
 
 
 def test_without_any_activity_all_of_it_was_idle() -> None:

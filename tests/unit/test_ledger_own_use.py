@@ -16,7 +16,7 @@ from autoscaler.ledger.own_use import Setup, estimated, lives_of, transitions
 from autoscaler.ledger.periods import Period
 from autoscaler.policy.types import Phase
 from autoscaler.spec import Kind
-from tests.ledger_books import MONDAY, PRICES, segment
+from tests.ledger_books import BOOK, MONDAY, segment
 from tests.samples import asleep, spec
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -36,7 +36,7 @@ def used(
     traced = bool(stack.get("traced"))
     told = Setup(stack["minutes"] * MINUTE, stack["alarms"], since, traced=traced)
     day = Period.day(MONDAY.date())
-    return estimated(books, day, AFTER, PRICES.get, told, invocations, stack["of_a_report"])
+    return estimated(books, day, AFTER, BOOK, told, invocations, stack["of_a_report"])
 
 
 def there(created_at: datetime = BEFORE, **scaling: int) -> EndpointRecord:

@@ -17,6 +17,7 @@ import pytest
 from autoscaler.alerts.events.costs import ReportWritten
 from autoscaler.alerts.message import message_of
 from autoscaler.alerts.money import millionths
+from autoscaler.catalog.prices import PriceBook
 from autoscaler.endpoints.status import Traffic
 from autoscaler.ledger.announcement import announcement
 from autoscaler.ledger.charts import nice_top
@@ -27,7 +28,7 @@ from autoscaler.ledger.figures import Advice, CostReport
 from autoscaler.ledger.html import render_html
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import period_since_first, write_report
-from tests.ledger_books import MONDAY, PRICES, fleet_books, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, fleet_books, segment
 from tests.memory import MemoryWorld, memory_world
 
 WEEK = Period.week(MONDAY.date(), "Europe/Berlin")
@@ -95,7 +96,7 @@ def total(rows: Iterable[Mapping[str, str]], name: str) -> Decimal:
 
 
 def weekly() -> CostReport:
-    return summarize(fleet_books(), WEEK, LATER, PRICES.get)
+    return summarize(fleet_books(), WEEK, LATER, BOOK)
 
 
 def world() -> MemoryWorld:
@@ -122,7 +123,7 @@ def test_the_page_is_whole_self_contained_and_shows_the_figures() -> None:
 
 def test_what_comes_from_outside_is_escaped() -> None:
     evil = segment(MONDAY, 60, endpoint="<script>x</script>", team='"><img src=x>')
-    report = summarize(Books([], [evil]), WEEK, LATER, PRICES.get)
+    report = summarize(Books([], [evil]), WEEK, LATER, BOOK)
     html = render_html(report)
     assert "<script>" not in html and "<img" not in html
     assert "&lt;script&gt;" in html
@@ -139,14 +140,18 @@ def test_what_comes_from_outside_is_escaped() -> None:
     ids=["day", "month", "nothing", "90 seconds"],
 )
 def test_every_length_of_a_period_renders(period: Period) -> None:
-    assert Page(render_html(summarize(fleet_books(), period, LATER, PRICES.get)))
-    assert Page(render_html(summarize(Books([], []), period, LATER, PRICES.get)))
+    assert Page(render_html(summarize(fleet_books(), period, LATER, BOOK)))
+    assert Page(render_html(summarize(Books([], []), period, LATER, BOOK)))
 
 
 def test_a_baseline_far_above_the_bars_is_said_instead_of_drawn() -> None:
     assert "is above this scale" in render_html(weekly())
     busy = Books(fleet_books().records, [segment(MONDAY, 7 * 1440, instances=9)])
-    html = render_html(summarize(busy, WEEK, LATER, {"ml.g6e.xlarge": Decimal(2)}.get))
+    html = render_html(
+        summarize(
+            busy, WEEK, LATER, PriceBook(listed={"ml.g6e.xlarge": Decimal(2)}, read_at=MONDAY)
+        )
+    )
     assert "above this scale" not in html
 
 
@@ -197,7 +202,7 @@ def test_the_table_has_each_day_and_each_teams_part_of_it() -> None:
 def test_the_table_has_the_net_savings_and_the_lines_of_the_controllers_own_cost(
     usage: ControllerUsage | None, net: str, at_most: str, known: list[str]
 ) -> None:
-    report = summarize(fleet_books(), WEEK, LATER, PRICES.get, usage)
+    report = summarize(fleet_books(), WEEK, LATER, BOOK, usage)
     (whole,) = rows_of("all", report)
     figure = report.net_savings_at_most_usd
     shown = {"": "", "figure": "" if figure is None else f"{millionths(figure):f}"}
@@ -229,7 +234,7 @@ def test_the_table_has_the_advice() -> None:
 def test_all_three_tell_how_many_kept_answers_there_were() -> None:
     counted = Traffic(endpoint="llama", start=MONDAY, requests=40, kept=12)
     plain = Traffic(endpoint="other", start=MONDAY, requests=40)
-    report = summarize(Books([], [], [counted, plain]), WEEK, LATER, PRICES.get)
+    report = summarize(Books([], [], [counted, plain]), WEEK, LATER, BOOK)
     first, *_, both = (row for row in table(report) if "slot" not in row["row_kind"])
     assert (first["kept_answers"], first["kept_share"]) == ("12", "0.3")
     assert (both["kept_answers"], both["kept_share"]) == ("12", "0.15")
@@ -245,7 +250,7 @@ def test_all_three_tell_how_many_kept_answers_there_were() -> None:
 def test_the_table_leaves_open_what_is_not_known_and_runs_no_formula(begins: str) -> None:
     name = f"{begins}cmd()"
     odd = segment(MONDAY, 60, endpoint=name, usd_per_hour=None, instance_type="ml.new.large")
-    text = render_csv(summarize(Books([], [odd]), WEEK, LATER, PRICES.get))
+    text = render_csv(summarize(Books([], [odd]), WEEK, LATER, BOOK))
     row = next(csv.DictReader(io.StringIO(text, newline="")))
     assert row["endpoint"] == f"'{name}"
     assert row["savings_usd"] == "" and row["unpriced_instance_hours"] == "1.0"
@@ -253,7 +258,7 @@ def test_the_table_leaves_open_what_is_not_known_and_runs_no_formula(begins: str
 
 def test_a_report_is_three_files_and_one_announcement() -> None:
     here, blobs = world(), MemoryReports()
-    written = write_report(here.store, blobs, here.clock, here.announcer, WEEK, prices=PRICES.get)
+    written = write_report(here.store, blobs, here.clock, here.announcer, WEEK, prices=BOOK)
     folder = "reports/week/2026-11-16"
     assert {key: kind for key, (_, kind) in blobs.files.items()} == {
         f"{folder}/costs.html": "text/html; charset=utf-8",
@@ -324,7 +329,7 @@ def test_no_file_has_money_with_more_than_six_decimals() -> None:
 def test_the_announcement_has_money_with_six_decimals() -> None:
     there = world()
     written = write_report(
-        there.store, MemoryReports(), there.clock, there.announcer, WEEK, prices=PRICES.get
+        there.store, MemoryReports(), there.clock, there.announcer, WEEK, prices=BOOK
     )
     told = json.loads(written.model_dump_json())
     assert len(told["cost_usd"].partition(".")[2]) == 6
@@ -344,7 +349,7 @@ def test_everything_has_what_removed_endpoints_cost_too() -> None:
     period = period_since_first(here.store, here.clock)
     assert period.start == MONDAY - timedelta(days=700)
     blobs = MemoryReports()
-    written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=PRICES.get)
+    written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=BOOK)
     (line,) = [one for one in written.lines if one.endpoint == "gone"]
     assert line.cost_usd == 2 * PRICES["ml.g6e.xlarge"]
 
@@ -352,5 +357,5 @@ def test_everything_has_what_removed_endpoints_cost_too() -> None:
 def test_an_empty_fleet_has_a_report_too() -> None:
     here, blobs = memory_world(), MemoryReports()
     period = period_since_first(here.store, here.clock)
-    written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=PRICES.get)
+    written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=BOOK)
     assert written.cost_usd == 0 and written.lines == ()

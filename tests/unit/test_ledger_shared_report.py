@@ -17,7 +17,7 @@ from autoscaler.ledger.csv import render_csv
 from autoscaler.ledger.figures import CostReport, Costs
 from autoscaler.ledger.html import render_html
 from autoscaler.ledger.periods import Period
-from tests.ledger_books import MONDAY, PRICES, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, segment
 from tests.samples import asleep, spec
 
 DAY = Period.day(MONDAY.date())
@@ -61,7 +61,7 @@ def books() -> Books:
 
 
 def report(kept: Books | None = None) -> CostReport:
-    return summarize(kept or books(), DAY, TUESDAY, PRICES.get)
+    return summarize(kept or books(), DAY, TUESDAY, BOOK)
 
 
 def sums(parts: Sequence[Costs]) -> tuple[Decimal, float]:
@@ -92,7 +92,7 @@ def test_each_pays_by_the_weight_of_its_copies() -> None:
 
 def test_a_part_of_the_period_is_split_as_the_whole_is() -> None:
     hours = Period.since(MONDAY + timedelta(hours=10), MONDAY + timedelta(hours=13))
-    found = summarize(books(), hours, TUESDAY, PRICES.get)
+    found = summarize(books(), hours, TUESDAY, BOOK)
     assert found.total.instance_hours == pytest.approx(6)
     assert found.endpoints[0].instance_hours == pytest.approx(2 * 2 * 3 / 5 + 2 * 3 / 7)
 
@@ -132,7 +132,7 @@ def test_open_meters_are_split_and_the_budget_is_what_the_tick_reckons_with() ->
         ),
         member("bob", "legal", 2, meters=running(HALF, Decimal("0.4"))),
     ]
-    found = summarize(Books(fleet, []), DAY, noon, PRICES.get)
+    found = summarize(Books(fleet, []), DAY, noon, BOOK)
     ada, bob = found.endpoints
     assert (ada.cost.serving, bob.cost.serving) == (6 * PRICE, 6 * PRICE)
     assert ada.budget is not None
@@ -186,11 +186,9 @@ def test_the_days_of_shared_machines_add_up_to_their_week() -> None:
             segments.append(used.model_copy(update=moved))
     kept, late = Books(books().records, segments), MONDAY + timedelta(days=9)
     zone = "Asia/Kolkata"
-    week = summarize(kept, Period.week(MONDAY.date(), zone), late, PRICES.get).total
+    week = summarize(kept, Period.week(MONDAY.date(), zone), late, BOOK).total
     days = [
-        summarize(
-            kept, Period.day((MONDAY + timedelta(days=n)).date(), zone), late, PRICES.get
-        ).total
+        summarize(kept, Period.day((MONDAY + timedelta(days=n)).date(), zone), late, BOOK).total
         for n in range(7)
     ]
     assert sums(days)[1] == pytest.approx(week.instance_hours)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from autoscaler.catalog.prices import bundled
 from autoscaler.endpoints.status import (
     EndpointRecord,
     EndpointStatus,
@@ -136,7 +137,7 @@ def test_a_changed_weight_or_share_cuts_the_segment() -> None:
     )
     known: dict[str, Any] = {
         "instances": 1, "instance_type": "ml.g6e.xlarge", "kind": meter.kind, "endpoint": "ada",
-        "team": "search", "usd_per_hour": None, "shared": "small-models",
+        "team": "search", "prices": bundled(), "shared": "small-models",
     }  # fmt: skip
     hour = MONDAY + timedelta(hours=1)
     assert advance(meter, hour, **known, weight=HALF) == (meter, ())

@@ -13,7 +13,7 @@ from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
 from autoscaler.policy.forecast import Spending
-from tests.ledger_books import MONDAY, PRICES, segment
+from tests.ledger_books import BOOK, MONDAY, PRICES, segment
 from tests.samples import asleep, spec
 
 PRICE = PRICES["ml.g6e.xlarge"]
@@ -37,7 +37,7 @@ def weeks_of(count: int, hours: float = 4) -> list[UsageSegment]:
 def day_report(segments: list[UsageSegment], traffic: list[Traffic] | None = None) -> CostReport:
     books = Books(fleet(MONDAY - timedelta(weeks=20)), segments, traffic or [])
     now = MONDAY + timedelta(days=1, hours=6)
-    return summarize(books, Period.day(MONDAY.date()), now, PRICES.get)
+    return summarize(books, Period.day(MONDAY.date()), now, BOOK)
 
 
 # --- forecast
@@ -49,7 +49,7 @@ def test_the_budget_of_a_report_foretells_what_the_tick_does() -> None:
     (record,) = fleet(MONDAY - timedelta(days=60), budget="900")
     record = record.having(record.status.model_copy(update={"spending": seen}))
     books = Books([record], [hours_of(MONDAY, 2)])
-    (line,) = summarize(books, Period.day(MONDAY.date()), now, PRICES.get).endpoints
+    (line,) = summarize(books, Period.day(MONDAY.date()), now, BOOK).endpoints
     assert line.budget is not None
     left = (DECEMBER - now) // timedelta(days=1)
     assert line.budget.forecast_usd == line.budget.spent_usd + left * 5
@@ -80,15 +80,15 @@ def test_one_odd_week_does_not_make_the_next_one_usual() -> None:
 
 def test_with_three_weeks_of_history_nothing_is_said() -> None:
     books = Books(fleet(MONDAY - timedelta(weeks=3, days=3)), [*weeks_of(3), hours_of(MONDAY, 20)])
-    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=2), PRICES.get)
+    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=2), BOOK)
     assert report.unusual == ()
 
 
 def test_a_day_that_is_not_over_is_not_judged() -> None:
     books = Books(fleet(MONDAY - timedelta(weeks=20)), weeks_of(8))
-    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(hours=3), PRICES.get)
+    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(hours=3), BOOK)
     assert report.unusual == (), "at three in the morning nobody has asked yet"
-    over = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), PRICES.get)
+    over = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), BOOK)
     assert [one.what for one in over.unusual] == ["cost"]
 
 
@@ -115,13 +115,13 @@ def test_a_period_that_runs_is_held_against_as_much_of_the_one_before() -> None:
     yesterday = MONDAY - timedelta(days=1)
     books = Books(fleet(yesterday - timedelta(days=9)), [segment(yesterday, 20 * 60)])
     now = MONDAY + timedelta(hours=6)
-    report = summarize(books, Period.day(MONDAY.date()), now, PRICES.get)
+    report = summarize(books, Period.day(MONDAY.date()), now, BOOK)
     assert report.total.before_usd == 6 * PRICE
 
 
 def test_who_was_not_there_before_is_not_compared() -> None:
     books = Books(fleet(MONDAY), [hours_of(MONDAY, 5)])
-    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), PRICES.get)
+    report = summarize(books, Period.day(MONDAY.date()), MONDAY + timedelta(days=1), BOOK)
     assert report.total.before_usd is None
 
 

@@ -24,7 +24,7 @@ from autoscaler.ledger.sections import NONE, askers
 from autoscaler.ledger.wakes import wakes_of
 from autoscaler.policy.types import Phase
 from autoscaler.ports import Capacity
-from tests.ledger_books import MONDAY, PRICES
+from tests.ledger_books import BOOK, MONDAY
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, document, put
 from tests.unit.test_ledger_report import MemoryReports, Page
@@ -74,7 +74,7 @@ class Files:
     def __init__(self, world: MemoryWorld, period: Period = WEEK) -> None:
         world.clock.moment = max(world.clock.moment, WEEK.end + timedelta(hours=6))
         blobs = MemoryReports()
-        write_report(world.store, blobs, world.clock, world.announcer, period, prices=PRICES.get)
+        write_report(world.store, blobs, world.clock, world.announcer, period, prices=BOOK)
         texts = {key.rpartition(".")[2]: body.decode() for key, (body, _) in blobs.files.items()}
         self.document: dict[str, Any] = json.loads(texts["json"])
         self.row = next(csv.DictReader(io.StringIO(texts["csv"])))

@@ -61,6 +61,16 @@ def test_windows_that_are_known_count_though_they_never_were_open() -> None:
     assert foretold(spec, idle, Decimal(0), Decimal(3), NOON) == (6 + 4 * 10) * 2 * 3
 
 
+def test_whole_instances_are_foretold_whatever_else_would_fit_on_them() -> None:
+    own = a_spec(windows=[PEAK], scaling={"max_copies": 8})
+    whole = foretold(own, daily(0), Decimal(0), Decimal(3), NOON, copies_per_instance=4)
+    assert whole == (6 + 4 * 10) * 1 * 3
+    shared = {"types": ["ml.g6e.12xlarge"], "shared": "pool", "max_instances": 2}
+    pooled = a_spec(windows=[PEAK], scaling={"max_copies": 8}, instances=shared)
+    part = foretold(pooled, daily(0), Decimal(0), Decimal(3), NOON, copies_per_instance=4)
+    assert part == (6 + 4 * 10) * Decimal("0.5") * 3
+
+
 def test_a_hold_that_is_known_counts_until_its_end() -> None:
     hold = Hold(NOON + timedelta(hours=18), 1, "a demo", "ada")
     hours = asked_for(a_spec(), hold, NOON, period_end("month", NOON))

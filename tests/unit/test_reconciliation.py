@@ -20,7 +20,7 @@ from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import write_report
 from autoscaler.runtime.bills import bill_of, days_of, is_closed
 from tests.api_shapes import check
-from tests.ledger_books import PRICES, segment
+from tests.ledger_books import BOOK, segment
 from tests.memory import memory_world
 
 FIRST, AFTER = date(2026, 11, 16), date(2026, 11, 23)
@@ -303,7 +303,7 @@ def test_an_endpoint_that_moved_to_shared_machines_is_in_both_rows() -> None:
     lines = (line("llama", "2.6054", "1"), line("", "2.6054", "1"))
     bill = Bill(first=FIRST, after=AFTER, read_at=READ, lines=lines)
     written = write_report(here.store, shelf, here.clock, here.announcer, Period.week(FIRST),
-                           prices=PRICES.get, bill=bill)  # fmt: skip
+                           prices=BOOK, bill=bill)  # fmt: skip
     assert shelf.report.bill is not None
     rows = {row.name: (row.estimated_usd, row.billed_usd) for row in shelf.report.bill.endpoints}
     assert rows == {"llama": (Decimal("2.6054"),) * 2, SHARED: (Decimal("2.6054"),) * 2}

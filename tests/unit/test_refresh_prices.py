@@ -70,7 +70,7 @@ def test_a_regions_prices_reach_the_closed_segment_and_the_report(world) -> None
     blobs = MemoryReports()
     written = write_report(
         world.store, blobs, world.clock, world.announcer, Period.day(NOON.date()),
-        prices=world.store.prices().usd_per_hour, priced=world.store.prices().sentence(),
+        prices=world.store.prices(),
     )  # fmt: skip
     assert written.cost_usd == Decimal("2.94") * 2, "an hour before noon, and one after"
     page = blobs.files["reports/day/2026-11-24/costs.html"][0].decode()
@@ -85,7 +85,7 @@ def test_without_its_own_list_a_region_is_billed_at_another_ones_price_and_told_
     blobs = MemoryReports()
     write_report(
         world.store, blobs, world.clock, world.announcer, Period.day(NOON.date()),
-        prices=world.store.prices().usd_per_hour, priced=world.store.prices().sentence(),
+        prices=world.store.prices(),
     )  # fmt: skip
     notes = json.loads(blobs.files["reports/day/2026-11-24/costs.json"][0])["notes"]
     assert any("eu-west-1's own is not known" in note for note in notes)

@@ -15,7 +15,7 @@ from autoscaler.alerts.message import message_of
 from autoscaler.alerts.slack import payload
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import write_report
-from tests.ledger_books import MONDAY, PRICES, fleet_books
+from tests.ledger_books import BOOK, MONDAY, fleet_books
 from tests.memory import memory_world
 from tools.receiver import validated
 
@@ -179,9 +179,7 @@ def test_the_event_of_a_week_has_its_days_by_team_and_slack_takes_it() -> None:
         def put(self, key: str, body: bytes, content_type: str) -> str:
             return f"s3://r/{key}"
 
-    written = write_report(
-        world.store, Nowhere(), world.clock, world.announcer, week, prices=PRICES.get
-    )
+    written = write_report(world.store, Nowhere(), world.clock, world.announcer, week, prices=BOOK)
     assert (written.kind, written.first_day, written.running) == ("week", date(2026, 11, 23), False)
     assert [day.label for day in written.days][:2] == ["23 Nov", "24 Nov"]
     assert len(written.days) == 7

@@ -43,6 +43,15 @@ def test_always_on_costs_its_hours() -> None:
     assert run.waiting_usd == 0.0
 
 
+@pytest.mark.parametrize(("copies", "paid"), [(1, 4), (3, 4), (4, 4), (5, 8)])
+def test_of_copies_that_share_an_instance_the_whole_instance_is_billed(
+    copies: int, paid: int
+) -> None:
+    world = replace(SMALL, initial_copies=copies, max_copies=8, copies_per_instance=4)
+    run = simulate(a_trace(0.0, 36_000.0 - 10.0), world, AlwaysOn(copies))
+    assert run.usd == pytest.approx(paid * 10.0)
+
+
 def test_a_start_is_billed_from_asking_until_the_instance_is_gone() -> None:
     run = simulate(a_trace(1000.0, 5000.0), SMALL, KeepAlive(5))
     first, second = LEAD + 10.0 + 300.0 + RELEASE, LEAD + 10.0  # the trace ends with its answer

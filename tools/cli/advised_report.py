@@ -14,6 +14,7 @@ from tools.cli.aws_errors import explained
 from tools.cli.client import StackClient
 
 if TYPE_CHECKING:
+    from autoscaler.catalog.prices import PriceBook
     from autoscaler.ledger.figures import CostReport
 
 
@@ -47,16 +48,25 @@ def with_advice(client: StackClient, paths: Sequence[Path]) -> tuple[CostReport 
 
 def _replayed(client: StackClient, report: CostReport) -> tuple[CostReport, dict[str, str]]:
     from autoscaler.aws.asked import recorded_by
-    from autoscaler.catalog.prices import BUNDLED_REGION, bundled
     from autoscaler.ledger.advice import DAYS, advised
     from autoscaler.replay.assumed import Assumed
     from tools.cli.advice import on_all_cores
 
-    assumed = Assumed(prices=bundled(client.region_or(BUNDLED_REGION)))
+    assumed = Assumed(prices=prices_of(report, client))
     cloudwatch, now = client.boto("cloudwatch"), client.now()
     recorded_of = recorded_by(cloudwatch, client.stack, now, DAYS)
     with output.errors.status("reading what was asked of the endpoints") as shown:
         return advised(report, recorded_of, assumed, now, on_all_cores, begun=shown.update)
+
+
+def prices_of(report: CostReport, client: StackClient) -> PriceBook:
+    """What the stack reckons with, as its report says; of an older stack the bundled table."""
+    from autoscaler.catalog.prices import BUNDLED_REGION, PriceBook, bundled
+
+    region = client.region_or(BUNDLED_REGION)
+    known = {e.instance_type: e.usd_per_hour for e in report.endpoints}
+    listed = {name: usd for name, usd in known.items() if usd is not None}
+    return PriceBook(region, listed, report.written_at) if listed else bundled(region)
 
 
 def _write(report: CostReport, paths: Sequence[Path]) -> None:

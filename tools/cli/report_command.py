@@ -139,7 +139,12 @@ def report_lines(written: Mapping[str, Any], *, running: bool = False) -> Iterat
     """What a report came to, in which time, and what was odd in it."""
     cost, baseline = usd(written.get("cost_usd")), usd(written.get("baseline_usd"))
     period = written.get("period", "the period")
+    types = written.get("unpriced_types", ())
+    cost = f"at least {cost}" if types else cost
     yield f"{period}{' so far' if running else ''}: cost {cost}, always on {baseline} (estimated)"
+    if types:
+        hours = f"{float(written['unpriced_hours']):,.2f} instance-hours"
+        yield f"the price of {', '.join(types)} is not known: {hours} are in no dollar figure"
     yield from _net(written)
     if written.get("billed_usd") is not None:
         yield _billed(written)
@@ -186,7 +191,7 @@ def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:
         before = line.get("before_usd")
         table.add_row(
             escape(line["endpoint"]),
-            usd(line["cost_usd"]),
+            f"{'≥ ' if line.get('at_least') else ''}{usd(line['cost_usd'])}",
             usd(line["saved_usd"]),
             "–" if before is None else usd(before),
             f"{line['wakes']:,}",

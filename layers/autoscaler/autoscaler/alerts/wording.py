@@ -45,7 +45,8 @@ def percent(share: float) -> str:
     value = share * 100
     if 99 <= abs(value) < 100:
         value = math.trunc(value)
-    return f"{value:.0f} %" if abs(value) >= 10 or value == 0 else f"{value:.1f} %"
+    text = f"{value:.0f} %" if abs(value) >= 10 or value == 0 else f"{value:.1f} %"
+    return text.replace("-", "−")
 
 
 def share_of(part: Decimal | None, whole: Decimal | None) -> str:

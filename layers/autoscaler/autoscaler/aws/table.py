@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..catalog.prices import PriceBook
+from ..catalog.prices import HOLDS_AFTER, PriceBook
 from ..endpoints.learned import StoredPattern
 from ..endpoints.stack_state import StackState
 from ..endpoints.status import (
@@ -47,7 +47,7 @@ from .pages import items_of, span
 from .price_book import PRICES_SK, price_item, read_book
 
 FAILURE_DAYS = 15  # a message lives 14 days at most
-_PRICES_SECONDS = 3600.0  # a book changes once a day
+_PRICES_SECONDS = HOLDS_AFTER.total_seconds()  # a book changes once a day
 _TRANSACTION_LIMIT = 100
 _OF_AN_ENDPOINT = ("STATUS", "SPEC", "PATTERN", "LATER")
 _CONFLICTS = {"ConditionalCheckFailedException", "TransactionConflictException"}

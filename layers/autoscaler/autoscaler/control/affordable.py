@@ -27,12 +27,11 @@ def unaffordable(
     price = prices.usd_per_hour(spec.instances.types[0])
     if price is None or not spec.budget.limited:
         return
-    per_copy = price / copies_per_instance
     start = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    hours = asked_for(spec, None, start, start + timedelta(weeks=_WEEKS))
+    hours = asked_for(spec, None, start, start + timedelta(weeks=_WEEKS), copies_per_instance)
     week = sum(hours.values(), Decimal(0)) / _WEEKS
-    month = week / (7 * 24) * _HOURS_PER_MONTH * per_copy
-    day = max(hours.values(), default=Decimal(0)) * per_copy
+    month = week / (7 * 24) * _HOURS_PER_MONTH * price
+    day = max(hours.values(), default=Decimal(0)) * price
     for name, limit, least, span in (
         ("monthly_usd", spec.budget.monthly_usd, month, "a month"),
         ("daily_usd", spec.budget.daily_usd, day, "on its longest day"),

@@ -94,6 +94,7 @@ def _awake(
             "asked": asked_by_the_wish(before, capacity.instances),
             "cold_starts": before.cold_starts if created else _with(start, before),
             "creation": start if created else before.creation,
+            "began_at": _began_at(record.status, start),
         }
     )
     record = record.having(awake)
@@ -115,6 +116,14 @@ def _awake(
         entries=[entry(awake, now, text, lead)],
     )
     tell(world, saved)
+
+
+def _began_at(before: EndpointStatus, start: ColdStart) -> datetime | None:
+    """Kept for good: an update forgets the creation, whose measure says nothing of the new file."""
+    if before.last_awake_at is not None:
+        return before.began_at
+    since = [meter.since for meter in before.meters]
+    return min(since, default=start.asked_at or start.requested_at)
 
 
 def _told_of(

@@ -66,7 +66,6 @@ def metered(
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
     for instance_type in sorted({*running, *instances}):
-        price = record.prices.price(instance_type)
         meter, segments = advance(
             running.get(instance_type, Meter(since=now)),
             now,
@@ -75,8 +74,7 @@ def metered(
             kind=kind,
             endpoint=status.name,
             team=record.spec.team,
-            usd_per_hour=price.usd_per_hour,
-            price_origin=price.origin,
+            prices=record.prices,
             asking=phase in ASKING,
             **sharing,
         )
@@ -275,9 +273,9 @@ def spent_today(record: EndpointRecord, now: datetime) -> Decimal:
 
 
 def _open_usd(meter: Meter, prices: PriceBook, first: datetime, now: datetime) -> Decimal:
-    ran = max(timedelta(0), now - max(meter.since, first))
-    price = prices.usd_per_hour(meter.instance_type) or Decimal(0)
-    return price * meter.instances * meter.share * hours(ran)
+    ran = prices.course(meter.instance_type, max(meter.since, first), now)
+    each = (hours(one.end - one.start) * (one.usd_per_hour or Decimal(0)) for one in ran)
+    return sum(each, Decimal(0)) * meter.instances * meter.share
 
 
 def instances_for(copies: int, copies_per_instance: int) -> int:

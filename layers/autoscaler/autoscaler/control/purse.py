@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
+from ..endpoints.spending import foretold_of
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.budget import Halt, halted, is_spent
-from ..policy.forecast import foretold
 from ..policy.types import Observation, ReasonCode, StackLimit, StackWakes, Stop
 from .metering import settled, spent_this_month, spent_today
 
@@ -59,9 +59,8 @@ def spent_of(record: EndpointRecord, now: datetime) -> tuple[Decimal, Decimal]:
 
 def forecast(record: EndpointRecord, now: datetime) -> Decimal | None:
     """What its month will probably cost; None: too little was seen, or no price is known."""
-    status, price = record.status, record.usd_per_copy_hour
     month, _ = spent_of(record, now)
-    return foretold(record.spec, status.spending, month, price, now, status.hold)
+    return foretold_of(record, month, now)
 
 
 def barred(record: EndpointRecord, now: datetime) -> Halt | None:

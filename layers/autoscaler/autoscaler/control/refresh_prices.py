@@ -30,7 +30,7 @@ class Refreshed:
 def refresh_prices(
     store: EndpointStore, price_list: PriceList, announcer: Announcer, clock: Clock
 ) -> Refreshed:
-    """Reads the price list of the store's Region and keeps it.
+    """Reads the price list of the store's Region and keeps it, with the prices before.
 
     When that fails the old book stays. It is announced when the book is older than a week, with
     the date of the book as the key: once for each book.
@@ -44,7 +44,7 @@ def refresh_prices(
                 PricesStale(at=now, region=before.region, read_at=before.read_at, why=str(wrong))
             )
         return Refreshed(before, problem=str(wrong))
-    book = PriceBook(before.region, listed, now)
+    book = before.renewed(listed, now)
     changed = tuple(n for n in listed if listed[n] != before.usd_per_hour(n))
     store.keep_prices(book)
     return Refreshed(book, changed)

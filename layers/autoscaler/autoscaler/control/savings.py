@@ -26,7 +26,7 @@ def saved_this_month(
     `segments`: everything of the fleet that was closed this month, the last one too. `fleet`: of
     one that shares machines, whose open meters have their part of them.
     """
-    start, prices = month_of(now), record.prices.usd_per_hour
+    start, prices = month_of(now), record.prices
     others = [one for one in fleet if one.spec.name != record.spec.name]
     ours = [
         one

@@ -108,11 +108,13 @@ class Orphan:
 
     def usd_until(self, now: datetime) -> Decimal | None:
         """What it has cost if it always had the instances that it has now."""
-        hourly, created = self.usd_per_hour, self.resource.created_at
-        if hourly is None or (hourly and created is None):
+        created, machines = self.resource.created_at, self.resource.instances.items()
+        if created is None:
+            return None if self.usd_per_hour is None or self.usd_per_hour else Decimal(0)
+        each = [(self.prices.usd(kind, created, now), count) for kind, count in machines]
+        if any(money is None for money, _ in each):
             return None
-        hours = Decimal((now - created).total_seconds()) / 3600 if created else Decimal(0)
-        return hourly * hours
+        return sum((money * count for money, count in each if money is not None), Decimal(0))
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def _closed(record: EndpointRecord, meter: Meter, at: datetime) -> tuple[Meter, 
         at,
         endpoint=record.status.name,
         team=record.spec.team,
-        price=record.prices.price(meter.instance_type),
+        prices=record.prices,
     )
 
 

@@ -176,6 +176,8 @@ class EndpointStatus(Stored):
     created_at: AwareDatetime  # its present creation began
     # Of one that was created anew: when it was applied first, and when it had failed in between.
     applied_at: AwareDatetime | None = None
+    # When the instance was asked for with which it first answered; None: before that was kept.
+    began_at: AwareDatetime | None = None
     failed_spans: tuple[FailedSpan, ...] = ()
     machines_before: tuple[MachineBefore, ...] = ()  # by files that others have replaced
     cause: Cause = Cause.APPLY
@@ -334,12 +336,20 @@ class EndpointRecord(Stored):
     stack: StackState = Field(default_factory=StackState, exclude=True, repr=False)
 
     @property
+    def usd_per_hour(self) -> Decimal | None:
+        """Of an instance that it has, else of the first that it would get; None: not known."""
+        return self.prices.usd_per_hour(self.status.instance_type or self.first_type)
+
+    @property
     def usd_per_copy_hour(self) -> Decimal | None:
-        """Of the machines that it has, else of the first that it would get; None: not known."""
-        status = self.status
-        first = self.spec.on_rung(status.shape.rung).instances.types[0]
-        price = self.prices.usd_per_hour(status.instance_type or first)
-        return None if price is None else price / status.copies_per_instance
+        """A copy's part of that."""
+        price = self.usd_per_hour
+        return None if price is None else price / self.status.copies_per_instance
+
+    @property
+    def first_type(self) -> str:
+        """The first that it would get."""
+        return self.spec.on_rung(self.status.shape.rung).instances.types[0]
 
     def having(self, status: EndpointStatus) -> EndpointRecord:
         """The same endpoint with another status."""

@@ -63,6 +63,8 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
         unusual=tuple(one.sentence for one in report.unusual),
         advice=tuple(one.sentence for one in report.advice),
         gap_usd=total.gaps.usd,
+        unpriced_hours=sum(one.instance_hours for one in total.unpriced),
+        unpriced_types=tuple(one.instance_type for one in total.unpriced)[:_BUDGETS],
     )
 
 
@@ -130,6 +132,7 @@ def _told(
             before_usd=e.before_usd,
             wakes=e.wakes.count,
             requests=e.served.requests,
+            at_least=bool(e.unpriced),
         )
         for e in endpoints
         if e.name in chosen

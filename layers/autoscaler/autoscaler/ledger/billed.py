@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from ..catalog.prices import PriceBook
 from ..endpoints.lives import MachineBefore
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
 from .shares import apportioned
-
-Prices = Callable[[str], Decimal | None]
-"""Dollars per hour of an instance type; None: unknown."""
 
 EVER = datetime.min.replace(tzinfo=UTC)  # before anything that is known
 Span = tuple[datetime, datetime]
@@ -87,7 +85,7 @@ def usd(segment: UsageSegment) -> Decimal:
 def billed_segments(
     segments: Iterable[UsageSegment],
     records: Iterable[EndpointRecord],
-    prices: Prices,
+    prices: PriceBook,
     start: datetime,
     until: datetime,
     now: datetime,
@@ -107,7 +105,7 @@ def billed_segments(
 def still_open(
     records: Iterable[EndpointRecord],
     closed: Sequence[UsageSegment],
-    prices: Prices,
+    prices: PriceBook,
     now: datetime,
 ) -> list[UsageSegment]:
     """What the open meters have run; their share is the one that each was opened with."""
@@ -133,20 +131,19 @@ def _still_open(
     record: EndpointRecord,
     meter: Meter,
     closed: Sequence[UsageSegment],
-    prices: Prices,
+    prices: PriceBook,
     now: datetime,
 ) -> tuple[UsageSegment, ...]:
     name, kind = record.spec.name, meter.instance_type
     stored = (s.end for s in closed if (s.endpoint, s.instance_type) == (name, kind))
     meter = meter.model_copy(update={"since": max(meter.since, max(stored, default=meter.since))})
-    price = prices(kind) if meter.instances else None
-    return open_segments(meter, now, endpoint=name, team=record.spec.team, usd_per_hour=price)
+    return open_segments(meter, now, endpoint=name, team=record.spec.team, prices=prices)
 
 
 def always_on(
     record: EndpointRecord | None,
     segments: Sequence[UsageSegment],
-    prices: Prices,
+    prices: PriceBook,
     start: datetime,
     until: datetime,
 ) -> AlwaysOn | None:
@@ -162,7 +159,7 @@ def always_on(
         if not segments:
             return None
         first, end = segments[0], max(s.end for s in segments)
-        return AlwaysOn(first.start, end, (_rate_of_gone(segments, prices, end),))
+        return AlwaysOn(first.start, end, tuple(_rates_of_gone(segments, prices, end)))
     status = record.status
     existed = status.first_applied_at < start and status.last_awake_at is not None
     if not existed and not segments:
@@ -180,6 +177,8 @@ def always_on(
 def _began(status: EndpointStatus) -> datetime | None:
     """When its first instance was asked for, which may be long after its file was applied: weights
     are staged before, and capacity may be missing. None: not known (any more)."""
+    if status.began_at is not None:
+        return status.began_at
     creation = status.creation
     if creation is None or status.failed_spans:
         return None
@@ -187,14 +186,14 @@ def _began(status: EndpointStatus) -> datetime | None:
 
 
 def _rates(
-    record: EndpointRecord, segments: Sequence[UsageSegment], prices: Prices
+    record: EndpointRecord, segments: Sequence[UsageSegment], prices: PriceBook
 ) -> Iterator[Rate]:
     """By the files of the time, as far as they are known: of an earlier endpoint of the name, what
     it had first."""
     status, machines = record.status, record.spec.instances
     since, made = EVER, status.first_applied_at
     if earlier := [s for s in segments if s.start < made]:
-        yield _rate_of_gone(earlier, prices, made)
+        yield from _rates_of_gone(earlier, prices, made)
         since = made
     present = MachineBefore(
         until=_FOREVER,
@@ -202,17 +201,21 @@ def _rates(
         copies_per_instance=status.copies_per_instance,
     )
     for one in (*status.machines_before, present):
-        price = prices(one.instance_type)
-        if price is not None and machines.shared is not None:
-            price /= one.copies_per_instance
-        yield Rate(since, one.until, price)
+        part = 1 if machines.shared is None else one.copies_per_instance
+        for held in prices.course(one.instance_type, since, one.until):
+            price = None if held.usd_per_hour is None else held.usd_per_hour / part
+            yield Rate(held.start, held.end, price)
         since = max(since, one.until)
 
 
-def _rate_of_gone(segments: Sequence[UsageSegment], prices: Prices, end: datetime) -> Rate:
-    first, price = segments[0], prices(segments[0].instance_type)
+def _rates_of_gone(
+    segments: Sequence[UsageSegment], prices: PriceBook, end: datetime
+) -> Iterator[Rate]:
+    first = segments[0]
     part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
-    return Rate(first.start, end, None if price is None else price * part)
+    for held in prices.course(first.instance_type, first.start, end):
+        price = None if held.usd_per_hour is None else held.usd_per_hour * part
+        yield Rate(held.start, held.end, price)
 
 
 def _pauses(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from ..catalog.prices import PriceBook
 from ..endpoints.status import EndpointRecord
 from ..spec import Limits
-from .billed import Prices, clip, still_open, usd
+from .billed import clip, still_open, usd
 from .budget_use import BudgetUse, DailyBudget
 from .periods import Period, PeriodKind
 from .usual import with_forecast
@@ -63,7 +64,7 @@ def _running(now: datetime) -> str:
 
 
 def budget_of(
-    record: EndpointRecord, spent: Mapping[date, Decimal], dates: BudgetDates, prices: Prices
+    record: EndpointRecord, spent: Mapping[date, Decimal], dates: BudgetDates, prices: PriceBook
 ) -> BudgetUse | None:
     """Dollars of the UTC month. Of the one that runs, what the tick reckons with, the open meter
     included, and of removed endpoints of its name: of shared machines that is the part that was

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from ..catalog.prices import PriceBook
 from ..endpoints.status import EndpointRecord, HistoryEntry, Traffic, UsageKind, UsageSegment
 from .billed import (
     EVER,
-    Prices,
     always_on,
     billed_segments,
     clip,
@@ -69,7 +69,7 @@ def summarize(
     books: Books,
     period: Period,
     now: datetime,
-    prices: Prices,
+    prices: PriceBook,
     usage: ControllerUsage | None = None,
     stack: StackMoney | None = None,
 ) -> CostReport:
@@ -113,7 +113,7 @@ def _accounts(
     days: Days,
     period: Period,
     until: datetime,
-    prices: Prices,
+    prices: PriceBook,
 ) -> list[_Account]:
     records = {r.spec.name: r for r in books.records if r.status.first_applied_at < until}
     counted = _by_endpoint(t for t in books.traffic if period.holds(t.start, t.end))
@@ -201,7 +201,7 @@ def _endpoint(
     start: datetime,
     until: datetime,
     dates: BudgetDates,
-    prices: Prices,
+    prices: PriceBook,
 ) -> EndpointCosts:
     record, segments = account.record, account.segments
     types = record.spec.instances.types if record else [s.instance_type for s in segments]
@@ -211,6 +211,7 @@ def _endpoint(
         team=account.team,
         model=record.spec.model.id if record else None,
         instance_type=types[0] if types else "",
+        usd_per_hour=prices.usd_per_hour(types[0]) if types else None,
         shared=_shared(account),
         spec=record.spec.model_dump(mode="json") if record else None,
         budget=budget_of(record, account.days, dates, prices) if record else None,

@@ -60,7 +60,7 @@ class Span(Figure):
     kind: UsageKind
     share: float = 1.0  # of shared instances, the part that is this endpoint's
     usd_per_hour: Money | None = None  # of an instance; None: not known
-    price_origin: str | None = None  # None: it is open, or was closed by an older release
+    price_origin: str | None = None  # None: closed by an older release
 
     @property
     def own_instances(self) -> float:
@@ -223,6 +223,7 @@ class EndpointCosts(Costs):
     team: str
     model: str | None = None  # None: retired since
     instance_type: str
+    usd_per_hour: Money | None = None  # of such an instance, as known when it was written
     shared: str = ""  # the machines that it shares with other endpoints; "": they are its own
     budget: BudgetUse | None = None
     daily_budget: DailyBudget | None = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ..catalog.prices import Price
+from ..catalog.prices import PriceBook
 from ..endpoints.status import Meter, UsageKind, UsageSegment
 
 
@@ -24,8 +24,7 @@ def advance(
     kind: UsageKind,
     endpoint: str,
     team: str,
-    usd_per_hour: Decimal | None,
-    price_origin: str | None = None,
+    prices: PriceBook,
     shared: str = "",
     weight: Decimal = Decimal(0),
     share: Decimal = Decimal(1),
@@ -33,8 +32,8 @@ def advance(
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Returns the meter at `now` and the segments that were closed, oldest first.
 
-    `usd_per_hour` is the price of the type that ran until now, i.e. of `meter`, and `price_origin`
-    where it is from; all else is as it is from now on, of shared machines their name, weight and
+    What is closed is cut where the price of its type changed, and has the price of its time. All
+    else is as it is from now on, of shared machines their name, weight and
     share too. Nothing changed and no UTC midnight passed: the same meter and no segment. `asking`:
     what was asked for and may never come stays open over midnight, as what is closed cannot be
     taken back. A `now` before the meter's start is a late observation and changes nothing.
@@ -55,15 +54,22 @@ def advance(
     opened = seen.model_copy(update={"since": until})
     if not meter.instances:
         return opened, ()
-    common = {
-        "endpoint": endpoint,
-        "team": team,
-        "usd_per_hour": usd_per_hour,
-        "price_origin": price_origin,
-        **meter.model_dump(exclude={"since"}),
-    }
-    days = _days(meter.since, until)
-    return opened, tuple(UsageSegment(**common, start=start, end=end) for start, end in days)
+    common = {"endpoint": endpoint, "team": team, **meter.model_dump(exclude={"since"})}
+    pieces = (
+        piece
+        for start, end in _days(meter.since, until)
+        for piece in prices.course(meter.instance_type, start, end)
+    )
+    return opened, tuple(
+        UsageSegment(
+            **common,
+            start=piece.start,
+            end=piece.end,
+            usd_per_hour=piece.usd_per_hour,
+            price_origin=piece.origin,
+        )
+        for piece in pieces
+    )
 
 
 def split_idle(
@@ -94,8 +100,7 @@ def open_segments(
     *,
     endpoint: str,
     team: str,
-    usd_per_hour: Decimal | None,
-    price_origin: str | None = None,
+    prices: PriceBook,
 ) -> tuple[UsageSegment, ...]:
     """What the open meter has run up to now, as segments that are not stored."""
     _, segments = advance(
@@ -106,26 +111,18 @@ def open_segments(
         kind=meter.kind,
         endpoint=endpoint,
         team=team,
-        usd_per_hour=usd_per_hour,
-        price_origin=price_origin,
+        prices=prices,
     )
     return segments
 
 
 def cut(
-    meter: Meter, at: datetime, *, endpoint: str, team: str, price: Price
+    meter: Meter, at: datetime, *, endpoint: str, team: str, prices: PriceBook
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Closes what has run until a moment, although nothing changed; it goes on from there."""
     if at <= meter.since:
         return meter, ()
-    closed = open_segments(
-        meter,
-        at,
-        endpoint=endpoint,
-        team=team,
-        usd_per_hour=price.usd_per_hour,
-        price_origin=price.origin,
-    )
+    closed = open_segments(meter, at, endpoint=endpoint, team=team, prices=prices)
     return meter.model_copy(update={"since": at}), closed
 
 

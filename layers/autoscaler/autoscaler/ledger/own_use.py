@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from ..catalog.prices import PriceBook
 from ..endpoints.alarms import alarms_of
 from ..endpoints.bursts import bursts
 from ..endpoints.queues import LATER_EVERY
@@ -18,7 +19,7 @@ from ..endpoints.scaling import scales
 from ..endpoints.status import EndpointRecord, UsageSegment
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
-from .billed import Prices, billed_segments
+from .billed import billed_segments
 from .costs import Books
 from .metric_hours import metric_hours
 from .metrics_read import covered, metrics_read, times
@@ -76,7 +77,7 @@ def estimated(
     books: Books,
     period: Period,
     now: datetime,
-    prices: Prices,
+    prices: PriceBook,
     setup: Setup,
     invocations: Mapping[str, Decimal],
     of_a_report: int,

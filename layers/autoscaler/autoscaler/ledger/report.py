@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Protocol
 
 from ..alerts.events.costs import ReportWritten
+from ..catalog.prices import PriceBook
 from ..ports import Announcer, Clock, EndpointStore
 from .advised import kept_advice
 from .announcement import announcement
 from .bill import SHARED, Bill, Estimate, reconciled
-from .billed import Prices, billed_segments, instance_hours, usd
+from .billed import billed_segments, instance_hours, usd
 from .budgets import StackMoney
 from .controller import ControllerUsage
 from .costs import Books, summarize
@@ -21,6 +22,7 @@ from .figures import CostReport
 from .html import render_html
 from .notes import notes
 from .periods import Period
+from .price_notes import price_notes
 from .usual import LOOK_BACK
 from .wakes import wake_lines
 
@@ -47,8 +49,7 @@ def write_report(
     announcer: Announcer,
     period: Period,
     *,
-    prices: Prices,
-    priced: str = "",
+    prices: PriceBook,
     usage: Callable[[Books], ControllerUsage] | None = None,
     stack: StackMoney | None = None,
     remarks: Sequence[str] = (),
@@ -57,11 +58,10 @@ def write_report(
 ) -> ReportWritten:
     """Writes costs.html, costs.csv and costs.json under `reports/<kind>/<date>/` and announces it.
 
-    `priced` says where the prices come from; `usage` what the controller itself used, by the same
-    books, `stack` what is spent of its budget; `remarks` stand among the notes. `bill`: AWS's, to
-    lay beside the estimates, or why there is none. `advise` puts the changes into the report that
-    would save most; without it those stay that the files have. Writing the same period again
-    overwrites the same files.
+    `usage`: what the controller itself used, by the same books; `stack`: what is spent of its
+    budget; `remarks` stand among the notes. `bill`: AWS's, to lay beside the estimates, or why
+    there is none. `advise` puts the changes into the report that would save most; without it those
+    stay that the files have. Writing the same period again overwrites the same files.
     """
     now = clock.now()
     books = read_books(store, period, now)
@@ -70,8 +70,7 @@ def write_report(
         report = _reconciled(report, books, prices, bill)
     elif bill is not None:
         remarks = (*remarks, bill)
-    told = [f"{priced} What was closed before keeps the price that it was closed with."]
-    said = (*remarks, *report.notes, *(told if priced else ()))
+    said = (*remarks, *report.notes, *price_notes(prices, books, report))
     report = report.model_copy(update={"notes": said})
     folder = folder_of(period)
     report = advise(report) if advise else kept_advice(report, blobs.get(f"{folder}/costs.json"))
@@ -89,13 +88,15 @@ def folder_of(period: Period) -> str:
     return f"reports/{period.kind.value}/{period.first_day.isoformat()}"
 
 
-def _reconciled(report: CostReport, books: Books, prices: Prices, bill: Bill) -> CostReport:
+def _reconciled(report: CostReport, books: Books, prices: PriceBook, bill: Bill) -> CostReport:
     found = reconciled(bill, _estimates(books, prices, bill, report.written_at))
     beside = report.model_copy(update={"bill": found, "basis": "reconciled"})
     return beside.model_copy(update={"notes": notes(beside)})
 
 
-def _estimates(books: Books, prices: Prices, bill: Bill, now: datetime) -> Mapping[str, Estimate]:
+def _estimates(
+    books: Books, prices: PriceBook, bill: Bill, now: datetime
+) -> Mapping[str, Estimate]:
     """What the ledger has of the bill's UTC days."""
     start = datetime.combine(bill.first, time(), tzinfo=UTC)
     until = datetime.combine(bill.after, time(), tzinfo=UTC)

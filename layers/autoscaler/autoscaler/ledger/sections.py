@@ -63,7 +63,7 @@ def _billed(row: BilledEndpoint, heads: Sequence[str]) -> str:
 
 def _apart(billed: Decimal, estimated: Decimal) -> str:
     share = share_of(billed - estimated, estimated)
-    return usd(billed - estimated) + (f" ({share})".replace("-", "−") if share else "")
+    return usd(billed - estimated) + (f" ({share})" if share else "")
 
 
 def _cells(values: Sequence[str], heads: Sequence[str]) -> str:
@@ -120,7 +120,7 @@ def against_before(costs: Costs) -> str:
     moved = costs.cost.total - costs.before_usd
     share = share_of(moved, costs.before_usd)
     sign = "+" if moved > 0 else ""
-    told = f" ({sign}{share})".replace("-", "−") if share else ""
+    told = f" ({sign}{share})" if share else ""
     return f"{usd(costs.before_usd)}, {sign}{usd(moved)}{told}"
 
 

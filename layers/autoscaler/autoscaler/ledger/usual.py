@@ -10,8 +10,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ..alerts.wording import usd as dollars
+from ..endpoints.spending import foretold_of
 from ..endpoints.status import EndpointRecord, Traffic, UsageSegment
-from ..policy.forecast import foretold
 from .anomalies import WEEKS, Anomaly, Series, anomalies
 from .billed import clip, usd
 from .budget_use import BudgetUse
@@ -121,9 +121,7 @@ def earlier(
 
 def with_forecast(use: BudgetUse, record: EndpointRecord, now: datetime) -> BudgetUse:
     """The budget with what the month will have cost, as the tick foretells it."""
-    status, price = record.status, record.usd_per_copy_hour
-    usd = foretold(record.spec, status.spending, use.spent_usd, price, now, status.hold)
-    return use.model_copy(update={"forecast_usd": usd})
+    return use.model_copy(update={"forecast_usd": foretold_of(record, use.spent_usd, now)})
 
 
 def first_days(

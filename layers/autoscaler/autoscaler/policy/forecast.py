@@ -8,7 +8,7 @@ foretold. It sees no trend, no holiday, and no traffic that has not been there i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from .types import Hold
 _DAY = timedelta(days=1)
 _WEEK = 7
 _NEWEST = Decimal("0.5")
+_WEEKS_MIXED = 8  # what is older is less than a hundredth of a mean
 _MICRO = Decimal("0.000001")
 # Of an endpoint that nobody metered for longer, each weekday was forgotten and is zero.
 _LONGEST_FOLDED = 70
@@ -62,6 +63,32 @@ class Spending:
         return sum(known, Decimal(0)) / len(known)
 
 
+def at_todays_price(
+    spending: Spending, price_on: Callable[[date], Decimal | None], since: date, today: date
+) -> Spending:
+    """The means as they would be at the price of `today`: each has its days in it by the weights
+    with which `_mixed` took them, none before `since`. As they are where a price is not known."""
+    seen, price = spending.at(today), price_on(today)
+    means: list[Decimal | None] = []
+    for number, mean in enumerate(seen.by_weekday):
+        last = today - _DAY * ((today.weekday() - number - 1) % _WEEK + 1)
+        days = [last - n * _WEEK * _DAY for n in range(_WEEKS_MIXED)]
+        paid = _mean_price([price_on(day) for day in days if day >= since])
+        if mean is not None and price and paid and paid != price:
+            mean = (mean * price / paid).quantize(_MICRO)
+        means.append(mean)
+    return replace(seen, by_weekday=tuple(means))
+
+
+def _mean_price(newest_first: Sequence[Decimal | None]) -> Decimal | None:
+    mean: Decimal | None = None
+    for price in reversed(newest_first):
+        if price is None:
+            return None
+        mean = price if mean is None else mean * (1 - _NEWEST) + price * _NEWEST
+    return mean
+
+
 def _mixed(mean: Decimal | None, usd: Decimal) -> Decimal:
     mixed = usd if mean is None else mean * (1 - _NEWEST) + usd * _NEWEST
     return mixed.quantize(_MICRO)
@@ -71,19 +98,20 @@ def foretold(
     spec: EndpointSpec,
     spending: Spending,
     spent_usd: Decimal,
-    usd_per_copy_hour: Decimal | None,
+    usd_per_hour: Decimal | None,
     now: datetime,
     hold: Hold | None = None,
+    copies_per_instance: int = 1,
 ) -> Decimal | None:
     """Returns the dollars of the whole UTC month; None: too little was seen.
 
-    `spent_usd`: of the month until now, open meters included.
+    `spent_usd`: of the month until now, open meters included; `usd_per_hour`: of an instance.
     """
     utc = now.astimezone(UTC)
     seen = spending.at(utc.date())
     end, total = period_end("month", utc), spent_usd
-    asked = asked_for(spec, hold, utc, end)
-    price = usd_per_copy_hour or Decimal(0)
+    asked = asked_for(spec, hold, utc, end, copies_per_instance)
+    price = usd_per_hour or Decimal(0)
     for day, share in _days(utc, end):
         usual = seen.usual(day)
         if usual is None:
@@ -93,9 +121,14 @@ def foretold(
 
 
 def asked_for(
-    spec: EndpointSpec, hold: Hold | None, start: datetime, end: datetime
+    spec: EndpointSpec,
+    hold: Hold | None,
+    start: datetime,
+    end: datetime,
+    copies_per_instance: int = 1,
 ) -> dict[date, Decimal]:
-    """Copy-hours by UTC day that the schedule and a hold keep, whatever comes."""
+    """Instance-hours by UTC day that the schedule and a hold keep, whatever comes: whole instances,
+    or of shared ones the part that the copies take."""
     changes = changes_between(spec, start, end)
     marks = {start, end, *(moment for moment, _ in changes)}
     marks |= {_midnight(start) + n * _DAY for n in range(1, (end - start).days + 2)}
@@ -108,7 +141,9 @@ def asked_for(
         scheduled = copies = copies_from.get(since, scheduled)
         if hold is not None and since < hold.until:
             copies = max(copies, hold.min_copies)
-        spent = Decimal(copies) * _hours(until - since)
+        whole = Decimal(-(-copies // copies_per_instance))
+        part = Decimal(copies) / copies_per_instance
+        spent = (whole if spec.instances.shared is None else part) * _hours(until - since)
         hours[since.date()] = hours.get(since.date(), Decimal(0)) + spent
     return hours
 

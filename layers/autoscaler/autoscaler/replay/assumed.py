@@ -58,11 +58,12 @@ def world_of(
 ) -> World:
     """The world in which this endpoint would live: its price, its slots, its price of waiting.
 
-    A copy's price is its share of its instance, by these prices (the bundled ones); a model that
+    A copy's price is its share of its instance, by these prices (the bundled ones), and what is
+    billed are whole instances, but for shared ones, whose other part is others'. A model that
     the catalogue does not know is taken to fill an instance. Raises NoPriceError, and
     DoesNotFitError.
     """
-    name = spec.instances.types[0]
+    name, fits = spec.instances.types[0], 1
     if usd_per_copy_hour is None:
         price = (prices or bundled()).usd_per_hour(name)
         if price is None:
@@ -70,11 +71,11 @@ def world_of(
                 f"instances.types: the price of {name} is not known: give it with --price"
             )
         facts = known_model(spec.model.id)
-        usd_per_copy_hour = float(price) / (
-            choose(facts, spec, prices).copies_per_instance if facts else 1
-        )
+        fits = choose(facts, spec, prices).copies_per_instance if facts else 1
+        usd_per_copy_hour = float(price) / fits
     return World(
         usd_per_copy_hour=usd_per_copy_hour,
+        copies_per_instance=fits if spec.instances.shared is None else 1,
         concurrency_per_copy=spec.serving.concurrency_per_copy,
         waiting_usd_per_request_minute=float(spec.scaling.waiting_usd_per_request_minute),
         max_copies=spec.highest_max_copies,

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
+from itertools import pairwise
 
 from .trace import Trace
 from .world import World
@@ -21,7 +22,7 @@ NEVER = float("inf")
 
 @dataclass
 class Copy:
-    """One copy on an instance of its own. Times in seconds from the start of the trace."""
+    """One copy. Times in seconds from the start of the trace."""
 
     number: int
     asked_at: float
@@ -231,10 +232,19 @@ class Cluster:
 
     def billed_seconds(self, end: float) -> float:
         """Copy-seconds from asking until gone, start-up by its billed share; nothing after `end`
-        but what a release that has begun still takes."""
-        billed = 0.0
+        but what a release that has begun still takes. Room for a copy that nobody asked for, on an
+        instance that is there for another one, is billed too."""
+        moves: list[tuple[float, int]] = []
         for copy in self.all_copies():
             gone = copy.gone_at if copy.gone_at < NEVER else end
             started = min(copy.ready_at, gone) - copy.asked_at
-            billed += gone - copy.asked_at - (1 - self.world.startup_billed) * started
+            moves += [
+                (copy.asked_at + (1 - self.world.startup_billed) * started, 1),
+                (gone, -1),
+            ]
+        moves.sort()
+        billed, there, fits = 0.0, 0, self.world.copies_per_instance
+        for (at, change), (after, _) in pairwise(moves):
+            there += change
+            billed += -(-there // fits) * fits * (after - at)
         return billed

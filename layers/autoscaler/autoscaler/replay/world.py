@@ -44,6 +44,7 @@ class World:
     """What costs how much and takes how long. The defaults are the comparison of docs/policy.md."""
 
     usd_per_copy_hour: float = 2.61  # ml.g6e.xlarge, us-east-1
+    copies_per_instance: int = 1  # what is billed are whole instances of so many
     concurrency_per_copy: int = 16
     cold_start: tuple[Stage, ...] = COLD_START
     startup_billed: float = 1.0  # share of a cold start that is billed

@@ -21,6 +21,7 @@ from ..aws.own_usage import ControllerMetrics
 from ..aws.reports import S3Reports
 from ..aws.sweep_memory import TableMemory
 from ..aws.table import TableStore
+from ..catalog.prices import PriceBook
 from ..control.budget_view import stop_sentences
 from ..control.budgets import books_of_all
 from ..control.in_context import InContext
@@ -29,7 +30,6 @@ from ..control.withheld import withheld_sentences
 from ..endpoints.stack_state import StackState
 from ..endpoints.status import EndpointRecord
 from ..ledger.bill import Bill, nothing_tagged
-from ..ledger.billed import Prices
 from ..ledger.budgets import StackMoney
 from ..ledger.controller import ControllerUsage
 from ..ledger.costs import Books
@@ -97,7 +97,7 @@ def _settings() -> ReportSettings:
 
 
 def _own_usage(
-    env: ReportSettings, prices: Prices, period: Period, now: datetime, books: Books
+    env: ReportSettings, prices: PriceBook, period: Period, now: datetime, books: Books
 ) -> ControllerUsage:
     """What AWS counts of this stack, and of the rest what follows from the books."""
     buckets = (env.weights_bucket, env.results_bucket, env.reports_bucket)
@@ -188,7 +188,7 @@ def report(event: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any]:
     order, env, clock = ReportOrder.model_validate(event), _settings(), SystemClock()
     store, zone = TableStore(env.table_name), env.default_time_zone
     period = _period(order, store, clock, zone)
-    state, fleet, prices = store.stack(), store.load_all(), store.prices().usd_per_hour
+    state, fleet, prices = store.stack(), store.load_all(), store.prices()
     reports, stops = S3Reports(env.reports_bucket), stop_sentences(state)
     whole = period.kind is PeriodKind.ALL
     withheld = withheld_sentences(
@@ -202,7 +202,6 @@ def report(event: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any]:
         InContext(BusAnnouncer(env.bus_name), store),
         period,
         prices=prices,
-        priced=store.prices().sentence(),
         stack=_stack_money(state, fleet, clock.now()),
         usage=partial(_own_usage, env, prices, period, clock.now()),
         bill=_bill(env, reports, period, clock.now()),

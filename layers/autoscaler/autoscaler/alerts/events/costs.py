@@ -62,6 +62,7 @@ class ReportLine(BaseModel):
     before_usd: Money | None = None  # of the period before; None: not there when that began
     wakes: int
     requests: int
+    at_least: bool = False  # instance-hours of an unknown price are not in `cost_usd`
 
     @property
     def moved_usd(self) -> Decimal | None:
@@ -147,6 +148,8 @@ class ReportWritten(Event):
     unusual: tuple[str, ...] = ()  # sentences
     advice: tuple[str, ...] = ()  # sentences: the changes of specs that would have saved most
     gap_usd: Money = Decimal(0)  # rests on time in which nobody looked
+    unpriced_hours: float = 0.0  # instance-hours that are in no dollar figure
+    unpriced_types: tuple[str, ...] = ()  # whose price is unknown
 
     @property
     def movers(self) -> tuple[ReportLine, ...]:

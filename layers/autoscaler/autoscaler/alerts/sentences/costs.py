@@ -56,7 +56,9 @@ def _what_follows(event: BudgetReached) -> str:
 
 @told.register
 def _(event: ReportWritten) -> Sentence:
-    if event.saved_usd is None:
+    if event.saved_usd is None and event.baseline_usd is not None:
+        compared = f"Always on would have cost {usd(event.baseline_usd)}."
+    elif event.saved_usd is None:
         compared = "What always-on would have cost is not known: a price is missing."
     elif event.saved_usd < 0:
         compared = f"That is {usd(-event.saved_usd)} more than always on."
@@ -64,11 +66,22 @@ def _(event: ReportWritten) -> Sentence:
         share = share_of(event.saved_usd, event.baseline_usd)
         compared = f"Always on would have cost {usd(event.baseline_usd)}: "
         compared += f"{usd(event.saved_usd)}{f' ({share})' if share else ''} saved."
-    body = f"{compared}{_net(event)} {_basis(event)} {event.uri}"
+    body = f"{compared}{_unpriced(event)}{_net(event)} {_basis(event)} {event.uri}"
+    bound = "at least " if event.unpriced_types else ""
     return Sentence(
-        f"Cost of {event.period}{' so far' if event.running else ''}: {usd(event.cost_usd)}",
+        f"Cost of {event.period}{' so far' if event.running else ''}: {bound}{usd(event.cost_usd)}",
         "\n".join([body, *event.unusual[:_UNUSUAL], *_advice(event)]),
         tuple(_report_facts(event)),
+    )
+
+
+def _unpriced(event: ReportWritten) -> str:
+    if not event.unpriced_types:
+        return ""
+    which = ", ".join(event.unpriced_types)
+    return (
+        f" The price of {which} is not known: {event.unpriced_hours:,.2f} instance-hours are in no "
+        "dollar figure, and what was saved is not known."
     )
 
 
@@ -118,7 +131,8 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
 
 
 def _report_fact(line: ReportLine) -> Fact:
-    cost = f"{usd(line.cost_usd)}, saved {usd(line.saved_usd)}"
+    bound = "at least " if line.at_least else ""
+    cost = f"{bound}{usd(line.cost_usd)}, saved {usd(line.saved_usd)}"
     return (
         line.endpoint,
         f"{cost}; {counted(line.wakes, 'wake')}, {counted(line.requests, 'request')}",
