@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from autoscaler.control.messages import BadRequestError, Message, parse
 from autoscaler.gateway.access import Caller
 from autoscaler.gateway.asked import read
 from autoscaler.gateway.errors import GatewayError
-from autoscaler.spec.strict_json import read_json
+from autoscaler.spec.strict_json import MOST_VALUES, read_json
 from tests.desk import NAME, TestDesk, dispatch, memory_desk
 from tests.hostile import CANARY, TEXTS, mutants
 from tests.memory import NOON
@@ -37,6 +38,10 @@ NO_JSON = [
     '{"messages": [{"role": "user", "content": "\\ud800"}]}',
     '{"messages": [], "\\udfff": 1}',
     "[" * 100_000,
+    '{"messages": [' + "[]," * MOST_VALUES + "1]}",
+    '{"messages": [' + "{}," * MOST_VALUES + "1]}",
+    '{"messages": [' + '"ab",' * MOST_VALUES + "1]}",
+    '"' * 3 * MOST_VALUES,
     '{"messages": ' + "[" * 5000 + "]" * 5000 + "}",
     '"messages"',
     "",
@@ -58,6 +63,33 @@ def test_what_is_no_json_is_refused_by_both_ways_in(text: str) -> None:
         read(text.encode(), "messages", Caller())
     assert refused.value.status == 400
     assert time.monotonic() - began < LONGEST_SECONDS
+
+
+def test_lists_that_would_fill_a_workers_memory_are_refused_before_they_do() -> None:
+    """Six MiB of them take 170, and ten messages are read at a time."""
+    text = '{"messages": [' + "[]," * (2 * MOST_VALUES) + "1]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(GatewayError, match="200,000"):
+            read(text.encode(), "messages", Caller())
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(text)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['a,"b",[{\n' * 100_000, "\\" * 300_000, '\\"[' * 100_000],
+    ids=["csv", "slashes", "odd"],
+)
+def test_a_long_text_is_one_value_whatever_stands_in_it(content: str) -> None:
+    body = {"messages": [{"role": "user", "content": content}]}
+    assert read_json(json.dumps(body)) == body
+
+
+def test_a_prompt_of_many_tokens_is_read() -> None:
+    body = {"prompt": list(range(MOST_VALUES + 1))}
+    assert read_json(json.dumps(body)) == body
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe{}", b"\xed\xa0\x80", '{"a": 1}'.encode("utf-16")])

@@ -2,7 +2,9 @@
 
 Python's own reader takes NaN and Infinity, makes infinity of 1e999, and keeps halves of surrogate
 pairs, which are no text: UTF-8 has none, so that whoever writes them on fails. Of a key that stands
-twice it keeps the last. Other readers keep the first, and would check what is not done.
+twice it keeps the last. Other readers keep the first, and would check what is not done. And `[],[]`
+takes thirty times its own size in Python's memory: so many values are no request, but the end of a
+worker that reads ten of them at a time.
 """
 
 from __future__ import annotations
@@ -10,12 +12,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import islice
 from typing import Any
 
 from .text import is_readable
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _MOST_DIGITS = 64  # of a whole number; what is longer is no count of anything
+# A conversation has some five for each of its messages. Numbers do not count: a prompt may be
+# given as its tokens, and none of them takes much more than its digits.
+MOST_VALUES = 200_000
+# Linear in any text: nothing that has matched is looked at again.
+_VALUE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]', re.DOTALL)
 
 
 class StrictError(ValueError):
@@ -26,6 +34,8 @@ def read_json(text: str | bytes) -> Any:
     """Raises ValueError, or RecursionError for what is nested too deep."""
     if isinstance(text, bytes):
         text = text.decode()
+    if _has_too_many(text):
+        raise StrictError(f"it has more than {MOST_VALUES:,} texts, lists and objects")
     found = json.loads(
         text,
         parse_constant=_no_number,
@@ -36,6 +46,13 @@ def read_json(text: str | bytes) -> Any:
     if _HALF.search(text) and not is_readable(found):
         raise StrictError("half of a surrogate pair is no character")
     return found
+
+
+def _has_too_many(text: str) -> bool:
+    """Told before it is read: afterwards the memory is taken."""
+    if text.count('"') // 2 + text.count("[") + text.count("{") <= MOST_VALUES:
+        return False  # nothing in the texts needs to be told apart
+    return next(islice(_VALUE.finditer(text), MOST_VALUES, None), None) is not None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
