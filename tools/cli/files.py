@@ -12,6 +12,7 @@ from autoscaler.spec import SpecError, parse_spec
 from tools.cli.client import RefusedError
 
 _MOST_ALIASES = 16
+_MOST_CHARACTERS = 400_000  # an item of the table, in which a file is kept, holds no more
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 # What PyYAML's constructors raise, none of them a YAMLError, for `0b_`, `!!bool maybe`, `!!int ""`.
 _UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
@@ -41,7 +42,7 @@ def read_document(path: Path) -> Any:
     """The parsed file, checked as a spec; raises RefusedError with one line a problem."""
     try:
         # yaml.SafeLoader with one rule more; it makes no objects of a document's choosing.
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        document = yaml.load(_text(path), _Loader)
     except FileNotFoundError:
         raise RefusedError([f"{path}: there is no such file"]) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -59,6 +60,16 @@ def read_document(path: Path) -> Any:
     except SpecError as error:
         raise RefusedError([f"{path}: {problem}" for problem in error.problems]) from None
     return document
+
+
+def _text(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_MOST_CHARACTERS + 1)
+    if len(text) > _MOST_CHARACTERS:
+        raise RefusedError(
+            [f"{path}: has more than {_MOST_CHARACTERS:,} characters; no endpoint file has"]
+        )
+    return text
 
 
 class _Loader(yaml.SafeLoader):
