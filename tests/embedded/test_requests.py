@@ -83,7 +83,7 @@ def test_a_person_asks_and_has_the_answer_alone_on_stdout(
 def test_a_request_that_is_out_of_sight_is_answered_before_its_queue_goes(stack: Stack) -> None:
     out_of_sight(stack, "late", 1500)
     refused = stack.command("delete", endpoint=NAME)
-    assert "1 requests are waiting" in refused["problems"][0]
+    assert "1 waiting request in" in refused["problems"][0]
     assert stack.command("delete", endpoint=NAME, discard_requests=True)["ok"]
     assert stack.result(NAME, "late")["error"] == f"{NAME!r} is being removed"
     stack.until(NAME, None)

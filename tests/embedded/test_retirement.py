@@ -155,7 +155,7 @@ def test_after_all_of_them_nothing_is_left(stack: Stack) -> None:
 def test_what_failed_before_its_queue_was_read_lets_it_go_at_once(stack: Stack) -> None:
     fail_early(stack, "early")
     stack.ask("early", {"id": "lost", "prompt": "x"})
-    assert "1 requests are waiting" in stack.command("delete", endpoint="early")["problems"][0]
+    assert "1 waiting request in" in stack.command("delete", endpoint="early")["problems"][0]
     asked = stack.account.clock.time()
     assert stack.command("delete", endpoint="early", discard_requests=True)["ok"]
     stack.until("early", None)

@@ -222,3 +222,13 @@ def test_get_says_first_that_everything_is_stopped() -> None:
     shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert shown[0].strip() == "Everything is stopped by ada"
     assert sum("stopped" in line for line in shown) == 1
+
+
+def test_a_raised_budget_binds_nobody_in_the_very_answer_that_sets_it(world) -> None:
+    set_budget(world, "ada", {"monthly_usd": None, "daily_usd": 1, "when_spent": "sleep"})
+    reconcile(world)
+    assert view(world)["stack"]["yielding"], "all have spent more than a dollar today"
+    assert [one["endpoint"] for one in view(world)["endpoints"] if one["barred"]] == ["chat", LONG]
+    set_budget(world, "ada", {"daily_usd": None, "wakes_per_day": 12})
+    assert view(world)["stack"]["yielding"] == []
+    assert [one["endpoint"] for one in view(world)["endpoints"] if one["barred"]] == []

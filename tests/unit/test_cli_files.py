@@ -115,3 +115,16 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert len(refused.value.problems) == 2
     assert refused.value.problems[0].startswith(f"{two}: teem: unknown key")
     assert refused.value.problems[1] == f"{three}: name: 'llama' is also in {one}"
+
+
+def test_a_time_of_day_is_text_and_no_number_of_minutes(tmp_path: Path) -> None:
+    path = tmp_path / "llama.yaml"
+    window = "schedule: {windows: [{name: x, days: [mon], start: %s, end: %s}]}\n"
+    path.write_text(GOOD + window % ("8:00", "18:00"))
+    (found,) = read_document(path)["schedule"]["windows"]
+    assert (found["start"], found["end"]) == ("8:00", "18:00")
+    said = 'is a number, not a time of day: write it as "08:00"'
+    assert _problems(path, GOOD + window % ("800", "1200")) == [
+        f"{path}: schedule.windows number 1.start: 800 {said}",
+        f"{path}: schedule.windows number 1.end: 1200 {said}",
+    ]

@@ -359,3 +359,9 @@ def test_an_empty_fleet_has_a_report_too() -> None:
     period = period_since_first(here.store, here.clock)
     written = write_report(here.store, blobs, here.clock, here.announcer, period, prices=BOOK)
     assert written.cost_usd == 0 and written.lines == ()
+
+
+def test_a_long_name_without_a_break_pushes_no_figure_off_the_page() -> None:
+    """The first column breaks anywhere, so that the table is never wider than its page."""
+    page = render_html(summarize(fleet_books(), WEEK, LATER, PRICES.get))
+    assert re.search(r"td:first-child\{[^}]*overflow-wrap:anywhere", page)

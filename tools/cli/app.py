@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from autoscaler.catalog.prices import BUNDLED_REGION, bundled
-from tools.cli import output
+from tools.cli import output, streams
 from tools.cli.applying import apply_all
 from tools.cli.ask_command import ask, result_of
 from tools.cli.aws_errors import explained
@@ -71,6 +71,7 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
     def told(*args: Any, **kwargs: Any) -> None:
         try:
             _run(command, *args, **kwargs)
+            streams.flushed()
         except RefusedError as refused:
             _complain(*refused.problems)
             raise typer.Exit(refused.exit_code) from None
@@ -79,6 +80,13 @@ def tells(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(error.exit_code) from None
         except (BotoCoreError, ClientError) as error:
             _complain(explained(error))
+            raise typer.Exit(CliError.exit_code) from None
+        except OSError as error:
+            said = streams.unwritable(error)
+            if said is None:
+                raise
+            _complain(said)
+            streams.give_up()
             raise typer.Exit(CliError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None

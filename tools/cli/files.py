@@ -12,7 +12,9 @@ from autoscaler.spec import SpecError, parse_spec
 from tools.cli.client import RefusedError
 
 _MOST_ALIASES = 16
+_MOST_CHARACTERS = 400_000  # an item of the table, in which a file is kept, holds no more
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_TEXT = "tag:yaml.org,2002:str"
 # What PyYAML's constructors raise, none of them a YAMLError, for `0b_`, `!!bool maybe`, `!!int ""`.
 _UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 
@@ -41,7 +43,7 @@ def read_document(path: Path) -> Any:
     """The parsed file, checked as a spec; raises RefusedError with one line a problem."""
     try:
         # yaml.SafeLoader with one rule more; it makes no objects of a document's choosing.
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        document = yaml.load(_text(path), _Loader)
     except FileNotFoundError:
         raise RefusedError([f"{path}: there is no such file"]) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -49,7 +51,7 @@ def read_document(path: Path) -> Any:
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise RefusedError([f"{path}{_line(error)}: not YAML: {_problem(error)}"]) from None
     try:
-        odd = list(_not_json(document))
+        odd = [*_not_json(document), *_no_clock(document)]
     except RecursionError:
         raise RefusedError([f"{path}: it holds itself by an alias (*name); write it out"]) from None
     if odd:
@@ -61,10 +63,21 @@ def read_document(path: Path) -> Any:
     return document
 
 
+def _text(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_MOST_CHARACTERS + 1)
+    if len(text) > _MOST_CHARACTERS:
+        raise RefusedError(
+            [f"{path}: has more than {_MOST_CHARACTERS:,} characters; no endpoint file has"]
+        )
+    return text
+
+
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice, of which PyYAML would silently take the last, and more
     aliases than a person writes: each may double what was there before it. A date stays text, as
-    JSON has it: the stack reads it, and says of an impossible one in which field it stands."""
+    JSON has it: the stack reads it, and says of an impossible one in which field it stands. So
+    does 18:00, of which YAML 1.1 makes 1080."""
 
     yaml_implicit_resolvers = {
         first: [one for one in resolvers if one[0] != _TIMESTAMP]
@@ -74,6 +87,11 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._aliases = 0
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        found = super().resolve(kind, value, implicit)
+        number = kind is yaml.ScalarNode and found.endswith((":int", ":float"))
+        return _TEXT if number and ":" in value else found
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -122,6 +140,18 @@ def _not_json(value: Any, path: str = "") -> Iterator[str]:
     elif value is not None and not isinstance(value, str | int | float):
         kind = type(value).__name__
         yield f"{path}: its tag makes it {kind}, which JSON has not; write it as text or a list"
+
+
+def _no_clock(document: Any) -> Iterator[str]:
+    """Times of day that were written as a number: `800` would be read as minutes, 13:20."""
+    schedule = document.get("schedule") if isinstance(document, Mapping) else None
+    windows = schedule.get("windows") if isinstance(schedule, Mapping) else None
+    for number, window in enumerate(windows if isinstance(windows, list) else (), 1):
+        for key in ("start", "end"):
+            value = window.get(key) if isinstance(window, Mapping) else None
+            if isinstance(value, int):
+                where = f"schedule.windows number {number}.{key}"
+                yield f'{where}: {value} is a number, not a time of day: write it as "08:00"'
 
 
 def _line(error: Exception) -> str:

@@ -10,6 +10,7 @@ from ..policy.economy import lead_time
 from ..policy.ladder import TryOutcome
 from ..policy.schedule import bounds_at, next_edge
 from ..policy.types import Phase
+from ..policy.wording import counted
 from .asked_by import named
 from .budget_view import budget_of
 from .closing import closed
@@ -118,11 +119,16 @@ def delete(
 def _refuse_to_lose(world: World, name: str) -> None:
     waiting = world.load.backlog(name) + world.load.deferrable(name)
     refused = world.load.dead_letters(name)
-    if waiting or refused:
+    lost, ways = [], []
+    if waiting:
+        lost.append(f"{counted(waiting, 'waiting request')} in {name}'s queue")
+        ways.append("let them be answered")
+    if refused:
+        lost.append(f"{counted(refused, 'refused request')} in its dead-letter queue")
+        ways.append("take the refused ones out")
+    if lost:
         raise OrderError(
-            f"{waiting} requests are waiting in {name}'s queue and {refused} refused ones lie in "
-            "its dead-letter queue; both would be lost: let the first be answered and take the "
-            "others out, or add --discard-requests"
+            f"{' and '.join(lost)} would be lost: {' and '.join(ways)}, or add --discard-requests"
         )
 
 

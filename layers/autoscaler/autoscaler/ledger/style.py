@@ -55,6 +55,7 @@ table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{padding:8px 10px;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:500;color:var(--soft);font-size:12.5px;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0}
+td:first-child{overflow-wrap:anywhere}
 th:last-child,td:last-child{padding-right:0}
 tbody tr:last-child td{border-bottom:0}
 tfoot td{border-top:1.5px solid var(--ink);border-bottom:0;font-weight:650}
