@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,12 +13,14 @@ from botocore.exceptions import ClientError
 from ..endpoints.names import ResourceNames
 from ..endpoints.scaling import register_scalable_target, update_copies
 from ..policy.types import Bounds
-from ..ports import UNKNOWN_TYPE, Capacity
+from ..ports import UNKNOWN_TYPE, Capacity, ConflictError
 from ..spec import Kind
 from .clients import client, error_code, error_message
 
 # States in which an endpoint answers.
 _SERVING = {"InService", "Updating", "SystemUpdating", "RollingBack"}
+# Of an endpoint, and of a component: Application Auto Scaling may be faster than a tick.
+_MOVES = re.compile("in-progress|while it is in status")
 
 
 def is_absent(error: ClientError) -> bool:
@@ -68,7 +71,12 @@ class SageMakerScaler:
             if kind.is_whole_instance
             else self._sagemaker.update_inference_component_runtime_config
         )
-        move(**update_copies(names, copies, kind))
+        try:
+            move(**update_copies(names, copies, kind))
+        except ClientError as error:
+            if error_code(error) == "ValidationException" and _MOVES.search(error_message(error)):
+                raise ConflictError(error_message(error)) from error
+            raise
 
     def _variant(self, endpoint: Mapping[str, Any]) -> Capacity:
         """Copies are instances. While they are being changed those that stay serve; while the

@@ -107,7 +107,8 @@ class Scaler(Protocol):
 
     def set_bounds(self, name: str, bounds: Bounds, kind: Kind) -> None: ...
 
-    def set_copies(self, name: str, copies: int, kind: Kind) -> None: ...
+    def set_copies(self, name: str, copies: int, kind: Kind) -> None:
+        """Raises ConflictError while somebody else moves it: look again."""
 
 
 class QueueReaders(Protocol):
