@@ -102,6 +102,7 @@ def _serve(key: str | None, clock: AccountClock | None) -> None:
     # see the environment as it was set above.
     from autoscaler.gateway.access import ByKey, Key, KeysError, digest
     from autoscaler.gateway.serve import gateway_settings, of_this_stack, server
+    from autoscaler.runtime.logs import logger
     from autoscaler.runtime.settings import SettingsError
 
     try:
@@ -115,6 +116,8 @@ def _serve(key: str | None, clock: AccountClock | None) -> None:
         typer.echo(f"export OPENAI_BASE_URL={address}")
         typer.echo(f"export OPENAI_API_KEY={key or 'a-key-of-yours'}")
         sys.stdout.flush()  # whoever reads it through a pipe waits for it
+        # In the account the log is Lambda's; here standard output is for what is to be exported.
+        logger.registered_handler.setStream(sys.stderr)
         server(app, env).run(sockets=[place])
 
 
