@@ -74,6 +74,7 @@ def told(**changes: Any) -> str:
     [
         ({}, "llama is AWAKE"),
         ({"backlog": 7}, "llama is AWAKE, 7 requests wait or are worked on"),
+        ({"backlog": 1}, "llama is AWAKE, 1 request waits or is worked on"),
         ({"phase": "WAKING"}, "llama is WAKING, ready in about 1m40s"),
         (
             {"phase": "CREATING", "wished_at": "2026-11-24T11:00:00Z"},

@@ -47,7 +47,7 @@ def test_a_date_stays_text_that_can_be_sent(tmp_path: Path, dates: str) -> None:
         ("name: llama\n\tmodel: x\n", ":2: not YAML: found character"),
         (GOOD + "name: other\n", ":4: not YAML: the key `name` stands there twice"),
         ("a: 1\n---\nb: 2\n", ":2: not YAML: but found another document"),
-        ("", ": an endpoint file is a mapping with `name:` and `model:`, not None"),
+        ("", ": an endpoint file is a mapping with `name:` and `model:`, it is empty"),
         ("- llama\n", ": an endpoint file is a mapping"),
         (b"name: \xff\n", ": cannot be read: "),
         (GOOD + "scaling: {keep_aliv: 10m}\n", ": scaling.keep_aliv: unknown key; did you mean"),

@@ -187,6 +187,20 @@ CASES: list[tuple[ReasonCode, EndpointSpec, Observation, History, str]] = [
         "It stays awake: 2 requests are in flight.",
     ),
     (
+        ReasonCode.STILL_BUSY,
+        a_spec(),
+        seen(backlog=1),
+        History(),
+        "It stays awake until 1 request is answered.",
+    ),
+    (
+        ReasonCode.STILL_BUSY,
+        a_spec(),
+        seen(in_flight=1.0),
+        History(),
+        "It stays awake: 1 request is in flight.",
+    ),
+    (
         ReasonCode.KEPT_ALIVE,
         a_spec(),
         seen(),

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from autoscaler.policy.wording import counted
 from autoscaler.spec import format_duration
 from tools.cli.in_force import in_force_lines
 from tools.cli.money import usd
@@ -145,7 +146,7 @@ def _details(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"a changed file {began} ({update})"
     yield from (f"\n{escape(line)}" for line in in_force_lines(one))
     yield from _budget(one.get("budget") or {})
-    wakes = f"woken {one['wakes_today']} times today (UTC)"
+    wakes = f"woken {counted(one['wakes_today'], 'time')} today (UTC)"
     edge = f", bounds change next at {_moment(one['next_edge'])}" if one.get("next_edge") else ""
     lead = format_duration(timedelta(seconds=round(one["lead_time_seconds"])))
     window = f"window {escape(one['window'])}" if one["window"] else "outside all windows"

@@ -117,7 +117,9 @@ def expectation(one: Mapping[str, Any], now: datetime) -> str:
         why = f": {one['failure']}" if one.get("failure") else ""
         return f"{said}{why}; the request waits in its queue until it is mended{also}"
     waiting = one.get("backlog")
-    return f"{said}, {waiting} requests wait or are worked on" if waiting else said
+    if waiting == 1:
+        return f"{said}, 1 request waits or is worked on"
+    return f"{said}, {waiting:,} requests wait or are worked on" if waiting else said
 
 
 def _remaining(one: Mapping[str, Any], lead: timedelta, now: datetime) -> str:

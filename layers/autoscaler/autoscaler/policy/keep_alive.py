@@ -191,5 +191,8 @@ def _no(code: ReasonCode, text: str) -> Idleness:
 
 def _busy_text(observation: Observation) -> str:
     if observation.backlog:
-        return f"It stays awake until {counted(observation.backlog, 'request')} are answered."
+        are = "is" if observation.backlog == 1 else "are"
+        return f"It stays awake until {counted(observation.backlog, 'request')} {are} answered."
+    if observation.in_flight == 1:
+        return "It stays awake: 1 request is in flight."
     return f"It stays awake: {observation.in_flight:,.3g} requests are in flight."

@@ -29,8 +29,8 @@ class SpecError(ValueError):
 def parse_spec(document: Any) -> EndpointSpec:
     """Returns the spec in a parsed YAML document; raises SpecError naming each wrong field."""
     if not isinstance(document, Mapping):
-        shown = f"{document!r:.80}"
-        raise SpecError([f"an endpoint file is a mapping with `name:` and `model:`, not {shown}"])
+        found = "it is empty" if document is None else f"not {document!r:.80}"
+        raise SpecError([f"an endpoint file is a mapping with `name:` and `model:`, {found}"])
     try:
         return EndpointSpec.model_validate(document)
     except ValidationError as invalid:
