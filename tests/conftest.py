@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gc
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 # A busy machine is no falsification: speed is measured by benchmarks, as ratios.
@@ -24,18 +21,6 @@ LONGEST = (
     "embedded/test_demo.py",
     "embedded/",
 )
-
-
-def pytest_configure() -> None:
-    """Each of botocore's descriptions of services is read once, not by every session anew: it is
-    half of what the tests of the command line cost. Sessions only read them."""
-    read = JSONFileLoader.load_file
-
-    @lru_cache(maxsize=64)
-    def kept(path: str) -> Any:
-        return read(JSONFileLoader(), path)
-
-    JSONFileLoader.load_file = lambda _self, path: kept(path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
