@@ -30,7 +30,7 @@ DEAF = {"alarm", "endpoint_changed", "held_alerts", "refresh_prices", "request_w
 LOUD = {"request": ClientError}
 # What a live stack answers to the sample as it is; the others do their work.
 REFUSED = {
-    "probe_endpoint": "RefusedError",  # there is no such endpoint
+    "probe_endpoint": "NoCapacityError",  # there is no such endpoint
     "record_phase": "NotYetError",  # nor a copy
     "seal_staging": "IntegrityError",  # nothing was moved
     "stack_answered": "AnswerError",  # CloudFormation is out of reach

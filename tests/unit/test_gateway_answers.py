@@ -74,7 +74,7 @@ def sleeping() -> Iterator[Awake]:
         yield found
 
 
-LARGE = b'{"model":"llama","prompt":[%s]}' % b",".join([b"[1,2]"] * 900_000)
+LARGE = b'{"model":"llama","prompt":[%s]}' % b",".join([b"[1%s]" % (b",1" * 19)] * 130_000)
 GROWS = b'{"model":"llama","prompt":"x","more":[%s]}' % b",".join([b"1e15"] * 400_000)
 
 

@@ -363,5 +363,5 @@ def test_an_empty_fleet_has_a_report_too() -> None:
 
 def test_a_long_name_without_a_break_pushes_no_figure_off_the_page() -> None:
     """The first column breaks anywhere, so that the table is never wider than its page."""
-    page = render_html(summarize(fleet_books(), WEEK, LATER, PRICES.get))
+    page = render_html(summarize(fleet_books(), WEEK, LATER, BOOK))
     assert re.search(r"td:first-child\{[^}]*overflow-wrap:anywhere", page)
