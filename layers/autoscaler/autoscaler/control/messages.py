@@ -14,7 +14,7 @@ from ..endpoints.names import LATER_SUFFIX
 from ..endpoints.prompts import is_prompt
 from ..endpoints.status import EndpointRecord
 from ..spec.request import ID_PATTERN, RESERVED, RequestError, RequestOptions, parse_options
-from ..spec.strict_json import read_json
+from ..spec.strict_json import is_deeper, read_json
 
 _REQUEST_ID = re.compile(ID_PATTERN)
 # Tools' JSON schemas nest, ten deep or so; what goes deeper costs every reader its stack.
@@ -145,7 +145,7 @@ def check_body(body: Mapping[str, Any], request_id: str | None = None) -> None:
             "(the container's own)",
             request_id,
         )
-    if _is_deeper(body, DEEPEST):
+    if is_deeper(body, DEEPEST):
         raise BadRequestError(f"the body is nested more than {DEEPEST} deep", request_id)
 
 
@@ -189,17 +189,6 @@ def _usable(given: Any) -> str | None:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Level by level, so that no depth of it takes our own stack."""
-    level = [value]
-    for _ in range(levels + 1):
-        inner = (one.values() if isinstance(one, dict) else one for one in level)
-        level = [two for one in inner for two in one if isinstance(two, dict | list)]
-        if not level:
-            return False
-    return True
 
 
 class ForeignQueueError(ValueError):

@@ -14,7 +14,7 @@ from ..aws.bodies import LARGEST_BYTES
 from ..endpoints.prompts import choices_asked, is_prompt
 from ..spec import EndpointSpec
 from ..spec.request import RESERVED, RequestError, RequestOptions, parse_options
-from ..spec.strict_json import StrictError, read_json
+from ..spec.strict_json import StrictError, is_deeper, read_json
 from ..spec.text import compact_json
 from .access import Caller
 from .bodies import MOST_BYTES, too_large
@@ -149,23 +149,9 @@ def _object(raw: bytes) -> dict[str, Any]:
         raise wrong(f"the body is not JSON{where}", code="invalid_json") from None
     if not isinstance(body, dict):
         raise wrong("the body must be a JSON object", code="invalid_json")
-    if _deeper(body, DEEPEST):
+    if is_deeper(body, DEEPEST - 1):  # the body itself is one
         raise wrong(f"the body is nested more than {DEEPEST} deep", code="invalid_json")
     return body
-
-
-def _deeper(value: Any, limit: int) -> bool:
-    level: list[Any] = [value]
-    for _ in range(limit):
-        level = [
-            inner
-            for one in level
-            for inner in (one.values() if isinstance(one, dict) else one)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _options(given: Any) -> RequestOptions:

@@ -48,6 +48,18 @@ def read_json(text: str | bytes) -> Any:
     return found
 
 
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects lie in it more than so many levels deep. Level by level, so that no
+    depth of it takes our own stack."""
+    level = [value]
+    for _ in range(levels + 1):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [two for one in inner for two in one if isinstance(two, dict | list)]
+        if not level:
+            return False
+    return True
+
+
 def _has_too_many(text: str) -> bool:
     """Told before it is read: afterwards the memory is taken."""
     if text.count('"') // 2 + text.count("[") + text.count("{") <= MOST_VALUES:
