@@ -116,10 +116,9 @@ ReconcileFunctionRole
     run: DeployEndpoint RetireEndpoint SleepEndpoint UpdateEndpoint WakeEndpoint | StopExecution
     table: * | DeleteItem GetItem PutItem Query
 RecordPhaseFunctionRole
-    machine: DeployEndpoint RemoveCapacity RetireEndpoint SleepEndpoint UpdateEndpoint
-        WakeEndpoint | StartExecution
+    machine: SleepEndpoint | StartExecution
     queue: Notify NotifyDeadLetter dlq later queue | GetQueueAttributes GetQueueUrl
-    run: DeployEndpoint RetireEndpoint SleepEndpoint UpdateEndpoint WakeEndpoint | StopExecution
+    run: WakeEndpoint | StopExecution
     table: * | DeleteItem GetItem PutItem Query
 RefreshPricesFunctionRole
     queue: Notify | SendMessage
