@@ -68,7 +68,7 @@ template: setup $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## the template and th
 
 unit: setup ## every test, and whether each permission of the template was needed by one
 	@rm -rf $(LEDGER)
-	EMBEDDED_IAM_LEDGER=$(CURDIR)/$(LEDGER) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	EMBEDDED_IAM_LEDGER=$(CURDIR)/$(LEDGER) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m tools.permissions check $(LEDGER)
 
 audit: setup $(AUDIT_VENV)/.ready ## known vulnerabilities of what is pinned; needs a vulnerability service, and says if there is none

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,7 +14,8 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Files of one or two tests that take more than a minute. Files are handed out in this order
-# (`--no-loadscope-reorder`), and what is long must not be begun when the others are done.
+# (`--no-loadscope-reorder`; workers.py says to whom), and what is long must not be begun when the
+# others are done.
 LONGEST = (
     "histories/test_single_faults.py",
     "histories/test_random_histories.py",
@@ -26,6 +28,16 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; within a file the order stays."""
     items.sort(key=lambda item: _place(item.path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For several workers that take whole files."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.workers import MixedScheduling
+
+    return MixedScheduling(config, log)
 
 
 def pytest_collection_finish() -> None:
