@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tools.embedded.iam import ledger
-from tools.permissions.audit import Finding, audit, unused_resources
+from tools.permissions.audit import audit
 from tools.permissions.grants import roles
 from tools.permissions.page import PAGE, page
 
@@ -20,11 +20,6 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="every permission was needed by some test")
     check.add_argument("ledger", type=Path, help="the folder that EMBEDDED_IAM_LEDGER named")
-    check.add_argument(
-        "--by-resource",
-        action="store_true",
-        help="only lists the resources of statements that no test used; that fails nothing",
-    )
     check.add_argument("--template", type=Path, default=ROOT / "template.yaml")
     commands.add_parser("write", help="docs/permissions.md, from the template")
     given = parser.parse_args(arguments)
@@ -32,29 +27,20 @@ def main(arguments: list[str]) -> int:
         place = ROOT / PAGE
         place.write_text(page(roles(ROOT / "template.yaml"), place.read_text()))
         return 0
-    return _check(given.ledger, given.template.resolve(), by_resource=given.by_resource)
+    return _check(given.ledger, given.template.resolve())
 
 
-def _check(folder: Path, template: Path, *, by_resource: bool) -> int:
+def _check(folder: Path, template: Path) -> int:
     uses = list(ledger.read(folder)) if folder.is_dir() else []
     if not uses:
         _say(f"{folder}: no test has written into this ledger; set {ledger.VARIABLE} for them")
         return 2
-    if by_resource:
-        return _list(unused_resources(roles(template), uses, template.parent))
     found = audit(roles(template), uses, template.parent)
     for one in found:
         _say(str(one))
     granted = sum(len(grant.permissions) for grant in roles(template).grants)
     _say(f"{granted} permissions, {len(uses)} uses, {len(found)} findings")
     return 1 if found else 0
-
-
-def _list(found: list[Finding]) -> int:
-    for one in found:
-        _say(str(one))
-    _say(f"{len(found)} resources of statements that no test used")
-    return 0
 
 
 def _say(line: str) -> None:

@@ -3,13 +3,14 @@
 A permission is one action of one statement of one role. Each use in the ledger carries all the
 permissions that allow it. Taking a permission away turns a use into a denial exactly when it is the
 only one there: policies without a denial add up, so nothing has to be judged again. And a denial
-turns its test red. So a permission without a use of its own would not be missed by any test.
+turns its test red. So a permission without a use of its own would not be missed by any test. The
+same is asked of each resource of a statement that has several.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from tools.embedded.iam.policy import Entry, Permission
 from tools.permissions.grants import STACK, Grant, Roles
 
 Key = tuple[str, str, str]  # role, Sid, action
+
+_SPARE = "no test needed it on"
+_REMOVE = "remove it, or say in the template why none can use it: `# unexercised: …`"
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,16 @@ class Finding:
 
 def audit(roles: Roles, uses: Iterable[Use], folder: Path) -> list[Finding]:
     """Findings about a template in a folder; uses of other templates do not count."""
+    mine = [use for use in uses if use.template == str(folder)]
     used: Counter[Key] = Counter()
     alone: Counter[Key] = Counter()
-    for use in uses:
-        if use.template != str(folder):
-            continue
+    for use in mine:
         keys = [(use.role, one.sid, one.action) for one in use.by]
         used.update(keys)
         if len(keys) == 1:
             alone.update(keys)
     found = [one for grant in roles.grants for one in _of(grant, used, alone)]
-    return found + wildcards(roles)
+    return found + _spare_resources(roles.grants, mine) + wildcards(roles)
 
 
 def _of(grant: Grant, used: Counter[Key], alone: Counter[Key]) -> list[Finding]:
@@ -63,28 +66,27 @@ def _problem(used: int, alone: int, exempt: str | None) -> str | None:
     if exempt is not None:
         return "tests use it: take the excuse out of the template" if used else None
     if not used:
-        return "no test used it; remove it, or say in the template why none can: `# unexercised: …`"
+        return f"no test used it; {_REMOVE}"
     if not alone:
         return "another statement allows all that it does; no test would miss it: remove one"
     return None
 
 
-def unused_resources(roles: Roles, uses: Iterable[Use], folder: Path) -> list[Finding]:
-    """The resources of statements with several that no use of an action matched.
+def _spare_resources(grants: Iterable[Grant], uses: Sequence[Use]) -> list[Finding]:
+    """The resources of statements with several that no use of an action needed.
 
     Those of another kind than the action takes are left out: they allow nothing. So are actions
-    that no test used at all, which `audit` finds, and those that the template excuses.
+    that no test used at all, which are found already, and those that the template excuses.
     """
-    mine = [use for use in uses if use.template == str(folder)]
-    matched = {(use.role, entry) for use in mine for entry in use.entries}
-    used = {(use.role, one) for use in mine for one in use.by}
+    needed = {(use.role, use.entries[0]) for use in uses if len(use.entries) == 1}
+    used = {(use.role, one) for use in uses for one in use.by}
     return [
-        Finding(grant.role, entry.sid, entry.action, f"no test used it on {resource}")
-        for grant in roles.grants
+        Finding(grant.role, entry.sid, entry.action, f"{_SPARE} {resource}; {_REMOVE}")
+        for grant in grants
         for permission in grant.permissions
         if (grant.role, permission) in used and len(grant.statement.resources) > 1
         for entry, resource in _entries(grant, permission)
-        if (grant.role, entry) not in matched
+        if (grant.role, entry) not in needed
     ]
 
 
