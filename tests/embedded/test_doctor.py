@@ -54,7 +54,8 @@ def test_a_sound_account_has_no_problem(stack: Stack, tmp_path: Path) -> None:
     levels = {subject: one["level"] for subject, one in found.items()}
     assert status == 0, found
     assert levels == {
-        "region": "ok", "zero instances": "warning", "stack": "ok", f"quota of {TYPE}": "ok",
+        "region": "ok", "zero instances": "warning", "stack": "ok", "functions": "ok",
+        f"quota of {TYPE}": "ok",
         "image of vllm": "warning", "endpoint role": "ok", "weights bucket": "ok",
         "results bucket": "ok", "reports bucket": "ok", "the alerts' secret": "ok",
         "the Hub's token": "warning", f"model {document()['model']['id']}": "ok",
@@ -62,6 +63,16 @@ def test_a_sound_account_has_no_problem(stack: Stack, tmp_path: Path) -> None:
     }  # fmt: skip
     assert "put-secret-value" in found["the Hub's token"]["way_out"]
     assert "a copy needs" in found[f"fit of {NAME}"]["text"]
+
+
+def test_a_new_account_whose_functions_wait_for_one_another_is_told(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack.account.runtime, "concurrency", 10)
+    found, status = examined(tmp_path)
+    assert (status, found["functions"]["level"]) == (0, "warning")
+    assert "only 10 at a time" in found["functions"]["text"]
+    assert "/services/lambda/quotas" in found["functions"]["way_out"]
 
 
 def test_a_mistake_in_the_alerts_secret_is_named_by_its_field(stack: Stack, tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from autoscaler.spec import Engine
 from tools.cli.doctor import Finding, Patient, error_code, ok, problem, warning
 
 _NAMED = 6
+# What Lambda keeps for functions without concurrency of their own (AWS: "Configuring reserved
+# concurrency"); below it an account is a new one, which mostly has 10.
+_LEAST_CONCURRENCY = 100
 _CONFIGS_LOOKED_AT = 5
 
 
@@ -50,6 +53,21 @@ def _zero_was_accepted(patient: Patient) -> str | None:
             if variant.get("ManagedInstanceScaling", {}).get("MinInstanceCount") == 0:
                 return str(name)
     return None
+
+
+def functions(patient: Patient) -> Iterator[Finding]:
+    """Whether Lambda runs enough of the stack's functions at a time."""
+    limits = patient.client.boto("lambda").get_account_settings()["AccountLimit"]
+    free = limits["UnreservedConcurrentExecutions"]
+    if free >= _LEAST_CONCURRENCY:
+        yield ok("functions", f"Lambda runs {free} at a time in {patient.region}")
+        return
+    yield warning(
+        "functions",
+        f"Lambda runs only {free} at a time in {patient.region}, of all functions: requests, ticks "
+        "and alerts wait for one another, and a gateway finds none to reserve",
+        f'ask for 1,000 "Concurrent executions" at {console(patient.region, "lambda")}',
+    )
 
 
 def images(patient: Patient) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ def doctor(
         ("region", doctor_account.region),
         ("stack", doctor_stack.stack),
         ("quotas", doctor_account.quotas),
+        ("functions", doctor_account.functions),
         ("images", doctor_account.images),
         ("endpoint role", doctor_stack.role),
         ("buckets", doctor_stack.buckets),

@@ -1,4 +1,5 @@
-"""Lambda's Invoke API: moto keeps the functions, the account's runtime runs them."""
+"""Lambda's Invoke API and its account's settings: moto keeps the functions, the account's runtime
+runs them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from typing import Any
 
 from tools.embedded.kernel.runtime import Runtime
 from tools.embedded.types import Invocation
+
+_SETTINGS = r"{0}/(?P<api_version>[^/]+)/account-settings/?$"
 
 
 def install(runtime: Runtime) -> None:
@@ -37,6 +40,22 @@ def install(runtime: Runtime) -> None:
 
     models.LambdaBackend.invoke = invoke
     models.LambdaBackend.send_sqs_batch = lambda *_args, **_kwargs: True
+    _serve_settings(runtime)
+
+
+def _serve_settings(runtime: Runtime) -> None:
+    """GetAccountSettings, which moto lacks, as far as concurrency goes."""
+    from moto.awslambda import urls
+
+    def settings(*_request: Any) -> tuple[int, dict[str, str], str]:
+        limit = {
+            "ConcurrentExecutions": runtime.concurrency,
+            "UnreservedConcurrentExecutions": runtime.concurrency - runtime.reserved,
+        }
+        used = {"FunctionCount": len(runtime.deployed)}
+        return 200, {}, json.dumps({"AccountLimit": limit, "AccountUsage": used})
+
+    urls.url_paths[_SETTINGS] = settings
 
 
 def _answer(done: Invocation, response_headers: dict[str, str]) -> bytes:

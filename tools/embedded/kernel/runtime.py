@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tools.embedded.kernel.account import Account
 
 DEFAULT_CONCURRENCY = 8  # processes of one function at a time; Lambda's own default is 1,000
+# Of all functions together, as AWS says by default; a new account mostly has 10.
+ACCOUNT_CONCURRENCY = 1000
 _ASYNC_TRIES = 3
 _ASYNC_RETRY_SECONDS = (60, 120)  # as Lambda waits between them
 _LINES_KEPT = 1000
@@ -40,6 +42,7 @@ class Function:
     launch: Launch
     slots: threading.Semaphore
     log: deque[str]
+    reserved: int = 0  # of the account's concurrency
     lock: threading.Lock = field(default_factory=threading.Lock)
     idle: list[Environment] = field(default_factory=list)
     environments: list[Environment] = field(default_factory=list)
@@ -67,6 +70,12 @@ class Runtime:
         self.on_invocation: list[Any] = []  # callables (function name, milliseconds, failed)
         self.on_payload: list[Any] = []  # callables (function name, bytes): what it is given, says
         self.crashes: Crashes | None = None
+        self.concurrency = ACCOUNT_CONCURRENCY  # only told, by GetAccountSettings
+
+    @property
+    def reserved(self) -> int:
+        """What functions have of the account's concurrency for themselves."""
+        return sum(one.reserved for one in self.deployed.values())
 
     def define(self, name: str, folder: Path, properties: Mapping[str, Any]) -> str:
         """Deploys a function from a local folder, or another version of one; returns its ARN.
@@ -91,8 +100,9 @@ class Runtime:
             deadline_ms=lambda: int((account.clock.time() + timeout) * 1000),
             log=lambda line: self._logged(name, log, line),
         )
-        slots = int(properties.get("ReservedConcurrentExecutions", DEFAULT_CONCURRENCY))
-        self.deployed[name] = Function(name, launch, threading.Semaphore(slots), log)
+        reserved = int(properties.get("ReservedConcurrentExecutions", 0))
+        slots = threading.Semaphore(reserved or DEFAULT_CONCURRENCY)
+        self.deployed[name] = Function(name, launch, slots, log, reserved)
         if before is not None:
             self._retire(before)
         return arn
@@ -101,7 +111,7 @@ class Runtime:
         """As an update of a function's configuration: what is at work ends as it began."""
         before = self.deployed[name]
         launch = replace(before.launch, environ={**before.launch.environ, **variables})
-        self.deployed[name] = Function(name, launch, before.slots, before.log)
+        self.deployed[name] = Function(name, launch, before.slots, before.log, before.reserved)
         self._retire(before)
 
     def _retire(self, function: Function) -> None:

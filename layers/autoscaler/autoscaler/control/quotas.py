@@ -15,9 +15,9 @@ from .metering import most_instances
 _SUGGESTIONS = 3
 
 
-def console(region: str) -> str:
+def console(region: str, service: str = "sagemaker") -> str:
     """Where a person asks for more."""
-    return f"https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
+    return f"https://{region}.console.aws.amazon.com/servicequotas/home/services/{service}/quotas"
 
 
 def check_quotas(
