@@ -17,6 +17,8 @@ EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 CLOSED_FOR = timedelta(minutes=120)
 BEFORE_A_WAKE = timedelta(minutes=12)
 BUSY = timedelta(minutes=3)
+# To the minute, in one process: tests/histories/test_policy_in_time.py.
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ QUESTION = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 7}
 KEEP_ALIVE_SECONDS = 5 * 60
 WARM_SECONDS = 25 * 60
 ASLEEP_SECONDS = 25 * 60
+# To the minute, in one process: tests/histories/test_policy_in_time.py.
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from tests.embedded.stack import SPEED, Stack, deployed, wait_for
 FIRST, SECOND = "llama", "other"
 QUESTION = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 7}
 NOTHING_WAKES_FOR = 15 * 60  # simulated seconds
+# To the minute, in one process: tests/histories/test_policy_in_time.py.
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")

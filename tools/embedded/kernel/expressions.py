@@ -50,7 +50,9 @@ def evaluated(expression: str, variables: Mapping[str, Any]) -> Any:
     """
     compiled = _compiled(expression)
     Jsonata.CURRENT.jsonata = compiled  # of this thread; functions of higher order look there
-    found = compiled.evaluate(None, {name: _bound(v) for name, v in variables.items()})
+    # A variable that is not named is not read: $eval is none of Step Functions' functions.
+    named = {name: v for name, v in variables.items() if f"${name}" in expression}
+    found = compiled.evaluate(None, {name: _bound(v) for name, v in named.items()})
     if found is None:
         raise NothingError(f"{expression} yields nothing")
     return _plain(found)
