@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ MACHINES = sorted((ROOT / "statemachines").glob("*.asl.yaml"))
 _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
 
-class _Template(yaml.SafeLoader):
+class _Template(yaml.CSafeLoader):
     """Reads CloudFormation's short tags as plain values."""
 
 
@@ -38,12 +39,14 @@ _Template.add_multi_constructor(
 )
 
 
+@cache
 def template() -> dict[str, Any]:
+    """Nobody may change it: it is read once for all."""
     return yaml.load((ROOT / "template.yaml").read_text(), _Template)
 
 
 def machine(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text())
+    return yaml.load(path.read_text(), yaml.CSafeLoader)
 
 
 def scopes(definition: dict[str, Any]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ _HOLDS = {"HasHubSecret", "MakeHubSecret", "MakeSlackSecret"}
 _SUBSTITUTE = re.compile(r"\$\{([^}]+)\}")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads CloudFormation's short tags as one-entry objects."""
 
 
@@ -133,7 +133,7 @@ def machines() -> dict[str, dict[str, Any]]:
             text = text.replace(f"${{{name}}}", str(value))
         assert "${" not in text, properties["DefinitionUri"]
         name = resolved(properties["Name"]).removeprefix(f"{STACK}-")
-        found[MACHINE + name] = yaml.safe_load(text)
+        found[MACHINE + name] = yaml.load(text, yaml.CSafeLoader)
     return found
 
 

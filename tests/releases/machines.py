@@ -23,7 +23,9 @@ _INPUT = re.compile(r"(requests|states\.input)\.")
 def machines(release: Path) -> dict[str, dict[str, Any]]:
     """The definitions by the name of their file."""
     found = sorted((release / "statemachines").glob("*.asl.yaml"))
-    return {path.name.partition(".")[0]: yaml.safe_load(path.read_text()) for path in found}
+    return {
+        path.name.partition(".")[0]: yaml.load(path.read_text(), yaml.CSafeLoader) for path in found
+    }
 
 
 def states(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
