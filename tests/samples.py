@@ -82,3 +82,14 @@ def ticks(world: MemoryWorld, minutes: int, load: Load, name: str = "llama") -> 
     for _ in range(minutes):
         reconcile(world)
         world.clock.forward(minutes=1)
+
+
+def closed_window(begins: datetime, ends: datetime) -> dict[str, Any]:
+    """Every day between these times of the day the endpoint is at zero."""
+    return {
+        "name": "night",
+        "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+        "start": f"{begins:%H:%M}",
+        "end": f"{ends:%H:%M}",
+        "max_copies": 0,
+    }

@@ -12,8 +12,8 @@ from math import ceil
 from pathlib import Path
 
 from autoscaler.catalog.prices import bundled
-from autoscaler.control.dispatch import wake_for
 from autoscaler.control.reconcile import reconcile
+from autoscaler.control.waking import wake_for
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period

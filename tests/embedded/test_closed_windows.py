@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.embedded.stack import Stack, deployed
+from tests.samples import closed_window
 
 NAME = "llama"
 QUESTION = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 7}
-EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 # A creation takes a quarter of an hour, a wake up to six minutes.
 CLOSED_FOR = timedelta(minutes=120)
 BEFORE_A_WAKE = timedelta(minutes=12)
@@ -34,15 +34,10 @@ def now(stack: Stack) -> datetime:
 def test_closed_it_goes_to_zero_and_answers_what_waited_when_the_window_ends(stack: Stack) -> None:
     ends = (now(stack) + CLOSED_FOR).replace(second=0, microsecond=0)
     begins = ends - timedelta(hours=3)
-    window = {
-        "name": "night",
-        "days": EVERY_DAY,
-        "start": f"{begins:%H:%M}",
-        "end": f"{ends:%H:%M}",
-        "max_copies": 0,
-    }
     scaling = {"keep_alive": "2h", "max_copies": 1}
-    applied = stack.apply(NAME, scaling=scaling, schedule={"windows": [window]})
+    applied = stack.apply(
+        NAME, scaling=scaling, schedule={"windows": [closed_window(begins, ends)]}
+    )
     assert applied["ok"], applied
     asleep = stack.until(NAME, "ASLEEP")
     assert asleep["closed"] == {"window": "night", "until": ends.isoformat()}

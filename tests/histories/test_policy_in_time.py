@@ -15,9 +15,9 @@ from tests.histories.forks import in_copy
 from tests.histories.scenarios import asleep, awake
 from tests.histories.template import STACK
 from tests.histories.world import NAME, TICK_SECONDS, World
+from tests.samples import closed_window
 
 OTHER = "other"
-EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 # A wake takes some six minutes here, and is begun a lead time and a tick ahead.
 LEAD = timedelta(minutes=10)
 TICK = timedelta(seconds=TICK_SECONDS)
@@ -65,15 +65,10 @@ def _ran(world: World) -> list[str]:
 def _closed(world: World) -> None:
     ends = _now(world) + timedelta(hours=2)
     begins = ends - timedelta(hours=3)
-    window = {
-        "name": "night",
-        "days": EVERY_DAY,
-        "start": f"{begins:%H:%M}",
-        "end": f"{ends:%H:%M}",
-        "max_copies": 0,
-    }
     scaling = {"keep_alive": "2h", "max_copies": 1}
-    assert world.apply(scaling=scaling, schedule={"windows": [window]}).payload["ok"]
+    assert world.apply(
+        scaling=scaling, schedule={"windows": [closed_window(begins, ends)]}
+    ).payload["ok"]
     slept = _until(world, lambda: world.phase() == Phase.ASLEEP, timedelta(minutes=30))
     assert slept < ends - timedelta(hours=1), "it slept although its keep-alive is two hours"
     assert _shown(world)["closed"] == {"window": "night", "until": ends.isoformat()}

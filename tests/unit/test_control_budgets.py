@@ -12,13 +12,13 @@ from autoscaler.alerts.message import message_of
 from autoscaler.control import orders, overrides
 from autoscaler.control.budget_orders import set_budget
 from autoscaler.control.budget_view import budgets_view
-from autoscaler.control.dispatch import wake_for
 from autoscaler.control.metering import spent_this_month, spent_today
 from autoscaler.control.overrides import Asked
 from autoscaler.control.patience import expected_ready
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.stack_watch import note_gone
+from autoscaler.control.waking import wake_for
 from autoscaler.control.wishes import may_not_wake
 from autoscaler.endpoints.stack_state import StackState
 from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus, Meter

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from autoscaler.control.apply import apply
-from autoscaler.control.dispatch import wake_for
 from autoscaler.control.plan import Setting, plan
 from autoscaler.control.progress import NotYetError
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.updating import record_update_failed, record_updated
+from autoscaler.control.waking import wake_for
 from autoscaler.endpoints.lives import MachineBefore
 from autoscaler.endpoints.status import Cause, EndpointStatus, Shape, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome

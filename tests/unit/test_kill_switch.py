@@ -11,7 +11,6 @@ import pytest
 from autoscaler.control import kill_switch, orders, overrides
 from autoscaler.control.apply import apply
 from autoscaler.control.breaker import runaway
-from autoscaler.control.dispatch import wake_for
 from autoscaler.control.in_context import InContext
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.overrides import Asked
@@ -22,6 +21,7 @@ from autoscaler.control.reconcile import THE_STACK, ReconcileError, reconcile
 from autoscaler.control.retry import retry
 from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.updating import record_updated
+from autoscaler.control.waking import wake_for
 from autoscaler.control.world import OrderError, UnknownEndpointError
 from autoscaler.endpoints.status import Cause, EndpointStatus, Meter, Shape, Update, UpdateWay
 from autoscaler.policy.ladder import Try, TryOutcome

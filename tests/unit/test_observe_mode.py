@@ -12,7 +12,6 @@ import pytest
 from autoscaler.alerts.events.observing import ChangeWithheld
 from autoscaler.control import orders, overrides
 from autoscaler.control.apply import apply
-from autoscaler.control.dispatch import wake_for
 from autoscaler.control.fallback import stand_in
 from autoscaler.control.overrides import Asked
 from autoscaler.control.patience import expected_ready, held_up
@@ -20,6 +19,7 @@ from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_asleep, record_failed, record_retired
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.size import may_sleep, plan_wake
+from autoscaler.control.waking import wake_for
 from autoscaler.control.withheld import withheld_sentences, withheld_view, would_have_saved
 from autoscaler.control.world import ObserveError
 from autoscaler.endpoints.mode import Mode

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from autoscaler.control.awake import record_awake
 from autoscaler.control.breaker import WAKES_AN_HOUR
-from autoscaler.control.dispatch import wake_for
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
+from autoscaler.control.waking import wake_for
 from autoscaler.control.wishes import request_sleep
 from autoscaler.endpoints.status import Cause
 from autoscaler.policy.types import Phase

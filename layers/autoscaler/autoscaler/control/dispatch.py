@@ -14,56 +14,29 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from ..endpoints.status import Cause, EndpointRecord
+from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase
-from ..ports import (
-    Answer,
-    BodyError,
-    BusyError,
-    ConflictError,
-    ModelError,
-    NoCapacityError,
-    NotAllowedError,
-)
+from ..ports import BodyError
 from ..spec import Kind
 from .asked_by import named
+from .asking import asked
 from .deferring import done, move, put_back, sort_out
 from .desk import Code, Desk, Dispatched, Fate, Outcome
-from .fallback import as_asked_of, stand_in
-from .kept_answers import answered_before, keeping
-from .late import arrived, hand_over
+from .fallback import stand_in
+from .kept_answers import answered_before
+from .late import arrived
 from .looks import ask_for_look
 from .messages import BadRequestError, Message, Request, parse, with_body
-from .patience import (
-    AT_ONCE,
-    WHEN_BUSY,
-    WHEN_TROUBLED,
-    held_up,
-    paced,
-    serves,
-    time_until_ready,
-)
-from .refusals import Refusal, expired, gone, refusal_of_model
-from .replies import (
-    UNSTORABLE,
-    announced,
-    count,
-    failed,
-    postpone,
-    refuse,
-    repeated,
-    store,
-    troubled,
-)
+from .patience import AT_ONCE, held_up, serves
+from .refusals import Refusal, expired, gone
+from .replies import announced, count, failed, postpone, refuse, repeated, troubled
 from .shift import OutOfTimeError, Shift
 from .tenants import admitted, give_back, held_back, keeps_place
 from .tried import tried
-from .wishes import may_not_wake, request_wake
-from .world import World
+from .waking import wake_for
 
 T = TypeVar("T")
 _LEAVING = {Phase.RETIRING, Phase.RETIRED}
-_WAKE_TRIES = 3
 _OVER = {Fate.ANSWERED, Fate.REPEATED, Fate.REFUSED}
 
 
@@ -147,11 +120,11 @@ def _asked_all(work: _Work, record: EndpointRecord, requests: Sequence[Request])
     except Exception as error:  # noqa: BLE001 - told; nothing was begun
         return [troubled(desk, name, request.message, error) for request in requests]
     ends += [_guarded(work, one.message, partial(held_back, desk, ready, one)) for one in back]
-    asked = [replace(request, other=other) for request in go]
+    directed = [replace(request, other=other) for request in go]
     answers = work.shift.each(
         work.pool,
         lambda request: _answer(work, ready, request, leased=at_work),
-        asked,
+        directed,
         lambda request: _cut(work, ready, request),
     )
     return ends + answers
@@ -206,29 +179,6 @@ def _closed(work: _Work, outcomes: Sequence[Outcome]) -> Dispatched:
     fates = {outcome.fate for outcome in outcomes}
     waited = [one.waited_seconds for one in outcomes if one.fate is Fate.ANSWERED]
     return Dispatched(stay, troubles, fates == {Fate.TROUBLED}, waited)
-
-
-def wake_for(world: World, record: EndpointRecord, asked_by: str | None = None) -> EndpointRecord:
-    """Wishes the endpoint awake for a message if it sleeps or is about to. `asked_by`: the tenants
-    whose messages wait.
-
-    One conditional write and one StartExecution, whatever the number of messages. The size is
-    settled by `plan_wake`, which sees the whole backlog. Whoever wrote meanwhile need not have
-    woken it (a tick writes what it saw): it is looked at again.
-    """
-    for _ in range(_WAKE_TRIES):
-        status = record.status
-        if status.phase not in (Phase.ASLEEP, Phase.SLEEPING):
-            return record
-        if may_not_wake(record, world.clock.now()) or world.only_observes(status):
-            return record
-        try:
-            text = f"A request{f' of {asked_by}' if asked_by else ''} is waiting."
-            copies = max(1, status.wish_copies)
-            return request_wake(world, record, Cause.MESSAGE, copies, text, asked_by)
-        except ConflictError:
-            record = world.store.load(status.name) or record
-    return record
 
 
 def _guarded(work: _Work, message: Message, step: Callable[[], T]) -> T | Outcome:
@@ -305,54 +255,7 @@ def _with_model(work: _Work, record: EndpointRecord | None, request: Request) ->
 
 
 def _answer(work: _Work, record: EndpointRecord, request: Request, leased: bool) -> Outcome:
-    outcome = _guarded(work, request.message, lambda: _asked(work, record, request))
+    outcome = _guarded(work, request.message, lambda: asked(work.desk, work.shift, record, request))
     if leased and not keeps_place(record, request):
         _aside(work, lambda: give_back(work.desk, record, request))
     return outcome
-
-
-def _asked(work: _Work, record: EndpointRecord, request: Request) -> Outcome:
-    desk, name, sent_at = work.desk, work.name, request.message.sent_at
-    other, now = request.other, desk.world.clock.now()
-    serving = other or record
-    if not serves(serving):
-        wait = time_until_ready(serving, sent_at, now)
-        why = held_up(record, now) or f"the endpoint is {record.status.phase}"
-        return postpone(desk, name, record, request, wait, why)
-    if serving.spec.kind is Kind.ASYNC:
-        return hand_over(desk, record, request)
-    answer = tried(lambda: _answer_of(desk, serving, request), Exception)
-    if work.shift.left_behind(request):
-        return Outcome(request.message, Fate.POSTPONED)
-    if isinstance(answer, Exception):
-        return _not_answered(desk, record, request, answer)
-    by = other.status.name if other else ""
-    outcome = tried(lambda: store(desk, name, record, request, answer, by), *UNSTORABLE)
-    if isinstance(outcome, Exception):
-        return failed(desk, name, record, request, outcome)
-    return outcome if other else keeping(desk, record, request.body, outcome)
-
-
-def _answer_of(desk: Desk, serving: EndpointRecord, request: Request) -> Answer:
-    body, spec = request.body, serving.spec
-    body = as_asked_of(serving, body) if request.other else body
-    return desk.models.ask(spec.name, body, spec.kind, spec.instances.shared or "")
-
-
-def _not_answered(
-    desk: Desk, record: EndpointRecord, request: Request, error: Exception
-) -> Outcome:
-    """No copy, or a busy one, is no failure; nor says anything of the endpoint that was asked what
-    another one cannot take, or may not be asked. A refusal stays one; the rest is counted, and
-    refused in the end."""
-    name, sent_at, now = record.status.name, request.message.sent_at, desk.world.clock.now()
-    if isinstance(error, NoCapacityError | BusyError):
-        return postpone(desk, name, record, request, paced(WHEN_BUSY, sent_at, now), str(error))
-    if request.other:
-        wait = max(time_until_ready(record, sent_at, now), WHEN_TROUBLED)
-        return postpone(desk, name, record, request, wait, str(error))
-    if isinstance(error, NotAllowedError):
-        return troubled(desk, name, request.message, error)
-    if isinstance(error, ModelError):
-        return refuse(desk, name, record, request, refusal_of_model(error))
-    return failed(desk, name, record, request, error)

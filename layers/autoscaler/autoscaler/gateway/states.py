@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..control.asked_by import named
-from ..control.dispatch import wake_for
 from ..control.fallback import stand_in
 from ..control.patience import serves
+from ..control.waking import wake_for
 from ..control.world import World
 from ..endpoints.status import EndpointRecord
 from ..runtime.logs import logger
