@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..control import orders, overrides
-from ..control.apply import apply
 from ..control.budget_view import stop_view
 from ..control.in_force import Kind, by_endpoint
-from ..control.plan import Setting, plan
 from ..control.purse import BarredError
-from ..control.retry import retry
 from ..control.world import OrderError, UnknownEndpointError, find
 from ..endpoints.migrations import NewerSchemaError, UnreadableError
 from ..endpoints.status import Cause, EndpointStatus
@@ -28,6 +25,9 @@ from .money_commands import MoneyCommand, carry_out_money
 from .observing import refuse_while_observing
 from .settings import settings
 from .wiring import world
+
+if TYPE_CHECKING:
+    from ..control.plan import Setting
 
 _CONFLICT_TRIES = 5
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
@@ -149,6 +149,7 @@ def _in_force(command: Command, answer: Mapping[str, Any]) -> dict[str, list[str
 def _setting() -> Setting:
     from ..aws.namesakes import Namesakes
     from ..aws.quotas import ServiceQuotas
+    from ..control.plan import Setting
     from .staging import resolve_commit
 
     env = settings()
@@ -187,6 +188,8 @@ def _carry_out(command: Command) -> dict[str, Any]:
     if isinstance(command, MoneyCommand):
         return carry_out_money(world(), command)
     if isinstance(command, Retry):
+        from ..control.retry import retry
+
         record, did = retry(world(), command.endpoint, command.author)
         return {**_briefly(record.status), "did": did}
     return _briefly(_ordered(command))
@@ -216,6 +219,10 @@ def _ordered(command: Order | Release | HoldOrder | OverrideOrder | Delete) -> E
 
 
 def _apply(command: Apply) -> dict[str, Any]:
+    # Here, since only who applies needs them: every other command starts sooner.
+    from ..control.apply import apply
+    from ..control.plan import plan
+
     if command.command == "plan":
         planned, status = plan(world(), _setting(), command.document), None
     else:
