@@ -68,6 +68,23 @@ def test_a_container_that_dies_at_each_start_ends_its_creation_with_the_reason(
     assert kinds == {"queue"}, f"nothing that bills, and its queues: {stays}"
 
 
+def _deleted_unread(world: World) -> tuple[str | None, list[str], list[str]]:
+    _dies(world, True)
+    assert world.apply().payload["ok"]
+    assert world.settle()
+    assert world.phase() == Phase.FAILED
+    assert world.command("delete", endpoint=NAME).payload["ok"]
+    world.send("one")  # before its queue is closed
+    assert world.settle()
+    return world.phase(), world.refusals(), [*left(world), *wrong_with(world)]
+
+
+def test_a_queue_that_nobody_ever_read_is_worked_off_when_its_endpoint_is_deleted(
+    empty: World,
+) -> None:
+    assert in_copy(lambda: _deleted_unread(empty)) == (None, ["one"], [])
+
+
 def _never_woken(world: World) -> tuple[float, list[dict[str, Any]], list[str], list[str]]:
     asleep(world)
     _dies(world, True)
