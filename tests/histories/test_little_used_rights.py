@@ -31,8 +31,7 @@ def _weights(world: World) -> S3WeightStore:
 
 def _parked_and_begun_anew(world: World) -> tuple[list[str], str | None, list[str]]:
     world.apply()
-    while world.phase() != Phase.CREATING:
-        world.run(1)
+    world.until(lambda: world.phase() == Phase.CREATING, most_seconds=600, step_seconds=1)
     assert world.command("stop", reason="a test").payload["ok"]
     world.tick()
     removals = [one.name for one in world.states.running() if one.flow == "remove-capacity"]

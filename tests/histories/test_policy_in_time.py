@@ -4,7 +4,6 @@ themselves, and the wakes of a day. The soak has them in the whole embedded acco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,6 @@ from autoscaler.policy.types import Phase
 from tests.histories.checks import wrong_with
 from tests.histories.forks import in_copy
 from tests.histories.scenarios import asleep, awake
-from tests.histories.template import STACK
 from tests.histories.world import NAME, TICK_SECONDS, World
 from tests.samples import closed_window
 
@@ -34,10 +32,7 @@ def _shown(world: World, name: str = NAME) -> dict[str, Any]:
 
 def _until(world: World, holds: Callable[[], bool], most: timedelta) -> datetime:
     """When it held first, to ten seconds."""
-    end = _now(world) + most
-    while not holds():
-        assert _now(world) < end, (world.phase(), _now(world))
-        world.run(10)
+    world.until(holds, most.total_seconds(), step_seconds=10)
     return _now(world)
 
 
@@ -48,13 +43,6 @@ def _stays(world: World, phase: Phase, until: datetime, name: str = NAME) -> boo
             return False
         world.run(TICK_SECONDS)
     return True
-
-
-def _send(world: World, request_id: str, **treated: Any) -> None:
-    body = {"id": request_id, "messages": [{"role": "user", "content": "x"}], "autoscaler": treated}
-    sqs = world.client("sqs")
-    url = sqs.get_queue_url(QueueName=f"{STACK}-{NAME}")["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
 
 
 def _ran(world: World) -> list[str]:
@@ -73,8 +61,8 @@ def _closed(world: World) -> None:
     assert slept < ends - timedelta(hours=1), "it slept although its keep-alive is two hours"
     assert _shown(world)["closed"] == {"window": "night", "until": ends.isoformat()}
 
-    _send(world, "patient")
-    _send(world, "urgent", ttl="3m")
+    world.send("patient")
+    world.send("urgent", ttl="3m")
     world.run(4 * TICK_SECONDS)
     assert world.refusals() == ["urgent"], "told that it cannot be answered in time"
     assert _stays(world, Phase.ASLEEP, ends - LEAD)

@@ -61,10 +61,7 @@ def _ended_from_outside(world: World, way: Way) -> str:
     """The name of the execution that somebody ended as soon as its phase was there."""
     way.before(world)
     way.order(world)
-    for _ in range(600):
-        if world.phase() == way.phase:
-            break
-        world.run(1)
+    world.until(lambda: world.phase() == way.phase, most_seconds=600, step_seconds=1)
     record = world.record()
     assert record is not None and record.status.phase is way.phase
     name = f"{NAME}-{record.status.generation}"

@@ -137,8 +137,13 @@ class World:
     def apply(self, name: str = NAME, **changes: Any) -> Invoked:
         return self.command("apply", document=_document(name, kind=self.kind, **changes))
 
-    def send(self, request_id: str, name: str = NAME) -> None:
-        body = {"id": request_id, "messages": [{"role": "user", "content": request_id}]}
+    def send(self, request_id: str, name: str = NAME, **treated: Any) -> None:
+        """`treated`: how, as a message says it under `autoscaler`."""
+        body: dict[str, Any] = {
+            "id": request_id,
+            "messages": [{"role": "user", "content": request_id}],
+        }
+        body |= {"autoscaler": treated} if treated else {}
         sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName=f"{STACK}-{name}")["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
@@ -155,6 +160,13 @@ class World:
             assert steps < _MOST_STEPS, self._stuck()
             self.move_to(moment)
         self.move_to(end)
+
+    def until(self, holds: Callable[[], bool], most_seconds: float, step_seconds: float) -> None:
+        """Lets time pass in steps until it holds; fails after the most."""
+        end = self.clock.time() + most_seconds
+        while not holds():
+            assert self.clock.time() < end, (self.phase(), self.clock.now())
+            self.run(step_seconds)
 
     def work(self) -> None:
         """What is due now, until nothing is."""

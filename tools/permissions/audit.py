@@ -21,9 +21,6 @@ from tools.permissions.grants import STACK, Grant, Roles
 
 Key = tuple[str, str, str]  # role, Sid, action
 
-_SPARE = "no test needed it on"
-_REMOVE = "remove it, or say in the template why none can use it: `# unexercised: …`"
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -66,7 +63,7 @@ def _problem(used: int, alone: int, exempt: str | None) -> str | None:
     if exempt is not None:
         return "tests use it: take the excuse out of the template" if used else None
     if not used:
-        return f"no test used it; {_REMOVE}"
+        return "no test used it; remove it, or say in the template why none can: `# unexercised: …`"
     if not alone:
         return "another statement allows all that it does; no test would miss it: remove one"
     return None
@@ -81,7 +78,12 @@ def _spare_resources(grants: Iterable[Grant], uses: Sequence[Use]) -> list[Findi
     needed = {(use.role, use.entries[0]) for use in uses if len(use.entries) == 1}
     used = {(use.role, one) for use in uses for one in use.by}
     return [
-        Finding(grant.role, entry.sid, entry.action, f"{_SPARE} {resource}; {_REMOVE}")
+        Finding(
+            grant.role,
+            entry.sid,
+            entry.action,
+            f"no test needed it on {resource}; remove that resource, or test what needs it",
+        )
         for grant in grants
         for permission in grant.permissions
         if (grant.role, permission) in used and len(grant.statement.resources) > 1
