@@ -40,6 +40,13 @@ class RefusedError(Exception):
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
+    @property
+    def error(self) -> dict[str, str]:
+        """As botocore reads it, by which it finds the class of the exception too."""
+        modelled = _MODELLED.get(self.code)
+        named = {"QueryErrorCode": modelled} if modelled else {}
+        return {"Code": self.code, "Message": self.message, **named}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -55,6 +62,12 @@ class Call:
         return f"{self.service}:{self.operation}"
 
 
+# SQS says two names: the code of its former protocol, and what its model calls the error, by which
+# Step Functions goes.
+_MODELLED = {
+    "AWS.SimpleQueueService.NonExistentQueue": "QueueDoesNotExist",
+    "QueueAlreadyExists": "QueueNameExists",
+}
 _WRITES = ("Create", "Put", "Start", "Register", "Update", "Transact", "Delete", "Set", "Change")
 _READS_ITEMS = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
 _EXISTS = {

@@ -23,12 +23,13 @@ from tests.histories.rotation import again, sample
 from tests.histories.rounds import ROUNDS
 from tests.histories.scenarios import ALL, ASYNC, REALTIME, Scenario
 from tests.histories.staged import WEIGHTS
+from tests.histories.unanswered import UNANSWERED
 from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
 CASES = 4  # of each scenario, in a turn
-SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS, TICKET)
+SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS, TICKET, *UNANSWERED)
 
 
 def _of_each(calls: Sequence[Call]) -> list[Case]:

@@ -9,6 +9,7 @@ from tests.histories.faults import Fault
 from tests.histories.forks import in_copy
 from tests.histories.gateway import TICKET
 from tests.histories.scenarios import ALL, DELETE, REALTIME, Scenario
+from tests.histories.unanswered import KEPT, UNREAD
 from tests.histories.whole_stack import RETIREMENT_IN_TIME, SWEEP
 from tests.histories.world import World
 
@@ -16,6 +17,7 @@ from tests.histories.world import World
 (APPLY_REALTIME,) = (one for one in REALTIME if one.name == "apply (realtime)")
 (UPDATE_REALTIME,) = (one for one in REALTIME if one.name == "update (realtime)")
 MACHINE = "machine create-capacity"
+RETIRE = "machine retire-endpoint"
 
 # The actor, what it calls, how often at least, and what nobody would look at again.
 WRONG = [
@@ -35,6 +37,12 @@ WRONG = [
     # a deletion of the stack for which CloudFormation would wait
     (RETIREMENT_IN_TIME, Fault.EXISTS, "retire-stack", "states:StartExecution", 1),
     (RETIREMENT_IN_TIME, Fault.NOT_FOUND, "machine retire-stack", "lambda:Invoke", 3),
+    # requests that would be refused, or go unanswered with their queue, and queues that would stay
+    (KEPT, Fault.NOT_FOUND, "accept-command", "sqs:GetQueueAttributes", 1),
+    (UNREAD, Fault.NOT_FOUND, RETIRE, "sqs:GetQueueUrl", 3),
+    (UNREAD, Fault.NOT_FOUND, RETIRE, "sqs:SetQueueAttributes", 2),
+    (UNREAD, Fault.NOT_FOUND, RETIRE, "sqs:GetQueueAttributes", 3),
+    (UNREAD, Fault.NOT_FOUND, RETIRE, "sqs:DeleteQueue", 3),
     # a request that would be refused
     (TICKET, Fault.NOT_FOUND, "dispatch-requests", "s3:GetObject", 1),
 ]

@@ -189,9 +189,8 @@ class Wire:
     def _refused(
         params: dict[str, Any], refused: RefusedError
     ) -> tuple[AWSResponse, dict[str, Any]]:
-        error = {"Error": {"Code": refused.code, "Message": refused.message}}
         response = AWSResponse(params["url"], refused.status, {}, MockRawResponse(b""))
-        return response, {**error, **_meta(refused.status)}
+        return response, {"Error": refused.error, **_meta(refused.status)}
 
 
 def _environ(params: dict[str, Any]) -> dict[str, Any]:

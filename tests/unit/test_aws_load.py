@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from autoscaler.aws.load import AwsLoadReader
@@ -32,6 +33,21 @@ class Sqs:
 
     def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
         return {"Attributes": {"ApproximateNumberOfMessages": str(self._holds)}}
+
+
+class Wrong(Sqs):
+    """Says so many times that there is no such queue."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._left = times
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        if not self._left:
+            return super().get_queue_attributes()
+        self._left -= 1
+        reply = {"Error": {"Code": "AWS.SimpleQueueService.NonExistentQueue", "Message": "None."}}
+        raise ClientError(reply, "GetQueueAttributes")
 
 
 class CloudWatch:
@@ -88,6 +104,13 @@ def test_a_queue_that_is_refused_is_the_trouble_of_its_own_endpoint() -> None:
     assert (loads["a"].backlog, loads["a"].trouble) == (3, None)
     assert loads["b"].backlog is None
     assert "Rate exceeded" in (loads["b"].trouble or "")
+
+
+@pytest.mark.parametrize(("times", "holds"), [(0, 3), (1, 3), (2, 0)])
+def test_that_there_is_no_queue_is_believed_when_it_is_said_twice(times: int, holds: int) -> None:
+    """A deletion asks so whether requests wait that it would refuse."""
+    for asked in (AwsLoadReader.backlog, AwsLoadReader.deferrable, AwsLoadReader.dead_letters):
+        assert asked(AwsLoadReader("s", sqs=Wrong(times), cloudwatch=CloudWatch()), "a") == holds
 
 
 def test_metrics_that_are_refused_are_missing_and_never_zero() -> None:

@@ -103,13 +103,17 @@ class AwsLoadReader:
         return self._count_or_none(ResourceNames(self._prefix, name).queue)
 
     def _count_or_none(self, queue: str, of: Sequence[str] = _IN_ALL) -> int | None:
-        try:
-            return self._count(queue, of)
-        except ClientError as error:
-            # A queue that is not there yet has no backlog to tell; every other error is loud.
-            if error_code(error) in NO_QUEUE:
-                return None
-            raise
+        """None: there is no such queue, as SQS says twice. One wrong word would have a deletion
+        refuse the requests that wait."""
+        for _ in range(2):
+            try:
+                return self._count(queue, of)
+            except ClientError as error:
+                # A queue that is not there yet has no backlog to tell; every other error is loud.
+                if error_code(error) not in NO_QUEUE:
+                    raise
+                self._urls.pop(queue, None)
+        return None
 
     def _count(self, queue: str, of: Sequence[str]) -> int:
         attributes = self._sqs.get_queue_attributes(
