@@ -17,7 +17,7 @@ from tests.histories.wire import Wire
 from tools.embedded.kernel.state_errors import older_name
 from tools.embedded.kernel.states import _ERROR_NAMES, _SERVICES, spelled
 
-_SDK = "arn:aws:states:::aws-sdk:"
+SDK = "arn:aws:states:::aws-sdk:"
 _OLD_SDK = {"dynamodb": "DynamoDb"}
 
 
@@ -99,9 +99,9 @@ class StepFunctions:
             return self._lambda(arguments)
         if resource == "arn:aws:states:::states:startExecution.sync:2":
             return (yield from self._nested(arguments))
-        if resource.startswith(_SDK):
-            service, _, action = resource.removeprefix(_SDK).partition(":")
-            return self._sdk(service, action, arguments, _sdk_error(service))
+        if resource.startswith(SDK):
+            service, _, action = resource.removeprefix(SDK).partition(":")
+            return self._sdk(service, action, arguments, sdk_error(service))
         if resource == "arn:aws:states:::dynamodb:getItem":
             return self._sdk("dynamodb", "getItem", arguments, _old_error("dynamodb"))
         raise NotImplementedError(resource)
@@ -144,7 +144,7 @@ class StepFunctions:
     def _sdk(
         self, service: str, action: str, arguments: Any, named: Callable[[Any, str], str]
     ) -> Any:
-        client = self.client(_SERVICES.get(service, service))
+        client = self.client(sdk_service(service))
         operation = action[:1].upper() + action[1:]
         shape = client.meta.service_model.operation_model(operation)
         method = next(m for m, o in client.meta.method_to_api_mapping.items() if o == operation)
@@ -164,7 +164,14 @@ def _prefix(service: str) -> str:
     return _ERROR_NAMES.get(service) or _OLD_SDK[service]
 
 
-def _sdk_error(service: str) -> Callable[[Any, str], str]:
+def sdk_service(service: str) -> str:
+    """botocore's name of a service of the aws-sdk integrations."""
+    return _SERVICES.get(service, service)
+
+
+def sdk_error(service: str) -> Callable[[Any, str], str]:
+    """How Step Functions names an exception of a service: as Java's SDK does."""
+
     def named(error: Any, _code: str) -> str:
         kind = type(error).__name__
         name = _prefix(service) if kind == "ClientError" else kind
