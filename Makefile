@@ -11,7 +11,7 @@ LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup environments demo test lint types template unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions format release-archive lock clean
+.PHONY: help setup environments demo test lint types template deployable security unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions format release-archive lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -19,7 +19,9 @@ help: ## this list
 demo: setup ## the whole job on this machine: no AWS account, no Docker, no GPU (TRACE=path for your own trace)
 	@$(BIN)/python -m tools.cli local demo $(if $(TRACE),--trace $(TRACE))
 
-test: environments lint types template unit ## lint, types, template, every test
+test: environments ## lint, types, template, every test
+	@$(MAKE) --no-print-directory -j2 lint types template
+	@$(MAKE) --no-print-directory unit
 
 environments: # those that the tests need, two at a time: each is mostly downloads
 	@$(MAKE) --no-print-directory -j2 $(VENV)/.ready $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready
@@ -57,14 +59,18 @@ $(CHECKOV_VENV)/.ready: requirements/checkov.txt requirements/pip.txt
 	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
 	@touch $@
 
-template: setup $(SAM_VENV)/.ready $(CHECKOV_VENV)/.ready ## the template and the machines: sam validate --lint, checkov, AWS's schema, sam build without Docker
+template: deployable security ## the template and the machines: sam validate --lint, AWS's schema, sam build without Docker, checkov
+
+deployable: setup $(SAM_VENV)/.ready
 	$(SAM_VENV)/bin/sam validate --lint --region us-east-1
-	@$(BIN)/python -m tools.supply.expanded .expanded.json
-	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --file template.yaml .expanded.json
-	@rm -f .expanded.json
 	$(SAM_VENV)/bin/python -m tools.asl statemachines
 	$(SAM_VENV)/bin/sam build --region us-east-1 >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@rm -f .aws-sam.log
+
+security: setup $(CHECKOV_VENV)/.ready
+	@$(BIN)/python -m tools.supply.expanded .expanded.json
+	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml --file template.yaml .expanded.json
+	@rm -f .expanded.json
 
 unit: setup ## every test, and whether each permission of the template was needed by one
 	@rm -rf $(LEDGER)
