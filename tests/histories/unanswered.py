@@ -71,5 +71,12 @@ def _answered(world: World) -> list[str]:
 
 
 UNREAD = Scenario("delete unread", _failed, _delete_and_wait, _delete_again, _refused)
-KEPT = Scenario("delete in vain", _stopped, _delete_in_vain, _start, _answered)
+KEPT = Scenario(
+    "delete in vain",
+    _stopped,
+    _delete_in_vain,
+    _start,
+    _answered,
+    possible=lambda case: case.actor == "accept-command",  # the rest is a wake
+)
 UNANSWERED = (UNREAD, KEPT)
