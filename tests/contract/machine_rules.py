@@ -20,6 +20,7 @@ _HOPELESS = re.compile(
 )
 # States.Timeout may come without a cause, and an expression that yields nothing ends the execution.
 _BARE = re.compile(r"(?<!\{ 'Cause': '' \}, )\$states\.errorOutput(?!\.Error| : \{\})")
+_NO_QUEUE = "Sqs.QueueDoesNotExistException"
 _CHANCE = re.compile(r"\$uuid|\$random|\$millis|\$now|EnteredTime")
 _SDK = re.compile(r":aws-sdk:(\w+):")
 # Its throttles have names of their own, so that no cause has to be read.
@@ -54,13 +55,21 @@ def _of(name: str, state: State) -> Iterator[str]:
         yield from _retrier(rule)
     if _BARE.search(str([(r.get("Assign"), r.get("Output")) for r in state.get("Catch", ())])):
         yield "hopes that an error has a cause"
+    yield from _answers(state)
+    if "HeartbeatSeconds" in state and "waitForTaskToken" not in state["Resource"]:
+        yield "has a heartbeat that nobody beats: Step Functions would end it"
+
+
+def _answers(state: State) -> Iterator[str]:
+    """What it makes of no answer, and of what it catches."""
     names = [error for rule in state.get("Retry", ()) for error in rule["ErrorEquals"]]
     if not any(error.endswith(".SdkClientException") for error in names):
         yield "does not try again when an answer is lost"
+    caught = {error for rule in state.get("Catch", ()) for error in rule["ErrorEquals"]}
+    if _NO_QUEUE in caught and _NO_QUEUE not in names:
+        yield "believes the first word that there is no queue: requests may lie in it"
     if state.get("Catch") and state["Catch"][-1]["ErrorEquals"] != ["States.ALL"]:
         yield "does not catch everything"
-    if "HeartbeatSeconds" in state and "waitForTaskToken" not in state["Resource"]:
-        yield "has a heartbeat that nobody beats: Step Functions would end it"
 
 
 def _retrier(rule: Mapping[str, Any]) -> Iterator[str]:

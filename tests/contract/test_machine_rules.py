@@ -54,6 +54,12 @@ BREAKS = {
         lambda state: state["Catch"][-1].update(ErrorEquals=["States.Timeout"]),
         "does not catch everything",
     ),
+    "a second question": (
+        lambda state: state["Catch"].insert(
+            0, {"ErrorEquals": ["Sqs.QueueDoesNotExistException"], "Next": "Undo"}
+        ),
+        "believes the first word that there is no queue",
+    ),
     "a missing cause": (
         lambda state: state["Catch"][-1].update(Assign={"problem": "{% $states.errorOutput %}"}),
         "hopes that an error has a cause",

@@ -71,11 +71,18 @@ class Looks:
         since, phase = self.phases[at - 1] if at else (moment, None)
         return since if phase in _ASKING else None
 
+    def asking_until(self, moment: float) -> float:
+        """When a wake or a creation ended that asked for instances at that moment."""
+        at = bisect_right(self.phases, moment, key=lambda one: one[0])
+        asking = at and self.phases[at - 1][1] in _ASKING
+        return self.phases[at][0] if asking and at < len(self.phases) else moment
+
 
 def leeway(world: World, name: str, looks: Looks) -> Leeway:
     """An instance may be booked from its wake's wish, else from the look before its copy was asked
-    for, which may be long before there was capacity for it, until the look after it went; or only
-    from the look after it came, until the one before it went."""
+    for, which may be long before there was capacity for it, until the look after it went, or until
+    the end of the wake in which it went, as another is asked for; or only from the look after it
+    came, until the one before it went."""
     over = under = _ROUNDING_SECONDS
     began = looks.times[0]
     for *_, start, gone in world.sagemaker.billed(f"{STACK}-{name}"):
@@ -87,7 +94,7 @@ def leeway(world: World, name: str, looks: Looks) -> Leeway:
             under += after - start
         if gone is not None and gone >= began:
             before, after = looks.around(gone)
-            over += after - gone
+            over += max(after, looks.asking_until(gone)) - gone
             under += gone - before
     return Leeway(over + _not_there_yet(world, name), under)
 

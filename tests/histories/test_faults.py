@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -59,11 +59,19 @@ def test_an_injected_error_of_a_queue_has_both_names_that_sqs_gives_it(
     assert said[0] == name
 
 
+def _states(definition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Of a machine, and of the maps in it."""
+    for state in definition["States"].values():
+        yield state
+        if "ItemProcessor" in state:
+            yield from _states(state["ItemProcessor"])
+
+
 def _caught() -> set[tuple[str, str, str]]:
-    """(service, action, error) of every answer of a service that a machine's state waits for."""
+    """(service, action, error) of every answer of a service that a machine's state catches."""
     found = set()
     for definition in machines().values():
-        for state in definition["States"].values():
+        for state in _states(definition):
             if not (resource := state.get("Resource", "")).startswith(SDK):
                 continue
             service, _, action = resource.removeprefix(SDK).partition(":")
@@ -86,7 +94,7 @@ def _named_by_machines(client: Any, service: str, answer: RefusedError) -> str:
     return sdk_error(service)(kind({"Error": said}, ""), "")
 
 
-def test_every_answer_that_a_machine_decides_by_can_be_injected(empty: World) -> None:
+def test_every_answer_that_a_machine_catches_can_be_injected(empty: World) -> None:
     caught = _caught()
     assert ("sqs", "getQueueAttributes", "Sqs.QueueDoesNotExistException") in caught
     never = [one for one in caught if one[2] not in _can_be_injected(empty, *one[:2])]

@@ -36,18 +36,25 @@ class Sqs:
 
 
 class Wrong(Sqs):
-    """Says so many times that there is no such queue."""
+    """Says so many times, in answer to one of the two calls, that there is no such queue."""
 
-    def __init__(self, times: int) -> None:
+    def __init__(self, times: int, to: str) -> None:
         super().__init__()
-        self._left = times
+        self._left, self._to = times, to
 
-    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
-        if not self._left:
-            return super().get_queue_attributes()
-        self._left -= 1
-        reply = {"Error": {"Code": "AWS.SimpleQueueService.NonExistentQueue", "Message": "None."}}
-        raise ClientError(reply, "GetQueueAttributes")
+    def get_queue_url(self, QueueName: str) -> dict[str, str]:
+        self._miss("GetQueueUrl")
+        return super().get_queue_url(QueueName)
+
+    def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+        self._miss("GetQueueAttributes")
+        return super().get_queue_attributes(**asked)
+
+    def _miss(self, operation: str) -> None:
+        if operation == self._to and self._left:
+            self._left -= 1
+            code = "AWS.SimpleQueueService.NonExistentQueue"
+            raise ClientError({"Error": {"Code": code, "Message": "None."}}, operation)
 
 
 class CloudWatch:
@@ -106,11 +113,15 @@ def test_a_queue_that_is_refused_is_the_trouble_of_its_own_endpoint() -> None:
     assert "Rate exceeded" in (loads["b"].trouble or "")
 
 
+@pytest.mark.parametrize("to", ["GetQueueUrl", "GetQueueAttributes"])
 @pytest.mark.parametrize(("times", "holds"), [(0, 3), (1, 3), (2, 0)])
-def test_that_there_is_no_queue_is_believed_when_it_is_said_twice(times: int, holds: int) -> None:
+def test_that_there_is_no_queue_is_believed_when_it_is_said_twice(
+    times: int, holds: int, to: str
+) -> None:
     """A deletion asks so whether requests wait that it would refuse."""
     for asked in (AwsLoadReader.backlog, AwsLoadReader.deferrable, AwsLoadReader.dead_letters):
-        assert asked(AwsLoadReader("s", sqs=Wrong(times), cloudwatch=CloudWatch()), "a") == holds
+        reader = AwsLoadReader("s", sqs=Wrong(times, to), cloudwatch=CloudWatch())
+        assert asked(reader, "a") == holds
 
 
 def test_metrics_that_are_refused_are_missing_and_never_zero() -> None:

@@ -213,34 +213,6 @@ def test_of_a_failed_wake_only_what_came_is_billed(world) -> None:
     assert running(world.store.records[NAME].status) == {"ml.g6e.xlarge": 1}
 
 
-def test_what_came_for_a_wake_and_went_is_billed_until_a_look_saw_that(world) -> None:
-    record = put(world, asleep(NAME))
-    request_wake(world, record, Cause.MESSAGE, 1, "A request is waiting.")
-    looks = [1, 1, 0, 0, 1]  # instances, a minute apart: the second one is another
-    for instances in looks:
-        world.clock.forward(seconds=60)
-        world.scaler.settle(NAME, 0, instances=instances)
-        reconcile(world)
-    world.clock.forward(seconds=60)
-    record_failed(world, NAME, 2, "ComponentFailed", "CUDA out of memory")
-    billed = [(s.kind, s.instance_seconds) for s in world.store.segments]
-    assert billed == [(UsageKind.PROVISIONING, 180), (UsageKind.PROVISIONING, 60)]
-
-
-def test_of_more_than_came_nothing_is_billed_after_all_of_it_went(world) -> None:
-    record = put(world, asleep(NAME))
-    request_wake(world, record, Cause.MESSAGE, 2, "A request is waiting.")
-    for instances in (1, 0):
-        world.clock.forward(seconds=60)
-        world.scaler.settle(NAME, 0, instances=instances)
-        reconcile(world)
-    assert [s.instance_seconds for s in world.store.segments] == [120], "the second never came"
-    assert running(world.store.records[NAME].status) == {}
-    world.clock.forward(seconds=600)
-    record_failed(world, NAME, 2, "NoCapacity", "insufficient capacity")
-    assert len(world.store.segments) == 1
-
-
 def test_each_instance_is_billed_as_the_type_that_came(world) -> None:
     record = put(world, asleep(NAME))
     request_wake(world, record, Cause.MESSAGE, 2, "A request is waiting.")

@@ -112,7 +112,6 @@ class AwsLoadReader:
                 # A queue that is not there yet has no backlog to tell; every other error is loud.
                 if error_code(error) not in NO_QUEUE:
                     raise
-                self._urls.pop(queue, None)
         return None
 
     def _count(self, queue: str, of: Sequence[str]) -> int:

@@ -241,20 +241,6 @@ def settled(record: EndpointRecord) -> EndpointRecord:
     return record.having(kept)
 
 
-def went(status: EndpointStatus, instances: ByType) -> bool:
-    """Whether nothing is there any more of what came for a wake or a creation that goes on. It has
-    ended, whatever is still asked for: what comes next is counted when it is seen."""
-    came = status.phase in ASKING and status.instance_seen_at is not None
-    return came and not any(instances.values())
-
-
-def ended(record: EndpointRecord) -> EndpointRecord:
-    """The record of which nothing is there any more: its meters are of what came, and close with
-    the look that saw it gone."""
-    record = settled(record)
-    return record.having(record.status.model_copy(update={"came": {}}))
-
-
 def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
     """Dollars of the segments; None when the price of any of them is unknown. Of shared machines
     its part, as it was known when each was closed."""

@@ -25,7 +25,7 @@ from .back_pressure import asks_later, tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
-from .metering import ASKING, asked, ended, running, seen, settled, spent_today, went
+from .metering import ASKING, asked, running, seen, settled, spent_today
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .observing import advise, followed
@@ -260,7 +260,7 @@ def observed(
     )
     record, unseen = booked_unseen(record, capacity, now)
     after = after.model_copy(update=meters_of(record.status))
-    record = _without_what_is_not_there(world, record.having(after), capacity)
+    record = _without_what_never_came(world, record.having(after))
     pattern = StoredPattern.of(known.pattern)
     counted, segments = metered_since(record, load, _billed(world, record, capacity), now)
     if load.unread and not (unseen or segments) and is_as_before(status, counted, now):
@@ -275,23 +275,16 @@ def observed(
 
 def _billed(world: World, record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:
     """What exists; while more is asked for and may still come, that."""
-    here = capacity.instances_by_type
     if record.status.phase not in ASKING or world.only_observes(record.status):
-        return here
+        return capacity.instances_by_type
     expected = asked(record, 0)
-    enough = sum(expected.values()) >= capacity.instances
-    return expected if enough and not went(record.status, here) else here
+    return expected if sum(expected.values()) >= capacity.instances else capacity.instances_by_type
 
 
-def _without_what_is_not_there(
-    world: World, record: EndpointRecord, capacity: Capacity
-) -> EndpointRecord:
-    """What a wake asked for is taken back when it ends, and what came and went is over before. Of
-    a wake that was under way when observe mode began nothing takes back what it asked for: the
-    first look does, before anything is closed."""
+def _without_what_never_came(world: World, record: EndpointRecord) -> EndpointRecord:
+    """Of a wake that was under way when observe mode began nothing ends it, and so nothing would
+    take back what it asked for: the first look does, before anything is closed."""
     status = record.status
-    if went(status, capacity.instances_by_type):
-        return ended(record)
     more = sum(running(status).values()) > sum(status.came.values())
     return settled(record) if more and world.only_observes(status) else record
 
