@@ -125,12 +125,6 @@ def _delete(world: World) -> None:
         world.command("delete", endpoint=NAME)
 
 
-def _delete_again(world: World) -> None:
-    """And what is left of one that is gone is for the sweep, which comes every hour."""
-    _delete(world)
-    sweep_what_is_left(world)
-
-
 def sweep_what_is_left(world: World) -> None:
     if world.phase() is None and left(world):
         sweep(world, 4)
@@ -144,11 +138,6 @@ def sweep(world: World, hours: int) -> None:
             world.run(pause)
             if not world.invoke("sweep-account", {"sweep": "remove"}).error:
                 break
-
-
-def _delete_and_wait(world: World) -> None:
-    _delete(world)
-    world.run(420)
 
 
 def left(world: World) -> list[str]:
@@ -273,6 +262,27 @@ def _send_while_it_sleeps(world: World) -> None:
     world.run(480)
 
 
+def deletion(
+    name: str,
+    prepare: Step,
+    delete: Step,
+    wish: Callable[[World], list[str]],
+    possible: Callable[[Any], bool] = lambda case: True,
+) -> Scenario:
+    """`delete` orders it where that is still to be done. What is left of one that is gone is for
+    the sweep, which comes every hour."""
+
+    def act(world: World) -> None:
+        delete(world)
+        world.run(420)
+
+    def again(world: World) -> None:
+        delete(world)
+        sweep_what_is_left(world)
+
+    return Scenario(name, prepare, act, again, wish, possible)
+
+
 def of_kind(kind: Kind, scenario: Scenario) -> Scenario:
     """The same of an endpoint whose copies are whole instances."""
 
@@ -286,7 +296,7 @@ def of_kind(kind: Kind, scenario: Scenario) -> Scenario:
 WAKE = Scenario("wake", asleep, _sent, _retry, _woken)
 SLEEP = Scenario("sleep", awake, _sleep_and_wait, _sleep, _slept)
 APPLY = Scenario("apply", nothing, _apply_and_wait, _apply, _made)
-DELETE = Scenario("delete", awake, _delete_and_wait, _delete_again, gone)
+DELETE = deletion("delete", awake, _delete, gone)
 HOLD = Scenario("hold", awake, _held, _hold, _two)
 UPDATE = Scenario("update", awake, _update_and_wait, _longer, _updated)
 STOP = Scenario("stop", awake, _stop_and_wait, _stop, _all_stopped)

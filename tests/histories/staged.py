@@ -6,7 +6,7 @@ from typing import Any
 
 from autoscaler.policy.types import Phase
 from autoscaler.staging.passport import standing_passport
-from tests.histories.scenarios import Scenario, agreed, gone, nothing, sweep_what_is_left
+from tests.histories.scenarios import Scenario, agreed, deletion, gone, nothing
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 from tests.samples import document
@@ -61,16 +61,6 @@ def _delete(world: World) -> None:
         world.command("delete", endpoint=NAME, discard_weights=True)
 
 
-def _delete_and_wait(world: World) -> None:
-    _delete(world)
-    world.run(420)
-
-
-def _delete_again(world: World) -> None:
-    _delete(world)
-    sweep_what_is_left(world)
-
-
 def _without_weights(world: World) -> list[str]:
     """Pointers to contents stay: they are hints."""
     found = world.client("s3").list_objects_v2(Bucket=_BUCKET).get("Contents", ())
@@ -83,8 +73,7 @@ STAGED = Scenario(
     "apply with staging", nothing, _apply_and_wait, _apply, _staged,
     possible=lambda case: case.actor in _STAGING,
 )  # fmt: skip
-UNSTAGED = Scenario(
-    "delete with weights", _awake, _delete_and_wait, _delete_again, _without_weights,
-    possible=lambda case: case.actor in _REMOVING,
-)  # fmt: skip
+UNSTAGED = deletion(
+    "delete with weights", _awake, _delete, _without_weights, lambda case: case.actor in _REMOVING
+)
 WEIGHTS = (STAGED, UNSTAGED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoscaler.policy.types import Phase
-from tests.histories.scenarios import Scenario, agreed, asleep, gone, sweep_what_is_left
+from tests.histories.scenarios import Scenario, agreed, asleep, deletion, gone
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
@@ -26,16 +26,6 @@ def _delete(world: World) -> None:
     world.command("delete", endpoint=NAME)
     if world.phase() == Phase.RETIRING:
         world.send("one")
-
-
-def _delete_and_wait(world: World) -> None:
-    _delete(world)
-    world.run(420)
-
-
-def _delete_again(world: World) -> None:
-    _delete(world)
-    sweep_what_is_left(world)
 
 
 def _refused(world: World) -> list[str]:
@@ -70,7 +60,7 @@ def _answered(world: World) -> list[str]:
     return off + lost + agreed(world)
 
 
-UNREAD = Scenario("delete unread", _failed, _delete_and_wait, _delete_again, _refused)
+UNREAD = deletion("delete unread", _failed, _delete, _refused)
 KEPT = Scenario(
     "delete in vain",
     _stopped,
