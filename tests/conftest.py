@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tools.embedded.kernel.processes import launcher
 
 # A busy machine is no falsification: speed is measured by benchmarks, as ratios.
 settings.register_profile("untimed", deadline=None)
@@ -28,6 +31,14 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; within a file the order stays."""
     items.sort(key=lambda item: _place(item.path))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def handlers_are_forked_from_one() -> Iterator[None]:
+    """What handler processes are forked from takes seconds to start, and outlives the accounts."""
+    share = launcher()
+    yield
+    share.close()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,11 +18,13 @@ from tests.embedded.kernel_lab import (
     FUNCTIONS,
     ROOT,
     START,
+    function,
     invoke,
     template,
 )
 from tests.embedded.stack import no_role_was_denied
 from tools.embedded.kernel.account import Account
+from tools.embedded.kernel.zygote import OF_THE_LAYER, PACKAGE
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,51 @@ def test_a_function_has_the_memory_of_its_template_and_no_more(account: Account)
 def test_a_function_that_is_not_there_is_not_found(account: Account) -> None:
     with pytest.raises(account.boto("lambda").exceptions.ResourceNotFoundException):
         invoke(account, "nobody")
+
+
+def layered(folder: Path, says: str, does: str = "") -> dict[str, Any]:
+    """A function and its layer, of which one module is among those that are imported beforehand."""
+    module = folder / "layer" / Path(*OF_THE_LAYER[0].split(".")).with_suffix(".py")
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text(f"import os\nSAYS, IMPORTED_BY = {says!r}, os.getpid()\n{does}\n")
+    (folder / "layered").mkdir(exist_ok=True)
+    (folder / "layered" / "app.py").write_text(
+        f"import os\nfrom {OF_THE_LAYER[0]} import IMPORTED_BY, SAYS\n"
+        "def handler(event, context):\n    return [SAYS, IMPORTED_BY != os.getpid()]\n"
+    )
+    return {
+        "Role": FUNCTIONS["Role"],
+        "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "layer"}},
+        "Layered": function(
+            "app.handler", CodeUri="layered", FunctionName="layered", Layers=[{"Ref": "Layer"}]
+        ),
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is imported beforehand")
+def test_a_layer_is_imported_beforehand_and_anew_when_it_changed(tmp_path: Path) -> None:
+    with Account(tmp_path / "account", start=START, speed=600) as account:
+        account.deploy(template(tmp_path, layered(tmp_path, "first")), "functions")
+        assert invoke(account, "layered") == (["first", True], None)
+        layered(tmp_path, "second")
+        account.runtime.change_environment("layered", ANOTHER="environment")
+        assert invoke(account, "layered") == (["second", True], None)
+        layered(tmp_path, "third", "raise OSError('not today')")
+        account.runtime.change_environment("layered", ANOTHER="one more")
+        answer, error = invoke(account, "layered")
+        assert (error, answer["errorMessage"]) == ("Unhandled", "not today")
+
+
+def test_nothing_that_is_imported_beforehand_reads_an_environment() -> None:
+    """`runtime` and `aws` do: they log, and make clients."""
+    imports = f"import json, sys, {', '.join(OF_THE_LAYER)}; print(json.dumps(list(sys.modules)))"
+    environ = {"PYTHONPATH": str(ROOT / "layers" / "autoscaler")}
+    told = subprocess.run(
+        [sys.executable, "-c", imports], env=environ, capture_output=True, text=True, check=True
+    )
+    ours = {name for name in json.loads(told.stdout) if name.startswith(f"{PACKAGE}.")}
+    assert ours >= set(OF_THE_LAYER)
+    assert not {name for name in ours if name.split(".")[1] in ("runtime", "aws", "gateway")}
 
 
 STOPPED = """

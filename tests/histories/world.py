@@ -25,7 +25,13 @@ from tests.histories.template import STACK, function_arn, functions, resources
 from tests.histories.watch import Watch
 from tests.histories.wire import Wire
 from tests.samples import document
-from tools.embedded.kernel import conditional_writes, remembered, tag_index, transactions
+from tools.embedded.kernel import (
+    conditional_writes,
+    plain_values,
+    remembered,
+    tag_index,
+    transactions,
+)
 from tools.embedded.kernel.outlets import Objects, log_writer, publisher
 from tools.embedded.kernel.runtime import empty_zip
 from tools.embedded.metrics.moto_cloudwatch import CloudWatchPatches
@@ -332,5 +338,6 @@ def _fresh(clock: StillClock, wire: Wire, settings: SimSettings) -> World:
     remembered.install()
     transactions.install()
     conditional_writes.install()
+    plain_values.install()
     assert functions()
     return World(clock, wire, settings)

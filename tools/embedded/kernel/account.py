@@ -58,6 +58,7 @@ class Account:
             bucket_policies,
             conditional_writes,
             lambda_api,
+            plain_values,
             remembered,
             states,
             transactions,
@@ -78,6 +79,7 @@ class Account:
         bucket_policies.install()
         transactions.install()
         conditional_writes.install()
+        plain_values.install()
         self.pump = Pump(self)
         self.runtime.on_log_line.append(self.pump.ingest_log_line)
         self.runtime.on_invocation.append(self.pump.function_invoked)

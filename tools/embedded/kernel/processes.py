@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, ClassVar, Protocol
 
 import psutil
 
 _HERE = Path(__file__).parent
+# Linux ends a zygote when the thread that started it is gone: this one stays as long as we do.
+_LASTING = ThreadPoolExecutor(1, thread_name_prefix="zygote")
 
 
 class Process(Protocol):
@@ -39,15 +42,39 @@ class Launcher(Protocol):
 
 
 def launcher() -> Launcher:
-    """The launcher of this platform. Call it from a thread that lives as long as the account."""
-    return _Forks() if sys.platform == "linux" else _Starts()
+    """The launcher of this platform. Whoever has it closes it."""
+    return _Share() if sys.platform == "linux" else _Starts()
 
 
-class _Forks:
+class _Share:
+    """Of the one zygote of this process, which ends with the last that has a share."""
+
+    _all: ClassVar[set[_Share]] = set()
+    _zygote: ClassVar[_Zygote | None] = None
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self) -> None:
+        with self._lock:
+            self._all.add(self)
+
+    def launch(self, environ: Mapping[str, str]) -> Process:
+        with self._lock:
+            if _Share._zygote is None or not _Share._zygote.alive:
+                _Share._zygote = _LASTING.submit(_Zygote).result()
+            return _Share._zygote.launch(environ)
+
+    def close(self) -> None:
+        with self._lock:
+            self._all.discard(self)
+            if not self._all and _Share._zygote is not None:
+                _Share._zygote.close()
+                _Share._zygote = None
+
+
+class _Zygote:
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
-        self._lock = threading.Lock()
-        self._zygote = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, str(_HERE / "zygote.py"), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -55,19 +82,20 @@ class _Forks:
         )
         theirs.close()
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def launch(self, environ: Mapping[str, str]) -> Process:
         read, write = os.pipe()
-        message = json.dumps({"environ": dict(environ)}).encode()
-        with self._lock:
-            socket.send_fds(self._control, [message], [write])
-            os.close(write)
-            pid = int(self._control.recv(64))
-        return _Forked(pid, os.fdopen(read, "rb"))
+        socket.send_fds(self._control, [json.dumps(dict(environ)).encode()], [write])
+        os.close(write)
+        return _Forked(int(self._control.recv(64)), os.fdopen(read, "rb"))
 
     def close(self) -> None:
         self._control.close()
-        self._zygote.kill()
-        self._zygote.wait()
+        self._process.kill()
+        self._process.wait()
 
 
 class _Forked:

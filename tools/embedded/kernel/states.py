@@ -1,9 +1,9 @@
 """moto's state machine interpreter, in the account's time and with a JSONata evaluator.
 
-What is mended here, each in a few lines: the interpreter is switched on; a definition is
-checked once (that was a third of a stack's creation); JSONata gets an evaluator; Wait states and
-retry intervals follow the account's clock; clients are made once (moto makes one a task) and
-know the service names that Step Functions uses.
+What is mended here, each in a few lines: the interpreter is switched on; a definition is checked
+once (that was a third of a stack's creation) and read once, not by every execution; JSONata gets an
+evaluator; Wait states and retry intervals follow the account's clock; clients are made once (moto
+makes one a task) and know the service names that Step Functions uses.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def _mend() -> None:
         WaitFunction,
     )
     from moto.stepfunctions.parser.asl.jsonata import jsonata
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
@@ -100,6 +101,7 @@ def _mend() -> None:
     waiting._wait_for_task_token_timeout = _unless_stopped(waiting._wait_for_task_token_timeout)
     state_errors.install()
     Backend._validate_definition = staticmethod(lru_cache(256)(Backend._validate_definition))
+    AmazonStateLanguageParser.parse = staticmethod(_read_once(AmazonStateLanguageParser.parse))
     jsonata._eval_jsonata = evaluate
     for name in expressions.ADDED:
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(f"${name}")
@@ -120,6 +122,21 @@ def _mend() -> None:
                 setattr(module, attribute, better)
         if getattr(module, "datetime", None) is real_datetime:
             module.datetime = _ACCOUNT_DATETIME
+
+
+def _read_once(parse: Any) -> Any:
+    """What runs is made anew for each execution, from a definition's text that is read once."""
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    @lru_cache(256)
+    def tree_of(definition: str) -> Any:
+        return parse(definition)[1]
+
+    def parsed(definition: str) -> tuple[Any, Any]:
+        tree = tree_of(definition)
+        return Preprocessor().visit(tree), tree
+
+    return parsed
 
 
 def _unless_stopped(wait: Any) -> Any:

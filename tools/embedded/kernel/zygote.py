@@ -4,20 +4,28 @@ Importing boto3, pydantic and Powertools takes most of a second of one core; a f
 milliseconds. Each handler still has a process, an environment and a folder of its own. Only on
 Linux, where forking a process without threads is safe; elsewhere every handler starts from zero.
 
+What a layer of functions adds is imported by a fork of this process, for each state of that layer's
+files one: of the layer those modules that neither read an environment nor log, so that it is the
+same before as after a function's environment is known.
+
 Runs as a program: one message of JSON a launch on the inherited socket, with the write end of the
 pipe that takes the child's output; the reply is the child's process id.
 """
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _MOST_BYTES = 1 << 20
+_MOST_DESCRIPTORS = 1024
 # Not awslambdaric: its client reads the address of its runtime API when it is imported. Of pydantic
 # its parts: the package imports them only when they are used.
 _PRELOADED = (
@@ -32,33 +40,123 @@ _PRELOADED = (
     "slack_sdk.webhook",
     "zoneinfo",
 )
+# What every client needs of botocore's descriptions, and the services whose own are long.
+_DESCRIBED = ("dynamodb", "s3", "sagemaker", "secretsmanager")
+# Modules that bring most of what lies below `runtime` and `aws` in the layer.
+PACKAGE = "autoscaler"
+OF_THE_LAYER = (
+    "autoscaler.control.observe",
+    "autoscaler.endpoints.withheld",
+    "autoscaler.endpoints.bursts",
+    "autoscaler.alerts.events.registry",
+    "autoscaler.staging.job",
+)
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).parent))
-    import importlib
-
-    import bootstrap
+    import bootstrap  # beside this file
 
     bootstrap.die_with_parent()
     for name in _PRELOADED:
         importlib.import_module(name)
+    _read_descriptions()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the account's to answer
+    gc.freeze()  # what is here is garbage of no copy's, and not looked through by any
     control = socket.socket(fileno=int(sys.argv[1]))
-    while True:
-        message, fds, _, _ = socket.recv_fds(control, _MOST_BYTES, 1)
-        if not message:
-            return
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            _become(json.loads(message), fds[0])
-        os.close(fds[0])
+    warm: dict[tuple[str, int], socket.socket] = {}
+    while launch := _asked(control):
+        environ, output = launch
+        with_layer = _warmed(environ, warm)
+        pid = _passed_on(environ, output, with_layer) if with_layer else _forked(environ, output)
+        os.close(output)
         control.sendall(f"{pid}\n".encode())
 
 
-def _become(launch: dict[str, object], output: int) -> None:
+def _asked(control: socket.socket) -> tuple[dict[str, str], int] | None:
+    """The environment of the next launch, and where its output goes; None: there will be none."""
+    message, fds, _, _ = socket.recv_fds(control, _MOST_BYTES, 1)
+    return (json.loads(message), fds[0]) if message else None
+
+
+def _forked(environ: dict[str, str], output: int) -> int:
+    if pid := os.fork():
+        return pid
+    _become(environ, output)
+    raise AssertionError("a handler's process does not come back")
+
+
+def _passed_on(environ: dict[str, str], output: int, to: socket.socket) -> int:
+    socket.send_fds(to, [json.dumps(environ).encode()], [output])
+    return int(to.recv(64))
+
+
+def _warmed(
+    environ: dict[str, str], warm: dict[tuple[str, int], socket.socket]
+) -> socket.socket | None:
+    """A fork that has imported what lies there, as its files are now; None: no such layer."""
+    paths = environ["PYTHONPATH"]
+    package = next((p for f in paths.split(os.pathsep) if (p := Path(f, PACKAGE)).is_dir()), None)
+    if package is None:
+        return None
+    files = sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
+    state = (paths, hash(tuple(files)))
+    if state not in warm:
+        warm[state], theirs = socket.socketpair()
+        if os.fork() == 0:
+            warm[state].close()
+            _serve_warm(environ, theirs)
+        theirs.close()
+    return warm[state]
+
+
+def _serve_warm(environ: dict[str, str], control: socket.socket) -> None:
+    """Never returns."""
+    import bootstrap
+
+    bootstrap.die_with_parent()
+    _compile_to(environ)
+    before = list(sys.path)
+    sys.path[:0] = environ["PYTHONPATH"].split(os.pathsep)
+    for name in OF_THE_LAYER:
+        with suppress(Exception):  # a handler that needs it says what is wrong with it
+            importlib.import_module(name)
+    sys.path[:] = before
+    gc.freeze()
+    while launch := _asked(control):
+        pid = _forked(*launch)
+        os.close(launch[1])
+        control.sendall(f"{pid}\n".encode())
+    os._exit(0)
+
+
+def _read_descriptions() -> None:
+    """Most of what it takes to make a client is to read what its service is like. Each file is
+    handed out once: who has it may change it, and the next shall have it as it is written."""
+    from botocore.loaders import JSONFileLoader, Loader
+
+    loader, files = Loader(), JSONFileLoader()
+    names = ["endpoints", "partitions", "sdk-default-configuration"]
+    for service in _DESCRIBED:
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            version = loader.determine_latest_version(service, kind)
+            names.append(f"{service}/{version}/{kind}")
+    places = [str(Path(place, name)) for place in loader.search_paths for name in names]
+    kept = {path: files.load_file(path) for path in places if files.exists(path)}
+    read = JSONFileLoader.load_file
+
+    def once(self: JSONFileLoader, path: str) -> object:
+        return kept.pop(path) if path in kept else read(self, path)
+
+    JSONFileLoader.load_file = once  # type: ignore[method-assign]
+
+
+def _compile_to(environ: dict[str, str]) -> None:
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = environ["PYTHONPYCACHEPREFIX"]
+
+
+def _become(environ: dict[str, str], output: int) -> None:
     """The child: its own session, output, environment and folder; never returns."""
     import bootstrap
 
@@ -66,10 +164,10 @@ def _become(launch: dict[str, object], output: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    os.closerange(3, _MOST_DESCRIPTORS)  # those by which launches are asked for
     os.environ.clear()
-    os.environ.update(launch["environ"])  # type: ignore[arg-type]
-    sys.dont_write_bytecode = False
-    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
+    os.environ.update(environ)
+    _compile_to(environ)
     folder = os.environ["LAMBDA_TASK_ROOT"]
     os.chdir(folder)
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
