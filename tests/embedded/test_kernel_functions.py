@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.embedded.kernel_lab import (
@@ -24,7 +26,10 @@ from tests.embedded.kernel_lab import (
 )
 from tests.embedded.stack import no_role_was_denied
 from tools.embedded.kernel.account import Account
-from tools.embedded.kernel.zygote import OF_THE_LAYER, PACKAGE
+from tools.embedded.kernel.processes import Launcher, Process, launcher
+from tools.embedded.kernel.zygote import OF_THE_LAYER, PACKAGE, PRELOADED
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each starts from zero")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +140,7 @@ def layered(folder: Path, says: str, does: str = "") -> dict[str, Any]:
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is imported beforehand")
+@linux
 def test_a_layer_is_imported_beforehand_and_anew_when_it_changed(tmp_path: Path) -> None:
     with Account(tmp_path / "account", start=START, speed=600) as account:
         account.deploy(template(tmp_path, layered(tmp_path, "first")), "functions")
@@ -149,16 +154,75 @@ def test_a_layer_is_imported_beforehand_and_anew_when_it_changed(tmp_path: Path)
         assert (error, answer["errorMessage"]) == ("Unhandled", "not today")
 
 
-def test_nothing_that_is_imported_beforehand_reads_an_environment() -> None:
-    """`runtime` and `aws` do: they log, and make clients."""
-    imports = f"import json, sys, {', '.join(OF_THE_LAYER)}; print(json.dumps(list(sys.modules)))"
+IMPORTED = f"""
+import importlib, json, os, sys, time
+
+for name in {PRELOADED}:
+    importlib.import_module(name)
+asked, read = [], os._Environ.__getitem__
+os._Environ.__getitem__ = lambda self, name: asked.append(name) or read(self, name)
+time.time = lambda: asked.append("the time") or 0.0
+for name in {OF_THE_LAYER}:
+    importlib.import_module(name)
+print(json.dumps([list(sys.modules), asked]))
+"""
+
+
+def test_what_is_imported_beforehand_reads_neither_environment_nor_time() -> None:
+    """`runtime` and `aws` may: they log, and make clients."""
     environ = {"PYTHONPATH": str(ROOT / "layers" / "autoscaler")}
     told = subprocess.run(
-        [sys.executable, "-c", imports], env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-c", IMPORTED], env=environ, capture_output=True, text=True, check=True
     )
-    ours = {name for name in json.loads(told.stdout) if name.startswith(f"{PACKAGE}.")}
+    modules, asked = json.loads(told.stdout)
+    ours = {name for name in modules if name.startswith(f"{PACKAGE}.")}
     assert ours >= set(OF_THE_LAYER)
     assert not {name for name in ours if name.split(".")[1] in ("runtime", "aws", "gateway")}
+    assert {name for name in asked if not name.startswith("PYDANTIC_")} == set()
+
+
+def launch(share: Launcher, folder: Path) -> Process:
+    """A handler that finds no runtime API, of a layer as `layered` makes one."""
+    return share.launch(
+        {
+            "PYTHONPATH": str(folder / "layer"),
+            "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
+            "LAMBDA_TASK_ROOT": str(folder),
+            "_HANDLER": "app.handler",
+            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
+        }
+    )
+
+
+@linux
+def test_the_output_of_each_handler_ends_with_it(tmp_path: Path) -> None:
+    layered(tmp_path, "something")
+    share = launcher()
+    for started in [launch(share, tmp_path), launch(share, tmp_path)]:
+        started.kill()
+        reading = threading.Thread(target=started.output.read, daemon=True)
+        reading.start()
+        reading.join(30)
+        assert not reading.is_alive(), "somebody else holds it open"
+    share.close()
+    with pytest.raises(RuntimeError, match="was stopped"):
+        launch(share, tmp_path)
+
+
+@linux
+@pytest.mark.parametrize("whole", [True, False], ids=["all of it", "the forks that have a layer"])
+def test_what_handlers_are_forked_from_is_started_anew(tmp_path: Path, whole: bool) -> None:
+    with Account(tmp_path / "account", start=START, speed=600) as account:
+        account.deploy(template(tmp_path, layered(tmp_path, "something")), "functions")
+        assert invoke(account, "layered") == (["something", True], None)
+        [zygote] = [p for p in psutil.Process().children() if "zygote.py" in " ".join(p.cmdline())]
+        ended = [zygote] if whole else zygote.children()
+        for process in ended:
+            process.kill()
+        assert psutil.wait_procs(ended, timeout=5)[1] == []
+        account.runtime.change_environment("layered", ANOTHER="environment")
+        assert invoke(account, "layered") == (["something", True], None)
+        assert zygote.is_running() is not whole, "others' handlers end with it"
 
 
 STOPPED = """

@@ -19,6 +19,7 @@ from tests.embedded.kernel_lab import (
     template,
 )
 from tests.embedded.stack import no_role_was_denied
+from tools.embedded.kernel import states
 from tools.embedded.kernel.account import Account
 
 
@@ -127,3 +128,28 @@ def test_a_field_that_step_functions_does_not_know_is_refused(
     found = executed(account, states, {})
     assert found["status"] == "FAILED"
     assert f'The field "{member}" is not supported by Step Functions' in found["cause"]
+
+
+def test_a_definition_is_read_once_and_what_runs_is_made_for_each_execution() -> None:
+    # Imported only now: moto's modules must see the account's time.
+    from moto.stepfunctions.parser.asl.parse.asl_parser import (
+        AmazonStateLanguageParser,
+        ASLParserException,
+    )
+
+    by_moto, read = AmazonStateLanguageParser.parse, list[str]()
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        read.append(definition)
+        return by_moto(definition)
+
+    parsed = states._read_once(parse)
+    text = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    (first, tree), (second, again) = parsed(text), parsed(text)
+    assert first is not second
+    assert tree is again
+    assert read == [text]
+    for _ in range(2):
+        with pytest.raises(ASLParserException):
+            parsed("no definition")
+    assert read == [text, "no definition", "no definition"]

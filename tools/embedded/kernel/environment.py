@@ -123,7 +123,12 @@ class Environment:
         self._server = _Server(("127.0.0.1", 0), _RuntimeApi)
         self._server.environment = self
         threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True).start()
-        self._process = self._launch(launcher)
+        try:
+            self._process = self._launch(launcher)
+        except Exception:
+            self._server.shutdown()
+            self._server.server_close()
+            raise
         threading.Thread(target=self._read_log, daemon=True).start()
 
     @property

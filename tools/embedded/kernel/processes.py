@@ -58,17 +58,33 @@ class _Share:
             self._all.add(self)
 
     def launch(self, environ: Mapping[str, str]) -> Process:
+        """RuntimeError: it was closed."""
         with self._lock:
-            if _Share._zygote is None or not _Share._zygote.alive:
-                _Share._zygote = _LASTING.submit(_Zygote).result()
-            return _Share._zygote.launch(environ)
+            if self not in self._all:
+                raise RuntimeError("nothing is launched for an account that was stopped")
+            try:
+                return self._present().launch(environ)
+            except OSError:  # somebody ended it
+                self._end()
+                return self._present().launch(environ)
 
     def close(self) -> None:
         with self._lock:
             self._all.discard(self)
-            if not self._all and _Share._zygote is not None:
-                _Share._zygote.close()
-                _Share._zygote = None
+            if not self._all:
+                self._end()
+
+    @staticmethod
+    def _present() -> _Zygote:
+        if _Share._zygote is None:
+            _Share._zygote = _LASTING.submit(_Zygote).result()
+        return _Share._zygote
+
+    @staticmethod
+    def _end() -> None:
+        if _Share._zygote is not None:
+            _Share._zygote.close()
+            _Share._zygote = None
 
 
 class _Zygote:
@@ -82,15 +98,20 @@ class _Zygote:
         )
         theirs.close()
 
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
     def launch(self, environ: Mapping[str, str]) -> Process:
+        """OSError: it is not there any more."""
         read, write = os.pipe()
-        socket.send_fds(self._control, [json.dumps(dict(environ)).encode()], [write])
-        os.close(write)
-        return _Forked(int(self._control.recv(64)), os.fdopen(read, "rb"))
+        output = os.fdopen(read, "rb")
+        try:
+            socket.send_fds(self._control, [json.dumps(dict(environ)).encode()], [write])
+            if not (pid := self._control.recv(64)):
+                raise ConnectionResetError("the process that handlers are forked from has ended")
+        except OSError:
+            output.close()
+            raise
+        finally:
+            os.close(write)
+        return _Forked(int(pid), output)
 
     def close(self) -> None:
         self._control.close()

@@ -207,6 +207,9 @@ class Runtime:
         environment = Environment(function.launch, self._launcher)
         with function.lock:
             function.environments.append(environment)
+        if self._closing.is_set():  # perhaps after it closed those that it knew
+            environment.close()
+            raise RuntimeError("the account was stopped")
         return environment
 
     def _logged(self, name: str, log: deque[str], line: str) -> None:

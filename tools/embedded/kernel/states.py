@@ -133,8 +133,9 @@ def _read_once(parse: Any) -> Any:
         return parse(definition)[1]
 
     def parsed(definition: str) -> tuple[Any, Any]:
-        tree = tree_of(definition)
-        return Preprocessor().visit(tree), tree
+        tree, visitor = tree_of(definition), Preprocessor()
+        visitor._query_language_per_scope = []  # moto has one for all, and many read at once
+        return visitor.visit(tree), tree
 
     return parsed
 

@@ -28,7 +28,7 @@ _MOST_BYTES = 1 << 20
 _MOST_DESCRIPTORS = 1024
 # Not awslambdaric: its client reads the address of its runtime API when it is imported. Of pydantic
 # its parts: the package imports them only when they are used.
-_PRELOADED = (
+PRELOADED = (
     "boto3",
     "pydantic.main",
     "pydantic.type_adapter",
@@ -40,6 +40,9 @@ _PRELOADED = (
     "slack_sdk.webhook",
     "zoneinfo",
 )
+_TRIES = 2
+# The folders of a layer, and its files with their sizes and times.
+_State = tuple[str, tuple[tuple[str, int, int, int], ...]]
 # What every client needs of botocore's descriptions, and the services whose own are long.
 _DESCRIBED = ("dynamodb", "s3", "sagemaker", "secretsmanager")
 # Modules that bring most of what lies below `runtime` and `aws` in the layer.
@@ -57,19 +60,17 @@ def main() -> None:
     import bootstrap  # beside this file
 
     bootstrap.die_with_parent()
-    for name in _PRELOADED:
+    for name in PRELOADED:
         importlib.import_module(name)
     _read_descriptions()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the account's to answer
     gc.freeze()  # what is here is garbage of no copy's, and not looked through by any
     control = socket.socket(fileno=int(sys.argv[1]))
-    warm: dict[tuple[str, int], socket.socket] = {}
+    warm: dict[_State, socket.socket] = {}
     while launch := _asked(control):
-        environ, output = launch
-        with_layer = _warmed(environ, warm)
-        pid = _passed_on(environ, output, with_layer) if with_layer else _forked(environ, output)
-        os.close(output)
+        pid = _launched(*launch, warm)
+        os.close(launch[1])
         control.sendall(f"{pid}\n".encode())
 
 
@@ -86,28 +87,37 @@ def _forked(environ: dict[str, str], output: int) -> int:
     raise AssertionError("a handler's process does not come back")
 
 
-def _passed_on(environ: dict[str, str], output: int, to: socket.socket) -> int:
-    socket.send_fds(to, [json.dumps(environ).encode()], [output])
-    return int(to.recv(64))
+def _launched(environ: dict[str, str], output: int, warm: dict[_State, socket.socket]) -> int:
+    """From the fork that has its layer, if it has one; from a new one, if somebody ended that."""
+    state = _state_of(environ["PYTHONPATH"])
+    for _ in range(_TRIES if state else 0):
+        if state not in warm:
+            warm[state] = _warmed(environ)
+        with suppress(OSError, ValueError):
+            socket.send_fds(warm[state], [json.dumps(environ).encode()], [output])
+            return int(warm[state].recv(64))
+        warm.pop(state).close()
+    return _forked(environ, output)
 
 
-def _warmed(
-    environ: dict[str, str], warm: dict[tuple[str, int], socket.socket]
-) -> socket.socket | None:
-    """A fork that has imported what lies there, as its files are now; None: no such layer."""
-    paths = environ["PYTHONPATH"]
+def _state_of(paths: str) -> _State | None:
+    """Of the layer that lies there, as its files are now; None: no such layer."""
     package = next((p for f in paths.split(os.pathsep) if (p := Path(f, PACKAGE)).is_dir()), None)
     if package is None:
         return None
-    files = sorted((str(path), path.stat().st_mtime_ns) for path in package.rglob("*.py"))
-    state = (paths, hash(tuple(files)))
-    if state not in warm:
-        warm[state], theirs = socket.socketpair()
-        if os.fork() == 0:
-            warm[state].close()
-            _serve_warm(environ, theirs)
-        theirs.close()
-    return warm[state]
+    files = ((path, path.stat()) for path in sorted(package.rglob("*.py")))
+    return paths, tuple((str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in files)
+
+
+def _warmed(environ: dict[str, str]) -> socket.socket:
+    """Of a fork that has imported what lies there."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        os.closerange(3, theirs.fileno())
+        os.closerange(theirs.fileno() + 1, _MOST_DESCRIPTORS)
+        _serve_warm(environ, theirs)
+    theirs.close()
+    return ours
 
 
 def _serve_warm(environ: dict[str, str], control: socket.socket) -> None:
@@ -119,7 +129,7 @@ def _serve_warm(environ: dict[str, str], control: socket.socket) -> None:
     before = list(sys.path)
     sys.path[:0] = environ["PYTHONPATH"].split(os.pathsep)
     for name in OF_THE_LAYER:
-        with suppress(Exception):  # a handler that needs it says what is wrong with it
+        with suppress(Exception, SystemExit):  # a handler that needs it says what is wrong with it
             importlib.import_module(name)
     sys.path[:] = before
     gc.freeze()
@@ -146,7 +156,7 @@ def _read_descriptions() -> None:
     read = JSONFileLoader.load_file
 
     def once(self: JSONFileLoader, path: str) -> object:
-        return kept.pop(path) if path in kept else read(self, path)
+        return kept.pop(path, None) or read(self, path)
 
     JSONFileLoader.load_file = once  # type: ignore[method-assign]
 
