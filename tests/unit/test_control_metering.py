@@ -15,6 +15,7 @@ import pytest
 from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, bundled, usd_per_hour
 from autoscaler.control.progress import record_failed
 from autoscaler.control.signals import brought_up
+from autoscaler.control.size import plan_wake
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.mode import Mode
 from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
@@ -130,6 +131,23 @@ def test_what_never_came_costs_nothing_also_when_it_was_asked_for_the_day_before
     (record,) = world.store.load_all()
     assert world.store.segments == [] and record.status.meters == ()
     assert record.status.spent_usd == 0
+
+
+def test_what_never_came_costs_nothing_also_when_the_wake_was_sized_anew_meanwhile() -> None:
+    world = memory_world()
+    world.scaler.settle(NAME, 0)
+    put(world, asleep(NAME))
+    request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "A request is waiting.")
+    world.clock.forward(minutes=2)  # its execution began late
+    world.load.loads[NAME] = Load(backlog=500, concurrency_per_copy=None)
+    assert plan_wake(world, NAME, 2).copies == 2
+    (record,) = world.store.load_all()
+    assert [(one.instances, one.since) for one in record.status.meters] == [(2, NOON)]
+    ticks(world, 20, IDLE)
+    record_failed(world, NAME, 2, "NoCapacity", "nothing came")
+    ticks(world, 2, IDLE)
+    (record,) = world.store.load_all()
+    assert (world.store.segments, record.status.meters, record.status.spent_usd) == ([], (), 0)
 
 
 def test_what_never_came_costs_nothing_also_when_observe_mode_begins_meanwhile() -> None:

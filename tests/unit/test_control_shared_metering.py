@@ -124,9 +124,11 @@ def test_of_machines_of_its_own_nothing_changes(world) -> None:
 def test_the_copies_that_weigh(world) -> None:
     wake(world, "ada", 1)
     world.load.loads["ada"] = Load(backlog=500, concurrency_per_copy=None)
+    world.clock.forward(minutes=1)
     plan = plan_wake(world, "ada", status(world, "ada").generation)
     assert plan.copies > 1
     assert status(world, "ada").meters[0].weight == HALF * plan.copies, "asked for"
+    assert world.store.segments == [], "what was closed could not be taken back"
     world.load.loads["ada"] = BUSY
     seen(world, 2, ada=3, bob=0)
     awoke(world, "ada")

@@ -59,9 +59,11 @@ def metered(
     for or seen now, and not yet in the status.
     """
     record = _at_largest_share(record)
-    status = record.status
     kind = _kind(record, phase, now)
     sharing = _sharing(record, phase, copies)
+    if phase in ASKING:
+        record = _as_many_from_the_wish(record, instances, sharing)
+    status = record.status
     meters: list[Meter] = []
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
@@ -114,6 +116,26 @@ def _at_largest_share(record: EndpointRecord) -> EndpointRecord:
     share = max(status.share, *(meter.share for meter in status.meters))
     meters = tuple(meter.model_copy(update={"share": share}) for meter in status.meters)
     return record.having(status.model_copy(update={"share": share, "meters": meters}))
+
+
+def _as_many_from_the_wish(
+    record: EndpointRecord, instances: ByType, sharing: Sharing
+) -> EndpointRecord:
+    """While instances are asked for, more of them, or of their copies, count from the wish on: what
+    was closed because a wake was sized anew could not be taken back."""
+    status, weight = record.status, sharing.get("weight", Decimal(0))
+    if status.phase not in ASKING:
+        return record
+    meters = tuple(
+        meter.model_copy(
+            update={
+                "instances": max(meter.instances, instances.get(meter.instance_type, 0)),
+                "weight": max(meter.weight, weight),
+            }
+        )
+        for meter in status.meters
+    )
+    return record.having(status.model_copy(update={"meters": meters}))
 
 
 def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:
