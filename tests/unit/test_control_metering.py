@@ -150,6 +150,22 @@ def test_what_never_came_costs_nothing_also_when_the_wake_was_sized_anew_meanwhi
     assert (world.store.segments, record.status.meters, record.status.spent_usd) == ([], (), 0)
 
 
+def test_more_than_was_asked_for_counts_from_the_look_that_saw_it() -> None:
+    world = memory_world()
+    world.scaler.settle(NAME, 0)
+    put(world, asleep(NAME))
+    request_wake(world, world.store.load_all()[0], Cause.PERSON, 1, "now")
+    world.scaler.settle(NAME, 0, instances=1)
+    ticks(world, 20, IDLE)
+    world.scaler.settle(NAME, 0, instances=4)
+    ticks(world, 2, IDLE)
+    (record,) = world.store.load_all()
+    assert record.status.phase is Phase.WAKING
+    assert sum(one.instance_seconds for one in world.store.segments) <= 22 * 60
+    assert [one.instances for one in record.status.meters] == [4]
+    assert record.status.meters[0].since >= NOON + timedelta(minutes=20)
+
+
 def test_what_never_came_costs_nothing_also_when_observe_mode_begins_meanwhile() -> None:
     world = memory_world()
     put(world, asleep(NAME))

@@ -59,11 +59,9 @@ def metered(
     for or seen now, and not yet in the status.
     """
     record = _at_largest_share(record)
+    status = record.status
     kind = _kind(record, phase, now)
     sharing = _sharing(record, phase, copies)
-    if phase in ASKING:
-        record = _as_many_from_the_wish(record, instances, sharing)
-    status = record.status
     meters: list[Meter] = []
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
@@ -118,14 +116,13 @@ def _at_largest_share(record: EndpointRecord) -> EndpointRecord:
     return record.having(status.model_copy(update={"share": share, "meters": meters}))
 
 
-def _as_many_from_the_wish(
-    record: EndpointRecord, instances: ByType, sharing: Sharing
-) -> EndpointRecord:
-    """While instances are asked for, more of them, or of their copies, count from the wish on: what
-    was closed because a wake was sized anew could not be taken back."""
-    status, weight = record.status, sharing.get("weight", Decimal(0))
-    if status.phase not in ASKING:
-        return record
+def sized_up(record: EndpointRecord, instances: ByType, copies: int) -> EndpointRecord:
+    """The record of a wake that shall bring so many, as if from its wish on.
+
+    What was closed because its size changed could not be taken back. What is seen beyond that
+    counts from its look on: machines that were not there must not count for hours.
+    """
+    weight = _sharing(record, Phase.WAKING, copies).get("weight", Decimal(0))
     meters = tuple(
         meter.model_copy(
             update={
@@ -133,9 +130,9 @@ def _as_many_from_the_wish(
                 "weight": max(meter.weight, weight),
             }
         )
-        for meter in status.meters
+        for meter in record.status.meters
     )
-    return record.having(status.model_copy(update={"meters": meters}))
+    return record.having(record.status.model_copy(update={"meters": meters}))
 
 
 def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:

@@ -12,7 +12,7 @@ from ..policy.wording import counted
 from ..ports import SignalError
 from .asked_by import named
 from .in_force import Kind, in_force, keeps_copies, who_keeps_copies
-from .metering import asked_for_copies, metered
+from .metering import asked_for_copies, metered, sized_up
 from .observe import history, observe
 from .progress import with_current
 from .purse import barred, capped
@@ -55,7 +55,8 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
         if copies != status.wish_copies or (reshape and not status.reshaping):
             wanted = asked_for_copies(record, copies)
-            grown, segments = metered(record, now, wanted, Phase.WAKING, copies)
+            larger = sized_up(record, wanted, copies)
+            grown, segments = metered(larger, now, wanted, Phase.WAKING, copies)
             noted = {"wish_copies": copies, "reshaping": reshape or status.reshaping}
             world.store.save(grown.model_copy(update=noted), segments=segments)
         plans.append(WakePlan(True, copies, reshape, Bounds(copies, highest), record))
