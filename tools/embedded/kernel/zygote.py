@@ -21,6 +21,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,13 +41,12 @@ PRELOADED = (
     "slack_sdk.webhook",
     "zoneinfo",
 )
-_TRIES = 2
 # The folders of a layer, and its files with their sizes and times.
 _State = tuple[str, tuple[tuple[str, int, int, int], ...]]
 # What every client needs of botocore's descriptions, and the services whose own are long.
 _DESCRIBED = ("dynamodb", "s3", "sagemaker", "secretsmanager")
-# Modules that bring most of what lies below `runtime` and `aws` in the layer.
 PACKAGE = "autoscaler"
+# Modules that bring most of what lies below `runtime` and `aws` in the layer.
 OF_THE_LAYER = (
     "autoscaler.control.observe",
     "autoscaler.endpoints.withheld",
@@ -68,16 +68,18 @@ def main() -> None:
     gc.freeze()  # what is here is garbage of no copy's, and not looked through by any
     control = socket.socket(fileno=int(sys.argv[1]))
     warm: dict[_State, socket.socket] = {}
-    while launch := _asked(control):
-        pid = _launched(*launch, warm)
-        os.close(launch[1])
+    _serve(control, lambda environ, output: _launched(environ, output, warm))
+
+
+def _serve(control: socket.socket, launch: Callable[[dict[str, str], int], int]) -> None:
+    """Answers each message with the process id that `launch` gives, until there will be none."""
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, _MOST_BYTES, 1)
+        if not message:
+            return
+        pid = launch(json.loads(message), fds[0])
+        os.close(fds[0])
         control.sendall(f"{pid}\n".encode())
-
-
-def _asked(control: socket.socket) -> tuple[dict[str, str], int] | None:
-    """The environment of the next launch, and where its output goes; None: there will be none."""
-    message, fds, _, _ = socket.recv_fds(control, _MOST_BYTES, 1)
-    return (json.loads(message), fds[0]) if message else None
 
 
 def _forked(environ: dict[str, str], output: int) -> int:
@@ -90,7 +92,7 @@ def _forked(environ: dict[str, str], output: int) -> int:
 def _launched(environ: dict[str, str], output: int, warm: dict[_State, socket.socket]) -> int:
     """From the fork that has its layer, if it has one; from a new one, if somebody ended that."""
     state = _state_of(environ["PYTHONPATH"])
-    for _ in range(_TRIES if state else 0):
+    for _ in range(2 if state else 0):
         if state not in warm:
             warm[state] = _warmed(environ)
         with suppress(OSError, ValueError):
@@ -133,10 +135,7 @@ def _serve_warm(environ: dict[str, str], control: socket.socket) -> None:
             importlib.import_module(name)
     sys.path[:] = before
     gc.freeze()
-    while launch := _asked(control):
-        pid = _forked(*launch)
-        os.close(launch[1])
-        control.sendall(f"{pid}\n".encode())
+    _serve(control, _forked)
     os._exit(0)
 
 
