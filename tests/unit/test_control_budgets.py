@@ -12,11 +12,11 @@ from autoscaler.alerts.message import message_of
 from autoscaler.control import orders, overrides
 from autoscaler.control.budget_orders import set_budget
 from autoscaler.control.budget_view import budgets_view
-from autoscaler.control.metering import spent_this_month, spent_today
 from autoscaler.control.overrides import Asked
 from autoscaler.control.patience import expected_ready
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
+from autoscaler.control.spent import spent_this_month, spent_today
 from autoscaler.control.stack_watch import note_gone
 from autoscaler.control.waking import wake_for
 from autoscaler.control.wishes import may_not_wake

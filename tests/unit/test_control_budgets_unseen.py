@@ -10,8 +10,8 @@ import pytest
 
 from autoscaler.alerts.message import message_of
 from autoscaler.control.budget_orders import set_budget
-from autoscaler.control.metering import spent_today
 from autoscaler.control.reconcile import reconcile
+from autoscaler.control.spent import spent_today
 from autoscaler.control.wishes import request_wake
 from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus
 from autoscaler.policy.types import Phase

@@ -9,12 +9,19 @@ import pytest
 
 from autoscaler.catalog.prices import bundled, usd_per_hour
 from autoscaler.control.awake import record_awake
-from autoscaler.control.metering import asked_for_copies, spent_this_month
-from autoscaler.control.progress import record_asleep
+from autoscaler.control.metering import asked_for_copies
+from autoscaler.control.progress import record_asleep, record_failed, record_shaped
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.size import plan_wake
+from autoscaler.control.spent import spent_this_month
 from autoscaler.control.wishes import request_sleep, request_wake
-from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus, UsageKind
+from autoscaler.endpoints.status import (
+    Cause,
+    EndpointRecord,
+    EndpointStatus,
+    Shape,
+    UsageKind,
+)
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
@@ -229,6 +236,26 @@ def test_while_it_waits_the_largest_share_that_was_found_counts(world) -> None:
     ticks(world, 1)
     (meter,) = status(world, "ada").meters
     assert (meter.share, meter.since) == (1, first.since), "nothing of the wake was closed"
+
+
+@pytest.mark.parametrize("came", [False, True], ids=["and it fails", "and it answers"])
+def test_copies_that_turn_out_smaller_in_a_wake_close_nothing_of_it(world, came: bool) -> None:
+    first = wake(world, "ada", 1).meters[0]
+    world.clock.forward(minutes=5)
+    assert record_shaped(world, "ada", status(world, "ada").generation, Shape(), 4)
+    ticks(world, 5)
+    (meter,) = status(world, "ada").meters
+    assert (meter.weight, meter.since) == (HALF, first.since)
+    assert world.store.segments == [], "what was closed could not be taken back"
+    if came:
+        seen(world, 1, ada=1, bob=0)
+        awoke(world, "ada")
+        assert status(world, "ada").meters[0].weight == HALF / 2, "as it is from now on"
+    else:
+        generation = status(world, "ada").generation
+        assert record_failed(world, "ada", generation, "WakeFailed", "no capacity")
+        assert status(world, "ada").phase is Phase.SLEEPING
+    assert reported(world).total.instance_hours == pytest.approx(10 / 60 if came else 0)
 
 
 def test_a_told_cost_is_of_its_part(world) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from autoscaler.control.metering import spent_this_month, spent_today
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
+from autoscaler.control.spent import spent_this_month, spent_today
 from autoscaler.control.unseen import asked_by_the_wish
 from autoscaler.control.wishes import request_sleep
 from autoscaler.endpoints.status import Cause, Meter, UsageKind

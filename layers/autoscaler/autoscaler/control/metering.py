@@ -16,9 +16,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict
 
-from ..catalog.prices import PriceBook
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind, UsageSegment
-from ..ledger.billed import hours, usd
+from ..ledger.billed import usd
 from ..ledger.meter import advance, split_idle
 from ..policy.schedule import bounds_at
 from ..policy.types import Phase
@@ -94,14 +93,17 @@ def _sharing(record: EndpointRecord, phase: Phase, copies: int) -> Sharing:
 
     Copies that were asked for or are there weigh, whichever are more, and at least one: who has
     none any more and still counts instances is the last who holds them. Until a creation ends, a
-    copy counts as a whole instance, because how many fit is not known before.
+    copy counts as a whole instance, because how many fit is not known before. While instances are
+    asked for, the largest weight counts, as the largest share does.
     """
     status, shared = record.status, record.spec.instances.shared
     if shared is None:
         return {}
+    asked_on = phase in ASKING and status.phase in ASKING
     wish = status.wish_copies if phase in ASKING else 0
     most = max(1, copies, wish, status.desired_copies, status.observed_copies)
-    weight = Decimal(most) / status.copies_per_instance
+    before = [meter.weight for meter in status.meters] if asked_on else []
+    weight = max([Decimal(most) / status.copies_per_instance, *before])
     return {"shared": shared, "weight": weight, "share": status.share}
 
 
@@ -127,7 +129,7 @@ def sized_up(record: EndpointRecord, instances: ByType, copies: int) -> Endpoint
         meter.model_copy(
             update={
                 "instances": max(meter.instances, instances.get(meter.instance_type, 0)),
-                "weight": max(meter.weight, weight),
+                "weight": weight,
             }
         )
         for meter in record.status.meters
@@ -258,43 +260,6 @@ def settled(record: EndpointRecord) -> EndpointRecord:
     )
     kept = status.model_copy(update={"meters": meters})
     return record.having(kept)
-
-
-def cost(segments: Sequence[UsageSegment]) -> Decimal | None:
-    """Dollars of the segments; None when the price of any of them is unknown. Of shared machines
-    its part, as it was known when each was closed."""
-    if any(segment.usd_per_hour is None for segment in segments):
-        return None
-    return sum((usd(segment) for segment in segments), Decimal(0))
-
-
-def spent_this_month(record: EndpointRecord, now: datetime) -> Decimal:
-    """Dollars of this UTC month, open segments included; unknown prices count as nothing. Of this
-    life of its name alone: what a budget reckons with is `purse.spent_of`."""
-    status, prices = record.status, record.prices
-    month = f"{now:%Y-%m}"
-    closed = status.spent_usd if status.spent_in == month else Decimal(0)
-    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return closed + sum(
-        (_open_usd(meter, prices, first, now) for meter in status.meters), Decimal(0)
-    )
-
-
-def spent_today(record: EndpointRecord, now: datetime) -> Decimal:
-    """The same of this UTC day."""
-    status, prices = record.status, record.prices
-    seen = status.spending.at(now.date())
-    closed = seen.usd if seen.on == now.date() else Decimal(0)
-    first = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return closed + sum(
-        (_open_usd(meter, prices, first, now) for meter in status.meters), Decimal(0)
-    )
-
-
-def _open_usd(meter: Meter, prices: PriceBook, first: datetime, now: datetime) -> Decimal:
-    ran = prices.course(meter.instance_type, max(meter.since, first), now)
-    each = (hours(one.end - one.start) * (one.usd_per_hour or Decimal(0)) for one in ran)
-    return sum(each, Decimal(0)) * meter.instances * meter.share
 
 
 def instances_for(copies: int, copies_per_instance: int) -> int:

@@ -19,11 +19,12 @@ from ..policy.ladder import TryOutcome
 from ..policy.types import Phase
 from ..ports import ConflictError
 from .causes import sentence_of
-from .metering import asked_for_copies, cost, metered, settled
+from .metering import asked_for_copies, metered, settled
 from .purse import barred
 from .release import with_release
 from .savings import month_of, saved_this_month
 from .setbacks import back_to_zero, failure_of, next_wake, wait_for_capacity
+from .spent import cost
 from .stack_watch import note_gone
 from .telling import tell, telling
 from .unseen import closed_gap

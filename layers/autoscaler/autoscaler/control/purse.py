@@ -10,7 +10,8 @@ from ..endpoints.spending import foretold_of
 from ..endpoints.status import Cause, EndpointRecord
 from ..policy.budget import Halt, halted, is_spent
 from ..policy.types import Observation, ReasonCode, StackLimit, StackWakes, Stop
-from .metering import settled, spent_this_month, spent_today
+from .metering import settled
+from .spent import spent_this_month, spent_today
 
 
 class BarredError(ValueError):

@@ -25,7 +25,7 @@ from .back_pressure import asks_later, tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
-from .metering import ASKING, asked, running, seen, settled, spent_today
+from .metering import ASKING, asked, running, seen, settled
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .observing import advise, followed
@@ -41,6 +41,7 @@ from .signals import (
     signals_of,
     standing_in,
 )
+from .spent import spent_today
 from .stack_watch import watched
 from .standing import with_standing
 from .stuck import is_stuck

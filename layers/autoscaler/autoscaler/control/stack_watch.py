@@ -13,8 +13,8 @@ from ..endpoints.status import EndpointRecord
 from ..policy.types import Phase, Stop
 from .breaker import runaway
 from .budgets import stack_news, wakes_counted
-from .metering import spent_this_month, spent_today
 from .observing import moded
+from .spent import spent_this_month, spent_today
 from .stack_telling import save_and_tell, told
 from .world import World
 
