@@ -16,6 +16,7 @@ from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, bundled, usd_per_ho
 from autoscaler.control.progress import record_failed
 from autoscaler.control.signals import brought_up
 from autoscaler.control.size import plan_wake
+from autoscaler.control.start import Patience, look_at_start
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.mode import Mode
 from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
@@ -33,6 +34,7 @@ from tests.samples import asleep, awake, put, spec, ticks
 NAME = "llama"
 IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
 BUSY = Load(backlog=0, concurrency_per_copy=2.0, invocations=9.0)
+PATIENCE = Patience(capacity=timedelta(minutes=90), wake=timedelta(hours=2))
 PEAK = {"name": "peak", "days": ["tue"], "start": "11:00", "end": "21:00", "min_copies": 1}
 
 
@@ -200,6 +202,55 @@ def test_what_went_before_a_sleep_was_turned_round_did_not_come_for_the_wake(see
     (record,) = world.store.load_all()
     assert [one for one in world.store.segments if one.end > turned] == []
     assert (record.status.wakes_today, record.status.tries[-1].outcome) == (0, TryOutcome.CAPACITY)
+
+
+@pytest.mark.parametrize(
+    ("looks", "minutes"),
+    [
+        ([], 60),
+        ([("the tick", 0)], 0),
+        ([("the wake", 0)], 0),
+        ([("the tick", 0), ("the tick", 1)], 60),
+        ([("the tick", 0), ("the wake", 1)], 60),
+        ([("the wake", 1), ("the tick", 0)], 60),
+    ],
+    ids=str,
+)
+def test_what_ran_when_a_sleep_was_turned_round_counts_until_a_look_says_otherwise(
+    looks: list[tuple[str, int]], minutes: float
+) -> None:
+    """In an hour in which nobody looked, a machine that was there is not gone."""
+    world = memory_world()
+    put(world, awake(NAME), spec(NAME))
+    request_sleep(world, world.store.load_all()[0], Cause.IDLE, "idle")
+    turned = world.clock.now()
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    for who, instances in looks:
+        world.clock.forward(minutes=1)
+        world.scaler.settle(NAME, 0, instances)
+        if who == "the tick":
+            ticks(world, 1, IDLE)
+        else:
+            look_at_start(world, NAME, record.status.generation, 1, PATIENCE)
+    world.clock.moment = turned + timedelta(hours=1)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "nobody knows")
+    (after,) = world.store.load_all()
+    since = [one for one in world.store.segments if one.start >= turned]
+    assert sum(one.instance_seconds for one in since) == minutes * 60
+    assert bool(after.status.meters) == bool(minutes), "it goes on until it is seen gone"
+
+
+def test_a_machine_that_only_the_wake_itself_saw_counts_from_the_wish_on() -> None:
+    world = memory_world()
+    put(world, asleep(NAME), spec(NAME))
+    world.scaler.settle(NAME, 0)
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    world.clock.forward(minutes=5)
+    world.scaler.settle(NAME, 0, 1)
+    look_at_start(world, NAME, record.status.generation, 1, PATIENCE)
+    world.clock.forward(minutes=5)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    assert sum(one.instance_seconds for one in world.store.segments) == 10 * 60
 
 
 def without_machines(world: MemoryWorld, copies: int) -> None:

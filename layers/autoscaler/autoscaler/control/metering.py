@@ -233,9 +233,10 @@ def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
 
 def seen(status: EndpointStatus, instances: ByType, now: datetime) -> EndpointStatus:
     """Remembers the most instances of each type that were seen since the wish, and when the first
-    look saw any; of shared machines all of them, whoever asked for them."""
-    types = {*status.came, *instances}
-    most = {t: max(status.came.get(t, 0), instances.get(t, 0)) for t in sorted(types)}
+    look saw any; of shared machines all of them, whoever asked for them. What ran at the wish of
+    one that was turned round had gone, if a look sees none: it did not come for the wake."""
+    before = status.came if status.instance_seen_at is not None else {}
+    most = {t: max(before.get(t, 0), instances.get(t, 0)) for t in sorted({*before, *instances})}
     came = {t: n for t, n in most.items() if n}
     first = status.instance_seen_at or (now if sum(instances.values()) else None)
     return status.model_copy(update={"came": came, "instance_seen_at": first})
@@ -244,19 +245,18 @@ def seen(status: EndpointStatus, instances: ByType, now: datetime) -> EndpointSt
 def settled(record: EndpointRecord) -> EndpointRecord:
     """The record when a wake or a creation ends: only what came is counted, from the wish on.
 
-    Also when that was the day before: nothing was closed meanwhile. Of shared machines the most
-    that were there at once counts from the wish on: too many rather than too few, if the others
-    asked for some of them only later.
+    Also when that was the day before: nothing was closed meanwhile. Where nobody looked since the
+    wish, what ran then is all that is known, and counts. Of shared machines the most that were
+    there at once counts from the wish on: too many rather than too few, if the others asked for
+    some of them only later.
     """
     status = record.status
     if status.phase not in ASKING or not status.meters:
         return record
-    # What ran at the wish of one that was turned round, and that no look has seen since, had gone.
-    came = status.came if status.instance_seen_at is not None else {}
     first = min(status.meters, key=lambda meter: meter.since)
     meters = tuple(
         first.model_copy(update={"instance_type": instance_type, "instances": instances})
-        for instance_type, instances in came.items()
+        for instance_type, instances in status.came.items()
     )
     kept = status.model_copy(update={"meters": meters})
     return record.having(kept)

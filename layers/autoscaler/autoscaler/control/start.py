@@ -17,6 +17,7 @@ from ..endpoints.status import EndpointRecord, EndpointStatus
 from ..policy.economy import lead_time, p90
 from ..policy.types import Phase
 from ..ports import Capacity
+from .metering import seen
 from .observe import history
 from .progress import with_current
 from .world import STARTING, World
@@ -205,10 +206,9 @@ def _reached(
 ) -> EndpointStatus:
     """The status with the stages that are over; the first time that each was seen stays."""
     spoke = started_at(lines)
-    return status.model_copy(
+    return seen(status, capacity.instances_by_type, now).model_copy(
         update={
             "asked_at": status.asked_at or now,
-            "instance_seen_at": status.instance_seen_at or (now if capacity.instances else None),
             "container_seen_at": status.container_seen_at or spoke,
             "copy_seen_at": status.copy_seen_at or (now if capacity.current_copies else None),
         }
