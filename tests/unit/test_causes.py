@@ -56,6 +56,13 @@ def test_a_containers_words_are_characters_that_every_store_takes() -> None:
     assert sentence.encode()
 
 
+def test_a_containers_words_are_told_without_credentials_and_our_own_as_they_are() -> None:
+    told = sentence_of("States.TaskFailed", wrapped("401 for Bearer S3CRET at https://u:S3CRET@h/"))
+    assert told == "ModelError: 401 for *** at https://***@h/"
+    ours = "the Hub does not accept the token in autoscaler/hub-token: HubTokenSecretName=make"
+    assert sentence_of("HubReplyError", ours) == f"HubReplyError: {ours}"
+
+
 def test_a_failed_wake_is_recorded_whatever_the_container_said() -> None:
     """Or its machines would stay, and be paid for."""
     for words in ("[" * 20_000, "half \ud83d", "x" * 30_000):

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from ..endpoints.redacted import without_credentials
 from ..spec.text import printable
 
 _DEEPEST = 6
@@ -21,14 +22,14 @@ def sentence_of(error: str, cause: str) -> str:
     A nested execution fails with its whole description as cause, and a Lambda function with
     `{"errorMessage", "errorType", "stackTrace"}`, the message first in both; what cannot be read
     stays as it is. Innermost are often a container's own words, which no failure may trip over:
-    then it would never be recorded.
+    then it would never be recorded, and whose credentials nobody may read.
     """
     for _ in range(_DEEPEST):
         inner = _pair(cause) or _beginning(error, cause)
         if inner is None:
             break
         error, cause = inner
-    sentence = printable(f"{error}: {cause}" if cause else error)
+    sentence = without_credentials(printable(f"{error}: {cause}" if cause else error))
     return sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 1]}…"
 
 

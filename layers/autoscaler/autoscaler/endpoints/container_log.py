@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .redacted import without_secrets
+
 _LONGEST_QUOTE = 240
 # Characters of a line that are looked at: CloudWatch takes a megabyte, and engines say it sooner.
 _LONGEST_LINE = 4000
@@ -145,12 +147,6 @@ _MILD = re.compile(
     r"NCCL (INFO|WARN)|[a-z]Warning: "
 )
 _COMPLAINT = re.compile(r"error|exception|fatal|traceback|fail", re.IGNORECASE)
-_SECRET = re.compile(
-    r"hf_[A-Za-z0-9]{6,}|(?i:token|password|secret|api_?key|bearer)['\"]?[=: ]\s*\S+|"
-    # as a part of a name, too (aws_secret_access_key=); counts of tokens are none
-    r"(?i:token(?!s)|password|secret|api_?key|access_?key|signature|credential)[\w.-]{0,40}=\S+"
-)
-_QUERY = re.compile(r"(?i:(https?://[^\s?]{1,200})\?\S+)")  # of a signed address, the signature
 
 
 def crash_in(lines: Sequence[LogLine]) -> Crash | None:
@@ -257,6 +253,7 @@ def started_at(lines: Sequence[LogLine]) -> datetime | None:
 
 
 def quoted(text: str) -> str:
-    """A line that may be told: short, without control characters or anything like a secret."""
+    """A line that may be told: short, without control characters or anything like a secret or a
+    prompt."""
     clean = "".join(c if c.isprintable() else " " for c in text[:_LONGEST_LINE]).strip()
-    return _SECRET.sub("***", _QUERY.sub(r"\1?***", clean))[:_LONGEST_QUOTE]
+    return without_secrets(clean)[:_LONGEST_QUOTE]

@@ -10,6 +10,7 @@ import http.client
 import io
 import ipaddress
 import math
+import re
 import socket
 import ssl
 import time
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from .errors import HubReplyError
 from .retry import TransientError
@@ -25,7 +26,12 @@ from .retry import TransientError
 READ_BYTES = 256 * 1024
 # A connection that gives less than this in one receive deadline is as good as dead.
 LEAST_BYTES_PER_DEADLINE = 64 * 1024
-TROUBLE = (OSError, http.client.HTTPException)
+# UnicodeError: what `idna` makes of a host that cannot be one.
+TROUBLE = (OSError, http.client.HTTPException, UnicodeError)
+# Of a target, what may stand in it as it is (RFC 3986: reserved and unreserved, and the escapes).
+_IN_A_TARGET = "%/?:@!$&'()*+,;=~-._[]"
+_REDACTED = "***"
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")  # ":" of an IPv6 address
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Origin:
             host, port = parts.hostname, parts.port
         except ValueError as wrong:
             raise HubReplyError(f"not a usable address: {wrong}") from wrong
-        if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
+        usable = host is not None and _HOST.fullmatch(host) and "@" not in parts.netloc
+        if parts.scheme not in {"http", "https"} or not host or not usable:
             raise HubReplyError(f"not a usable address: {safe_address(url)}")
         return cls(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80))
 
@@ -58,6 +65,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def joined(url: str, target: str) -> str:
+    """Where an answer of `url` leads; raises HubReplyError where that is no address."""
+    try:
+        found: str = urljoin(url, target)
+    except ValueError as wrong:
+        raise HubReplyError(f"{safe_address(url)} leads to no address") from wrong
+    return found
 
 
 def safe_address(url: str) -> str:
@@ -115,18 +131,19 @@ def refuse_other_than_bytes(headers: Mapping[str, str]) -> None:
 
 
 def describe(trouble: BaseException) -> str:
-    """What happened, for people."""
+    """What happened, for people; nothing of an address, which may be signed."""
     if isinstance(trouble, TimeoutError):
         return "nothing came before the deadline"
+    if isinstance(trouble, http.client.InvalidURL | UnicodeError):
+        return "its address cannot be asked"
     return f"{type(trouble).__name__}: {trouble}" if str(trouble) else type(trouble).__name__
 
 
 def request(url: str, headers: Mapping[str, str], deadline_seconds: float) -> Reply:
     """Sends a GET and returns its reply, whatever the status; raises TransientError."""
     origin = Origin.of(url)
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = connect(origin, deadline_seconds)
+    target = target_of(url)
     try:
         connection.request("GET", target, headers={"Accept-Encoding": "identity", **headers})
         body = connection.getresponse()
@@ -136,8 +153,28 @@ def request(url: str, headers: Mapping[str, str], deadline_seconds: float) -> Re
     except TROUBLE as trouble:
         connection.close()
         raise TransientError(f"{origin.host}: {describe(trouble)}") from trouble
-    lowered = {name.lower(): value for name, value in body.getheaders()}
-    return Reply(url, body.status, lowered, connection, body, deadline_seconds)
+    said = headers_of(body, headers)
+    return Reply(url, body.status, said, connection, body, deadline_seconds)
+
+
+def headers_of(reply: http.client.HTTPResponse, sent: Mapping[str, str]) -> dict[str, str]:
+    """The reply's headers by lower-case names, without the secret that was sent for it: whoever
+    repeats it would have it in errors, and so in logs, tables and Slack."""
+    secret = sent.get("Authorization", "").rpartition(" ")[2]
+    return {name.lower(): redacted(value, secret) for name, value in reply.getheaders()}
+
+
+def redacted(text: str, secret: str) -> str:
+    """The text without the secret, in whatever case it is repeated."""
+    return re.sub(re.escape(secret), _REDACTED, text, flags=re.IGNORECASE) if secret else text
+
+
+def target_of(url: str) -> str:
+    """Path and query as they are sent: a redirect may have characters that no request line may.
+    `http.client` read it as Latin-1, so that its bytes are those that came."""
+    parts = urlsplit(url)
+    whole = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return quote(whole, safe=_IN_A_TARGET, encoding="latin-1", errors="replace")
 
 
 def connect(origin: Origin, deadline_seconds: float) -> http.client.HTTPConnection:

@@ -8,14 +8,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from .errors import (
     HubError,
     HubReplyError,
     IntegrityError,
 )
-from .http import Origin, Reply, refuse_other_than_bytes, request, safe_address
+from .http import (
+    Origin,
+    Reply,
+    joined,
+    redacted,
+    refuse_other_than_bytes,
+    request,
+    safe_address,
+)
 from .hub_files import COMMIT, HubFile, Revision, is_folder, licence_of, parse_file
 from .hub_replies import NOWHERE, Token, refuse_reply
 from .retry import Retrier, RetryPolicy, TransientError
@@ -189,7 +197,8 @@ class HubClient:
         finally:
             reply.close()
         try:
-            return json.loads(body), reply.headers, reply.url
+            text = redacted(body.decode("utf-8-sig"), self._token or "")
+            return json.loads(text), reply.headers, reply.url
         except (ValueError, RecursionError) as wrong:
             if reply.headers.get("content-type", "").startswith("text/html"):
                 raise TransientError("a web page came instead of an answer") from wrong
@@ -233,7 +242,7 @@ class HubClient:
         return self._token != refused
 
     def _redirect(self, url: str, reply: Reply) -> str:
-        target: str = urljoin(url, reply.headers.get("location", ""))
+        target = joined(url, reply.headers.get("location", ""))
         origin = Origin.of(target)
         if origin == self._origin:
             return target
@@ -249,7 +258,7 @@ class HubClient:
         match = _NEXT_PAGE.search(headers.get("link", ""))
         if match is None:
             return None
-        target: str = urljoin(url, match[1])
+        target = joined(url, match[1])
         if Origin.of(target) != self._origin:
             raise HubReplyError("the Hub's next page of files is on another host")
         if urlsplit(target).path != urlsplit(url).path:

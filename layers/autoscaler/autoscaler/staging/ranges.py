@@ -9,7 +9,6 @@ import http.client
 import re
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from .http import (
     LEAST_BYTES_PER_DEADLINE,
@@ -17,7 +16,9 @@ from .http import (
     Origin,
     connect,
     describe,
+    headers_of,
     refuse_other_than_bytes,
+    target_of,
 )
 from .hub import HubClient, Location
 from .hub_replies import refuse_reply
@@ -70,15 +71,13 @@ class RangeReader:
         if self._connection is None or origin != self._origin:
             self.close()
             self._connection, self._origin = connect(origin, self._hub.deadline_seconds), origin
-        parts = urlsplit(location.url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {
             **location.headers,
             "Accept-Encoding": "identity",
             "Range": f"bytes={start}-{start + length - 1}",
         }
         try:
-            self._connection.request("GET", target, headers=headers)
+            self._connection.request("GET", target_of(location.url), headers=headers)
             return self._connection.getresponse()
         except TROUBLE as trouble:
             self.close()
@@ -87,7 +86,7 @@ class RangeReader:
     def _check(
         self, response: http.client.HTTPResponse, location: Location, start: int, length: int
     ) -> None:
-        headers = {name.lower(): value for name, value in response.getheaders()}
+        headers = headers_of(response, location.headers)
         status = response.status
         if status not in {200, 206}:
             moved = 300 <= status < 400  # nobody follows: the Hub is asked for the address again
