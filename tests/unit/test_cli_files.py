@@ -67,6 +67,12 @@ def test_a_date_stays_text_that_can_be_sent(tmp_path: Path, dates: str) -> None:
         (GOOD + "team: !!timestamp 2026-01-01\n", ": team: its tag makes it date, which JSON"),
         (GOOD + "tags: !!set {a, b}\n", ": tags: its tag makes it set, which JSON has not"),
         (GOOD + "tags: {2026: x}\n", ": tags: the key 2026 is no text; put it into quotes"),
+        (GOOD + f"team: 0x{'f' * 4000}\n", ": team: a number of 16000 bits; no field takes such"),
+        (GOOD + f"tags: {{? 0x{'f' * 4000} : x}}\n", ": tags: the key is no text; put it into"),
+        (
+            GOOD + WINDOW.format("days: [mon]").replace('"00:00"', f"0x{'f' * 4000}"),
+            ": schedule.windows number 1.start: a number of 16000 bits",
+        ),
         (GOOD + "tags: &a {b: *a}\n", ": it holds itself by an alias (*name)"),
         (
             GOOD + WINDOW.format("dates: [2026-02-30]"),

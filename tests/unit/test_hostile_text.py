@@ -6,15 +6,19 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from autoscaler.alerts import plain
 from autoscaler.alerts.console import Console
 from autoscaler.alerts.events.base import Event
-from autoscaler.alerts.message import message_of
+from autoscaler.alerts.grouping import digest, grouped
+from autoscaler.alerts.message import Message, message_of
 from autoscaler.alerts.pace import Pace
 from autoscaler.alerts.slack import payload
 from autoscaler.aws.slack import SlackRejectedError, WebhookSink
@@ -32,18 +36,25 @@ HOSTILE = "<!channel> <@U0123|x> <https://evil.example|log in> *b* `c`\n> ‮&lt
 SHORT = "<!channel> <https://evil.example|x>"  # as long as an endpoint's name
 
 
-def told(event: Event) -> str:
-    """With every text in it hostile, but for those that a closed list bounds."""
+BENIGN = "x"
+
+
+def saying(event: Event, text: str, short: str) -> Event:
+    """With every text in it so, but for those that a closed list bounds."""
     fields: dict[str, Any] = {}
     for name in type(event).model_fields:
         value = getattr(event, name)
         if type(value) is str:
-            fields[name] = SHORT if name in ("endpoint", "shared") else HOSTILE
+            fields[name] = short if name in ("endpoint", "shared") else text
         elif isinstance(value, tuple) and value and all(type(one) is str for one in value):
-            fields[name] = (HOSTILE,) * len(value)
-    changed = event.model_copy(update=fields)
+            fields[name] = (text,) * len(value)
+    return event.model_copy(update=fields)
+
+
+def told(event: Event) -> str:
+    """With every text in it hostile."""
     console = Console("aws", "us-east-1", "123456789012", "stack")
-    return json.dumps(payload(message_of(changed, console)))
+    return json.dumps(payload(message_of(saying(event, HOSTILE, SHORT), console)))
 
 
 @pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
@@ -60,6 +71,38 @@ def test_slack_makes_nothing_of_a_text_that_only_looks_like_a_link_or_a_name(eve
     """`verbatim`: what is escaped has no brackets, and Slack would still find addresses in it."""
     texts = list(_markdown(json.loads(told(event))))
     assert texts and all(one.get("verbatim") is True for one in texts)
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.detail_type)
+def test_a_text_of_an_event_looks_like_nothing_of_ours(event: Event) -> None:
+    """It begins no line, as one that is in force has; it is not bold, and ends no fence."""
+    shown = [looks(saying(event, text, "llama")) for text in (HOSTILE, BENIGN)]
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("many", [grouped, digest])
+def test_nor_in_a_message_of_many(many: Callable[[list[Event]], Message]) -> None:
+    events = [one for one in ONE_OF_EACH if one.endpoint]
+    for kind in sorted({one.detail_type for one in events}):
+        same = [one for one in events if one.detail_type == kind] * 2
+        shown = [
+            marks(payload(many([saying(one, text, "llama") for one in same])))
+            for text in (HOSTILE, BENIGN)
+        ]
+        assert shown[0] == shown[1], kind
+
+
+def looks(event: Event) -> list[Counter[str]]:
+    message = message_of(event)
+    return [marks(one) for one in (payload(message), plain.text(message), plain.document(message))]
+
+
+def marks(value: Any) -> Counter[str]:
+    """How often each mark stands in all its texts that could be taken for one of ours."""
+    if isinstance(value, str):
+        return Counter(c for c in value if c in "\n*`" or unicodedata.category(c) == "Cf")
+    inner = value.values() if isinstance(value, dict) else value
+    return sum((marks(one) for one in inner if isinstance(one, str | dict | list)), Counter())
 
 
 def _markdown(value: Any) -> Iterator[dict[str, Any]]:

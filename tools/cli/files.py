@@ -13,6 +13,7 @@ from tools.cli.client import RefusedError
 
 _MOST_ALIASES = 16
 _MOST_CHARACTERS = 400_000  # an item of the table, in which a file is kept, holds no more
+_MOST_BITS = 64
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _TEXT = "tag:yaml.org,2002:str"
 # What PyYAML's constructors raise, none of them a YAMLError, for `0b_`, `!!bool maybe`, `!!int ""`.
@@ -51,7 +52,7 @@ def read_document(path: Path) -> Any:
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise RefusedError([f"{path}{_line(error)}: not YAML: {_problem(error)}"]) from None
     try:
-        odd = [*_not_json(document), *_no_clock(document)]
+        odd = [*_not_json(document)] or [*_no_clock(document)]
     except RecursionError:
         raise RefusedError([f"{path}: it holds itself by an alias (*name); write it out"]) from None
     if odd:
@@ -130,16 +131,23 @@ def _not_json(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, below in value.items():
             if not isinstance(key, str):
-                where = path or "endpoint"
-                yield f"{where}: the key {key!r:.80} is no text; put it into quotes"
+                where, shown = path or "endpoint", "" if _is_vast(key) else f" {key!r:.80}"
+                yield f"{where}: the key{shown} is no text; put it into quotes"
             else:
                 yield from _not_json(below, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for number, below in enumerate(value, 1):
             yield from _not_json(below, f"{path} number {number}")
+    elif _is_vast(value):
+        yield f"{path}: a number of {value.bit_length()} bits; no field takes such a large one"
     elif value is not None and not isinstance(value, str | int | float):
         kind = type(value).__name__
         yield f"{path}: its tag makes it {kind}, which JSON has not; write it as text or a list"
+
+
+def _is_vast(value: Any) -> bool:
+    """Python itself refuses to write numbers of more than 4,300 digits; YAML's 0x reads them."""
+    return isinstance(value, int) and value.bit_length() > _MOST_BITS
 
 
 def _no_clock(document: Any) -> Iterator[str]:

@@ -17,6 +17,7 @@ from .events.life import EndpointAwoke, EndpointSlept, WakeRequested
 from .message import Message, in_force_of, message_of
 from .routing import at_least
 from .sentences.life import BECAUSE, for_whom
+from .tamed import tamed
 from .wording import spoken, usd
 
 _FEW = 6  # names with a figure each
@@ -55,7 +56,7 @@ def grouped(events: Sequence[Event], console: Console | None = None) -> Message:
     with their one figure, of what is worse each one's sentences."""
     if len(events) == 1:
         return message_of(events[0], console)
-    ordered = sorted(events, key=lambda event: (event.at, event.endpoint))
+    ordered = sorted(map(tamed, events), key=lambda event: (event.at, event.endpoint))
     first, last = ordered[0], ordered[-1]
     return Message(
         severity=worst(events),
@@ -70,7 +71,7 @@ def grouped(events: Sequence[Event], console: Console | None = None) -> Message:
 
 def digest(events: Sequence[Event]) -> Message:
     """What happened while it was quiet: a line for each kind, with whom."""
-    ordered = sorted(events, key=lambda event: (event.at, event.endpoint))
+    ordered = sorted(map(tamed, events), key=lambda event: (event.at, event.endpoint))
     kinds = list(dict.fromkeys(event.detail_type for event in ordered))
     groups = [[e for e in ordered if e.detail_type == kind] for kind in kinds]
     for names in (_NAMES, _NAMES // 4, 0):  # fewer of them until all kinds are there

@@ -21,6 +21,7 @@ from .sentences import (  # noqa: F401 - each registers with `told`
     rounds,
 )
 from .sentences.base import Bars, Fact, charted, told
+from .tamed import tamed
 
 Link = tuple[str, str]
 _MOST_IN_FORCE = 8  # lines: two endpoints with all kinds, or eight of which one is in force
@@ -56,6 +57,8 @@ class Message:
 
 def message_of(event: Event, console: Console | None = None) -> Message:
     """The event as people read it, with links into the console that is given."""
+    links = links_of(event, console) if console else ()
+    event = tamed(event)
     sentence = told(event)
     whose = (event.team,) if event.team else ()
     generation = f"generation {event.generation}" if event.generation else ""
@@ -69,7 +72,7 @@ def message_of(event: Event, console: Console | None = None) -> Message:
         context=" · ".join(parts),
         kind=event.detail_type,
         endpoint=event.endpoint,
-        links=links_of(event, console) if console else (),
+        links=links,
         in_force=in_force_of([event]),
         bars=charted(event),
     )
@@ -78,7 +81,8 @@ def message_of(event: Event, console: Console | None = None) -> Message:
 def in_force_of(events: Sequence[Event]) -> tuple[str, ...]:
     """`llama is held at 2 copies or more until … by ana: load test`: of each endpoint as its last
     event has it; of many endpoints the first, and how many more there are."""
-    last = {event.endpoint: event for event in sorted(events, key=lambda event: event.at)}
+    ordered = sorted(events, key=lambda event: event.at)
+    last = {event.endpoint: tamed(event) for event in ordered}
     said = [f"{name} is {one}" for name, event in sorted(last.items()) for one in event.in_force]
     more = len(said) - _MOST_IN_FORCE
     return (*said[:_MOST_IN_FORCE], *((f"… and {more} more",) if more > 0 else ()))
