@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 
 from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, bundled, usd_per_hour
+from autoscaler.control.awake import record_awake
+from autoscaler.control.kill_switch import stop
+from autoscaler.control.metering import running, settled
 from autoscaler.control.progress import record_failed
 from autoscaler.control.signals import brought_up
 from autoscaler.control.size import plan_wake
+from autoscaler.control.spent import spent_this_month
 from autoscaler.control.start import Patience, look_at_start
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.mode import Mode
@@ -238,6 +242,88 @@ def test_what_ran_when_a_sleep_was_turned_round_counts_until_a_look_says_otherwi
     since = [one for one in world.store.segments if one.start >= turned]
     assert sum(one.instance_seconds for one in since) == minutes * 60
     assert bool(after.status.meters) == bool(minutes), "it goes on until it is seen gone"
+
+
+@pytest.mark.parametrize(
+    ("first", "minutes"), [(2, 2 * 10), (1, 10), (0, 0)], ids=["both", "one", "none"]
+)
+def test_of_two_that_ran_when_it_was_turned_round_those_count_that_are_seen(
+    first: int, minutes: float
+) -> None:
+    world = memory_world()
+    put(world, awake(NAME, instances=2), spec(NAME, scaling={"max_copies": 3}))
+    request_sleep(world, world.store.load_all()[0], Cause.IDLE, "idle")
+    turned = world.clock.now()
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 2, "a request")
+    world.scaler.settle(NAME, 0, first)
+    ticks(world, 10, IDLE)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    since = [one for one in world.store.segments if one.start >= turned]
+    assert sum(one.instance_seconds for one in since) == minutes * 60
+
+
+@pytest.mark.parametrize("end", ["it fails", "it is stopped", "it answers"])
+def test_what_the_wake_itself_sees_beyond_its_wish_does_not_count_from_the_wish_on(
+    end: str,
+) -> None:
+    """Somebody else changed it: four are there, one was asked for."""
+    world = memory_world()
+    put(world, asleep(NAME), spec(NAME, scaling={"max_copies": 9}))
+    world.scaler.settle(NAME, 0)
+    wished = world.clock.now()
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    world.scaler.settle(NAME, 0, 1)
+    ticks(world, 20, IDLE)
+    world.scaler.settle(NAME, 1, 4)
+    look_at_start(world, NAME, record.status.generation, 1, PATIENCE)
+    asking = world.store.load_all()[0]
+    price = usd_per_hour("ml.g6e.xlarge") or Decimal(0)
+    spent = spent_this_month(settled(asking), world.clock.now())
+    assert float(spent) == pytest.approx(float(price) / 3), "no budget is spent"
+    match end:
+        case "it fails":
+            record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+        case "it is stopped":
+            stop(world, "ana", "too dear")
+        case "it answers":
+            record_awake(world, NAME, record.status.generation)
+    (after,) = world.store.load_all()
+    assert sum(one.instance_seconds for one in world.store.segments) == 20 * 60
+    assert world.clock.now() - wished == timedelta(minutes=20)
+    assert running(after.status) == {"ml.g6e.xlarge": 4}, "from its look on"
+
+
+def test_another_type_that_came_beside_the_one_asked_for_counts_from_its_look_on() -> None:
+    world = memory_world()
+    machines = {"types": ["ml.g6e.xlarge", "ml.g6e.2xlarge"]}
+    put(world, asleep(NAME), spec(NAME, instances=machines, scaling={"max_copies": 9}))
+    world.scaler.settle(NAME, 0)
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    ticks(world, 10, IDLE)
+    both = {"ml.g6e.xlarge": 1, "ml.g6e.2xlarge": 1}
+    world.scaler.capacities[NAME] = Capacity(True, instances_by_type=both, status="Updating")
+    ticks(world, 5, IDLE)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    minutes = Counter()
+    for one in world.store.segments:
+        minutes[one.instance_type] += one.instance_seconds / 60
+    assert minutes == {"ml.g6e.xlarge": 15, "ml.g6e.2xlarge": 5}
+
+
+def test_another_type_that_came_in_the_place_of_the_one_asked_for_counts_from_the_wish() -> None:
+    world = memory_world()
+    machines = {"types": ["ml.g6e.xlarge", "ml.g6e.2xlarge"]}
+    put(world, asleep(NAME), spec(NAME, instances=machines))
+    world.scaler.settle(NAME, 0)
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    ticks(world, 10, IDLE)
+    came = {"ml.g6e.2xlarge": 1}
+    world.scaler.capacities[NAME] = Capacity(True, instances_by_type=came, status="Updating")
+    ticks(world, 5, IDLE)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    assert {(s.instance_type, s.instance_seconds) for s in world.store.segments} == {
+        ("ml.g6e.2xlarge", 15 * 60)
+    }
 
 
 def test_a_machine_that_only_the_wake_itself_saw_counts_from_the_wish_on() -> None:

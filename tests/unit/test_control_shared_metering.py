@@ -14,6 +14,7 @@ from autoscaler.control.progress import record_asleep, record_failed, record_sha
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.size import plan_wake
 from autoscaler.control.spent import spent_this_month
+from autoscaler.control.start import Patience, look_at_start
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.status import (
     Cause,
@@ -34,6 +35,7 @@ from tests.samples import asleep, put, spec
 TYPE = "ml.g6e.xlarge"
 PRICE = usd_per_hour(TYPE) or Decimal(0)
 HALF = Decimal("0.5")
+PATIENCE = Patience(capacity=timedelta(hours=2), wake=timedelta(hours=3))
 BUSY = Load(backlog=0, concurrency_per_copy=2.0, invocations=9.0)
 
 
@@ -245,17 +247,58 @@ def test_copies_that_turn_out_smaller_in_a_wake_close_nothing_of_it(world, came:
     assert record_shaped(world, "ada", status(world, "ada").generation, Shape(), 4)
     ticks(world, 5)
     (meter,) = status(world, "ada").meters
-    assert (meter.weight, meter.since) == (HALF, first.since)
+    assert (meter.weight, meter.since) == (HALF / 2, first.since)
     assert world.store.segments == [], "what was closed could not be taken back"
     if came:
         seen(world, 1, ada=1, bob=0)
         awoke(world, "ada")
-        assert status(world, "ada").meters[0].weight == HALF / 2, "as it is from now on"
     else:
         generation = status(world, "ada").generation
         assert record_failed(world, "ada", generation, "WakeFailed", "no capacity")
         assert status(world, "ada").phase is Phase.SLEEPING
     assert reported(world).total.instance_hours == pytest.approx(10 / 60 if came else 0)
+
+
+def test_copies_that_are_more_or_fewer_in_a_wake_close_nothing_of_it(world) -> None:
+    wake(world, "ada", 1)
+    for copies in (3, 1, 2):
+        seen(world, 0, ada=copies, bob=0)
+        ticks(world, 5)
+        assert status(world, "ada").meters[0].weight == HALF * copies, "as they are now"
+    assert world.store.segments == []
+    generation = status(world, "ada").generation
+    assert record_failed(world, "ada", generation, "WakeFailed", "no capacity")
+    assert reported(world).total.instance_hours == 0
+
+
+def test_a_wake_that_was_turned_round_weighs_as_what_it_asks_for(world) -> None:
+    """And not as the copies that were on their way out: the others would pay too little."""
+    for name, copies in (("ada", 4), ("bob", 2)):
+        wake(world, name, copies)
+    seen(world, 3, ada=4, bob=2)
+    for name in ("ada", "bob"):
+        awoke(world, name)
+    ticks(world, 10)
+    request_sleep(world, world.store.records["ada"], Cause.PERSON, "over")
+    ticks(world, 1)
+    wake(world, "ada", 1)
+    seen(world, 1, ada=1, bob=2)  # asked for, and there is no room
+    ticks(world, 180)
+    costs = {line.name: float(line.cost.total) for line in reported(world).endpoints}
+    assert costs["bob"] > 1.7 * costs["ada"] - float(PRICE), "three hours of one copy beside two"
+    assert status(world, "ada").meters[0].weight == HALF
+
+
+def test_what_a_wake_saw_beyond_its_wish_counts_from_then_on_and_for_nobody_before(world) -> None:
+    wake(world, "bob", 2)
+    seen(world, 1, ada=0, bob=2)
+    awoke(world, "bob")
+    woken = wake(world, "ada", 1)
+    ticks(world, 30)
+    seen(world, 3, ada=1, bob=6)
+    look_at_start(world, "ada", woken.generation, 1, PATIENCE)
+    assert record_failed(world, "ada", woken.generation, "WakeFailed", "no copy")
+    assert reported(world).total.instance_hours == pytest.approx(30 / 60)
 
 
 def test_a_told_cost_is_of_its_part(world) -> None:

@@ -58,9 +58,11 @@ def metered(
     for or seen now, and not yet in the status.
     """
     record = _at_largest_share(record)
+    sharing = _sharing(record, phase, copies)
+    if phase in ASKING:
+        record = _weighing(record, sharing)
     status = record.status
     kind = _kind(record, phase, now)
-    sharing = _sharing(record, phase, copies)
     meters: list[Meter] = []
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
@@ -93,17 +95,14 @@ def _sharing(record: EndpointRecord, phase: Phase, copies: int) -> Sharing:
 
     Copies that were asked for or are there weigh, whichever are more, and at least one: who has
     none any more and still counts instances is the last who holds them. Until a creation ends, a
-    copy counts as a whole instance, because how many fit is not known before. While instances are
-    asked for, the largest weight counts, as the largest share does.
+    copy counts as a whole instance, because how many fit is not known before.
     """
     status, shared = record.status, record.spec.instances.shared
     if shared is None:
         return {}
-    asked_on = phase in ASKING and status.phase in ASKING
     wish = status.wish_copies if phase in ASKING else 0
     most = max(1, copies, wish, status.desired_copies, status.observed_copies)
-    before = [meter.weight for meter in status.meters] if asked_on else []
-    weight = max([Decimal(most) / status.copies_per_instance, *before])
+    weight = Decimal(most) / status.copies_per_instance
     return {"shared": shared, "weight": weight, "share": status.share}
 
 
@@ -118,19 +117,25 @@ def _at_largest_share(record: EndpointRecord) -> EndpointRecord:
     return record.having(status.model_copy(update={"share": share, "meters": meters}))
 
 
-def sized_up(record: EndpointRecord, instances: ByType, copies: int) -> EndpointRecord:
+def _weighing(record: EndpointRecord, sharing: Sharing) -> EndpointRecord:
+    """So does the weight that its copies have now, for the same reason."""
+    status = record.status
+    if status.phase not in ASKING or "weight" not in sharing:
+        return record
+    anew = {"weight": sharing["weight"]}
+    meters = tuple(meter.model_copy(update=anew) for meter in status.meters)
+    return record.having(status.model_copy(update={"meters": meters}))
+
+
+def sized_up(record: EndpointRecord, instances: ByType) -> EndpointRecord:
     """The record of a wake that shall bring so many, as if from its wish on.
 
     What was closed because its size changed could not be taken back. What is seen beyond that
     counts from its look on: machines that were not there must not count for hours.
     """
-    weight = _sharing(record, Phase.WAKING, copies).get("weight", Decimal(0))
     meters = tuple(
         meter.model_copy(
-            update={
-                "instances": max(meter.instances, instances.get(meter.instance_type, 0)),
-                "weight": weight,
-            }
+            update={"instances": max(meter.instances, instances.get(meter.instance_type, 0))}
         )
         for meter in record.status.meters
     )
@@ -233,32 +238,48 @@ def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
 
 def seen(status: EndpointStatus, instances: ByType, now: datetime) -> EndpointStatus:
     """Remembers the most instances of each type that were seen since the wish, and when the first
-    look saw any; of shared machines all of them, whoever asked for them. What ran at the wish of
-    one that was turned round had gone, if a look sees none: it did not come for the wake."""
-    before = status.came if status.instance_seen_at is not None else {}
+    look saw any; of shared machines all of them, whoever asked for them."""
+    most = _most(status.seen or {}, instances)
+    first = status.instance_seen_at or (now if most else None)
+    came = _most(status.came, instances)
+    return status.model_copy(update={"seen": most, "came": came, "instance_seen_at": first})
+
+
+def _most(before: ByType, instances: ByType) -> dict[str, int]:
     most = {t: max(before.get(t, 0), instances.get(t, 0)) for t in sorted({*before, *instances})}
-    came = {t: n for t, n in most.items() if n}
-    first = status.instance_seen_at or (now if sum(instances.values()) else None)
-    return status.model_copy(update={"came": came, "instance_seen_at": first})
+    return {t: n for t, n in most.items() if n}
+
+
+def brought(status: EndpointStatus) -> ByType:
+    """What is known to have come for the wish: what looks saw since. What ran at the wish of one
+    that was turned round, and that they did not see, had gone; if nobody looked, it is all that is
+    known."""
+    return status.came if status.seen is None else status.seen
 
 
 def settled(record: EndpointRecord) -> EndpointRecord:
     """The record when a wake or a creation ends: only what came is counted, from the wish on.
 
-    Also when that was the day before: nothing was closed meanwhile. Where nobody looked since the
-    wish, what ran then is all that is known, and counts. Of shared machines the most that were
+    Also when that was the day before: nothing was closed meanwhile. No more than was counted: what
+    the last look saw beyond that counts from the next one on. Of shared machines the most that were
     there at once counts from the wish on: too many rather than too few, if the others asked for
     some of them only later.
     """
     status = record.status
     if status.phase not in ASKING or not status.meters:
         return record
-    first = min(status.meters, key=lambda meter: meter.since)
-    meters = tuple(
-        first.model_copy(update={"instance_type": instance_type, "instances": instances})
-        for instance_type, instances in status.came.items()
-    )
-    kept = status.model_copy(update={"meters": meters})
+    own = {meter.instance_type: meter for meter in status.meters}
+    came = brought(status)
+    left = sum(meter.instances for meter in status.meters)
+    meters = []
+    for instance_type in sorted(came, key=lambda one: one not in own):  # those of a meter first
+        instances = min(came[instance_type], left)
+        left -= instances
+        others = [meter for meter in status.meters if meter.instance_type not in came]
+        since = own.get(instance_type) or min(others or status.meters, key=lambda one: one.since)
+        changes = {"instance_type": instance_type, "instances": instances}
+        meters += [since.model_copy(update=changes)] if instances else []
+    kept = status.model_copy(update={"meters": tuple(meters)})
     return record.having(kept)
 
 

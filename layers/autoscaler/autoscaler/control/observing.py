@@ -21,7 +21,7 @@ from ..policy.keep_alive import LONGEST_STAY
 from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase
 from ..ports import Capacity, Load
-from .metering import metered, settled
+from .metering import metered, seen, settled
 from .observe import history, observe
 from .reasons import keep_reasons
 from .telling import tell, telling
@@ -62,7 +62,8 @@ def followed(
     if phase is None or phase not in FOLLOWED.get(status.phase, frozenset()):
         return record
     there = capacity.instances_by_type
-    moved, segments = metered(settled(record), now, there, phase, capacity.copies)
+    looked = record.having(seen(status, there, now))
+    moved, segments = metered(settled(looked), now, there, phase, capacity.copies)
     after = moved.model_copy(
         update={
             "generation": status.generation + 1,

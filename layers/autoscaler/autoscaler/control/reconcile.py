@@ -25,7 +25,7 @@ from .back_pressure import asks_later, tried_later_read, with_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
 from .kill_switch import go_on, put_down
-from .metering import ASKING, asked, running, seen, settled
+from .metering import ASKING, asked, brought, running, seen, settled
 from .notices import give_notice
 from .observe import NO_LOAD, active_at, busy, learned
 from .observing import advise, followed
@@ -286,7 +286,7 @@ def _without_what_never_came(world: World, record: EndpointRecord) -> EndpointRe
     """Of a wake that was under way when observe mode began nothing ends it, and so nothing would
     take back what it asked for: the first look does, before anything is closed."""
     status = record.status
-    more = sum(running(status).values()) > sum(status.came.values())
+    more = sum(running(status).values()) > sum(brought(status).values())
     return settled(record) if more and world.only_observes(status) else record
 
 

@@ -11,7 +11,7 @@ from ..endpoints.setbacks import outcome_of
 from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
 from ..policy.ladder import Try, TryOutcome, remembered
 from ..policy.types import Phase
-from .metering import metered, running, settled
+from .metering import brought, metered, running, settled
 from .telling import tell, telling
 from .wishes import FLOWS, carry_out, entry, ladder_step, wished
 from .world import World
@@ -33,12 +33,16 @@ def after_failure(record: EndpointRecord, failure: str, now: datetime) -> dict[s
     }
 
 
+def _came(status: EndpointStatus) -> bool:
+    """As the ledger has it: what ran at the wish did, if nobody looked since."""
+    return status.instance_seen_at is not None or bool(brought(status))
+
+
 def _paid_for(status: EndpointStatus, failure: str) -> TryOutcome:
     """Without an instance nothing was, whatever went wrong: an hour in which CloudWatch or Lambda
     cannot be had must not open the circuit for six."""
     outcome = outcome_of(failure)
-    came = status.instance_seen_at is not None
-    return TryOutcome.CAPACITY if outcome is TryOutcome.OTHER and not came else outcome
+    return TryOutcome.CAPACITY if outcome is TryOutcome.OTHER and not _came(status) else outcome
 
 
 def _given_back(record: EndpointRecord, failure: str) -> dict[str, int]:
@@ -46,7 +50,7 @@ def _given_back(record: EndpointRecord, failure: str) -> dict[str, int]:
     tries on, and whoever gets capacity in the evening must be let. Shared machines that came for
     others say nothing; a copy of its own does."""
     status = record.status
-    came = status.instance_seen_at is not None
+    came = _came(status)
     if record.spec.instances.shared is not None:
         came = bool(status.observed_copies or status.copy_seen_at)
     nothing = _paid_for(status, failure) is TryOutcome.CAPACITY and not came

@@ -55,7 +55,7 @@ def plan_wake(world: World, name: str, generation: int) -> WakePlan:
         copies = min(max(status.wish_copies, decision.copies, 1), highest)
         if copies != status.wish_copies or (reshape and not status.reshaping):
             wanted = asked_for_copies(record, copies)
-            larger = sized_up(record, wanted, copies)
+            larger = sized_up(record, wanted)
             grown, segments = metered(larger, now, wanted, Phase.WAKING, copies)
             noted = {"wish_copies": copies, "reshaping": reshape or status.reshaping}
             world.store.save(grown.model_copy(update=noted), segments=segments)

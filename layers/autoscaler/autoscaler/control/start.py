@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ..endpoints.container_log import Crash, LogLine, crash_in, started_at
-from ..endpoints.status import EndpointRecord, EndpointStatus
+from ..endpoints.status import EndpointRecord, EndpointStatus, UsageSegment
 from ..policy.economy import lead_time, p90
 from ..policy.types import Phase
 from ..ports import Capacity
-from .metering import seen
+from .metering import metered, running, seen
 from .observe import history
 from .progress import with_current
 from .world import STARTING, World
@@ -86,9 +86,9 @@ def look_at_start(
         now = world.clock.now()
         capacity = _starting(record, world.look(record))
         lines = _lines(world, record, capacity, now)
-        reached = _reached(status, capacity, lines, now)
+        reached, segments = _counted(record, _reached(status, capacity, lines, now), capacity, now)
         if reached != status:
-            world.store.save(reached)
+            world.store.save(reached, segments=segments)
         own = _own(record, reached, capacity)
         look = judge(reached, own, crash_in(lines), copies, patience, now)
         looks.append(look if look.verdict is not Verdict.WAIT else _waiting(record, capacity, now))
@@ -104,6 +104,16 @@ def _starting(record: EndpointRecord, capacity: Capacity) -> Capacity:
     if record.spec.kind.is_whole_instance and capacity.status != "InService":
         return replace(capacity, current_copies=0)
     return capacity
+
+
+def _counted(
+    record: EndpointRecord, reached: EndpointStatus, capacity: Capacity, now: datetime
+) -> tuple[EndpointStatus, tuple[UsageSegment, ...]]:
+    """More than was asked for counts from the look that sees it, as in a tick."""
+    if capacity.instances <= sum(running(reached).values()):
+        return reached, ()
+    there = capacity.instances_by_type
+    return metered(record.having(reached), now, there, reached.phase, capacity.copies)
 
 
 def _own(record: EndpointRecord, reached: EndpointStatus, capacity: Capacity) -> Capacity:

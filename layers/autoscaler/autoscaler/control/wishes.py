@@ -44,7 +44,7 @@ FLOWS = {
 
 # The stages of a wake or a creation, before any was reached.
 NOT_SEEN: dict[str, None] = dict.fromkeys(
-    ("asked_at", "instance_seen_at", "container_seen_at", "copy_seen_at")
+    ("asked_at", "instance_seen_at", "container_seen_at", "copy_seen_at", "seen")
 )
 # A sleep for one of these causes goes on although requests wait: they stay in the queue.
 UNCONDITIONAL = frozenset({Cause.FAILED_WAKE, Cause.PERSON, Cause.UPDATE, Cause.STOPPED})

@@ -256,8 +256,8 @@ class EndpointStatus(Stored):
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to
     spent_usd: Decimal = Decimal(0)  # closed segments of that month
     spending: Spending = Spending()  # closed segments of its day, and what such days cost lately
-    # Most instances by type that were seen since the wish; until anybody looked, what ran then.
-    came: dict[str, int] = {}
+    came: dict[str, int] = {}  # most instances by type that ran at the wish or were seen since
+    seen: dict[str, int] | None = None  # of these, what looks saw since; None: nobody looked
     meters: tuple[Meter, ...] = ()  # one for each instance type that runs or was asked for
     asked: tuple[Asked, ...] = ()  # awake: more than its meters count, fewest first
     # Of machines that it shares, as the tick last looked: its part of the instances, and how many
