@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.supply.exceptions import CHECKED
 from tools.supply.packages import LAYERS, ROOT, Package, packages
 
 SBOM = ROOT / "layers" / "sbom.cdx.json"
@@ -56,25 +58,33 @@ def _component(one: Package) -> dict[str, Any]:
     }
 
 
+_HEAD = """\
+# Licences
+
+What the two layers carry of others, by their hash-pinned requirements. `make sbom` makes
+this list from the packages' own metadata, and refuses a licence that is unknown or not permissive,
+and fields that contradict each other. Of several classifiers without an SPDX expression each
+counts (`AND`). As CycloneDX: [layers/sbom.cdx.json](../layers/sbom.cdx.json).
+"""
+
+
 def licences() -> str:
-    """The document: a table for each layer."""
-    lines = [
-        "# Licences",
-        "",
-        "What the two layers carry of others, by their hash-pinned requirements. `make sbom` makes",
-        "this list from the packages' own metadata; a test fails for a licence that is unknown or",
-        "not permissive. As CycloneDX: [layers/sbom.cdx.json](../layers/sbom.cdx.json).",
-    ]
-    for layer in LAYERS:
-        lines += [
-            "",
-            f"## `layers/{layer}`",
-            "",
-            "| package | version | licence |",
-            "|---|---|---|",
-        ]
-        lines += [f"| {one.name} | {one.version} | {one.licence} |" for one in packages(layer)]
-    return "\n".join(lines) + "\n"
+    """The document: a table for each layer, and the exceptions."""
+    parts = [_HEAD, *(_of_layer(layer) for layer in LAYERS)]
+    if CHECKED:
+        rows = [(name, one.licence, one.reason) for name, one in sorted(CHECKED.items())]
+        parts.append("## Looked up by hand\n\n" + _table(("package", "licence", "why"), rows))
+    return "\n".join(parts)
+
+
+def _of_layer(layer: str) -> str:
+    rows = [(one.name, one.version, one.licence) for one in packages(layer)]
+    return f"## `layers/{layer}`\n\n" + _table(("package", "version", "licence"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:], ""])
 
 
 def written() -> dict[Path, str]:

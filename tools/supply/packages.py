@@ -7,32 +7,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+from tools.supply.exceptions import CHECKED
+from tools.supply.licences import Fields, LicenceError, judged
+
 ROOT = Path(__file__).parents[2]
 LAYERS = ("autoscaler", "gateway")
-UNKNOWN = "unknown"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(\[[a-z,]+\])?==([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_CLASSIFIER = "License :: OSI Approved :: "
-# As SPDX has them. What is not here and no SPDX expression is told as unknown, and a test fails.
-_SPDX = {
-    "Apache 2.0": "Apache-2.0",
-    "Apache License 2.0": "Apache-2.0",
-    "Apache License, Version 2.0": "Apache-2.0",
-    "Apache Software License": "Apache-2.0",
-    "BSD": "BSD-3-Clause",
-    "BSD License": "BSD-3-Clause",
-    "Dual License": "Apache-2.0 OR BSD-3-Clause",
-    "ISC License (ISCL)": "ISC",
-    "MIT License": "MIT",
-    "MIT No Attribution License (MIT-0)": "MIT-0",
-    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
-    "Python Software Foundation License": "PSF-2.0",
-}
-_KNOWN = frozenset(
-    {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0",
-     "PSF-2.0", "Unlicense", "CC0-1.0"}
-)  # fmt: skip
-_WORD = re.compile(r"\s+(?:AND|OR|WITH)\s+|[()]")
 
 
 @dataclass(frozen=True)
@@ -42,7 +23,11 @@ class Package:
     name: str
     version: str
     hashes: tuple[str, ...]
-    licence: str
+
+    @property
+    def licence(self) -> str:
+        """LicenceError if no layer may carry it."""
+        return licence_of(self.name)
 
     @property
     def purl(self) -> str:
@@ -61,28 +46,30 @@ def packages(layer: str) -> list[Package]:
             raise ValueError(
                 f"layers/{layer}/requirements.txt: {line[:60]!r} has no pin with hashes"
             )
-        found.append(Package(pin[1], pin[3], hashes, licence_of(pin[1])))
+        found.append(Package(pin[1], pin[3], hashes))
     return sorted(found, key=lambda one: one.name.lower())
 
 
 def licence_of(name: str) -> str:
-    """As SPDX writes it, from what is installed here; UNKNOWN if that says nothing usable."""
+    """As SPDX writes it. LicenceError: why no layer may carry it, and the way out."""
     try:
         said = metadata(name)
     except PackageNotFoundError:
-        return UNKNOWN
-    classifiers = [
-        one.removeprefix(_CLASSIFIER)
-        for one in said.get_all("Classifier") or []
-        if one.startswith(_CLASSIFIER)
-    ]
-    given = (said.get("License-Expression"), *classifiers, said.get("License"))
-    return next((spdx for one in given if one and (spdx := _as_spdx(one))), UNKNOWN)
-
-
-def _as_spdx(text: str) -> str:
-    text = text.strip()
-    words = [word for word in _WORD.split(text) if word]
-    if words and all(word in _KNOWN for word in words):
-        return text
-    return _SPDX.get(text, "")
+        raise LicenceError(
+            f"{name} is not installed here, so that its licence cannot be read: run `make setup`"
+        ) from None
+    fields = Fields.of(
+        said.get_all("License-Expression") or [],
+        said.get_all("Classifier") or [],
+        said.get_all("License") or [],
+    )
+    checked = CHECKED.get(name)
+    if checked and checked.fields == fields:
+        return checked.licence
+    try:
+        return judged(fields)
+    except LicenceError as error:
+        raise LicenceError(
+            f"{name}: {error}. Its metadata has {fields}. If its licence files say otherwise, "
+            "write an exception with the reason: CHECKED in tools/supply/exceptions.py"
+        ) from error
