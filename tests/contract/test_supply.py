@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 
 import pytest
 
+from tools.embedded.kernel.stack import load
+from tools.permissions.grants import EVERYTHING
 from tools.supply import packages as supply
 from tools.supply.documents import LICENCES, SBOM, written
 from tools.supply.exceptions import CHECKED
+from tools.supply.lambda_layers import TEMPLATE
 from tools.supply.licences import PERMITTED, permitted
 from tools.supply.packages import LAYERS, Package, packages
 
@@ -39,13 +43,54 @@ def test_a_requirement_without_hashes_is_refused(tmp_path, monkeypatch) -> None:
         packages("x")
 
 
+def test_make_sbom_says_what_it_refuses_and_writes_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(supply, "CHECKED", {})
+    before = [path.read_text() for path in (SBOM, LICENCES)]
+    with pytest.raises(SystemExit, match=r"^python-dateutil: .*'Dual License'"):
+        runpy.run_module("tools.supply", run_name="__main__")
+    assert [path.read_text() for path in (SBOM, LICENCES)] == before
+
+
 def test_the_bill_of_materials_names_every_package_once_with_its_hashes() -> None:
     bill = json.loads(SBOM.read_text())
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     refs = [one["bom-ref"] for one in bill["components"]]
-    assert refs == sorted({one.purl for one in ALL})
+    assert [one for one in refs if one.startswith("pkg:pypi/")] == sorted({one.purl for one in ALL})
     assert bill["dependencies"][0]["dependsOn"] == refs
     assert all(one["properties"] for one in bill["components"])
+
+
+def test_every_lambda_layer_of_the_template_is_its_own_or_in_the_bill_of_materials() -> None:
+    template = load(TEMPLATE, EVERYTHING)
+    named = {
+        one["value"]
+        for component in json.loads(SBOM.read_text())["components"]
+        for one in component["properties"]
+        if one["name"] == "lambda:layer:arn"
+    }
+    own = {
+        logical
+        for logical, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::LayerVersion"
+    }
+    run = {
+        layer
+        for resource in template["Resources"].values()
+        for one in resource.get("Properties", {}).get("Layers", ())
+        for layer in choices(one)
+    }
+    assert len(own & run) == 2
+    assert run - own - {"WebAdapterLayerArn"} == named, "run `make sbom`"
+
+
+def choices(layer) -> list[str]:
+    """A layer as an item of `Layers` writes it; of a condition both sides."""
+    match layer:
+        case {"Fn::If": [_, taken, other]}:
+            return choices(taken) + choices(other)
+        case {"Ref": name} | {"Fn::Sub": str(name)} | str(name):
+            return [name]
+    raise AssertionError(f"a layer that no bill of materials can name: {layer}")
 
 
 def test_neither_boto3_nor_the_x_ray_sdk_is_in_the_layer() -> None:

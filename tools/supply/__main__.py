@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 
 from tools.supply.documents import written
-from tools.supply.licences import LicenceError
 from tools.supply.packages import ROOT
 
 try:
     files = written()
-except LicenceError as error:
+except ValueError as error:
     sys.exit(str(error))
 for path, text in files.items():
     path.write_text(text)
