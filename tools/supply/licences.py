@@ -57,7 +57,7 @@ class Fields:
         cls, expressions: Sequence[str], classifiers: Sequence[str], texts: Sequence[str]
     ) -> Fields:
         """A field that stands twice is joined, and then no licence that can be read."""
-        speaking = (one for one in classifiers if one.startswith("License ::"))
+        speaking = (one for one in classifiers if one.lower().startswith("license"))
         return cls(
             _joined(expressions),
             tuple(one for one in speaking if one not in _SAY_NOTHING),
@@ -79,10 +79,15 @@ def judged(fields: Fields) -> str:
     granted = _identifiers(expression)
     for name in (*map(_classifier, fields.classifiers), *_text(fields.text)):
         if not granted & set(name):
-            raise LicenceError(
-                f"its fields contradict each other ({expression}; {' or '.join(name)})"
-            )
+            raise _contradiction(expression, " or ".join(name))
+    # `MIT OR GPL-3.0-only` leaves the choice, and a License of `GPL-3.0-only` takes it back.
+    if fields.text and not permitted(text := _written_out(fields.text)):
+        raise _contradiction(expression, text)
     return expression
+
+
+def _contradiction(one: str, other: str) -> LicenceError:
+    return LicenceError(f"its fields contradict each other ({one}; {other})")
 
 
 def permitted(expression: str) -> bool:
@@ -93,12 +98,11 @@ def permitted(expression: str) -> bool:
 def _authority(fields: Fields) -> str:
     if fields.expression:
         return _canonical(fields.expression)
-    text = _text(fields.text)
     if not fields.classifiers:
-        if not text:
+        if not fields.text:
             raise LicenceError("no licence is named")
-        return text[0][0] if fields.text in _NAMES else _canonical(fields.text)
-    told = {identifier for name in text for identifier in name}
+        return _written_out(fields.text)
+    told = {identifier for name in _text(fields.text) for identifier in name}
     chosen = [
         next((one for one in name if one in told), name[0])
         for name in map(_classifier, fields.classifiers)
@@ -128,6 +132,10 @@ def _text(text: str) -> list[tuple[str, ...]]:
     if text in _NAMES:
         return [_NAMES[text]]
     return [(one,) for one in sorted(_identifiers(_canonical(text)))]
+
+
+def _written_out(text: str) -> str:
+    return _NAMES[text][0] if text in _NAMES else _canonical(text)
 
 
 def _identifiers(expression: str) -> set[str]:
