@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -85,13 +86,16 @@ def _ownerless(world: World, names: set[str]) -> Iterator[str]:
 
 
 def one_flow_a_generation(world: World) -> Iterator[str]:
-    """Of one generation one flow is carried out, whoever began it."""
-    seen: dict[str, str] = {}
+    """Of one generation one flow is carried out, and once, whoever began it: no generation is woken
+    twice."""
+    seen: dict[str, list[str]] = defaultdict(list)
     for execution in world.states.executions.values():
         if execution.flow.endswith("-endpoint"):
-            other = seen.setdefault(execution.name, execution.flow)
-            if other != execution.flow:
-                yield f"{execution.name} was carried out by {other} and by {execution.flow}"
+            of = execution.input
+            seen[f"{of['endpoint']} {of['generation']}"].append(execution.flow)
+    for generation, flows in seen.items():
+        if len(flows) > 1:
+            yield f"generation {generation} was carried out by {', '.join(flows)}"
 
 
 def _closed(world: World, name: str) -> list[UsageSegment]:

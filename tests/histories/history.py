@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from autoscaler.policy.types import Phase
@@ -157,6 +158,10 @@ class History:
             "phase": self.world.phase(),
             "fired": self.fired,
             "sent": len(self.sent) + len(self.world.tickets),
+            "in_vain": sum(
+                before is Phase.WAKING and after is Phase.SLEEPING
+                for (_, before), (_, after) in pairwise(self.looks.phases)
+            ),
         }
 
     def _has_queue(self) -> bool:

@@ -31,14 +31,22 @@ def world() -> MemoryWorld:
 def test_a_ledger_that_two_clocks_write_has_no_gap_no_overlap_and_no_negative_time(
     world, skew
 ) -> None:
+    """Each change is seen by one clock, and the change back by the other, half a second later: for
+    one of the two it was before it."""
     put(world, awake(NAME))
     began = world.store.records[NAME].status.meters[0].since
     world.load.loads[NAME] = BUSY
+    backwards = 0
     for minute in range(30):
-        other = skew if minute % 2 else timedelta(0)
-        world.clock.moment = NOON + timedelta(minutes=minute) + other
-        world.scaler.settle(NAME, 1 + (minute // 5) % 2)
-        reconcile(world)
+        for step, copies in enumerate((2, 1)):
+            other = skew if (minute + step) % 2 else timedelta(0)
+            world.clock.moment = NOON + timedelta(minutes=minute, seconds=step / 2) + other
+            world.scaler.settle(NAME, copies)
+            (meter,) = world.store.records[NAME].status.meters
+            changes = meter.instances != copies
+            backwards += changes and world.clock.moment < meter.since
+            reconcile(world)
+    assert backwards, "no clock was behind at a change"
     segments = sorted(world.store.segments, key=lambda one: one.start)
     assert len(segments) > 3
     assert segments[0].start == began

@@ -10,7 +10,7 @@ import pytest
 
 from autoscaler.control import kill_switch, orders, overrides
 from autoscaler.control.apply import apply
-from autoscaler.control.breaker import runaway
+from autoscaler.control.breaker import runaway, usd_per_hour
 from autoscaler.control.in_context import InContext
 from autoscaler.control.kill_switch import start, stop
 from autoscaler.control.overrides import Asked
@@ -411,8 +411,10 @@ class TestTheBreaker:
     def tries(self, count: int, outcome: TryOutcome = TryOutcome.SERVED) -> tuple[Try, ...]:
         return tuple(Try(NOON - timedelta(minutes=4 * n), 0, outcome) for n in range(count, 0, -1))
 
-    def test_starts_again_and_again_stop_it(self, world) -> None:
-        put(world, asleep(NAME, tries=self.tries(13)))
+    @pytest.mark.parametrize("outcome", sorted(set(TryOutcome) - {TryOutcome.CAPACITY}))
+    def test_starts_again_and_again_stop_it(self, world, outcome) -> None:
+        """Those that failed are paid for too."""
+        put(world, asleep(NAME, tries=self.tries(13, outcome)))
         reconcile(world)
         (event,) = told(world, "RunawayStopped")
         assert event.saw == "It was started 13 times within an hour, and 12 times is the most."
@@ -467,6 +469,15 @@ def test_the_price_of_what_runs_away_is_in_dollars_an_hour(world) -> None:
     put(world, awake(NAME, instances=9))
     assert "$23.49" in str(runaway(world.store.load(NAME), NOON))
     assert Decimal("23.49") == 9 * Decimal("2.61")
+
+
+def test_of_shared_machines_its_own_part_is_what_runs_away(world) -> None:
+    record = put(world, awake(NAME, instances=9))
+    (meter,) = record.status.meters
+    part = meter.model_copy(update={"shared": "small", "share": Decimal("0.1")})
+    record = record.having(record.status.model_copy(update={"meters": (part,)}))
+    assert usd_per_hour(record) == Decimal("2.349")
+    assert runaway(record, NOON) is None
 
 
 def test_the_stop_of_one_that_was_removed_goes_with_it(world) -> None:

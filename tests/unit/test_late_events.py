@@ -30,7 +30,7 @@ from autoscaler.control.updating import record_update_failed, record_updated
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.status import Cause, Shape
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Flow, FlowState, Load
+from autoscaler.ports import Capacity, Flow, FlowState, Load
 from tests.desk import NAME, dispatch, memory_desk, message
 from tests.memory import MemoryWorld, memory_world
 from tests.samples import asleep, awake, put
@@ -94,12 +94,24 @@ def test_the_reports_of_a_life_in_any_order_end_where_aws_is(world) -> None:
     assert ends == {(Phase.AWAKE, 5, 1, 1)}
 
 
-@pytest.mark.parametrize("report", ["awake", "asleep"])
-def test_a_report_before_its_time_is_refused_and_asked_again(world, report) -> None:
+INSTANCE = {"ml.g6e.xlarge": 1}
+TOO_EARLY = {
+    "awake": ("awake", Capacity(True, instances_by_type=INSTANCE, status="InService")),
+    "asleep, an instance": ("asleep", Capacity(True, instances_by_type=INSTANCE)),
+    "asleep, a copy serves": ("asleep", Capacity(True, current_copies=1)),
+    "asleep, a copy is wished": ("asleep", Capacity(True, desired_copies=1)),
+    "retired, all is there": ("retired", Capacity(True, status="InService")),
+    "retired, an instance": ("retired", Capacity(False, instances_by_type=INSTANCE)),
+    "retired, it is being deleted": ("retired", Capacity(False, status="Deleting")),
+}
+IN_PHASE = {"awake": Phase.WAKING, "asleep": Phase.SLEEPING, "retired": Phase.RETIRING}
+
+
+@pytest.mark.parametrize(("report", "there"), [*TOO_EARLY.values()], ids=[*TOO_EARLY])
+def test_a_report_before_its_time_is_refused_and_asked_again(world, report, there) -> None:
     """SageMaker's own list may lag behind what it just did."""
-    phase = Phase.WAKING if report == "awake" else Phase.SLEEPING
-    put(world, asleep(NAME, phase=phase))
-    world.scaler.settle(NAME, 0, instances=1)
+    put(world, asleep(NAME, phase=IN_PHASE[report]))
+    world.scaler.capacities[NAME] = there
     before = world.store.records[NAME].status
     with pytest.raises(NotYetError):
         REPORTS[report](world, 1)

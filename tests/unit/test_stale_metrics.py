@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,8 +73,9 @@ def test_points_of_before_are_missing_and_never_the_present() -> None:
     assert load.invoked_at is None
 
 
-def test_of_points_that_came_late_the_newest_counts_whatever_their_order() -> None:
-    load = read({"concurrency": [(1, 3.0), (3, 9.0), (2, 5.0)], "invocations": [(2, 4.0)]})
+@pytest.mark.parametrize("points", permutations([(1, 3.0), (3, 9.0), (2, 5.0)]), ids=str)
+def test_of_points_that_came_late_the_newest_counts_whatever_their_order(points) -> None:
+    load = read({"concurrency": list(points), "invocations": [(2, 4.0)]})
     assert load.concurrency_per_copy == 3.0
     assert load.invoked_at == NOON - timedelta(minutes=1)
 

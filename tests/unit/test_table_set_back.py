@@ -43,9 +43,10 @@ def ran_before(world: MemoryWorld, flow: Flow, *generations: int, at: datetime) 
         world.flows.states[flow, NAME, generation] = report
 
 
-def test_asleep_while_instances_run_they_go_and_are_billed(world) -> None:
+@pytest.mark.parametrize("copies", [2, 0], ids=["with copies", "with none"])
+def test_asleep_while_instances_run_they_go_and_are_billed(world, copies: int) -> None:
     put(world, asleep(NAME, observed_at=world.clock.now() - LAST_WEEK))
-    world.scaler.settle(NAME, 2)
+    world.scaler.settle(NAME, copies, 2)
     reconcile(world)
     assert (status(world).phase, status(world).cause) == (Phase.SLEEPING, Cause.DRIFT)
     assert running(status(world)) == {"ml.g6e.xlarge": 2}

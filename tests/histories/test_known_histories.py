@@ -1,0 +1,103 @@
+"""Lives that wake in vain, which few of the short random ones do; the first as the long ones found
+it, in short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.histories.forks import in_copy
+from tests.histories.history import History
+from tests.histories.scenarios import awake
+from tests.histories.world import NAME, World
+
+Step = tuple[str, dict[str, Any]]
+
+
+def order(command: str) -> Step:
+    return "command", {"command": command, "endpoint": NAME}
+
+
+STOP: Step = ("command", {"command": "stop", "reason": "a test"})
+START: Step = ("command", {"command": "start"})
+
+
+def run(minutes: int) -> Step:
+    return "run", {"minutes": minutes}
+
+
+def leap(minutes: int) -> Step:
+    return "leap", {"minutes": minutes}
+
+
+def capacity(there: bool) -> Step:
+    return "capacity", {"there": there}
+
+
+def container(works: bool) -> Step:
+    return "container", {"works": works}
+
+
+HISTORIES: dict[str, list[Step]] = {
+    # 71 minutes of a machine that was there were not booked: no look had seen it since the wish
+    "a sleep turned round, and stopped before anybody looked": [
+        ("hold", {"copies": 2}),
+        STOP,
+        capacity(False),
+        START,
+        order("wake"),
+        leap(71),
+        STOP,
+    ],
+    # what it asked for, at both sizes, is taken back
+    "a wake that is sized up, and finds no machine": [
+        STOP,
+        run(10),
+        capacity(False),
+        ("send", {"count": 4}),
+        START,
+        run(2),
+        ("send", {"count": 5}),
+        ("hold", {"copies": 2}),
+        run(60),
+    ],
+    "a container that never comes up, looked at late": [
+        STOP,
+        run(10),
+        container(False),
+        ("send", {"count": 1}),
+        START,
+        leap(20),
+        run(90),
+    ],
+    "a machine that comes and goes while its wake waits": [
+        STOP,
+        run(10),
+        container(False),
+        ("send", {"count": 1}),
+        START,
+        run(4),
+        capacity(False),
+        ("lose_instance", {}),
+        run(60),
+    ],
+}
+
+
+def _lived(world: World, steps: Sequence[Step]) -> tuple[list[str], dict[str, Any]]:
+    history = History(world)
+    wrong = [one for step in steps for one in history.do(step)]
+    return [*wrong, *history.end()], history.facts()
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_life_with_wakes_in_vain_ends_well(empty: World, name: str) -> None:
+    def work() -> tuple[list[str], dict[str, Any]]:
+        awake(empty)
+        return _lived(empty, HISTORIES[name])
+
+    wrong, facts = in_copy(work)
+    assert wrong == []
+    assert facts["in_vain"], "each is about a wake that brought nothing"
