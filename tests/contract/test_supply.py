@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+from importlib import metadata
 
 import pytest
 
@@ -28,6 +29,12 @@ def test_what_make_sbom_writes_is_up_to_date(path) -> None:
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 def test_every_licence_in_a_layer_is_known_and_permissive(one: Package) -> None:
     assert permitted(one.licence) or one.name in CHECKED
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+def test_what_is_tested_is_what_is_shipped(one: Package) -> None:
+    """Where its licence is read, too. `make lock` compiles the layers within the tests' pins."""
+    assert metadata.version(one.name) == one.version
 
 
 def test_no_copyleft_is_permitted_but_of_a_file_alone() -> None:
