@@ -76,11 +76,35 @@ def test_an_excuse_that_a_test_contradicts_is_found() -> None:
     assert found([], excused) == []
 
 
-@pytest.mark.parametrize("action", ["sqs:*", "*"])
-def test_a_wildcard_in_an_action_needs_a_reason(action: str) -> None:
-    uses = [use(action, "A")]
-    assert found(uses, grant("A", action)) == [f"A {action}: it takes in all there are"]
-    assert found(uses, grant("A", action, why="AWS wants it")) == []
+PATTERN = "a pattern allows what nobody named"
+LEFT_OUT = "it allows whatever is not named"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("Action", "*", f"*: {PATTERN}"),
+        ("Action", "sqs:*", f"sqs:*: {PATTERN}"),
+        ("Action", "dynamodb:Put*", f"dynamodb:Put*: {PATTERN}"),
+        ("Action", "dynamodb:PutIte?", f"dynamodb:PutIte?: {PATTERN}"),
+        ("Action", ["sqs:SendMessage", "sqs:*Queue"], f"sqs:*Queue: {PATTERN}"),
+        ("NotAction", "sqs:DeleteQueue", f"NotAction: {LEFT_OUT}"),
+        ("NotResource", "arn:y", f"NotResource: {LEFT_OUT}"),
+        ("Action", "sqs:SendMessage", None),
+    ],
+)
+def test_only_what_is_named_is_allowed_and_no_reason_helps(
+    key: str, value: str | list[str], told: str | None
+) -> None:
+    plain = {"Action": "sqs:SendMessage", "Resource": "arn:x"}
+    del plain[key.removeprefix("Not")]
+    for effect, wanted in (("Allow", [told] if told else []), ("Deny", [])):
+        one = statement({**plain, "Sid": "A", "Effect": effect, key: value})
+        grants = (Grant("Role", one, Written("AWS wants it")),)
+        assert [
+            f"{finding.action}: {finding.problem.partition(';')[0]}"
+            for finding in wildcards(Roles(grants, {}, {}))
+        ] == wanted
 
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/autoscaler-Table"

@@ -101,17 +101,30 @@ def _entries(grant: Grant, permission: Permission) -> Iterator[tuple[Entry, str]
 
 
 def wildcards(roles: Roles) -> list[Finding]:
-    """What takes in a whole kind of things and comes without a reason; also actions that do."""
-    found = []
-    for grant in roles.grants:
-        if grant.written.why or not grant.statement.allows:
-            continue
-        wide = any(_is_wide(one, grant) for one in grant.statement.resources)
+    """What takes in a whole kind of things and comes without a reason; and what allows by a pattern
+    of actions or by what it leaves out, for which no reason is good enough: AWS adds actions, and
+    nobody would read of what is allowed."""
+    granting = [grant for grant in roles.grants if grant.statement.allows]
+    return [one for grant in granting for one in (*_unnamed(grant), *_unreasoned(grant))]
+
+
+def _unnamed(grant: Grant) -> Iterator[Finding]:
+    one = grant.statement
+    for action in one.actions:
+        if set(action) & set("*?"):
+            problem = "a pattern allows what nobody named; name each action"
+            yield Finding(grant.role, one.sid, action, problem)
+    for key, named in (("NotAction", one.not_actions), ("NotResource", one.not_resources)):
+        if named:
+            problem = "it allows whatever is not named; name what is allowed"
+            yield Finding(grant.role, one.sid, key, problem)
+
+
+def _unreasoned(grant: Grant) -> Iterator[Finding]:
+    if not grant.written.why and any(_is_wide(one, grant) for one in grant.statement.resources):
+        problem = "it takes in all there are; put the reason behind its Sid as a comment"
         for permission in grant.permissions:
-            if wide or "*" in permission.action:
-                problem = "it takes in all there are; put the reason behind its Sid as a comment"
-                found.append(Finding(grant.role, permission.sid, permission.action, problem))
-    return found
+            yield Finding(grant.role, permission.sid, permission.action, problem)
 
 
 def _is_wide(resource: str, grant: Grant) -> bool:
