@@ -21,7 +21,7 @@ from tools.permissions.grants import STACK, arn_of, resolver_of
 Reached = tuple[str, str]  # action, place
 
 _BUCKETS = {
-    "weights": ("models", "passports", "checkpoints", "contents", "probes"),
+    "weights": ("models", "passports", "checkpoints", "contents"),
     "results": ("requests", "results", "answers", "async"),
     "reports": ("reports",),
 }

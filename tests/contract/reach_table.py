@@ -152,7 +152,7 @@ StageFileFunctionRole
     secret: HubToken | GetSecretValue
     weights: models | AbortMultipartUpload ListMultipartUploadParts
     weights: checkpoints | DeleteObject
-    weights: checkpoints contents else models passports probes | GetObject
+    weights: checkpoints contents else models passports | GetObject
     weights: list | ListBucket
     weights: checkpoints models | PutObject
 SweepAccountFunctionRole

@@ -28,7 +28,8 @@ from .uploads import put_windows
 # AWS verifies x-amz-checksum-sha256 of what it is sent before it stores it:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 _AWS = (".amazonaws.com", ".amazonaws.com.cn")
-_PROBES = "probes/"
+# Among the checkpoints of large files, where whoever stages may write and remove.
+_PROBES = "checkpoints/probes/"
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _READ_BYTES = 1024 * 1024
 
