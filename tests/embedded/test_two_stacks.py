@@ -15,6 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.embedded.kernel_lab import START, client_of
+from tests.embedded.stack import no_role_was_denied
+from tools.embedded.iam.guard import Denial
 from tools.embedded.kernel.account import Account
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         running.deploy(ROOT / "template.yaml", parameters={"GatewayAccess": "iam"})
         make(running, {"autoscaler:stack": THEIRS})
         yield running
+        no_role_was_denied(running)
 
 
 def make(account: Account, tags: dict[str, str]) -> None:
@@ -78,6 +81,11 @@ def as_role(account: Account, role: str, service: str) -> Any:
     """A client with the credentials of a role of our stack, by its logical id."""
     (arn,) = (one for one in arns(account) if f":role/{OURS}-{role}-" in one)
     return client_of(account, arn, service)
+
+
+def denied(account: Account) -> Denial:
+    """The last denial, which its test wants: any other one the fixture finds in the end."""
+    return account.iam.denials.pop()
 
 
 FLOW, DISPATCH = "FlowRole", "DispatchRequestsFunctionRole"
@@ -133,11 +141,12 @@ def test_what_the_other_stack_has_is_denied(
     if "dlq" in json.dumps(arguments, default=str):
         tags = {"autoscaler:stack": THEIRS}
         account.boto("sqs").create_queue(QueueName=f"{NAME}-dlq", tags=tags)
-    with pytest.raises(ClientError) as denied:
+    with pytest.raises(ClientError) as refused:
         getattr(as_role(account, role, service), operation)(**arguments)
-    assert denied.value.response["Error"]["Code"].startswith("AccessDenied")
-    assert account.iam.denials[-1].role == role
-    assert "no identity-based policy allows" in account.iam.denials[-1].why
+    assert refused.value.response["Error"]["Code"].startswith("AccessDenied")
+    found = denied(account)
+    assert found.role == role
+    assert "no identity-based policy allows" in found.why
 
 
 def test_the_same_is_ours_with_our_tag(account: Account) -> None:
@@ -170,6 +179,7 @@ def test_nothing_is_made_without_our_tag(
 ) -> None:
     with pytest.raises(ClientError, match="not authorized"):
         getattr(as_role(account, FLOW, service), operation)(**arguments)
+    assert denied(account).role == FLOW
 
 
 def test_what_is_gone_is_not_found_rather_than_denied(account: Account) -> None:
