@@ -17,17 +17,23 @@ FUNCTION = "autoscaler-stage-file"
 _KILL_WITHIN_SECONDS = 30
 
 
-def execute(stack: Stack, **request: Any) -> tuple[str, Any]:
-    """How an execution ended, and its output or its error and cause."""
+def begin(stack: Stack, **request: Any) -> str:
+    """The ARN of an execution that has begun."""
     flows = stack.account.boto("stepfunctions")
     machine = next(
         one["stateMachineArn"]
         for one in flows.list_state_machines()["stateMachines"]
         if one["name"].endswith("stage-weights")
     )
-    execution = flows.start_execution(
+    begun = flows.start_execution(
         stateMachineArn=machine, name=uuid.uuid4().hex, input=json.dumps(request)
-    )["executionArn"]
+    )
+    return str(begun["executionArn"])
+
+
+def execute(stack: Stack, **request: Any) -> tuple[str, Any]:
+    """How an execution ended, and its output or its error and cause."""
+    flows, execution = stack.account.boto("stepfunctions"), begin(stack, **request)
     seen = wait_for(
         lambda: flows.describe_execution(executionArn=execution),
         lambda one: one["status"] != "RUNNING",

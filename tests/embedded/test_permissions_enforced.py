@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.embedded.kernel_lab import ASSUMED, START, client_of
-from tests.embedded.stack import wait_for
+from tests.embedded.stack import deployed, wait_for
+from tests.embedded.stage_weights_lab import begin, published
 from tools.embedded.iam import ledger
 from tools.embedded.iam.policy import Permission
 from tools.embedded.iam.requests import Call
@@ -69,6 +70,26 @@ def test_each_permission_that_is_taken_away_is_missed(tmp_path: Path) -> None:
 
         wait_for(missed, lambda found: found >= set(MUTATIONS), set(MUTATIONS))
         assert missed() == set(MUTATIONS)
+
+
+def test_a_role_that_may_write_all_but_the_weights_is_missed(tmp_path: Path) -> None:
+    """The shards go by presigned addresses, the small files beside them do not."""
+    every = "${WeightsBucket.Arn}/models/*"
+    small = ", ".join(f'!Sub "{every}{kind}"' for kind in (".json", ".md"))
+    write = "Action: s3:PutObject\n              Resource: ["
+    change = ("StageFileFunction:", f'{write}!Sub "{every}"', f"{write}{small}")
+    (tmp_path / "stack").mkdir()
+    template = mutated(tmp_path / "stack", change)
+    with deployed(tmp_path / "account", token=None, template=template) as stack:
+        iam = stack.account.iam
+        iam.enforced = True
+        published(stack, "large")
+        execution = begin(stack, model_id="acme/large", revision="main")
+        wait_for(lambda: iam.denials, bool, "a denial")
+        stack.account.boto("stepfunctions").stop_execution(executionArn=execution)
+        missed = {(one.role, one.action, one.resource.rpartition(".")[2]) for one in iam.surprises}
+        iam.expected.add("s3:PutObject")
+    assert missed == {("StageFileFunctionRole", "s3:PutObject", "safetensors")}
 
 
 def test_a_machine_whose_role_cannot_wait_for_others_is_not_made(tmp_path: Path) -> None:

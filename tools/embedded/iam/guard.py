@@ -6,7 +6,6 @@ Whoever owns the account is free. A refusal is kept, and answered as AWS answers
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,10 +20,10 @@ from tools.embedded.iam.needs import UnknownCallError, needs_of
 from tools.embedded.iam.policy import Statement, Verdict, judge, statements
 from tools.embedded.iam.requests import Call, call_of
 from tools.embedded.kernel.errors import error_reply
+from tools.embedded.kernel.signatures import signature_of
 
 log = logging.getLogger(__name__)
 
-_CALLER = re.compile(r"Credential=([^/]+)/")
 _TAG = "aws:resourcetag/"
 _CALLS = "lambda:functionarn"
 _BOUNDARY = "the permissions boundary"
@@ -99,9 +98,10 @@ class Guard:
     def answer(
         self, signed_for: str, environ: Mapping[str, Any], body: Callable[[], bytes]
     ) -> Response | None:
-        """The refusal of a request; None: it may pass."""
-        signed = _CALLER.search(environ.get("HTTP_AUTHORIZATION", ""))
-        session = self._session(signed[1]) if signed else None
+        """The refusal of a request; None: it may pass. What is presigned goes by the rights that
+        its signer has now, whoever sends it."""
+        signed = signature_of(environ)
+        session = self._session(signed.access_key) if signed else None
         if session is None:
             return None
         call = call_of(signed_for, environ, body)

@@ -165,11 +165,17 @@ def s3_call(environ: Mapping[str, Any], body: Callable[[], bytes]) -> Call:
     members: dict[str, Any] = {"Bucket": bucket, "Key": key}
     if "prefix" in query:
         members["Prefix"] = query["prefix"][0]
-    if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
+    if source := _said(environ, query, "x-amz-copy-source"):
         operation = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}[operation]
         members["CopySource"] = unquote(source).lstrip("/").partition("?")[0]
-    if "HTTP_X_AMZ_TAGGING" in environ:
-        members["Tagging"] = environ["HTTP_X_AMZ_TAGGING"]
+    if (tagging := _said(environ, query, "x-amz-tagging")) is not None:
+        members["Tagging"] = tagging
     if operation == "DeleteObjects":
         members["Keys"] = [one.decode() for one in _KEY.findall(body())]
     return Call("s3", operation, members)
+
+
+def _said(environ: Mapping[str, Any], query: Mapping[str, list[str]], header: str) -> str | None:
+    """A header, which a presigned address may carry itself."""
+    found: str | None = environ.get(f"HTTP_{header.upper().replace('-', '_')}")
+    return found if found is not None else next(iter(query.get(header, ())), None)

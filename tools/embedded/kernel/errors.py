@@ -27,7 +27,9 @@ def error_reply(
             content_type="application/cbor",
             headers={**headers, "smithy-protocol": "rpc-v2-cbor"},
         )
-    if "json" in kind or "X-Amz-Target" in request.headers or _speaks_json(service, kind):
+    if service != "s3" and (
+        "json" in kind or "X-Amz-Target" in request.headers or _speaks_json(service, kind)
+    ):
         return Response(
             json.dumps(members),
             status=status,

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import os
-import re
 import socket
 import threading
 import uuid
@@ -23,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import ControlError, Faults, fault_of
+from tools.embedded.kernel.signatures import signature_of
 from tools.embedded.kernel.states import OWN_KEY
 from tools.embedded.kernel.traffic import Traffic, buffered
 from tools.embedded.types import Fault, FaultTaker, Service
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/")
 _CONTROL = "/_embedded/"
 _CALLERS_WAITING = 128
 Wait = Callable[[float], "dict[str, Any] | None"]
@@ -67,7 +66,7 @@ class _Handler(MotoRequestHandler):
 
 
 class Front:
-    """Routes by the service in the signature's credential scope."""
+    """Routes by the service that a request is signed for."""
 
     def __init__(self, account: Account, port: int) -> None:
         self._account = account
@@ -137,8 +136,8 @@ class Front:
     def _serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(_CONTROL):
             return self._control(Request(environ))(environ, start)
-        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        return self.traffic.carry(scope[1] if scope else "", environ, start, self._route)
+        signed = signature_of(environ)
+        return self.traffic.carry(signed.service if signed else "", environ, start, self._route)
 
     def _route(self, name: str, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if self.guard is not None:

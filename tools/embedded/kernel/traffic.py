@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import threading
 import time
 from collections import Counter, defaultdict
@@ -16,8 +15,8 @@ from werkzeug.wrappers import Request
 from tools.embedded.kernel.disorder import Disorder, Trouble, words_of
 from tools.embedded.kernel.errors import error_reply
 from tools.embedded.kernel.faults import operation_of
+from tools.embedded.kernel.signatures import signature_of
 
-_CALLER = re.compile(r"Credential=([^/]+)/")
 # Their bodies are large, and nobody counts them.
 _UNWATCHED = frozenset({"s3"})
 Route = Callable[[str, dict[str, Any], Any], Iterable[bytes]]
@@ -69,8 +68,8 @@ class Traffic:
         request = Request(environ)
         operation = f"{service}:{operation_of(request)}"
         _rewind(environ, body)
-        signed = _CALLER.search(environ.get("HTTP_AUTHORIZATION", ""))
-        caller = signed[1] if signed else ""
+        signed = signature_of(environ)
+        caller = signed.access_key if signed else ""
         by_role = bool(caller) and caller not in self._owners
         began, trouble = time.monotonic(), None
         try:
