@@ -16,14 +16,14 @@ from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, bundled, usd_per_ho
 from autoscaler.control.awake import record_awake
 from autoscaler.control.kill_switch import stop
 from autoscaler.control.metering import running, settled
-from autoscaler.control.progress import record_failed
+from autoscaler.control.progress import record_failed, record_shaped
 from autoscaler.control.signals import brought_up
 from autoscaler.control.size import plan_wake
 from autoscaler.control.spent import spent_this_month
 from autoscaler.control.start import Patience, look_at_start
 from autoscaler.control.wishes import request_sleep, request_wake
 from autoscaler.endpoints.mode import Mode
-from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
+from autoscaler.endpoints.status import Cause, Shape, UsageKind, UsageSegment
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.csv import render_csv
 from autoscaler.ledger.periods import Period
@@ -262,7 +262,7 @@ def test_of_two_that_ran_when_it_was_turned_round_those_count_that_are_seen(
     assert sum(one.instance_seconds for one in since) == minutes * 60
 
 
-@pytest.mark.parametrize("end", ["it fails", "it is stopped", "it answers"])
+@pytest.mark.parametrize("end", ["it fails", "it is stopped", "it answers", "it alone sees it"])
 def test_what_the_wake_itself_sees_beyond_its_wish_does_not_count_from_the_wish_on(
     end: str,
 ) -> None:
@@ -275,7 +275,8 @@ def test_what_the_wake_itself_sees_beyond_its_wish_does_not_count_from_the_wish_
     world.scaler.settle(NAME, 0, 1)
     ticks(world, 20, IDLE)
     world.scaler.settle(NAME, 1, 4)
-    look_at_start(world, NAME, record.status.generation, 1, PATIENCE)
+    if end != "it alone sees it":
+        look_at_start(world, NAME, record.status.generation, 1, PATIENCE)
     asking = world.store.load_all()[0]
     price = usd_per_hour("ml.g6e.xlarge") or Decimal(0)
     spent = spent_this_month(settled(asking), world.clock.now())
@@ -285,7 +286,7 @@ def test_what_the_wake_itself_sees_beyond_its_wish_does_not_count_from_the_wish_
             record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
         case "it is stopped":
             stop(world, "ana", "too dear")
-        case "it answers":
+        case _:
             record_awake(world, NAME, record.status.generation)
     (after,) = world.store.load_all()
     assert sum(one.instance_seconds for one in world.store.segments) == 20 * 60
@@ -308,6 +309,138 @@ def test_another_type_that_came_beside_the_one_asked_for_counts_from_its_look_on
     for one in world.store.segments:
         minutes[one.instance_type] += one.instance_seconds / 60
     assert minutes == {"ml.g6e.xlarge": 15, "ml.g6e.2xlarge": 5}
+
+
+XL, XL2 = "ml.g6e.xlarge", "ml.g6e.2xlarge"  # the second sorts before the first
+SEVERAL = {
+    "one goes for one of the type that came beside it": (
+        XL,
+        [(60, {XL: 1}), (5, {XL: 1, XL2: 1}), (5, {XL2: 2})],
+        {XL: 70, XL2: 10},
+    ),
+    "both types late": (
+        XL2,
+        [(60, {}), (5, {XL2: 1, XL: 1}), (5, {XL2: 2})],
+        {XL2: 70, XL: 10},
+    ),
+    "two types in the place of one, one after the other": (
+        XL,
+        [(10, {}), (5, {XL2: 1}), (5, {"ml.g6e.4xlarge": 1})],
+        {XL2: 20},
+    ),
+    "in the place of the one asked for, and one more": (
+        XL,
+        [(10, {}), (5, {XL2: 1}), (5, {XL2: 2})],
+        {XL: 15, XL2: 10},
+    ),
+}
+
+
+@pytest.mark.parametrize(("wished", "looks", "minutes"), [*SEVERAL.values()], ids=[*SEVERAL])
+def test_of_several_types_each_counts_as_long_as_it_was_asked_for_or_there(
+    wished: str, looks: list[tuple[int, dict[str, int]]], minutes: dict[str, int]
+) -> None:
+    world = memory_world()
+    machines = {"types": [wished, XL if wished == XL2 else XL2]}
+    before = asleep(NAME, instance_type=wished)
+    put(world, before, spec(NAME, instances=machines, scaling={"max_copies": 9}))
+    world.scaler.settle(NAME, 0)
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    for for_minutes, there in looks:
+        world.scaler.capacities[NAME] = Capacity(True, instances_by_type=there, status="Updating")
+        ticks(world, for_minutes, IDLE)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    booked: Counter[str] = Counter()
+    for one in world.store.segments:
+        booked[one.instance_type] += round(one.instance_seconds / 60)
+    assert booked == minutes
+
+
+def test_a_wake_whose_shape_holds_fewer_copies_asks_for_more_from_its_wish_on() -> None:
+    world = memory_world()
+    two = asleep(NAME, copies_per_instance=2)
+    put(world, two, spec(NAME, scaling={"max_copies": 4}))
+    world.scaler.settle(NAME, 0)
+    record = request_wake(world, world.store.load_all()[0], Cause.PERSON, 2, "wanted")
+    assert running(record.status) == {XL: 1}
+    world.clock.forward(minutes=5)
+    assert record_shaped(world, NAME, record.status.generation, Shape(), 1)
+    assert running(world.store.load_all()[0].status) == {XL: 2}
+    world.scaler.settle(NAME, 0, 2)
+    ticks(world, 5, IDLE)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    assert sum(one.instance_seconds for one in world.store.segments) == 2 * 10 * 60
+
+
+@pytest.mark.parametrize("there", [{}, {XL: 1}], ids=["gone", "fewer"])
+def test_what_an_older_release_saw_of_a_wake_still_counts(there: dict[str, int]) -> None:
+    """Its status says in `came` what looks saw, and knows no `seen`."""
+    world = memory_world()
+    put(world, asleep(NAME), spec(NAME, scaling={"max_copies": 4}))
+    world.scaler.settle(NAME, 0)
+    record = request_wake(world, world.store.load_all()[0], Cause.PERSON, 2, "wanted")
+    old = {"came": {XL: 2}, "seen": None, "instance_seen_at": world.clock.now()}
+    world.store.save(record.status.model_copy(update=old))
+    world.scaler.capacities[NAME] = Capacity(True, instances_by_type=there, status="Updating")
+    ticks(world, 10, IDLE)
+    record_failed(world, NAME, record.status.generation, "TooSlow", "no copy came")
+    assert sum(one.instance_seconds for one in world.store.segments) == 2 * 10 * 60
+
+
+@pytest.mark.parametrize(
+    ("look", "outcome", "wakes"),
+    [(None, TryOutcome.OTHER, 1), (1, TryOutcome.OTHER, 1), (0, TryOutcome.CAPACITY, 0)],
+    ids=["nobody looked", "it was seen", "it was not"],
+)
+def test_a_machine_that_is_booked_came_for_the_ladder_and_the_days_wakes_too(
+    look: int | None, outcome: TryOutcome, wakes: int
+) -> None:
+    world = memory_world()
+    put(world, awake(NAME), spec(NAME))
+    request_sleep(world, world.store.load_all()[0], Cause.IDLE, "idle")
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    if look is not None:
+        world.scaler.settle(NAME, 0, look)
+        ticks(world, 1, IDLE)
+    world.clock.forward(minutes=10)
+    record_failed(world, NAME, record.status.generation, "Lambda.Unknown", "it was away")
+    (after,) = world.store.load_all()
+    assert (after.status.tries[-1].outcome, after.status.wakes_today) == (outcome, wakes)
+    assert bool(after.status.meters) == (outcome is TryOutcome.OTHER)
+
+
+def test_one_look_that_sees_nothing_is_no_reason_to_change_what_may_still_run() -> None:
+    world = memory_world()
+    put(world, awake(NAME, shape=Shape(rungs_build=3)), spec(NAME))
+    request_sleep(world, world.store.load_all()[0], Cause.IDLE, "idle")
+    record = request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    world.scaler.settle(NAME, 0, 0)
+    ticks(world, 1, IDLE)
+    assert not plan_wake(world, NAME, record.status.generation).reshape
+
+
+@pytest.mark.parametrize(
+    ("copies", "instances", "phase", "minutes"),
+    [(0, 0, Phase.ASLEEP, 0), (1, 1, Phase.AWAKE, 10)],
+    ids=["it went", "it came"],
+)
+def test_in_observe_mode_the_look_that_ends_a_wake_is_one(
+    copies: int, instances: int, phase: Phase, minutes: float
+) -> None:
+    """The flow that was under way has ended, and nobody looked since the wish."""
+    world = memory_world()
+    put(world, awake(NAME), spec(NAME))
+    request_sleep(world, world.store.load_all()[0], Cause.IDLE, "idle")
+    turned = world.clock.now()
+    request_wake(world, world.store.load_all()[0], Cause.MESSAGE, 1, "a request")
+    object.__setattr__(world, "mode", Mode.OBSERVE)
+    world.scaler.settle(NAME, copies, instances)
+    world.clock.forward(minutes=10)
+    ticks(world, 1, IDLE)
+    (after,) = world.store.load_all()
+    since = [one for one in world.store.segments if one.start >= turned]
+    assert after.status.phase is phase
+    assert sum(one.instance_seconds for one in since) == minutes * 60
 
 
 def test_another_type_that_came_in_the_place_of_the_one_asked_for_counts_from_the_wish() -> None:

@@ -239,7 +239,8 @@ def on_rung(record: EndpointRecord, rung: int) -> EndpointRecord:
 def seen(status: EndpointStatus, instances: ByType, now: datetime) -> EndpointStatus:
     """Remembers the most instances of each type that were seen since the wish, and when the first
     look saw any; of shared machines all of them, whoever asked for them."""
-    most = _most(status.seen or {}, instances)
+    by_older_release = status.seen is None and status.instance_seen_at is not None
+    most = _most(status.came if by_older_release else status.seen or {}, instances)
     first = status.instance_seen_at or (now if most else None)
     came = _most(status.came, instances)
     return status.model_copy(update={"seen": most, "came": came, "instance_seen_at": first})
@@ -260,8 +261,9 @@ def brought(status: EndpointStatus) -> ByType:
 def settled(record: EndpointRecord) -> EndpointRecord:
     """The record when a wake or a creation ends: only what came is counted, from the wish on.
 
-    Also when that was the day before: nothing was closed meanwhile. No more than was counted: what
-    the last look saw beyond that counts from the next one on. Of shared machines the most that were
+    Also when that was the day before: nothing was closed meanwhile. Each type as its meter counts
+    it, and what came in the place of another as that one's. No more than was counted: what the last
+    look saw beyond that counts from the next one on. Of shared machines the most that were
     there at once counts from the wish on: too many rather than too few, if the others asked for
     some of them only later.
     """
@@ -270,15 +272,18 @@ def settled(record: EndpointRecord) -> EndpointRecord:
         return record
     own = {meter.instance_type: meter for meter in status.meters}
     came = brought(status)
-    left = sum(meter.instances for meter in status.meters)
+    left = {t: meter.instances - came.get(t, 0) for t, meter in own.items()}
     meters = []
-    for instance_type in sorted(came, key=lambda one: one not in own):  # those of a meter first
-        instances = min(came[instance_type], left)
-        left -= instances
-        others = [meter for meter in status.meters if meter.instance_type not in came]
-        since = own.get(instance_type) or min(others or status.meters, key=lambda one: one.since)
-        changes = {"instance_type": instance_type, "instances": instances}
-        meters += [since.model_copy(update=changes)] if instances else []
+    for instance_type, instances in came.items():
+        first = own.get(instance_type)
+        count = min(instances, first.instances) if first else 0
+        for other in sorted(own, key=lambda one: own[one].since):  # asked for, and not what came
+            taken = max(0, min(instances - count, left[other]))
+            first = first or (own[other] if taken else None)
+            count, left[other] = count + taken, left[other] - taken
+        if first is not None and count:
+            changes = {"instance_type": instance_type, "instances": count}
+            meters.append(first.model_copy(update=changes))
     kept = status.model_copy(update={"meters": tuple(meters)})
     return record.having(kept)
 

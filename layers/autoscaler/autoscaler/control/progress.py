@@ -19,7 +19,7 @@ from ..policy.ladder import TryOutcome
 from ..policy.types import Phase
 from ..ports import ConflictError
 from .causes import sentence_of
-from .metering import asked_for_copies, metered, settled
+from .metering import ASKING, asked_for_copies, metered, settled, sized_up
 from .purse import barred
 from .release import with_release
 from .savings import month_of, saved_this_month
@@ -106,7 +106,8 @@ def _staged_beside(
 def record_shaped(
     world: World, name: str, generation: int, shape: Shape, copies_per_instance: int
 ) -> bool:
-    """Its resources have the shape that was wished; how many copies an instance holds is known."""
+    """Its resources have the shape that was wished; how many copies an instance holds is known, and
+    with that how many instances are asked for."""
 
     def step(record: EndpointRecord) -> None:
         changes = {
@@ -114,7 +115,10 @@ def record_shaped(
             "reshaping": False,
             "copies_per_instance": copies_per_instance,
         }
-        world.store.save(record.status.model_copy(update=changes))
+        shaped = record.having(record.status.model_copy(update=changes))
+        if shaped.status.phase in ASKING:
+            shaped = sized_up(shaped, asked_for_copies(shaped, shaped.status.wish_copies))
+        world.store.save(shaped.status)
 
     return with_current(world, name, generation, step)
 
