@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from autoscaler.alerts.message import message_of
+from autoscaler.catalog.prices import usd_per_hour
 from autoscaler.control.budget_orders import set_budget
+from autoscaler.control.purse import purse
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.spent import spent_today
 from autoscaler.control.wishes import request_wake
 from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus
 from autoscaler.policy.types import Phase
-from autoscaler.ports import Load
+from autoscaler.ports import Capacity, Load
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -92,6 +94,28 @@ def test_if_all_of_it_came_it_is_spent_as_ever(world) -> None:
     assert (event.step, event.spent_usd) == (100, 8 * PRICE)
     (down,) = told(world, "WakePutDown")
     assert down.why.startswith("$20.88 of $20.00 are spent today: it sleeps until 25 Nov")
+
+
+def test_a_dearer_type_that_came_in_the_place_of_the_one_asked_for_is_spent_as_what_it_costs(
+    world,
+) -> None:
+    dear = "ml.g6e.12xlarge"
+    budget = {"daily_usd": 15, "when_spent": "sleep"}
+    machines = {"types": ["ml.g6e.xlarge", dear]}
+    put(world, asleep(NAME), spec(NAME, instances=machines, budget=budget))
+    world.scaler.settle(NAME, 0)
+    request_wake(world, record_of(world), Cause.BACKLOG, 1, "a copy.")
+    came = Capacity(True, desired_copies=1, instances_by_type={dear: 1}, status="Updating")
+    world.scaler.capacities[NAME] = came
+    tick(world, 60)
+    assert status_of(world).phase is Phase.WAKING
+    assert purse(record_of(world), world.clock.now())["unseen_today_usd"] == 0
+    price = usd_per_hour(dear)
+    assert price is not None
+    tick(world, round(60 * (15 / float(price) - 1)) + 3)
+    assert status_of(world).phase is Phase.SLEEPING
+    (down,) = told(world, "WakePutDown")
+    assert "are spent today" in down.why
 
 
 def test_a_creation_is_parked_with_the_same_reason(world) -> None:

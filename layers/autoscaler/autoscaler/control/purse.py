@@ -33,10 +33,11 @@ class Purse(TypedDict):
 
 def purse(record: EndpointRecord, now: datetime) -> Purse:
     """What the policy is told of it. Instances count from when they are asked for, so that what
-    comes cannot pass a budget."""
+    comes cannot pass a budget; what came instead and is dearer, as it is."""
     name, budget, seen = record.status.name, record.spec.budget, settled(record)
-    month, today = spent_of(record, now)
+    asked, asked_today = spent_of(record, now)
     there, there_today = spent_of(seen, now)
+    month, today = max(asked, there), max(asked_today, there_today)
     over = record.status.forecast_told == f"{now:%Y-%m}"
     return {
         "spent_this_month_usd": month,
