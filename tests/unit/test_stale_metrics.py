@@ -73,7 +73,7 @@ def test_points_of_before_are_missing_and_never_the_present() -> None:
     assert load.invoked_at is None
 
 
-@pytest.mark.parametrize("points", permutations([(1, 3.0), (3, 9.0), (2, 5.0)]), ids=str)
+@pytest.mark.parametrize("points", [*permutations([(1, 3.0), (3, 9.0), (2, 5.0)])], ids=str)
 def test_of_points_that_came_late_the_newest_counts_whatever_their_order(points) -> None:
     load = read({"concurrency": list(points), "invocations": [(2, 4.0)]})
     assert load.concurrency_per_copy == 3.0
