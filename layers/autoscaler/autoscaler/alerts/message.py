@@ -80,9 +80,9 @@ def message_of(event: Event, console: Console | None = None) -> Message:
 
 def in_force_of(events: Sequence[Event]) -> tuple[str, ...]:
     """`llama is held at 2 copies or more until … by ana: load test`: of each endpoint as its last
-    event has it; of many endpoints the first, and how many more there are."""
-    ordered = sorted(events, key=lambda event: event.at)
-    last = {event.endpoint: tamed(event) for event in ordered}
+    event has it; of many endpoints the first, and how many more there are. Events that are
+    tamed already."""
+    last = {event.endpoint: event for event in sorted(events, key=lambda event: event.at)}
     said = [f"{name} is {one}" for name, event in sorted(last.items()) for one in event.in_force]
     more = len(said) - _MOST_IN_FORCE
     return (*said[:_MOST_IN_FORCE], *((f"… and {more} more",) if more > 0 else ()))

@@ -20,11 +20,8 @@ _E = TypeVar("_E", bound=Event)
 def tamed(event: _E) -> _E:
     """The event with each text of it on one line, without formatting, and what cannot be seen
     written out. Enumerations and times stay; a link is made of the event as it was."""
-    return event.model_copy(update={name: _tamed(getattr(event, name)) for name in _fields(event)})
-
-
-def _fields(model: BaseModel) -> tuple[str, ...]:
-    return tuple(type(model).model_fields)
+    found: _E = _tamed(event)
+    return found
 
 
 def _tamed(value: Any) -> Any:
@@ -32,7 +29,8 @@ def _tamed(value: Any) -> Any:
         line = _BREAKS.sub(" ", value).strip().translate(_OURS)
         return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
     if isinstance(value, BaseModel):
-        return value.model_copy(update={n: _tamed(getattr(value, n)) for n in _fields(value)})
+        fields = type(value).model_fields
+        return value.model_copy(update={name: _tamed(getattr(value, name)) for name in fields})
     if isinstance(value, tuple | list):
         return type(value)(_tamed(one) for one in value)
     if isinstance(value, dict):

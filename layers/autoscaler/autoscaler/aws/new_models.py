@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..endpoints.redacted import without
 from .clients import client, error_message
 
 _THERE_ALREADY = "lready exist"
@@ -37,4 +38,4 @@ def make_model(request: Mapping[str, Any], variable: str, secret: str | None) ->
         problem = str(error)
     else:
         return True
-    raise ModelNotMadeError(problem.replace(secret, "***") if secret else problem)
+    raise ModelNotMadeError(without(problem, secret or ""))

@@ -43,6 +43,12 @@ _NAMED = (
 )
 
 
+def without(text: str, secret: str) -> str:
+    """The text without a secret that is known, in whatever case it is repeated; as it is without
+    one."""
+    return re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE) if secret else text
+
+
 def without_credentials(text: str) -> str:
     """The text with `***` in the place of whatever has the shape of a credential."""
     return _without(text, _SHAPES)

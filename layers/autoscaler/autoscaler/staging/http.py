@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from ..endpoints.redacted import without
 from .errors import HubReplyError
 from .retry import TransientError
 
@@ -30,7 +31,6 @@ LEAST_BYTES_PER_DEADLINE = 64 * 1024
 TROUBLE = (OSError, http.client.HTTPException, UnicodeError)
 # Of a target, what may stand in it as it is (RFC 3986: reserved and unreserved, and the escapes).
 _IN_A_TARGET = "%/?:@!$&'()*+,;=~-._[]"
-_REDACTED = "***"
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")  # ":" of an IPv6 address
 
 
@@ -161,12 +161,7 @@ def headers_of(reply: http.client.HTTPResponse, sent: Mapping[str, str]) -> dict
     """The reply's headers by lower-case names, without the secret that was sent for it: whoever
     repeats it would have it in errors, and so in logs, tables and Slack."""
     secret = sent.get("Authorization", "").rpartition(" ")[2]
-    return {name.lower(): redacted(value, secret) for name, value in reply.getheaders()}
-
-
-def redacted(text: str, secret: str) -> str:
-    """The text without the secret, in whatever case it is repeated."""
-    return re.sub(re.escape(secret), _REDACTED, text, flags=re.IGNORECASE) if secret else text
+    return {name.lower(): without(value, secret) for name, value in reply.getheaders()}
 
 
 def target_of(url: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
+from ..endpoints.redacted import without
 from .errors import (
     HubError,
     HubReplyError,
@@ -19,7 +20,6 @@ from .http import (
     Origin,
     Reply,
     joined,
-    redacted,
     refuse_other_than_bytes,
     request,
     safe_address,
@@ -197,7 +197,7 @@ class HubClient:
         finally:
             reply.close()
         try:
-            text = redacted(body.decode("utf-8-sig"), self._token or "")
+            text = without(body.decode("utf-8-sig"), self._token or "")
             return json.loads(text), reply.headers, reply.url
         except (ValueError, RecursionError) as wrong:
             if reply.headers.get("content-type", "").startswith("text/html"):
