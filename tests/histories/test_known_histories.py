@@ -86,6 +86,20 @@ HISTORIES: dict[str, list[Step]] = {
 }
 
 
+# Three copies were wanted for a queue that had waited all the while: at the first look after an
+# update all of it seemed to have come in the seconds since.
+WAITED_THROUGH: list[Step] = [
+    capacity(False),
+    STOP,
+    ("apply", {"tokens": 4096}),
+    ("send", {"count": 17}),
+    run(8),
+    START,
+    ("tick_twice", {}),
+    run(10),
+]
+
+
 def _lived(world: World, steps: Sequence[Step]) -> tuple[list[str], dict[str, Any]]:
     history = History(world)
     wrong = [one for step in steps for one in history.do(step)]
@@ -101,3 +115,15 @@ def test_a_life_with_wakes_in_vain_ends_well(empty: World, name: str) -> None:
     wrong, facts = in_copy(work)
     assert wrong == []
     assert facts["in_vain"], "each is about a wake that brought nothing"
+
+
+def test_a_queue_that_waited_through_an_update_is_not_taken_for_a_rush(empty: World) -> None:
+    def work() -> tuple[list[str], int]:
+        awake(empty)
+        wrong, _ = _lived(empty, WAITED_THROUGH)
+        told = [one.phase for one in empty.store().history(NAME, 40)]
+        return wrong, told.count("UPDATING")
+
+    wrong, updates = in_copy(work)
+    assert wrong == []
+    assert updates

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..endpoints.starts import created_in, estimated_start
 from ..endpoints.status import EndpointRecord
 from ..policy.learning import learn
-from ..policy.types import Episode, History, Observation
+from ..policy.types import History, Observation, Queued
 from ..ports import Capacity, Load, Minute
 from .purse import purse
 
@@ -41,7 +41,7 @@ def observe(
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
         retry_at=status.retry_at,
         reach=status.reach,
-        arrivals_per_second=_arrivals(status.episode, load, in_flight, now),
+        arrivals_per_second=_arrivals(status.episode.queued, load, in_flight, now),
         usd_per_copy_hour=None if (usd := record.usd_per_copy_hour) is None else float(usd),
         deferrable=load.deferrable,
         deferrable_due_at=record.deferrable_due_at,
@@ -58,15 +58,26 @@ def busy(load: Load, capacity: Capacity) -> float | None:
     return max(float(load.backlog), (load.concurrency_per_copy or 0.0) * capacity.current_copies)
 
 
-def _arrivals(episode: Episode, load: Load, in_flight: float | None, now: datetime) -> float | None:
-    """Requests a second: those that were served, and the growth of what waits since the last
-    look, because a copy that is full serves no more than it can however many come."""
+def _arrivals(
+    before: Queued | None, load: Load, in_flight: float | None, now: datetime
+) -> float | None:
+    """Requests a second: those that were served, and the growth of what waits since the queue was
+    counted last, because a copy that is full serves no more than it can however many come."""
     if load.backlog is None:
         return load.served_per_second
-    waiting = max(0.0, load.backlog - (in_flight or 0.0))
-    since = (now - episode.looked_at).total_seconds() if episode.looked_at else 0.0
-    grown = waiting - episode.waiting if 0 < since <= _RECENT_SECONDS else 0.0
+    since = (now - before.at).total_seconds() if before else 0.0
+    recent = 0 < since <= _RECENT_SECONDS
+    grown = _grown(before, load.backlog, in_flight) if before and recent else 0.0
     return max(0.0, (load.served_per_second or 0.0) + grown / max(since, _LEAST_SECONDS))
+
+
+def _grown(before: Queued, backlog: int, in_flight: float | None) -> float:
+    """By how much more waits than before. What ran in a copy that went waits again, and came long
+    ago: never by more than the backlog has grown."""
+    longer = float(backlog - before.backlog)
+    if in_flight is None or before.waiting is None:
+        return longer
+    return min(max(0.0, backlog - in_flight) - before.waiting, max(0.0, longer))
 
 
 def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> History:

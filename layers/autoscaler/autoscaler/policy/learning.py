@@ -16,7 +16,7 @@ from .economy import FREE_WAIT, lead_time
 from .keep_alive import idle_since
 from .pattern import LAID_FROM, Pattern
 from .schedule import zone_of
-from .types import Burst, Episode, History, Observation, Phase
+from .types import Burst, Episode, History, Observation, Phase, Queued
 
 # Looks further apart than this have missed something between them.
 _BLIND_AFTER = timedelta(minutes=10)
@@ -32,10 +32,11 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
     before = history.episode
     if before.looked_at is not None and now <= before.looked_at:
         return history
+    queued = _queued(before, observation, now)
     if observation.phase not in _SEEN or _is_blind(observation):
-        return replace(history, episode=Episode(looked_at=now))
+        return replace(history, episode=Episode(looked_at=now, queued=queued))
     if before.looked_at is None or _was_away(before, observation, now):
-        return replace(history, episode=_begun(observation, now))
+        return replace(history, episode=replace(_begun(observation, now), queued=queued))
     zone = ZoneInfo(zone_of(spec))
     pattern, idle_from = _idle(history.pattern, before, observation, now, zone)
     ended = before.idle_from is not None and idle_from != before.idle_from
@@ -47,7 +48,12 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
     pattern, upper = _upper(pattern, before, spec, observation, now)
     pattern, waited = _waiting(pattern, before, spec, observation, now)
     episode = replace(
-        waited, looked_at=now, idle_from=idle_from, upper_idle_from=upper, burst=burst
+        waited,
+        looked_at=now,
+        idle_from=idle_from,
+        upper_idle_from=upper,
+        burst=burst,
+        queued=queued,
     )
     return replace(history, pattern=pattern, episode=episode)
 
@@ -55,6 +61,17 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
 def _is_blind(observation: Observation) -> bool:
     unseen = observation.in_flight is None and observation.phase is Phase.AWAKE
     return observation.backlog is None or unseen
+
+
+def _queued(before: Episode, observation: Observation, now: datetime) -> Queued | None:
+    """Counted at every look that sees the queue, also where nothing is learned: what waited through
+    a staging or an update would else be taken for arrivals at the look after it."""
+    if observation.backlog is None:
+        return before.queued
+    waiting = None
+    if observation.in_flight is not None:
+        waiting = max(0.0, observation.backlog - observation.in_flight)
+    return Queued(now, observation.backlog, waiting)
 
 
 def _was_away(before: Episode, observation: Observation, now: datetime) -> bool:

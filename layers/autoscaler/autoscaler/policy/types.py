@@ -208,6 +208,15 @@ class Burst:
 
 
 @dataclass(frozen=True)
+class Queued:
+    """The backlog as it was counted last, and how much of it ran in no copy."""
+
+    at: datetime
+    backlog: int
+    waiting: float | None = None  # None: what ran was not known
+
+
+@dataclass(frozen=True)
 class Episode:
     """What is under way since the last look: an idle time, or a wake whose requests wait."""
 
@@ -220,6 +229,7 @@ class Episode:
     waited_seconds: float = 0.0  # request-seconds
     missing: int = 0  # most copies that were asked for and did not serve yet
     burst: Burst | None = None
+    queued: Queued | None = None  # in whatever phase; what it grows by are arrivals
 
 
 @dataclass(frozen=True)
