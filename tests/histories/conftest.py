@@ -34,7 +34,9 @@ def _rehearsed() -> None:
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[World]:
+def empty(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Its parameter, if it is given one, is the kind of what is applied."""
     _rehearsed()
     with HubServer([few_files()]) as hub, world(hub.endpoint) as made:
+        made.kind = getattr(request, "param", made.kind)
         yield made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from autoscaler.endpoints.kinds import VARIANT
 from autoscaler.policy.types import Phase
 from tests.histories import gateway
 from tests.histories.checks import one_flow_a_generation, wrong_with
@@ -89,7 +90,8 @@ class History:
 
     def container(self, works: bool) -> None:
         why = None if works else "CUDA error: out of memory"
-        self.world.sagemaker.break_container(COMPONENT, why)
+        of = f"{COMPONENT}/{VARIANT}" if self.world.kind.is_whole_instance else COMPONENT
+        self.world.sagemaker.break_container(of, why)
 
     def lose_instance(self) -> None:
         billed = self.world.sagemaker.billed()
@@ -170,8 +172,7 @@ class History:
 
     def _wrong_now(self) -> list[str]:
         """After each step, whatever moves."""
-        component = self.world.sagemaker.find_component(COMPONENT)
-        copies = component.desired if component else 0
+        copies = self.world.copies(NAME)
         found = list(self.world.watch.problems)
         if copies > _MOST_COPIES:
             found.append(f"{copies} copies are wanted, above {_MOST_COPIES}")

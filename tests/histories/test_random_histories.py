@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from autoscaler.spec import Kind
 from tests.histories.faults import Fault
 from tests.histories.forks import Copy
 from tests.histories.history import History
@@ -32,9 +33,9 @@ SHORT = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-# 200 histories in four parts of some ten minutes each: what was found is known after each of them.
+# 300 histories in parts of some ten minutes each: what was found is known after each of them.
 LONG = settings(SHORT, max_examples=50, stateful_step_count=50, derandomize=False)
-PARTS = range(1, 5)
+PARTS = {Kind.COMPONENT: 4, Kind.REALTIME: 1, Kind.ASYNC: 1}
 
 _MINUTES = st.integers(1, 20)
 _FAULTS = st.sampled_from(list(Fault))
@@ -161,16 +162,26 @@ def _judge(stories: list[dict[str, Any]]) -> None:
     assert fired and sent
 
 
+# Of the two kinds whose copies are instances a sleep is the endpoint's removal.
 @pytest.mark.timeout(900)
-def test_short_random_histories_end_well(lives: type[Lives]) -> None:
-    run_state_machine_as_test(lives, settings=SHORT)
+@pytest.mark.parametrize(
+    ("empty", "examples"),
+    [(Kind.COMPONENT, 12), (Kind.REALTIME, 6), (Kind.ASYNC, 6)],
+    indirect=["empty"],
+)
+def test_short_random_histories_end_well(lives: type[Lives], examples: int) -> None:
+    run_state_machine_as_test(lives, settings=settings(SHORT, max_examples=examples))
     _judge(lives.stories)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("empty", "part"),
+    [(kind, part) for kind, parts in PARTS.items() for part in range(1, parts + 1)],
+    indirect=["empty"],
+)
 def test_long_random_histories_end_well(lives: type[Lives], part: int) -> None:
     run_state_machine_as_test(lives, settings=LONG)
-    log.info("part %d of %d", part, len(PARTS))
+    log.info("%s, part %d of %d", lives.world.kind, part, PARTS[lives.world.kind])
     _judge(lives.stories)

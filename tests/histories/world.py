@@ -259,14 +259,10 @@ class World:
         if not self.kind.is_whole_instance:
             component = self.sagemaker.find_component(f"{STACK}-{name}")
             return component.desired if component else 0
-        if f"{STACK}-{name}" not in self.sagemaker.world.endpoints:
-            return 0
-        found = self.client("sagemaker").describe_endpoint(EndpointName=f"{STACK}-{name}")
-        coming = found.get(
-            "PendingDeploymentSummary", {}
-        )  # while it is created there are no others
-        variants = found.get("ProductionVariants") or coming.get("ProductionVariants", ())
-        return sum(one["DesiredInstanceCount"] for one in variants)
+        # Not by a call: it would count as one of the controller's own looks.
+        endpoint = self.sagemaker.world.endpoints.get(f"{STACK}-{name}")
+        variants = endpoint.variants if endpoint else ()
+        return sum(one.model.desired if one.model else one.initial for one in variants)
 
     def answers(self, name: str = NAME) -> list[str]:
         """The ids of requests that a model answered."""
