@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from autoscaler.endpoints import kinds
-from autoscaler.endpoints.names import ResourceNames
+from autoscaler.endpoints.names import ResourceNames, shared_endpoint
 from autoscaler.endpoints.status import EndpointRecord, UsageSegment
 from autoscaler.policy.types import Phase
 from tests.histories.template import STACK
@@ -25,18 +25,21 @@ def wrong_with(world: World) -> list[str]:
     records = {one.status.name: one for one in world.store().load_all()}
     for record in records.values():
         found += _of_endpoint(world, record)
-    found += _ownerless(world, set(records))
+    shared = {f"-{one.spec.instances.shared}" for one in records.values()}
+    found += _ownerless(world, shared | set(records))
     found += one_flow_a_generation(world)
     return found
 
 
 def _of_endpoint(world: World, record: EndpointRecord) -> Iterator[str]:
     status, name = record.status, record.status.name
-    there = world.sagemaker.instances_now().get(f"{STACK}-{name}", 0)
+    shared = record.spec.instances.shared
+    on = shared_endpoint(STACK, shared) if shared else f"{STACK}-{name}"
+    there = world.sagemaker.instances_now().get(on, 0)
     copies = world.copies(name)
     if status.untold:
         yield f"{name} has not told of {[one.detail_type for one in status.untold]}"
-    if status.phase in _AT_ZERO and (there or copies):
+    if status.phase in _AT_ZERO and (copies or (there and not shared)):
         yield f"{name} is {status.phase} with {there} instances and {copies} copies"
     if status.phase is Phase.AWAKE:
         if not copies or not there:
@@ -104,13 +107,20 @@ def _closed(world: World, name: str) -> list[UsageSegment]:
     return [one for one in found if one.endpoint == name]
 
 
-def booked_seconds(world: World, name: str) -> float:
-    """Instance-seconds of an endpoint in the ledger, with what its open meters have run."""
-    now = world.clock.now()
-    seconds = sum(one.instance_seconds for one in _closed(world, name))
+def booked(world: World, name: str) -> list[tuple[datetime, datetime, int]]:
+    """From when until when how many instances are in an endpoint's ledger, with what its open
+    meters have run."""
     record = world.record(name)
     meters = record.status.meters if record else ()
-    return seconds + sum((now - one.since).total_seconds() * one.instances for one in meters)
+    return [
+        *((one.start, one.end, one.instances) for one in _closed(world, name)),
+        *((one.since, world.clock.now(), one.instances) for one in meters),
+    ]
+
+
+def booked_seconds(world: World, name: str) -> float:
+    """Instance-seconds of them."""
+    return sum((end - start).total_seconds() * n for start, end, n in booked(world, name))
 
 
 def ledger_is_off(world: World, name: str, spare: float = 0.0) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -33,10 +34,14 @@ def _rehearsed() -> None:
         assert made.settle()
 
 
-@pytest.fixture(scope="module")
-def empty(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Its parameter, if it is given one, is the kind of what is applied."""
+@contextmanager
+def empty_world() -> Iterator[World]:
     _rehearsed()
     with HubServer([few_files()]) as hub, world(hub.endpoint) as made:
-        made.kind = getattr(request, "param", made.kind)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[World]:
+    with empty_world() as made:
         yield made

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
-from autoscaler.endpoints.kinds import VARIANT
 from autoscaler.policy.types import Phase
 from tests.histories import gateway
 from tests.histories.checks import one_flow_a_generation, wrong_with
@@ -19,7 +19,6 @@ from tests.histories.moments import (
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
-TYPE = "ml.g6e.xlarge"
 COMPONENT = f"{STACK}-{NAME}"
 # A hold asks for two, and a hundred requests for one: fewer than the file allows.
 _MOST_COPIES = 2
@@ -28,11 +27,16 @@ _MOST_COPIES = 2
 class History:
     """One long life of one endpoint. `do` carries out a step and returns what is wrong."""
 
+    names: tuple[str, ...] = (NAME,)
+    type = "ml.g6e.xlarge"
+    file: ClassVar[dict[str, Any]] = {}  # what its endpoints have beside what is usual here
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.sent: list[str] = []
         self.fired = 0
-        self.looks = Looks(world, NAME)
+        self.seen_by = {name: Looks(world, name) for name in self.names}
+        self.looks = self.seen_by[NAME]
         self._sent_in_vain: set[str] = set()  # while it was retired, so that they may be refused
         self._armed: tuple[Fault, int] | None = None
         world.wire.strike = self._strike
@@ -47,24 +51,24 @@ class History:
     def command(self, command: str, **arguments: Any) -> None:
         self.world.command(command, **arguments)
 
-    def apply(self, tokens: int) -> None:
-        self.world.apply(serving={"context_tokens": tokens})
+    def apply(self, tokens: int, name: str = NAME) -> None:
+        self.world.apply(name, serving={"context_tokens": tokens}, **self.file)
 
-    def hold(self, copies: int) -> None:
+    def hold(self, copies: int, name: str = NAME) -> None:
         self.world.command(
-            "hold", endpoint=NAME, min_copies=copies, seconds=1800.0, reason="a test", replace=True
+            "hold", endpoint=name, min_copies=copies, seconds=1800.0, reason="a test", replace=True
         )
 
     # What comes from outside
 
-    def send(self, count: int) -> None:
-        if not self._has_queue():
+    def send(self, count: int, name: str = NAME) -> None:
+        if not self._has_queue(name):
             return
         for _ in range(count):
             self.sent.append(f"r{len(self.sent)}")
-            if self.world.phase() == Phase.RETIRING:
+            if self.world.phase(name) == Phase.RETIRING:
                 self._sent_in_vain.add(self.sent[-1])
-            self.world.send(self.sent[-1])
+            self.world.send(self.sent[-1], name)
 
     def ask(self) -> None:
         """By the gateway, whose ticket is a promise."""
@@ -86,12 +90,11 @@ class History:
     # What AWS does
 
     def capacity(self, there: bool) -> None:
-        self.world.sagemaker.set_capacity(TYPE, None if there else 0)
+        self.world.sagemaker.set_capacity(self.type, None if there else 0)
 
-    def container(self, works: bool) -> None:
+    def container(self, works: bool, name: str = NAME) -> None:
         why = None if works else "CUDA error: out of memory"
-        of = f"{COMPONENT}/{VARIANT}" if self.world.kind.is_whole_instance else COMPONENT
-        self.world.sagemaker.break_container(of, why)
+        self.world.sagemaker.break_container(self.world.component(name), why)
 
     def lose_instance(self) -> None:
         billed = self.world.sagemaker.billed()
@@ -122,42 +125,48 @@ class History:
         world = self.world
         world.wire.strike = None
         self.capacity(True)
-        self.container(True)
         world.command("start")
-        world.command("release", endpoint=NAME)
+        for name in self.names:
+            self.container(True, name)
+            world.command("release", endpoint=name)
         world.settle(hours=12)
-        for _ in range(2):
-            if world.phase() in (None, Phase.FAILED):
-                world.apply()
+        for name in [*self.names, *self.names]:
+            if world.phase(name) in (None, Phase.FAILED):
+                world.apply(name, **self.file)
                 world.settle(hours=12)
-        if not self._has_queue():
-            return [f"there is no queue, and the endpoint is {world.phase()}"]
-        self.send(1)
+        for name in self.names:
+            if not self._has_queue(name):
+                return [f"there is no queue, and {name} is {world.phase(name)}"]
+            self.send(1, name)
         rested = world.settle(hours=12)
-        found = [] if rested else [f"it never came to rest: {world.phase()}"]
+        found = [] if rested else [f"it never came to rest: {self._phases()}"]
         return [*found, *self.unanswered(), *wrong_with(world), *self._to_zero()]
 
     def unanswered(self) -> list[str]:
         """A refusal is an answer to what was sent while its endpoint was retired, and to nothing
         else."""
-        refused = set(self.world.refusals())
-        ended = {*self.world.answers(), *(refused & self._sent_in_vain)}
+        answers = {one for name in self.names for one in self.world.answers(name)}
+        refused = {one for name in self.names for one in self.world.refusals(name)}
+        ended = answers | (refused & self._sent_in_vain)
         lost = sorted({*self.sent, *self.world.tickets} - ended)
         return [f"without an answer: {lost}, refused: {sorted(refused)}"] if lost else []
 
     def _to_zero(self) -> list[str]:
         """Zero is zero, and the ledger has what there was."""
         world = self.world
-        done = world.command("sleep", endpoint=NAME)
+        done = [world.command("sleep", endpoint=name).payload for name in self.names]
         rested = world.settle(hours=12)
-        found = [] if rested else [f"its sleep never came to rest: {world.phase()}"]
-        if world.phase() != Phase.ASLEEP:
-            found.append(f"it was sent to sleep ({done.payload}) and is {world.phase()}")
+        found = [] if rested else [f"its sleep never came to rest: {self._phases()}"]
+        if set(self._phases()) != {Phase.ASLEEP}:
+            found.append(f"it was sent to sleep ({done}) and is {self._phases()}")
         return [*found, *wrong_with(world), *self._wrong_now()]
+
+    def _phases(self) -> list[str | None]:
+        return [self.world.phase(name) for name in self.names]
 
     def facts(self) -> dict[str, Any]:
         return {
-            "phase": self.world.phase(),
+            "phase": self._phases(),
             "fired": self.fired,
             "sent": len(self.sent) + len(self.world.tickets),
             "in_vain": sum(
@@ -166,17 +175,21 @@ class History:
             ),
         }
 
-    def _has_queue(self) -> bool:
-        queues = self.world.client("sqs").list_queues(QueueNamePrefix=COMPONENT)
-        return any(url.endswith(f"/{COMPONENT}") for url in queues.get("QueueUrls", ()))
+    def _has_queue(self, name: str) -> bool:
+        queue = f"{STACK}-{name}"
+        queues = self.world.client("sqs").list_queues(QueueNamePrefix=queue)
+        return any(url.endswith(f"/{queue}") for url in queues.get("QueueUrls", ()))
 
     def _wrong_now(self) -> list[str]:
         """After each step, whatever moves."""
-        copies = self.world.copies(NAME)
-        found = list(self.world.watch.problems)
-        if copies > _MOST_COPIES:
-            found.append(f"{copies} copies are wanted, above {_MOST_COPIES}")
-        found += one_flow_a_generation(self.world)
-        found += zero_is_not_zero(self.world, NAME)
-        found += outside_its_bounds(self.world, NAME)
-        return [*found, *ledger_is_not_what_existed(self.world, NAME, self.looks)]
+        world = self.world
+        found = [*world.watch.problems, *one_flow_a_generation(world)]
+        for name in self.names:
+            if (copies := world.copies(name)) > _MOST_COPIES:
+                found.append(f"{copies} copies of {name} are wanted, above {_MOST_COPIES}")
+            found += zero_is_not_zero(world, name)
+            found += outside_its_bounds(world, name)
+        return [*found, *self._off_the_ledger()]
+
+    def _off_the_ledger(self) -> Iterator[str]:
+        return ledger_is_not_what_existed(self.world, NAME, self.looks)

@@ -9,7 +9,7 @@ as long as nobody looked, a call that failed until the next look.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from autoscaler.endpoints import kinds
@@ -79,30 +79,45 @@ class Looks:
 
 
 def leeway(world: World, name: str, looks: Looks) -> Leeway:
+    """How far the ledger of an endpoint with machines of its own may be off."""
+    return leeway_of(world, f"{STACK}-{name}", {name: looks})
+
+
+def leeway_of(world: World, endpoint: str, looks: Mapping[str, Looks]) -> Leeway:
+    """Of SageMaker's endpoint, by the looks of each endpoint that has copies on it: of each change,
+    as far as it takes whoever saw it last."""
+    over = under = _ROUNDING_SECONDS
+    for *_, start, gone in world.sagemaker.billed(endpoint):
+        parts = [_of_instance(world, name, one, start, gone) for name, one in looks.items()]
+        over += max(part.over for part in parts)
+        under += max(part.under for part in parts)
+    return Leeway(over + sum(_not_there_yet(world, name) for name in looks), under)
+
+
+def _of_instance(world: World, name: str, looks: Looks, start: float, gone: float | None) -> Leeway:
     """An instance may be booked from its wake's wish, else from the look before its copy was asked
     for, which may be long before there was capacity for it, until the look after it went, or until
     the end of the wake in which it went, as another is asked for; or only from the look after it
     came, until the one before it went."""
-    over = under = _ROUNDING_SECONDS
+    over = under = 0.0
     began = looks.times[0]
-    for *_, start, gone in world.sagemaker.billed(f"{STACK}-{name}"):
-        if start >= began:
-            before, after = looks.around(start)
-            wished = looks.wished(start)
-            asked = looks.around(_asked(world, name, start))[0]
-            over += start - (min(before, asked) if wished is None else wished)
-            under += after - start
-        if gone is not None and gone >= began:
-            before, after = looks.around(gone)
-            over += max(after, looks.asking_until(gone)) - gone
-            under += gone - before
-    return Leeway(over + _not_there_yet(world, name), under)
+    if start >= began:
+        before, after = looks.around(start)
+        wished = looks.wished(start)
+        asked = looks.around(_asked(world, name, start))[0]
+        over += start - (min(before, asked) if wished is None else wished)
+        under += after - start
+    if gone is not None and gone >= began:
+        before, after = looks.around(gone)
+        over += max(after, looks.asking_until(gone)) - gone
+        under += gone - before
+    return Leeway(over, under)
 
 
 def _asked(world: World, name: str, start: float) -> float:
     """Since when there were fewer copies than wanted, as an instance came for one."""
-    since = start
-    for moment, desired, current in reversed(world.sagemaker.timeline(f"{STACK}-{name}")):
+    since, component = start, world.component(name)
+    for moment, desired, current in reversed(world.sagemaker.timeline(component)):
         if moment < start:
             if desired <= current:
                 break

@@ -9,7 +9,7 @@ comes to rest, and every request that was ever sent has its answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from autoscaler.spec import Kind
+from tests.histories.conftest import empty_world
 from tests.histories.faults import Fault
 from tests.histories.forks import Copy
 from tests.histories.history import History
 from tests.histories.scenarios import awake
-from tests.histories.world import NAME, World
+from tests.histories.sharing import SharedHistory, both_awake
+from tests.histories.world import World
 
 log = logging.getLogger("histories")
 SHORT = settings(
@@ -33,20 +35,30 @@ SHORT = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-# 300 histories in parts of some ten minutes each: what was found is known after each of them.
+# 400 histories in parts of some ten minutes each: what was found is known after each of them.
 LONG = settings(SHORT, max_examples=50, stateful_step_count=50, derandomize=False)
-PARTS = {Kind.COMPONENT: 4, Kind.REALTIME: 1, Kind.ASYNC: 1}
+PARTS = {"one": 4, "realtime": 1, "async": 1, "shared": 2}
+# Of what kind, what their life is, and how it begins. Of the two kinds whose copies are instances a
+# sleep is the endpoint's removal.
+WHOSE: dict[str, tuple[Kind, type[History], Callable[[World], None]]] = {
+    "one": (Kind.COMPONENT, History, awake),
+    "realtime": (Kind.REALTIME, History, awake),
+    "async": (Kind.ASYNC, History, awake),
+    "shared": (Kind.COMPONENT, SharedHistory, both_awake),
+}
 
 _MINUTES = st.integers(1, 20)
 _FAULTS = st.sampled_from(list(Fault))
 _AFTER = st.integers(0, 15)
 _ORDERS = st.sampled_from(["wake", "sleep", "sleep", "delete", "release"])
+_NAMES = st.runner().flatmap(lambda lives: st.sampled_from(lives.made.names))
 
 
 class Lives(RuleBasedStateMachine):
     """Each example lives in a copy of the world, where its endpoint has just been created."""
 
-    world: World  # with an endpoint that is awake
+    world: World  # with endpoints that are awake
+    made: type[History]  # what their life is
     stories: list[dict[str, Any]]
 
     @initialize()
@@ -55,7 +67,7 @@ class Lives(RuleBasedStateMachine):
 
         def work(step: tuple[str, dict[str, Any]]) -> Any:
             if not history:
-                history.append(History(self.world))
+                history.append(self.made(self.world))
             name, parameters = step
             if name in ("end", "facts"):
                 return getattr(history[0], name)()
@@ -63,17 +75,17 @@ class Lives(RuleBasedStateMachine):
 
         self.copy = Copy(work)
 
-    def _do(self, name: str, **parameters: Any) -> None:
-        problems = self.copy.ask((name, parameters))
+    def _do(self, step: str, **parameters: Any) -> None:
+        problems = self.copy.ask((step, parameters))
         assert not problems, problems
 
-    @rule(order=_ORDERS)
-    def order(self, order: str) -> None:
-        self._do("command", command=order, endpoint=NAME)
+    @rule(order=_ORDERS, name=_NAMES)
+    def order(self, order: str, name: str) -> None:
+        self._do("command", command=order, endpoint=name)
 
-    @rule(copies=st.integers(0, 2))
-    def hold(self, copies: int) -> None:
-        self._do("hold", copies=copies)
+    @rule(copies=st.integers(0, 2), name=_NAMES)
+    def hold(self, copies: int, name: str) -> None:
+        self._do("hold", copies=copies, name=name)
 
     @rule(off=st.booleans())
     def switch(self, off: bool) -> None:
@@ -81,13 +93,13 @@ class Lives(RuleBasedStateMachine):
             "command", command="stop" if off else "start", **({"reason": "a test"} if off else {})
         )
 
-    @rule(tokens=st.sampled_from([4096, 8192]))
-    def apply(self, tokens: int) -> None:
-        self._do("apply", tokens=tokens)
+    @rule(tokens=st.sampled_from([4096, 8192]), name=_NAMES)
+    def apply(self, tokens: int, name: str) -> None:
+        self._do("apply", tokens=tokens, name=name)
 
-    @rule(count=st.integers(1, 5))
-    def send(self, count: int) -> None:
-        self._do("send", count=count)
+    @rule(count=st.integers(1, 5), name=_NAMES)
+    def send(self, count: int, name: str) -> None:
+        self._do("send", count=count, name=name)
 
     @rule()
     def ask(self) -> None:
@@ -114,22 +126,22 @@ class Lives(RuleBasedStateMachine):
     def capacity(self, there: bool) -> None:
         self._do("capacity", there=there)
 
-    @rule(works=st.booleans())
-    def container(self, works: bool) -> None:
-        self._do("container", works=works)
+    @rule(works=st.booleans(), name=_NAMES)
+    def container(self, works: bool, name: str) -> None:
+        self._do("container", works=works, name=name)
 
     @rule()
     def lose_instance(self) -> None:
         self._do("lose_instance")
 
-    @rule(order=_ORDERS, fault=_FAULTS, after=st.integers(0, 6))
-    def disturbed_order(self, order: str, fault: Fault, after: int) -> None:
+    @rule(order=_ORDERS, fault=_FAULTS, after=st.integers(0, 6), name=_NAMES)
+    def disturbed_order(self, order: str, fault: Fault, after: int, name: str) -> None:
         self._do("trouble", fault=fault, after=after)
-        self._do("command", command=order, endpoint=NAME)
+        self._do("command", command=order, endpoint=name)
 
-    @rule(count=st.integers(1, 3), fault=_FAULTS, after=_AFTER)
-    def disturbed_requests(self, count: int, fault: Fault, after: int) -> None:
-        self._do("send", count=count)
+    @rule(count=st.integers(1, 3), fault=_FAULTS, after=_AFTER, name=_NAMES)
+    def disturbed_requests(self, count: int, fault: Fault, after: int, name: str) -> None:
+        self._do("send", count=count, name=name)
         self._do("trouble", fault=fault, after=after)
         self._do("run", minutes=2)
 
@@ -145,10 +157,12 @@ class Lives(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module")
-def lives(empty: World) -> Iterator[type[Lives]]:
-    awake(empty)
-    Lives.world = empty
-    yield Lives
+def lives(request: pytest.FixtureRequest) -> Iterator[type[Lives]]:
+    kind, Lives.made, begun = WHOSE[request.param]
+    with empty_world() as Lives.world:
+        Lives.world.kind = kind
+        begun(Lives.world)
+        yield Lives
 
 
 @pytest.fixture(autouse=True)
@@ -162,12 +176,11 @@ def _judge(stories: list[dict[str, Any]]) -> None:
     assert fired and sent
 
 
-# Of the two kinds whose copies are instances a sleep is the endpoint's removal.
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("empty", "examples"),
-    [(Kind.COMPONENT, 12), (Kind.REALTIME, 6), (Kind.ASYNC, 6)],
-    indirect=["empty"],
+    ("lives", "examples"),
+    [("one", 12), ("realtime", 6), ("async", 6), ("shared", 6)],
+    indirect=["lives"],
 )
 def test_short_random_histories_end_well(lives: type[Lives], examples: int) -> None:
     run_state_machine_as_test(lives, settings=settings(SHORT, max_examples=examples))
@@ -177,11 +190,11 @@ def test_short_random_histories_end_well(lives: type[Lives], examples: int) -> N
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
-    ("empty", "part"),
-    [(kind, part) for kind, parts in PARTS.items() for part in range(1, parts + 1)],
-    indirect=["empty"],
+    ("lives", "part"),
+    [(whose, part) for whose, parts in PARTS.items() for part in range(1, parts + 1)],
+    indirect=["lives"],
 )
 def test_long_random_histories_end_well(lives: type[Lives], part: int) -> None:
     run_state_machine_as_test(lives, settings=LONG)
-    log.info("%s, part %d of %d", lives.world.kind, part, PARTS[lives.world.kind])
+    log.info("part %d", part)
     _judge(lives.stories)

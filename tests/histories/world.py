@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from autoscaler.aws.table import TableStore
+from autoscaler.endpoints.kinds import VARIANT
 from autoscaler.endpoints.phases import IN_TRANSITION
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.spec import Kind
@@ -253,6 +254,10 @@ class World:
 
     def instances(self) -> int:
         return sum(self.sagemaker.instances_now().values())
+
+    def component(self, name: str) -> str:
+        """What has an endpoint's copies: of kinds whose copies are instances, its variant."""
+        return f"{STACK}-{name}" + (f"/{VARIANT}" if self.kind.is_whole_instance else "")
 
     def copies(self, name: str) -> int:
         """Those that SageMaker is to have; of kinds whose copies are instances, these."""

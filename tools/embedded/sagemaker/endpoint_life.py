@@ -131,9 +131,10 @@ class EndpointLife:
 
     def _remove(self, endpoint: Endpoint) -> None:
         world = self._world
-        for variant in endpoint.variants:
-            for copy in variant.model.copies if variant.model else ():
+        for model in (variant.model for variant in endpoint.variants if variant.model):
+            for copy in model.copies:
                 copy.load.cut(world.now)
+            world.gone_components.setdefault(model.name, []).extend(model.timeline)
         for instance in endpoint.instances:
             self._fleet.release(instance)
             world.gone_instances.append((endpoint.name, instance))

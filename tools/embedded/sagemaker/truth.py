@@ -44,11 +44,14 @@ class Truth:
         return counts
 
     def timeline(self, component: str) -> list[tuple[float, int, int]]:
-        """Time, desired and current copies, at each change; a namesake's before it first."""
+        """Time, desired and current copies, at each change; a namesake's before it first. Of a
+        classic variant, `<endpoint>/<variant>`, its instances."""
         self._world.look()
         with self._world.lock:
             before = self._world.gone_components.get(component, [])
-            here = self._world.components.get(component)
+            variants = (v for one in self._world.endpoints.values() for v in one.variants)
+            models = {v.model.name: v.model for v in variants if v.model}
+            here = self._world.components.get(component) or models.get(component)
             return [*before, *(here.timeline if here else [])]
 
     def start(self, instance: Instance) -> float:
