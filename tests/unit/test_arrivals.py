@@ -1,4 +1,4 @@
-"""How many requests come a second: what was served, and what grew since the queue was counted."""
+"""How many requests come a second: what was served, and what the backlog grew by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.control.observe import learned, observe
@@ -15,17 +15,19 @@ from autoscaler.endpoints.migrations import status_body, status_of
 from autoscaler.endpoints.status import EndpointRecord, EndpointStatus
 from autoscaler.policy import Phase
 from autoscaler.policy.types import Episode, Queued
-from autoscaler.ports import Capacity, Load
+from autoscaler.ports import Capacity, Load, Minute
 from tests.memory import NOON
 from tests.samples import awake, spec
 
 UP = Capacity(exists=True, desired_copies=1, current_copies=1)
+TICK = timedelta(minutes=1)
 
 
-def arrivals(seconds: float, *, before: float, backlog: int, served: float = 0.0) -> float | None:
-    """Between two looks so far apart; nothing runs in the model."""
-    counted = Queued(NOON - timedelta(seconds=seconds), int(before), before)
-    looked = Episode(looked_at=counted.at, queued=counted)
+def arrivals(
+    seconds: float, *, before: int, backlog: int, served: float = 0.0, growth: float = 0.0
+) -> float | None:
+    """Between two looks so far apart."""
+    looked = Episode(queued=Queued(NOON - timedelta(seconds=seconds), before, growth))
     record = EndpointRecord(spec=spec(), status=awake("llama", episode=looked))
     load = Load(backlog=backlog, concurrency_per_copy=0.0, served_per_second=served)
     return observe(record, load, UP, NOON).arrivals_per_second
@@ -41,22 +43,30 @@ def arrivals(seconds: float, *, before: float, backlog: int, served: float = 0.0
         (180, 0, 90, 0.0, 0.5),
         (181, 0, 90, 0.0, 0.0),  # says little about now
         (30, 0, 15, 0.0, 0.5),
+        (-1, 0, 15, 0.0, 0.0),  # the clock of another host
     ],
 )
 def test_what_waits_grows_by_what_comes_and_is_not_served(
-    seconds: float, before: float, backlog: int, served: float, expected: float
+    seconds: float, before: int, backlog: int, served: float, expected: float
 ) -> None:
     found = arrivals(seconds, before=before, backlog=backlog, served=served)
     assert found == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.3, 10.0])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0, 2.3, 10.0])
 def test_six_requests_between_two_looks_in_a_row_are_no_rate_of_thousands_an_hour(
     seconds: float,
 ) -> None:
     """The look at a wake that has just answered comes seconds after a tick's: six requests made it
     start two more copies, for the hour that a long start has them stay."""
     assert arrivals(seconds, before=0, backlog=6) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, 0.5), (15, 0.25), (30, 0.0), (60, 0.0)])
+def test_a_look_soon_after_another_knows_what_that_one_found(
+    seconds: float, expected: float
+) -> None:
+    assert arrivals(seconds, before=30, backlog=30, growth=0.5) == pytest.approx(expected)
 
 
 @dataclass(frozen=True)
@@ -68,24 +78,26 @@ class Look:
     running: float | None = 0.0  # in all copies together
     copies: int = 0
     served: float | None = None
+    minutes: tuple[Minute, ...] = ()
 
     def load(self) -> Load:
         per_copy = self.running / self.copies if self.copies and self.running is not None else None
-        return Load(self.backlog, per_copy, served_per_second=self.served)
+        return Load(self.backlog, per_copy, served_per_second=self.served, minutes=self.minutes)
 
     def capacity(self) -> Capacity:
         return Capacity(exists=True, desired_copies=1, current_copies=self.copies)
 
 
 def rates(looks: Iterable[Look], apart_seconds: float = 60.0) -> list[float | None]:
-    """Requests a second as they are seen at each look, by what the looks before it left behind."""
+    """Requests a second as each look decides by them: what it saw is stored before it does."""
     record, found = EndpointRecord(spec=spec(), status=awake("llama")), list[float | None]()
     for number, look in enumerate(looks):
         now = NOON + timedelta(seconds=number * apart_seconds)
-        record = record.having(record.status.model_copy(update={"phase": look.phase}))
-        found.append(observe(record, look.load(), look.capacity(), now).arrivals_per_second)
+        since = {"phase": look.phase, "phase_since": NOON - timedelta(days=1)}
+        record = record.having(record.status.model_copy(update=since))
         known = learned(record, look.load(), look.capacity(), now)
         record = record.having(as_stored(record.status, known.episode))
+        found.append(observe(record, look.load(), look.capacity(), now).arrivals_per_second)
     return found
 
 
@@ -94,7 +106,8 @@ def as_stored(status: EndpointStatus, episode: Episode) -> EndpointStatus:
     return status_of(status_body(status.model_copy(update={"episode": episode})))
 
 
-HIDDEN = [Phase.STAGING, Phase.CREATING, Phase.UPDATING, Phase.FAILED]
+# In these nothing else is learned.
+HIDDEN = [Phase.CREATING, Phase.UPDATING, Phase.FAILED]
 
 
 @pytest.mark.parametrize("phase", HIDDEN)
@@ -109,8 +122,8 @@ def test_what_waited_through_a_phase_in_which_nothing_is_learned_did_not_come_af
     assert found == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("phase", HIDDEN)
-def test_and_what_comes_in_such_a_phase_is_seen(phase: Phase) -> None:
+@pytest.mark.parametrize("phase", [*HIDDEN, Phase.AWAKE, Phase.WAKING, Phase.SLEEPING])
+def test_what_comes_is_seen_in_every_phase(phase: Phase) -> None:
     assert rates([Look(phase, 3), Look(phase, 33)]) == [0, pytest.approx(0.5)]
 
 
@@ -118,11 +131,10 @@ def test_what_waits_at_the_first_look_of_all_may_have_come_at_any_time() -> None
     assert rates([Look(Phase.ASLEEP, 17), Look(Phase.ASLEEP, 17)]) == [0, 0]
 
 
-def test_nor_at_one_that_comes_after_a_long_time_and_the_look_after_it_knows_it() -> None:
-    found = rates([Look(Phase.ASLEEP, n) for n in (0, 17, 17)], apart_seconds=15 * 60)
-    assert found == [0, 0, 0]
-    late = [Look(Phase.AWAKE, 17, 8.0, 1), Look(Phase.AWAKE, 17, 8.0, 1)]
-    assert rates(late, apart_seconds=11 * 60) == [0, 0]
+@pytest.mark.parametrize("phase", [Phase.AWAKE, Phase.UPDATING, Phase.SLEEPING])
+def test_nor_after_a_long_time_without_a_look_and_the_look_after_it_knows_it(phase: Phase) -> None:
+    assert rates([Look(phase, n) for n in (0, 17, 17)], apart_seconds=11 * 60) == [0, 0, 0]
+    assert rates([Look(phase, n) for n in (0, 17, 17)], apart_seconds=170)[2] == 0
 
 
 def test_a_look_that_does_not_see_the_queue_is_counted_over_by_the_next() -> None:
@@ -130,17 +142,61 @@ def test_a_look_that_does_not_see_the_queue_is_counted_over_by_the_next() -> Non
     assert rates(looks) == [0, None, pytest.approx(30 / 120)]
 
 
-@pytest.mark.parametrize("phase", [Phase.WAKING, Phase.AWAKE])
-def test_what_ran_in_a_copy_that_went_waits_again_and_came_long_ago(phase: Phase) -> None:
-    looks = [Look(Phase.AWAKE, 17, 8.0, 1), Look(phase, 17), Look(phase, 23)]
+@pytest.mark.parametrize("copies", [0, 1])
+@pytest.mark.parametrize("running", [None, 0.0, 8.0])
+def test_what_begins_to_run_or_has_to_wait_again_is_no_arrival_and_hides_none(
+    copies: int, running: float | None
+) -> None:
+    before = Look(Phase.AWAKE, 17, 8.0, 1)
+    looks = [before, Look(Phase.AWAKE, 17, running, copies), Look(Phase.AWAKE, 23, running, copies)]
     assert rates(looks) == [0, 0, pytest.approx(0.1)]
 
 
-def test_while_nobody_knows_what_runs_the_queue_tells_what_comes() -> None:
-    unknown = Look(Phase.AWAKE, 8, None, 1)
-    looks = [Look(Phase.AWAKE, 8, 8.0, 1), unknown, Look(Phase.AWAKE, 20, None, 1), unknown]
-    assert rates(looks) == [0, 0, pytest.approx(0.2), 0]
-    assert rates([*looks, Look(Phase.AWAKE, 8, 8.0, 1)])[-1] == 0
+def test_of_the_minutes_since_the_metrics_were_read_last_nothing_waited_in_any() -> None:
+    """Else they would have been read: what waits now came in the last one."""
+    quiet = tuple(Minute(NOON + n * TICK, 0.0, 0.0) for n in range(1, 6))
+    looks = [Look(Phase.AWAKE, 0, 0.0, 1), Look(Phase.AWAKE, 30, 0.0, 1, minutes=quiet)]
+    assert rates(looks, apart_seconds=300) == [0, pytest.approx(0.5)]
+
+
+def asleep(phase: Phase, stored: float, since: float, before: int = 0) -> float | None:
+    """Sixty wait; the last count that is stored is so many minutes old, the phase as many."""
+    episode = Episode(queued=Queued(NOON - stored * TICK, before))
+    status = awake("llama", episode=episode).model_copy(
+        update={"phase": phase, "phase_since": NOON - since * TICK}
+    )
+    record = EndpointRecord(spec=spec(), status=status)
+    nothing = Capacity(exists=True)
+    return observe(record, Load(60, None), nothing, NOON).arrivals_per_second
+
+
+@pytest.mark.parametrize("stored", [1, 2, 3, 4, 14, 15, 16])
+def test_what_wakes_an_endpoint_came_since_the_last_tick_however_old_its_last_look_is(
+    stored: float,
+) -> None:
+    """While it sleeps a look is stored four times an hour, and whenever the queue has changed."""
+    assert asleep(Phase.ASLEEP, stored, 600) == pytest.approx(1.0)
+    assert asleep(Phase.WAKING, stored, 0) == pytest.approx(1.0), "a dispatcher was faster"
+    assert asleep(Phase.WAKING, stored, 1) == pytest.approx(0.5 if stored > 1 else 1.0)
+
+
+@pytest.mark.parametrize("stored", [4, 15])
+def test_what_waited_before_it_could_be_woken_did_not(stored: float) -> None:
+    assert asleep(Phase.ASLEEP, stored, 600, before=60) == 0
+    assert asleep(Phase.ASLEEP, stored, 600, before=1) == 0, "nobody knows since when"
+    assert asleep(Phase.UPDATING, stored, 600) == 0
+
+
+def test_a_message_that_a_dispatcher_has_is_counted_also_where_it_wakes_nothing() -> None:
+    """Of an endpoint that keeps answers it may be answered by one. The wake counts it."""
+    record, now = EndpointRecord(spec=spec(), status=awake("llama")), NOON
+    taken = Load(0, None, taken=60)
+    for load in (taken, taken, Load(60, None)):
+        record = record.having(record.status.model_copy(update={"phase": Phase.WAKING}))
+        known = learned(record, load, Capacity(exists=True), now)
+        record = record.having(as_stored(record.status, known.episode))
+        now += timedelta(seconds=40)
+    assert record.status.episode.queued == Queued(now - timedelta(seconds=40), 60)
 
 
 LOOKS = st.builds(
@@ -159,8 +215,24 @@ def test_a_queue_that_does_not_grow_is_no_arrivals_whatever_happens_to_its_endpo
     assert not any(rates(looks))
 
 
-@given(st.lists(st.integers(0, 40), min_size=2, max_size=8), st.sampled_from(list(Phase)))
-def test_as_many_come_as_were_sent_while_no_copy_serves(sent: list[int], phase: Phase) -> None:
+@given(
+    st.lists(st.integers(0, 40), min_size=2, max_size=8),
+    st.sampled_from([one for one in Phase if one is not Phase.ASLEEP]),
+)
+def test_as_many_come_as_were_sent_while_nothing_is_answered(sent: list[int], phase: Phase) -> None:
     queue = [sum(sent[: n + 1]) for n in range(len(sent))]
     came = [60 * (rate or 0.0) for rate in rates(Look(phase, count) for count in queue)]
     assert came == pytest.approx([0, *sent[1:]])
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=30), st.sampled_from([1, 5, 13, 29]))
+def test_looks_that_follow_each_other_fast_find_as_many_in_the_end(
+    sent: list[int], apart_seconds: int
+) -> None:
+    """Each look takes up what the one before it knew: nothing counts twice, nothing is lost."""
+    quiet = [0] * 400
+    queue = [0, *(sum(sent[: n + 1]) for n in range(len(sent)))]
+    looks = [Look(Phase.AWAKE, n, 8.0, 1) for n in [*queue, *(queue[-1] + n for n in quiet)]]
+    came = sum(apart_seconds * (rate or 0.0) for rate in rates(looks, apart_seconds))
+    assert came == pytest.approx(sum(sent), rel=1e-3, abs=1e-3)

@@ -6,15 +6,12 @@ from datetime import datetime, timedelta
 
 from ..endpoints.starts import created_in, estimated_start
 from ..endpoints.status import EndpointRecord
+from ..policy.arrivals import counted, known_since
 from ..policy.learning import learn
 from ..policy.types import History, Observation, Queued
 from ..ports import Capacity, Load, Minute
 from .purse import purse
 
-# A growth over a longer time says little about now, and of a shorter one a rate would be made up:
-# of six requests that came between two looks three seconds apart, two a second.
-_RECENT_SECONDS = 180.0
-_LEAST_SECONDS = 30.0
 NO_LOAD = Load(backlog=None, concurrency_per_copy=None)
 _TICK = timedelta(minutes=1)
 
@@ -27,6 +24,7 @@ def observe(
     in_flight = 0.0 if capacity.current_copies == 0 else None
     if load.concurrency_per_copy is not None:
         in_flight = load.concurrency_per_copy * capacity.current_copies
+    queued = _queued(record, load, now, tick)
     return Observation(
         phase=status.phase,
         phase_since=status.phase_since,
@@ -41,7 +39,8 @@ def observe(
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
         retry_at=status.retry_at,
         reach=status.reach,
-        arrivals_per_second=_arrivals(status.episode.queued, load, in_flight, now),
+        arrivals_per_second=_arrivals(load, queued),
+        queued=queued,
         usd_per_copy_hour=None if (usd := record.usd_per_copy_hour) is None else float(usd),
         deferrable=load.deferrable,
         deferrable_due_at=record.deferrable_due_at,
@@ -58,29 +57,24 @@ def busy(load: Load, capacity: Capacity) -> float | None:
     return max(float(load.backlog), (load.concurrency_per_copy or 0.0) * capacity.current_copies)
 
 
-def _arrivals(
-    before: Queued | None, load: Load, in_flight: float | None, now: datetime
-) -> float | None:
-    """Requests a second: those that were served, and the growth of what waits since the queue was
-    counted last, because a copy that is full serves no more than it can however many come."""
+def _queued(record: EndpointRecord, load: Load, now: datetime, tick: timedelta) -> Queued | None:
     if load.backlog is None:
+        return None
+    status = record.status
+    before = known_since(status.episode.queued, status.phase, status.phase_since, now, tick)
+    return counted(before, load.backlog + load.taken, now)
+
+
+def _arrivals(load: Load, queued: Queued | None) -> float | None:
+    """Requests a second: those that were served, and the growth of the backlog."""
+    if queued is None:
         return load.served_per_second
-    since = (now - before.at).total_seconds() if before else 0.0
-    recent = 0 < since <= _RECENT_SECONDS
-    grown = _grown(before, load.backlog, in_flight) if before and recent else 0.0
-    return max(0.0, (load.served_per_second or 0.0) + grown / max(since, _LEAST_SECONDS))
+    return max(0.0, (load.served_per_second or 0.0) + queued.growth_per_second)
 
 
-def _grown(before: Queued, backlog: int, in_flight: float | None) -> float:
-    """By how much more waits than before. What ran in a copy that went waits again, and came long
-    ago: never by more than the backlog has grown."""
-    longer = float(backlog - before.backlog)
-    if in_flight is None or before.waiting is None:
-        return longer
-    return min(max(0.0, backlog - in_flight) - before.waiting, max(0.0, longer))
-
-
-def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetime) -> History:
+def learned(
+    record: EndpointRecord, load: Load, capacity: Capacity, now: datetime, tick: timedelta = _TICK
+) -> History:
     """What the policy remembers after this look: of each minute since its metrics were read, or
     nothing while those of before stand for now."""
     known, status = history(record), record.status
@@ -90,10 +84,16 @@ def learned(record: EndpointRecord, load: Load, capacity: Capacity, now: datetim
     for minute in load.minutes[:-1]:  # the newest one is the look itself
         past = _load_of(minute)
         active = active_at(active, past, minute.end)
-        then = record.having(status.model_copy(update={"last_active_at": active}))
+        then = _knowing(record, known, last_active_at=active)
         seen = observe(then, past, capacity, minute.end)
         known = learn(known, record.spec, seen, minute.end)
-    return learn(known, record.spec, observe(record, load, capacity, now), now)
+    seen = observe(_knowing(record, known), load, capacity, now, tick)
+    return learn(known, record.spec, seen, now)
+
+
+def _knowing(record: EndpointRecord, known: History, **changes: datetime | None) -> EndpointRecord:
+    update = {"episode": known.episode, **changes}
+    return record.having(record.status.model_copy(update=update))
 
 
 def _load_of(minute: Minute) -> Load:

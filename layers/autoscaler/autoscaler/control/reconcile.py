@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ..endpoints.learned import StoredPattern
 from ..endpoints.phases import IN_TRANSITION
 from ..endpoints.stack_state import life_of
 from ..endpoints.status import EndpointRecord
@@ -32,6 +31,7 @@ from .observing import advise, followed
 from .progress import forget_retired
 from .purse import barred
 from .reasons import keep_reasons
+from .remembering import counted_asleep, remembered
 from .shortage import note_shortage
 from .signals import (
     is_as_before,
@@ -212,6 +212,8 @@ def reconcile_endpoint(
         record = with_readers(world, record, capacity) if status.phase is Phase.AWAKE else record
         if looks:
             record = observed(world, record, load, now, capacity)
+        else:
+            record = counted_asleep(world, record, load, capacity, now)
         if not halt and start_update(world, record, now):
             return
         record = note_shortage(world, record, capacity, now)
@@ -246,7 +248,7 @@ def observed(
 ) -> EndpointRecord:
     """Stores what was seen, with the meter moved on to now; writes only what changed."""
     status = record.status
-    known = learned(record, load, capacity, now)
+    known = learned(record, load, capacity, now, world.tick)
     after = seen(status, capacity.instances_by_type, now).model_copy(
         update={
             "observed_copies": capacity.current_copies,
@@ -262,16 +264,10 @@ def observed(
     record, unseen = booked_unseen(record, capacity, now)
     after = after.model_copy(update=meters_of(record.status))
     record = _without_what_never_came(world, record.having(after))
-    pattern = StoredPattern.of(known.pattern)
     counted, segments = metered_since(record, load, _billed(world, record, capacity), now)
     if load.unread and not (unseen or segments) and is_as_before(status, counted, now):
         return record.having(status)
-    saved = world.store.save(
-        counted.model_copy(update={"episode": known.episode}),
-        pattern=pattern if pattern != record.pattern else None,
-        segments=(*unseen, *segments),
-    )
-    return record.model_copy(update={"status": saved, "pattern": pattern})
+    return remembered(world, record, counted, known, (*unseen, *segments))
 
 
 def _billed(world: World, record: EndpointRecord, capacity: Capacity) -> Mapping[str, int]:

@@ -25,4 +25,5 @@ def as_it_wakes(world: World, record: EndpointRecord, load: Load, now: datetime)
         return load
     if status.retry_at is not None or may_not_wake(record, now):
         return load
-    return replace(load, backlog=world.load.untaken(status.name))
+    untaken = world.load.untaken(status.name)
+    return replace(load, backlog=untaken, taken=max(0, load.backlog - untaken))

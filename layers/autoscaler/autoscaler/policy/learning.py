@@ -16,7 +16,7 @@ from .economy import FREE_WAIT, lead_time
 from .keep_alive import idle_since
 from .pattern import LAID_FROM, Pattern
 from .schedule import zone_of
-from .types import Burst, Episode, History, Observation, Phase, Queued
+from .types import Burst, Episode, History, Observation, Phase
 
 # Looks further apart than this have missed something between them.
 _BLIND_AFTER = timedelta(minutes=10)
@@ -32,7 +32,9 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
     before = history.episode
     if before.looked_at is not None and now <= before.looked_at:
         return history
-    queued = _queued(before, observation, now)
+    # Also where nothing is learned: what waited through an update would else be taken for arrivals
+    # at the look after it.
+    queued = observation.queued or before.queued
     if observation.phase not in _SEEN or _is_blind(observation):
         return replace(history, episode=Episode(looked_at=now, queued=queued))
     if before.looked_at is None or _was_away(before, observation, now):
@@ -61,17 +63,6 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
 def _is_blind(observation: Observation) -> bool:
     unseen = observation.in_flight is None and observation.phase is Phase.AWAKE
     return observation.backlog is None or unseen
-
-
-def _queued(before: Episode, observation: Observation, now: datetime) -> Queued | None:
-    """Counted at every look that sees the queue, also where nothing is learned: what waited through
-    a staging or an update would else be taken for arrivals at the look after it."""
-    if observation.backlog is None:
-        return before.queued
-    waiting = None
-    if observation.in_flight is not None:
-        waiting = max(0.0, observation.backlog - observation.in_flight)
-    return Queued(now, observation.backlog, waiting)
 
 
 def _was_away(before: Episode, observation: Observation, now: datetime) -> bool:

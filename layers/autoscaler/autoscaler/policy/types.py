@@ -155,6 +155,15 @@ class StackLimit:
 
 
 @dataclass(frozen=True)
+class Queued:
+    """The backlog as it was counted at a look, and by how much it grew then (`arrivals`)."""
+
+    at: datetime
+    backlog: int
+    growth_per_second: float = 0.0  # requests; below 0 where it was worked off
+
+
+@dataclass(frozen=True)
 class Observation:
     """The present state of one endpoint, as seen at `now`."""
 
@@ -172,6 +181,7 @@ class Observation:
     spent_this_month_usd: Decimal = Decimal(0)
     retry_at: datetime | None = None  # no wake before this time (after a failed wake)
     arrivals_per_second: float | None = None  # over the last minutes; None: not known
+    queued: Queued | None = None  # None: the backlog was not counted
     usd_per_copy_hour: float | None = None  # None: the price is not known
     reach: Reach | None = None  # None: whatever is asked for comes
     deferrable: int = 0  # requests that may wait; not part of `backlog`
@@ -208,15 +218,6 @@ class Burst:
 
 
 @dataclass(frozen=True)
-class Queued:
-    """The backlog as it was counted last, and how much of it ran in no copy."""
-
-    at: datetime
-    backlog: int
-    waiting: float | None = None  # None: what ran was not known
-
-
-@dataclass(frozen=True)
 class Episode:
     """What is under way since the last look: an idle time, or a wake whose requests wait."""
 
@@ -229,7 +230,7 @@ class Episode:
     waited_seconds: float = 0.0  # request-seconds
     missing: int = 0  # most copies that were asked for and did not serve yet
     burst: Burst | None = None
-    queued: Queued | None = None  # in whatever phase; what it grows by are arrivals
+    queued: Queued | None = None  # the last count, in whatever phase
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Load:
     seconds_per_request: float | None = None
     served_per_second: float | None = None  # in the busiest of the last minutes
     invoked_at: datetime | None = None  # the end of the last minute that had a request
+    taken: int = 0  # messages that a dispatcher has and may answer without a copy: no backlog
     deferrable: int = 0  # requests that may wait, which are no part of the backlog
     trouble: str | None = None  # what AWS answered in place of a signal that is missing
     unread: bool = False  # its metrics were left out: those that were read last stand for them
