@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -87,3 +88,78 @@ def test_what_waited_while_it_might_not_be_woken_is_worked_off_and_not_expected_
     assert (found.phase, found.wish_copies) == (Phase.WAKING, 1)
     queued = found.episode.queued
     assert queued and (queued.at, queued.backlog) == (second, 60), "the first look that found it"
+
+
+def test_a_tick_that_was_lost_makes_no_rush_of_a_queue_that_was_there() -> None:
+    """Of a minute that nobody saw it was thought that nothing waited in it: twelve requests that
+    one copy had all at once were two copies, and a hundred that waited were five."""
+    for backlog in (12, 16, 24, 60, 100):
+        asked = []
+        for minutes in (1, 2, 3):
+            world = memory_world()
+            put(world, awake(NAME, bounds=Bounds(1, 8), last_active_at=world.clock.now()), MANY)
+            world.scaler.settle(NAME, 1)
+            world.load.loads[NAME] = Load(
+                backlog, 12.0, seconds_per_request=SECONDS_PER_REQUEST, served_per_second=0.4
+            )
+            reconcile(world)
+            first = world.scaler.look(NAME).desired_copies
+            world.scaler.settle(NAME, 1)
+            world.clock.forward(minutes=minutes)
+            reconcile(world)
+            asked.append((first, world.scaler.look(NAME).desired_copies))
+        assert len(set(asked)) == 1 and asked[0][0] == asked[0][1], (backlog, asked)
+
+
+def test_what_one_copy_has_at_a_time_goes_up_and_down_and_asks_for_no_other() -> None:
+    assert [wanted(before=before, backlog=14) for before in (0, 4, 8, 14)] == [1, 1, 1, 1]
+
+
+def test_requests_that_come_and_go_while_it_may_not_be_woken_are_one_idle_time_each(
+    world: MemoryWorld,
+) -> None:
+    """One comes every twenty minutes and is taken back after three. Each closes the idle time since
+    the one before it, and none the hours since the last that was served."""
+    now = world.clock.now()
+    barred = now + timedelta(days=1)
+    put(world, asleep(NAME, observed_at=now, retry_at=barred, last_active_at=now), MANY)
+    world.scaler.settle(NAME, 0)
+    for minute in range(4 * 60):
+        world.load.loads[NAME] = Load(int(minute % 20 < 3), None)
+        reconcile(world)
+        world.clock.forward(minutes=1)
+    gaps = world.store.records[NAME].pattern.pattern().gaps
+    assert 11 * 16 * 60 < sum(gaps.seconds) < 4 * 3600, "no more than the time that passed"
+
+
+def test_a_message_that_a_dispatcher_has_is_no_arrival_when_the_wake_counts_it(
+    world: MemoryWorld,
+) -> None:
+    """Of an endpoint that keeps answers such a message wakes nothing by a tick."""
+    keeps = spec(NAME, scaling={"max_copies": 8}, answers={"keep": "7d"})
+    put(world, asleep(NAME, observed_at=world.clock.now()), keeps)
+    world.scaler.settle(NAME, 0)
+    world.load.loads[NAME] = Load(60, None)
+    assert world.load.untaken(NAME) == 0
+    reconcile(world)
+    found = world.store.records[NAME].status
+    assert found.phase is Phase.ASLEEP
+    assert found.episode.queued == Queued(world.clock.now(), 60)
+
+
+@pytest.mark.parametrize("phase", [Phase.AWAKE, Phase.ASLEEP])
+def test_a_stack_that_ticks_seldom_counts_what_came_as_of_its_own_tick(phase: Phase) -> None:
+    world = replace(memory_world(), tick=timedelta(minutes=5))
+    now, copies = world.clock.now(), int(phase is Phase.AWAKE)
+    before = now - timedelta(minutes=5 if copies else 14)
+    counted = Episode(queued=Queued(before, 0))
+    barred = None if copies else now + timedelta(hours=1)
+    put(
+        world,
+        awake(NAME, phase=phase, observed_at=before, episode=counted, retry_at=barred),
+        MANY,
+    )
+    world.scaler.settle(NAME, copies)
+    world.load.loads[NAME] = Load(300, 16.0 if copies else None)
+    reconcile(world)
+    assert world.store.records[NAME].status.episode.queued == Queued(now, 300, 1.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..endpoints.starts import created_in, estimated_start
 from ..endpoints.status import EndpointRecord
-from ..policy.arrivals import counted, known_since
+from ..policy.arrivals import arriving, counted, known_since
 from ..policy.learning import learn
 from ..policy.types import History, Observation, Queued
 from ..ports import Capacity, Load, Minute
@@ -25,6 +26,7 @@ def observe(
     if load.concurrency_per_copy is not None:
         in_flight = load.concurrency_per_copy * capacity.current_copies
     queued = _queued(record, load, now, tick)
+    places = record.spec.serving.concurrency_per_copy * capacity.current_copies
     return Observation(
         phase=status.phase,
         phase_since=status.phase_since,
@@ -39,7 +41,7 @@ def observe(
         wakes_today=status.wakes_today if status.wakes_on == now.date() else 0,
         retry_at=status.retry_at,
         reach=status.reach,
-        arrivals_per_second=_arrivals(load, queued),
+        arrivals_per_second=arriving(load.served_per_second, queued, places),
         queued=queued,
         usd_per_copy_hour=None if (usd := record.usd_per_copy_hour) is None else float(usd),
         deferrable=load.deferrable,
@@ -62,14 +64,7 @@ def _queued(record: EndpointRecord, load: Load, now: datetime, tick: timedelta) 
         return None
     status = record.status
     before = known_since(status.episode.queued, status.phase, status.phase_since, now, tick)
-    return counted(before, load.backlog + load.taken, now)
-
-
-def _arrivals(load: Load, queued: Queued | None) -> float | None:
-    """Requests a second: those that were served, and the growth of the backlog."""
-    if queued is None:
-        return load.served_per_second
-    return max(0.0, (load.served_per_second or 0.0) + queued.growth_per_second)
+    return counted(before, load.backlog + load.taken, now, tick)
 
 
 def learned(
@@ -85,7 +80,9 @@ def learned(
         past = _load_of(minute)
         active = active_at(active, past, minute.end)
         then = _knowing(record, known, last_active_at=active)
-        seen = observe(then, past, capacity, minute.end)
+        seen = observe(then, past, capacity, minute.end, tick)
+        if (queued := known.episode.queued) and queued.backlog:
+            seen = replace(seen, queued=None)  # a tick was lost: who knows what waited in it
         known = learn(known, record.spec, seen, minute.end)
     seen = observe(_knowing(record, known), load, capacity, now, tick)
     return learn(known, record.spec, seen, now)

@@ -9,7 +9,7 @@ from ..endpoints.learned import StoredPattern
 from ..endpoints.status import EndpointRecord, EndpointStatus, UsageSegment
 from ..policy.types import History
 from ..ports import Capacity, Load
-from .observe import learned
+from .observe import active_at, learned
 from .world import World
 
 
@@ -39,5 +39,7 @@ def counted_asleep(
     known = before.backlog if before else 0
     if load.backlog is None or load.backlog + load.taken == known:
         return record
+    status = record.status
+    active = active_at(status.last_active_at, load, now)
     seen = learned(record, load, capacity, now, world.tick)
-    return remembered(world, record, record.status, seen)
+    return remembered(world, record, status.model_copy(update={"last_active_at": active}), seen)

@@ -16,16 +16,18 @@ from .types import Phase, Queued
 # of six requests that came between two looks three seconds apart, two a second.
 _RECENT_SECONDS = 180.0
 _LEAST_SECONDS = 30.0
+_MINUTE_SECONDS = 60.0
 
 
-def counted(before: Queued | None, backlog: int, now: datetime) -> Queued:
+def counted(before: Queued | None, backlog: int, now: datetime, tick: timedelta) -> Queued:
     """Returns the count of now, with the requests a second by which the backlog grew since the
     count before, in the last half minute at least: of a count at the same moment, as before.
 
-    Without a count of the last three minutes nothing is known of it, and the growth is 0.
+    Without a count of the last three minutes, or two ticks, nothing is known of it, and the growth
+    is 0.
     """
     since = (now - before.at).total_seconds() if before else -1.0
-    if before is None or not 0 <= since <= _RECENT_SECONDS:
+    if before is None or not 0 <= since <= max(_RECENT_SECONDS, 2 * tick.total_seconds()):
         return Queued(now, backlog)
     earlier = before.growth_per_second * max(0.0, _LEAST_SECONDS - since)
     grown = backlog - before.backlog + earlier
@@ -37,10 +39,23 @@ def known_since(
 ) -> Queued | None:
     """Returns the count before as of the last tick that has seen the same.
 
-    While an endpoint sleeps each tick counts, and one that finds another backlog stores it. So one
-    that was empty was so until the last tick, or until the last before the wake.
+    While an endpoint sleeps each tick counts, and one that finds another backlog stores it. So the
+    count that is stored was right until the last tick, or until the last one before the wake.
     """
-    if before is None or before.backlog or phase not in (Phase.ASLEEP, Phase.WAKING):
+    if before is None or phase not in (Phase.ASLEEP, Phase.WAKING):
         return before
     last = (now if phase is Phase.ASLEEP else phase_since) - tick
     return replace(before, at=max(before.at, last))
+
+
+def arriving(served: float | None, queued: Queued | None, places: int) -> float | None:
+    """Returns the requests a second that come: those that were served, and the growth.
+
+    Of that only what waits, which is what `places` in the copies cannot take: a copy that is not
+    full serves all that comes, and how many it has at a time goes up and down by itself. None if
+    neither is known.
+    """
+    if queued is None:
+        return served
+    waits = max(0, queued.backlog - places) / _MINUTE_SECONDS
+    return max(0.0, (served or 0.0) + min(queued.growth_per_second, waits))
