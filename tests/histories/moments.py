@@ -58,12 +58,13 @@ class Looks:
         if life and (not self.phases or life[-1][0] != self.phases[-1][1]):
             self.phases.append((self._world.clock.time(), Phase(life[-1][0])))
 
-    def around(self, moment: float) -> tuple[float, float]:
-        """The looks before and after a moment; where there is none, the first one and now."""
+    def around(self, moment: float, nth: int = 1) -> tuple[float, float]:
+        """The looks before and after a moment; where there is none, the first one and now. Of
+        several endpoints on the same machines any look may be another one's: as many of them."""
         before = bisect_left(self.times, moment)
-        after = bisect_right(self.times, moment)
+        after = bisect_right(self.times, moment) + nth - 1
         last = self.times[after] if after < len(self.times) else self._world.clock.time()
-        return self.times[max(0, before - 1)], max(moment, last)
+        return self.times[max(0, before - nth)], max(moment, last)
 
     def wished(self, moment: float) -> float | None:
         """When a wake or a creation was wished that asks for instances at that moment."""
@@ -88,13 +89,17 @@ def leeway_of(world: World, endpoint: str, looks: Mapping[str, Looks]) -> Leeway
     as far as it takes whoever saw it last."""
     over = under = _ROUNDING_SECONDS
     for *_, start, gone in world.sagemaker.billed(endpoint):
-        parts = [_of_instance(world, name, one, start, gone) for name, one in looks.items()]
+        parts = [
+            _of_instance(world, name, one, start, gone, len(looks)) for name, one in looks.items()
+        ]
         over += max(part.over for part in parts)
         under += max(part.under for part in parts)
     return Leeway(over + sum(_not_there_yet(world, name) for name in looks), under)
 
 
-def _of_instance(world: World, name: str, looks: Looks, start: float, gone: float | None) -> Leeway:
+def _of_instance(
+    world: World, name: str, looks: Looks, start: float, gone: float | None, nth: int
+) -> Leeway:
     """An instance may be booked from its wake's wish, else from the look before its copy was asked
     for, which may be long before there was capacity for it, until the look after it went, or until
     the end of the wake in which it went, as another is asked for; or only from the look after it
@@ -102,13 +107,13 @@ def _of_instance(world: World, name: str, looks: Looks, start: float, gone: floa
     over = under = 0.0
     began = looks.times[0]
     if start >= began:
-        before, after = looks.around(start)
+        before, after = looks.around(start, nth)
         wished = looks.wished(start)
-        asked = looks.around(_asked(world, name, start))[0]
+        asked = looks.around(_asked(world, name, start), nth)[0]
         over += start - (min(before, asked) if wished is None else wished)
         under += after - start
     if gone is not None and gone >= began:
-        before, after = looks.around(gone)
+        before, after = looks.around(gone, nth)
         over += max(after, looks.asking_until(gone)) - gone
         under += gone - before
     return Leeway(over, under)
