@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from autoscaler.endpoints import kinds
-from autoscaler.endpoints.names import ResourceNames, shared_endpoint
+from autoscaler.endpoints.names import ResourceNames
 from autoscaler.endpoints.status import EndpointRecord, UsageSegment
 from autoscaler.policy.types import Phase
 from tests.histories.template import STACK
@@ -34,7 +34,7 @@ def wrong_with(world: World) -> list[str]:
 def _of_endpoint(world: World, record: EndpointRecord) -> Iterator[str]:
     status, name = record.status, record.status.name
     shared = record.spec.instances.shared
-    on = shared_endpoint(STACK, shared) if shared else f"{STACK}-{name}"
+    on = ResourceNames(STACK, name, shared=shared or "").endpoint
     there = world.sagemaker.instances_now().get(on, 0)
     copies = world.copies(name)
     if status.untold:

@@ -22,6 +22,7 @@ from tests.histories.world import World
 
 _READS = frozenset({"DescribeEndpoint", "DescribeInferenceComponent"})
 _ASKING = frozenset({Phase.CREATING, Phase.WAKING})
+AT_REST = (Phase.ASLEEP, Phase.RETIRED, None)
 _ROUNDING_SECONDS = 1.0
 
 
@@ -142,7 +143,10 @@ def _not_there_yet(world: World, name: str) -> float:
 def ledger_is_not_what_existed(world: World, name: str, looks: Looks) -> Iterator[str]:
     """Closed segments and what the open meters have run, beside what was billed until now."""
     over = booked_seconds(world, name) - world.sagemaker.truth.seconds(f"{STACK}-{name}")
-    may = leeway(world, name, looks)
+    yield from too_far_off(over, leeway(world, name, looks))
+
+
+def too_far_off(over: float, may: Leeway) -> Iterator[str]:
     if not -may.under <= over <= may.over:
         yield f"the ledger is {over:+.0f} s off; it may be {-may.under:.0f} to {may.over:+.0f}"
 
@@ -151,7 +155,7 @@ def zero_is_not_zero(world: World, name: str) -> Iterator[str]:
     """Who sleeps, or is not there, has no instances and no copies once nobody works on it."""
     record = world.record(name)
     phase = record.status.phase if record else None
-    if phase not in (Phase.ASLEEP, Phase.RETIRED, None) or world.states.running():
+    if phase not in AT_REST or world.states.running():
         return
     there, copies = world.sagemaker.instances_now().get(f"{STACK}-{name}", 0), world.copies(name)
     if there or copies:

@@ -14,13 +14,12 @@ from autoscaler.endpoints.names import shared_endpoint
 from autoscaler.policy.types import Phase
 from tests.histories.checks import booked
 from tests.histories.history import History
-from tests.histories.moments import leeway_of
+from tests.histories.moments import AT_REST, leeway_of, too_far_off
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
 OTHER = "other"
 MACHINES = "pair"
-_RESTING = (Phase.ASLEEP, Phase.RETIRED, None)
 
 
 class SharedHistory(History):
@@ -48,8 +47,7 @@ class SharedHistory(History):
         yield from machines_are_not_zero(self.world, self.names)
         over = most_seconds(self.world, self.names) - self._existed() - self._before
         may = leeway_of(self.world, shared_endpoint(STACK, MACHINES), self.seen_by)
-        if not -may.under <= over <= may.over:
-            yield f"the ledger is {over:+.0f} s off; it may be {-may.under:.0f} to {may.over:+.0f}"
+        yield from too_far_off(over, may)
 
 
 def both_awake(world: World) -> None:
@@ -64,7 +62,7 @@ def machines_are_not_zero(world: World, names: Sequence[str]) -> Iterator[str]:
     """When all of them rest and nobody works on them, there are no machines."""
     phases = [world.phase(name) for name in names]
     here = world.sagemaker.instances_now().get(shared_endpoint(STACK, MACHINES), 0)
-    if here and all(one in _RESTING for one in phases) and not world.states.running():
+    if here and all(one in AT_REST for one in phases) and not world.states.running():
         yield f"{here} shared instances, and all of {names} rest: {phases}"
 
 

@@ -32,13 +32,21 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
     before = history.episode
     if before.looked_at is not None and now <= before.looked_at:
         return history
+    known = _learned(history, spec, observation, now)
     # Also where nothing is learned: what waited through an update would else be taken for arrivals
     # at the look after it.
     queued = observation.queued or before.queued
+    return replace(known, episode=replace(known.episode, queued=queued))
+
+
+def _learned(
+    history: History, spec: EndpointSpec, observation: Observation, now: datetime
+) -> History:
+    before = history.episode
     if observation.phase not in _SEEN or _is_blind(observation):
-        return replace(history, episode=Episode(looked_at=now, queued=queued))
+        return replace(history, episode=Episode(looked_at=now))
     if before.looked_at is None or _was_away(before, observation, now):
-        return replace(history, episode=replace(_begun(observation, now), queued=queued))
+        return replace(history, episode=_begun(observation, now))
     zone = ZoneInfo(zone_of(spec))
     pattern, idle_from = _idle(history.pattern, before, observation, now, zone)
     ended = before.idle_from is not None and idle_from != before.idle_from
@@ -50,12 +58,7 @@ def learn(history: History, spec: EndpointSpec, observation: Observation, now: d
     pattern, upper = _upper(pattern, before, spec, observation, now)
     pattern, waited = _waiting(pattern, before, spec, observation, now)
     episode = replace(
-        waited,
-        looked_at=now,
-        idle_from=idle_from,
-        upper_idle_from=upper,
-        burst=burst,
-        queued=queued,
+        waited, looked_at=now, idle_from=idle_from, upper_idle_from=upper, burst=burst
     )
     return replace(history, pattern=pattern, episode=episode)
 
