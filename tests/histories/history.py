@@ -19,7 +19,6 @@ from tests.histories.moments import (
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
-COMPONENT = f"{STACK}-{NAME}"
 # A hold asks for two, and a hundred requests for one: fewer than the file allows.
 _MOST_COPIES = 2
 

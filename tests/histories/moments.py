@@ -8,6 +8,7 @@ as long as nobody looked, a call that failed until the next look.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from autoscaler.endpoints import kinds
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.types import Phase
 from tests.histories.checks import booked_seconds
+from tests.histories.faults import Call
 from tests.histories.template import STACK
 from tests.histories.watch import WRITES
+from tests.histories.wire import body
 from tests.histories.world import World
 
 _READS = frozenset({"DescribeEndpoint", "DescribeInferenceComponent"})
@@ -35,22 +38,28 @@ class Leeway:
 
 
 class Looks:
-    """When somebody saw what an endpoint has and stored it, and since when it was in each phase."""
+    """When somebody saw what an endpoint has and stored it, and since when it was in each phase.
+
+    What its machines run of other endpoints is not seen by that: a look is at its own copies.
+    """
 
     def __init__(self, world: World, name: str) -> None:
         self._world, self._name = world, name
+        self._at_it = re.compile(rf'"{STACK}-{name}"'.encode())
+        self._of_it = re.compile(rf'["#]{name}["#]'.encode())
         self._read_at = -1.0
         self.times = [world.clock.time()]
         self.phases: list[tuple[float, Phase]] = []
         self._note_phase()
         world.wire.answered.append(self._answered)
 
-    def _answered(self, service: str, operation: str) -> None:
+    def _answered(self, call: Call) -> None:
         now = self._world.clock.time()
-        if service == "sagemaker" and operation in _READS:
-            self._read_at = now
-        elif service == "dynamodb" and operation in WRITES:
-            if self._read_at == now > self.times[-1]:
+        if call.service == "sagemaker" and call.operation in _READS:
+            if self._at_it.search(body(call)):
+                self._read_at = now
+        elif call.service == "dynamodb" and call.operation in WRITES:
+            if self._read_at == now > self.times[-1] and self._of_it.search(body(call)):
                 self.times.append(now)
             self._note_phase()
 
@@ -59,23 +68,31 @@ class Looks:
         if life and (not self.phases or life[-1][0] != self.phases[-1][1]):
             self.phases.append((self._world.clock.time(), Phase(life[-1][0])))
 
-    def around(self, moment: float, nth: int = 1) -> tuple[float, float]:
-        """The looks before and after a moment; where there is none, the first one and now. Of
-        several endpoints on the same machines any look may be another one's: as many of them."""
+    def around(self, moment: float) -> tuple[float, float]:
+        """The looks before and after a moment; where there is none, the first one and now."""
         before = bisect_left(self.times, moment)
-        after = bisect_right(self.times, moment) + nth - 1
+        after = bisect_right(self.times, moment)
         last = self.times[after] if after < len(self.times) else self._world.clock.time()
-        return self.times[max(0, before - nth)], max(moment, last)
+        return self.times[max(0, before - 1)], max(moment, last)
+
+    def _since(self, moment: float) -> int:
+        """How many phases had begun by then: the last of them was its phase."""
+        return bisect_right(self.phases, moment, key=lambda one: one[0])
+
+    def rests(self, moment: float) -> bool:
+        """That it had nothing then, and counts nothing of its machines."""
+        at = self._since(moment)
+        return (self.phases[at - 1][1] if at else None) in AT_REST
 
     def wished(self, moment: float) -> float | None:
         """When a wake or a creation was wished that asks for instances at that moment."""
-        at = bisect_right(self.phases, moment, key=lambda one: one[0])
+        at = self._since(moment)
         since, phase = self.phases[at - 1] if at else (moment, None)
         return since if phase in _ASKING else None
 
     def asking_until(self, moment: float) -> float:
         """When a wake or a creation ended that asked for instances at that moment."""
-        at = bisect_right(self.phases, moment, key=lambda one: one[0])
+        at = self._since(moment)
         asking = at and self.phases[at - 1][1] in _ASKING
         return self.phases[at][0] if asking and at < len(self.phases) else moment
 
@@ -87,37 +104,43 @@ def leeway(world: World, name: str, looks: Looks) -> Leeway:
 
 def leeway_of(world: World, endpoint: str, looks: Mapping[str, Looks]) -> Leeway:
     """Of SageMaker's endpoint, by the looks of each endpoint that has copies on it: of each change,
-    as far as it takes whoever saw it last."""
+    as far as it takes whoever saw it last of those that do not rest."""
     over = under = _ROUNDING_SECONDS
     for *_, start, gone in world.sagemaker.billed(endpoint):
-        parts = [
-            _of_instance(world, name, one, start, gone, len(looks)) for name, one in looks.items()
-        ]
-        over += max(part.over for part in parts)
-        under += max(part.under for part in parts)
+        for changes in (_coming(world, looks, start), _going(looks, gone)):
+            over += max((one.over for one in changes), default=0.0)
+            under += max((one.under for one in changes), default=0.0)
     return Leeway(over + sum(_not_there_yet(world, name) for name in looks), under)
 
 
-def _of_instance(
-    world: World, name: str, looks: Looks, start: float, gone: float | None, nth: int
-) -> Leeway:
+def _counting(looks: Mapping[str, Looks], moment: float) -> dict[str, Looks]:
+    """Who counts what came or went at that moment: if all of them rest, whoever looked at it."""
+    here = {name: one for name, one in looks.items() if one.times[0] <= moment}
+    return {name: one for name, one in here.items() if not one.rests(moment)} or here
+
+
+def _coming(world: World, looks: Mapping[str, Looks], start: float) -> list[Leeway]:
     """An instance may be booked from its wake's wish, else from the look before its copy was asked
-    for, which may be long before there was capacity for it, until the look after it went, or until
-    the end of the wake in which it went, as another is asked for; or only from the look after it
-    came, until the one before it went."""
-    over = under = 0.0
-    began = looks.times[0]
-    if start >= began:
-        before, after = looks.around(start, nth)
-        wished = looks.wished(start)
-        asked = looks.around(_asked(world, name, start), nth)[0]
-        over += start - (min(before, asked) if wished is None else wished)
-        under += after - start
-    if gone is not None and gone >= began:
-        before, after = looks.around(gone, nth)
-        over += max(after, looks.asking_until(gone)) - gone
-        under += gone - before
-    return Leeway(over, under)
+    for, which may be long before there was capacity for it; or only from the look after it came."""
+    found = []
+    for name, one in _counting(looks, start).items():
+        before, after = one.around(start)
+        asked, wished = one.around(_asked(world, name, start))[0], one.wished(start)
+        since = min(before, asked) if wished is None else wished
+        found.append(Leeway(start - since, after - start))
+    return found
+
+
+def _going(looks: Mapping[str, Looks], gone: float | None) -> list[Leeway]:
+    """It may be booked until the look after it went, or until the end of the wake in which it went,
+    as another is asked for; or only until the look before it went."""
+    if gone is None:
+        return []
+    found = []
+    for one in _counting(looks, gone).values():
+        before, after = one.around(gone)
+        found.append(Leeway(max(after, one.asking_until(gone)) - gone, gone - before))
+    return found
 
 
 def _asked(world: World, name: str, start: float) -> float:

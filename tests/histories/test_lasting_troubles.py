@@ -11,7 +11,6 @@ from typing import Any
 from autoscaler.policy.types import Phase
 from tests.histories.checks import wrong_with
 from tests.histories.forks import in_copy
-from tests.histories.history import COMPONENT
 from tests.histories.scenarios import asleep, left
 from tests.histories.world import NAME, World
 
@@ -32,7 +31,7 @@ LOOK_SECONDS = 15.0
 
 def _dies(world: World, dies: bool) -> None:
     world.containers_speak = True
-    world.sagemaker.break_container(COMPONENT, WHY if dies else None)
+    world.sagemaker.break_container(world.component(NAME), WHY if dies else None)
 
 
 def _found_after(world: World) -> float:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from autoscaler.endpoints.names import shared_endpoint
 from autoscaler.policy.types import Phase
 from tests.histories.faults import Fault
 from tests.histories.forks import in_copy
-from tests.histories.history import COMPONENT, History
-from tests.histories.moments import leeway
-from tests.histories.scenarios import awake
+from tests.histories.history import History
+from tests.histories.moments import leeway, leeway_of
+from tests.histories.scenarios import awake as awaken
+from tests.histories.sharing import MACHINES, OTHER, SharedHistory, both_awake
 from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
@@ -26,7 +28,7 @@ MINUTES: Step = ("run", {"minutes": 10})
 
 def _lived(world: World) -> History:
     """A life with a sleep and a wake in it, of which nothing is wrong."""
-    awake(world)
+    awaken(world)
     history = History(world)
     for step in (MINUTES, SLEEP, MINUTES, ("send", {"count": 1}), MINUTES):
         assert history.do(step) == []
@@ -120,7 +122,8 @@ def test_a_phase_beside_the_table_and_a_generation_that_falls_are_seen_at_once(
 def _copies(count: int) -> Callable[[History], None]:
     def act(history: History) -> None:
         history.world.client("sagemaker").update_inference_component_runtime_config(
-            InferenceComponentName=COMPONENT, DesiredRuntimeConfig={"CopyCount": count}
+            InferenceComponentName=history.world.component(NAME),
+            DesiredRuntimeConfig={"CopyCount": count},
         )
 
     return act
@@ -187,3 +190,32 @@ def test_a_refusal_is_an_answer_only_to_what_was_sent_while_it_was_retired(empty
     before, meanwhile = in_copy(lambda: _unanswered(empty))
     assert before == ["without an answer: ['before'], refused: ['before']"]
     assert meanwhile == []
+
+
+def _looks_of_two(world: World) -> list[float]:
+    """How often one looks at its copies that is awake, and one that sleeps on the same machines;
+    and by how much the ledger may be off, once a machine is lost that both of them had."""
+    both_awake(world)
+    history = SharedHistory(world)
+    found: list[float] = []
+    for steps in ((("command", {"command": "sleep", "endpoint": OTHER}), MINUTES), (MINUTES,)):
+        before = {name: len(one.times) for name, one in history.seen_by.items()}
+        for step in steps:
+            assert history.do(step) == []
+        found = [len(one.times) - before[name] for name, one in history.seen_by.items()]
+    assert world.phase(OTHER) == Phase.ASLEEP
+    calm = _shared_leeway(world, history)
+    for step in (("lose_instance", {}), NOTHING, ("run", {"minutes": 2})):
+        assert history.do(step) == []
+    return [*found, _shared_leeway(world, history) - calm]
+
+
+def _shared_leeway(world: World, history: SharedHistory) -> float:
+    return leeway_of(world, shared_endpoint(STACK, MACHINES), history.seen_by).over
+
+
+def test_a_look_of_another_one_on_the_same_machines_is_not_its_own(empty: World) -> None:
+    awake, asleep, lost = in_copy(lambda: _looks_of_two(empty))
+    assert awake >= 5
+    assert asleep <= 1, "it is looked after now and then"
+    assert lost <= 180, "who sleeps counts nothing, however long it has not looked"

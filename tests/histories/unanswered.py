@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from autoscaler.policy.types import Phase
 from tests.histories.scenarios import Scenario, agreed, asleep, deletion, gone
-from tests.histories.template import STACK
 from tests.histories.world import NAME, World
-
-_COMPONENT = f"{STACK}-{NAME}"
 
 
 def _failed(world: World) -> None:
     """Its creation failed, so that nothing reads its queue yet."""
     world.containers_speak = True
-    world.sagemaker.break_container(_COMPONENT, "CUDA error: out of memory")
+    world.sagemaker.break_container(world.component(NAME), "CUDA error: out of memory")
     world.apply()
     assert world.settle()
     assert world.phase() == Phase.FAILED, world.phase()

@@ -8,6 +8,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from autoscaler.endpoints.phases import TRANSITIONS
 from autoscaler.policy.types import Phase
+from tests.histories.faults import Call
 from tests.histories.template import STACK
 from tools.embedded.types import ACCOUNT_ID, DEFAULT_REGION
 
@@ -21,8 +22,8 @@ class Watch:
         self.problems: list[str] = []
         self.lives: dict[str, list[tuple[str, int]]] = {}
 
-    def written(self, service: str, operation: str) -> None:
-        if service == "dynamodb" and operation in WRITES:
+    def written(self, call: Call) -> None:
+        if call.service == "dynamodb" and call.operation in WRITES:
             for name, phase, generation in _statuses():
                 self._follow(name, phase, generation)
 

@@ -54,7 +54,7 @@ class Wire:
     strike: Strike | None = None  # what becomes of the next call
     gate: Callable[[Call], None] | None = None  # returns when it is this call's turn
     seen: list[Callable[[Call], None]] = field(default_factory=list)
-    answered: list[Callable[[str, str], None]] = field(default_factory=list)  # service, operation
+    answered: list[Callable[[Call], None]] = field(default_factory=list)
     fired: list[tuple[Call, Fault]] = field(default_factory=list)
     rights: Rights | None = None  # of whoever is not the owner; None: everybody may do everything
 
@@ -127,13 +127,12 @@ class Wire:
         service = model.service_model.signing_name
         call = self.call(service, model.name, params)
         try:
-            return self.carry(call, lambda: self._answer(service, model, params))
+            return self.carry(call, lambda: self._answer(call, model))
         except RefusedError as refused:
             return self._refused(params, refused)
 
-    def _answer(
-        self, service: str, model: Any, params: dict[str, Any]
-    ) -> tuple[AWSResponse, dict[str, Any]]:
+    def _answer(self, call: Call, model: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        service, params = call.service, call.request
         if hasattr(params["body"], "seek"):  # a client that repeats a call sends all of it again
             params["body"].seek(0)
         self._check_rights(service, params)
@@ -144,7 +143,7 @@ class Wire:
         else:
             response = self._by_moto(service, create_request_object(params).prepare())
         for look in self.answered:
-            look(service, model.name)
+            look(call)
         return response, self._parsed(model, response)
 
     def _check_rights(self, service: str, params: dict[str, Any]) -> None:
@@ -204,6 +203,11 @@ def _environ(params: dict[str, Any]) -> dict[str, Any]:
         headers=dict(params["headers"]),
         data=_body(params),
     ).get_environ()
+
+
+def body(call: Call) -> bytes:
+    """What it sends."""
+    return _body(call.request)
 
 
 def _body(params: dict[str, Any]) -> bytes:
