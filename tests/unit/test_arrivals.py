@@ -79,12 +79,11 @@ class Look:
     backlog: int | None
     running: float | None = 0.0  # in all copies together
     copies: int = 0
-    served: float | None = None
     minutes: tuple[Minute, ...] = ()
 
     def load(self) -> Load:
         per_copy = self.running / self.copies if self.copies and self.running is not None else None
-        return Load(self.backlog, per_copy, served_per_second=self.served, minutes=self.minutes)
+        return Load(self.backlog, per_copy, minutes=self.minutes)
 
     def capacity(self) -> Capacity:
         return Capacity(exists=True, desired_copies=1, current_copies=self.copies)

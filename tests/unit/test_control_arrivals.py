@@ -48,19 +48,16 @@ def test_a_batch_that_is_being_worked_off_is_not_taken_for_as_many_that_come() -
     assert wanted(before=150, backlog=120) < wanted(before=120, backlog=120)
 
 
-def wake_of(world: MemoryWorld, stored: int, queue: list[int]) -> int:
-    """The size of the wake that these backlogs, a minute apart, ask for; the endpoint was looked
-    at so many minutes before the first."""
-    now = world.clock.now()
-    counted = Queued(now - timedelta(minutes=stored), 0)
+def wake_of(world: MemoryWorld, stored: int, backlog: int) -> int:
+    """The size of the wake that this backlog asks for; the endpoint was looked at so many minutes
+    before."""
+    counted = Queued(world.clock.now() - timedelta(minutes=stored), 0)
     status = asleep(NAME, observed_at=counted.at, desired_copies=0, bounds=Bounds(0, 8))
     episode = Episode(looked_at=counted.at, idle_from=counted.at, queued=counted)
     put(world, status.model_copy(update={"episode": episode}), MANY)
     world.scaler.settle(NAME, 0)
-    for backlog in queue:
-        world.load.loads[NAME] = Load(backlog, None, seconds_per_request=SECONDS_PER_REQUEST)
-        reconcile(world)
-        world.clock.forward(minutes=1)
+    world.load.loads[NAME] = Load(backlog, None, seconds_per_request=SECONDS_PER_REQUEST)
+    reconcile(world)
     found = world.store.records[NAME].status
     assert found.phase is Phase.WAKING
     return found.wish_copies
@@ -68,7 +65,7 @@ def wake_of(world: MemoryWorld, stored: int, queue: list[int]) -> int:
 
 def test_a_wake_is_as_large_whenever_its_endpoint_was_looked_at_before() -> None:
     """It was so in three minutes of fifteen: of the others nobody knew what had come."""
-    sizes = {stored: wake_of(memory_world(), stored, [60]) for stored in range(1, 17)}
+    sizes = {stored: wake_of(memory_world(), stored, 60) for stored in range(1, 17)}
     assert len(set(sizes.values())) == 1, sizes
     assert sizes[1] > 1
 

@@ -79,17 +79,17 @@ def learned(
     for minute in load.minutes[:-1]:  # the newest one is the look itself
         past = _load_of(minute)
         active = active_at(active, past, minute.end)
-        then = _knowing(record, known, last_active_at=active)
+        then = _knowing(record, known, active)
         seen = observe(then, past, capacity, minute.end, tick)
         if (queued := known.episode.queued) and queued.backlog:
             seen = replace(seen, queued=None)  # a tick was lost: who knows what waited in it
         known = learn(known, record.spec, seen, minute.end)
-    seen = observe(_knowing(record, known), load, capacity, now, tick)
+    seen = observe(_knowing(record, known, status.last_active_at), load, capacity, now, tick)
     return learn(known, record.spec, seen, now)
 
 
-def _knowing(record: EndpointRecord, known: History, **changes: datetime | None) -> EndpointRecord:
-    update = {"episode": known.episode, **changes}
+def _knowing(record: EndpointRecord, known: History, active: datetime | None) -> EndpointRecord:
+    update = {"episode": known.episode, "last_active_at": active}
     return record.having(record.status.model_copy(update=update))
 
 
