@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from itertools import pairwise
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,26 +16,87 @@ from autoscaler import policy
 from autoscaler.catalog.loading import expected_start
 from autoscaler.catalog.models import known_model
 from autoscaler.control import decide_and_act, observe
+from autoscaler.endpoints.status import EndpointRecord
+from autoscaler.policy import Observation, Phase, arrivals
+from autoscaler.ports import Capacity, Load
 from autoscaler.replay.engine import simulate
 from autoscaler.replay.ours import TICK_SECONDS, Ours
-from autoscaler.replay.world import Stage
-from tests.simulated import LEAD, SMALL, a_trace
+from autoscaler.replay.trace import Trace
+from autoscaler.replay.world import ORIGIN, Stage
+from tests.samples import awake
+from tests.simulated import LEAD, SMALL, a_trace, poisson
 from tests.unit.policy_cases import EVERY_DAY, a_spec
 
 
 @pytest.mark.parametrize(
-    ("name", "users"),
+    ("source", "name", "users"),
     [
-        ("decide", [simulator, decide_and_act]),
-        ("learn", [simulator, observe]),
-        ("remember", [simulator, decide_and_act]),
+        (policy, "decide", [simulator, decide_and_act]),
+        (policy, "learn", [simulator, observe]),
+        (policy, "remember", [simulator, decide_and_act]),
+        (arrivals, "counted", [simulator, observe]),
+        (arrivals, "arriving", [simulator, observe]),
     ],
 )
 def test_the_simulator_and_the_stack_call_the_very_same_function(
-    name: str, users: list[ModuleType]
+    source: ModuleType, name: str, users: list[ModuleType]
 ) -> None:
     for user in users:
-        assert getattr(user, name) is getattr(policy, name), user.__name__
+        assert getattr(user, name) is getattr(source, name), user.__name__
+
+
+Seen = list[tuple[Observation, datetime]]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """What a simulated policy sees, look by look."""
+    found: Seen = []
+
+    def noting(known: Any, spec: Any, observation: Observation, now: datetime) -> Any:
+        found.append((observation, now))
+        return policy.learn(known, spec, observation, now)
+
+    monkeypatch.setattr(simulator, "learn", noting)
+    return found
+
+
+def ends(trace: Trace, slots: int) -> list[float]:
+    """When each request is answered by one copy that serves from the beginning."""
+    free, found = [0.0] * slots, []
+    for arrival, service in zip(trace.arrivals, trace.services, strict=True):
+        found.append(max(arrival, heappop(free)) + service)
+        heappush(free, found[-1])
+    return found
+
+
+def test_a_simulated_policy_knows_no_more_of_what_comes_than_the_stack(seen: Seen) -> None:
+    """Half of what a copy can do, then three times that: by the stack's own reckoning of its queue,
+    and of what was answered in the minutes that CloudWatch has told by then."""
+    calm, rush = poisson(60, 0.1, 10.0), poisson(200, 0.6, 10.0, seed=2)
+    last = calm.arrivals[-1]
+    arrived = [*calm.arrivals, *(last + at for at in rush.arrivals)]
+    trace = Trace("a rush", arrived, [*calm.services, *rush.services])
+    spec = a_spec(serving={"concurrency_per_copy": SMALL.concurrency_per_copy})
+    simulate(trace, replace(SMALL, max_copies=1, initial_copies=1), Ours(spec))
+    answered = ends(trace, SMALL.concurrency_per_copy)
+    record, rates = EndpointRecord(spec=spec, status=awake("llama")), list[float]()
+    for observation, now in seen:
+        at = (now - ORIGIN).total_seconds()
+        if observation.phase is not Phase.AWAKE or at > arrived[-1]:
+            continue
+        told = [n for n in range(int(at // 60)) if at - 180 <= 60 * n <= at - 120]
+        by_minute = [sum(60 * n < end <= 60 * (n + 1) for end in answered) / 60 for n in told]
+        served = max(by_minute, default=0.0)
+        load = Load(observation.backlog, observation.in_flight, served_per_second=served)
+        capacity = Capacity(True, desired_copies=1, current_copies=1)
+        episode = observe.learned(record, load, capacity, now).episode
+        record = record.having(record.status.model_copy(update={"episode": episode}))
+        stack = observe.observe(record, load, capacity, now).arrivals_per_second
+        assert observation.arrivals_per_second == pytest.approx(stack), at
+        rates.append(stack or 0.0)
+    assert len(rates) > 20
+    assert max(rates) > 2 * SMALL.concurrency_per_copy / 10.0, "more than a copy can do"
 
 
 def test_a_closed_window_is_kept_in_a_simulation_and_what_waited_is_answered_at_its_end() -> None:

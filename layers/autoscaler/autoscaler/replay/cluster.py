@@ -93,10 +93,6 @@ class Cluster:
         now = self.now
         return sum(free > now for free, _ in self._slots)
 
-    def arrivals_since(self, moment: float) -> int:
-        """Requests that came after it."""
-        return self.arrived - bisect_right(self.trace.arrivals, moment)
-
     def mean_service(self) -> float | None:
         """Seconds of the last hundred requests that were started; None before the first."""
         recent = self.trace.services[max(0, self._head - 100) : self._head]

@@ -20,17 +20,18 @@ from ..policy import (
     learn,
     remember,
 )
+from ..policy.arrivals import arriving, counted
 from ..policy.attention import may_wait
+from ..policy.types import Queued
 from ..spec import EndpointSpec
 from .cluster import Cluster
 from .engine import Habits
+from .served import Served
 from .world import ORIGIN, World
 
 TICK_SECONDS = 60.0
 # A message that waits although copies serve asks for a look, at most so often.
 WAITING_TICK_SECONDS = 15.0
-# Rates are told over so long, as CloudWatch tells them to the stack.
-_RATE_SECONDS = 60.0
 _LEAD_TIMES_KEPT = 20
 
 
@@ -47,6 +48,7 @@ class Ours:
         self._last_active: float | None = None
         self._bounds = Bounds(0, spec.scaling.max_copies)
         self._looked_at = 0.0
+        self._served = Served()
         self._wakes: dict[date, int] = {}
         self.last: Decision | None = None
         self.metrics_read = 0  # looks at which the stack would have read its metrics
@@ -93,20 +95,30 @@ class Ours:
             self._last_active = now
         at = self._origin
         active = None if self._last_active is None else at + timedelta(seconds=self._last_active)
+        backlog, copies = in_flight + waiting, cluster.serving_copies
+        self._served.note(cluster.arrived - backlog, now)
+        queued = self._queued(backlog, now)
+        served = self._served.busiest(now) if copies else None
+        places = copies * cluster.world.concurrency_per_copy
         return Observation(
             phase=self._phase,
             phase_since=at + timedelta(seconds=self._phase_since),
             desired_copies=cluster.desired_copies,
-            observed_copies=cluster.serving_copies,
+            observed_copies=copies,
             bounds=self._bounds,
-            backlog=in_flight + waiting,
+            backlog=backlog,
             in_flight=float(in_flight),
             last_active_at=active,
             seconds_per_request=cluster.mean_service(),
             wakes_today=self._wakes.get(self._day(now), 0),
-            arrivals_per_second=cluster.arrivals_since(now - _RATE_SECONDS) / _RATE_SECONDS,
+            arrivals_per_second=arriving(served, queued, places),
+            queued=queued,
             usd_per_copy_hour=cluster.world.usd_per_copy_hour,
         )
+
+    def _queued(self, backlog: int, now: float) -> Queued:
+        at, tick = self._origin + timedelta(seconds=now), timedelta(seconds=TICK_SECONDS)
+        return counted(self._history.episode.queued, backlog, at, tick)
 
     def _as_read(self, seen: Observation, waiting: int, now: datetime) -> Observation:
         """What the stack's tick knows: of metrics that it leaves out, what they were before.
