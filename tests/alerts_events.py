@@ -118,6 +118,9 @@ ONE_OF_EACH: tuple[Event, ...] = (
             ),
         ),
     ),
+    costs.GapFound(
+        endpoint="llama", at=AT, lacks="queue", what_to_do="nobody can send it requests: do it anew"
+    ),
     costs.OrphanRemoved(endpoint="lost", at=AT, kind="endpoint", name="prod-lost"),
     costs.ReportWritten(
         at=AT,

@@ -45,7 +45,14 @@ def test_severities() -> None:
     critical = {name for name, severity in by_name.items() if severity is Severity.CRITICAL}
     warning = {name for name, severity in by_name.items() if severity is Severity.WARNING}
     stops = {"StopSet", "RunawayStopped"}
-    assert critical == {"EndpointFailed", "OrphansFound", "PhaseStuck", "SleepStuck", *stops}
+    assert critical == {
+        "EndpointFailed",
+        "GapFound",
+        "OrphansFound",
+        "PhaseStuck",
+        "SleepStuck",
+        *stops,
+    }
     waits = {"CapacityMissing", "WakeDelayed", "UpdateFailed", "CopiesMissing", "ScalingMissing"}
     assert warning == {
         *waits, "RequestRefused", "SignalMissing", "BudgetReached", "PricesStale",

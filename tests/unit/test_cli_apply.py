@@ -113,3 +113,15 @@ def test_what_was_applied_before_a_refusal_is_told(
         assert [one["endpoint"] for one in json.loads(ran.stdout)] == ["llama"]
     else:
         assert ran.stdout.startswith("llama ")
+
+
+def test_what_is_wrong_in_a_file_does_not_act_on_the_terminal(
+    stack: Stub, spec: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(spec.read_text() + '"\\e[31mkey\\nnext": 1\n')
+    ran = stack.run("apply", str(wrong))
+    assert ran.exit_code == 2
+    assert "\x1b" not in ran.output
+    assert "\\u001b[31mkey" in ran.output
+    assert stack.sent == []

@@ -187,3 +187,11 @@ def test_trouble_at_the_hub_passes(hub: HubServer) -> None:
     hub.inject(Fault.SERVER_ERROR, "model-00001-of-00003.safetensors")
     assert found(TINY)["model"]["params"]
     assert len(hub.faults.fired) == 1
+
+
+def test_a_config_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    deep = tmp_path / "config.json"
+    deep.write_text("[" * 100_000 + "]" * 100_000)
+    done = fit("--config", str(deep), "--weights-bytes", "5")
+    assert done.exit_code == 2
+    assert f"--config: {deep} is not JSON" in " ".join(done.stderr.split("\n"))

@@ -95,6 +95,16 @@ def test_what_the_world_is_taken_for_changes_the_bill(spec: Path, trace: Path) -
     assert ours("--billed", 0) < ours()
 
 
+def test_of_copies_that_cost_nothing_there_is_no_share(spec: Path, trace: Path) -> None:
+    words = ("--trace", trace, "--spec", spec, "--policy", "keda", "--price", 0)
+    shown = _simulate(*words)
+    assert shown.exit_code == 0, shown.output
+    row = next(line for line in shown.output.splitlines() if line.startswith("ours "))
+    assert "–" in row.split()
+    (one,) = json.loads(_simulate(*words, "--json").output)
+    assert {policy["against_zero_wait"] for policy in one["policies"]} == {None}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,20 @@ def setting(error: str | None = None) -> Setting:
         return "c" * 40
 
     return Setting("stack", "Europe/Berlin", "us-east-1", resolve)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlim", "UTC+2", "Europe"])
+def test_a_stack_whose_time_zone_is_none_says_so_and_takes_files_that_name_one(world, zone) -> None:
+    mistaken = replace(setting(), default_time_zone=zone)
+    with pytest.raises(SpecError) as refused:
+        apply(world, mistaken, document(NAME))
+    (wrong,) = refused.value.problems
+    assert wrong.startswith(
+        f"schedule.time_zone: the stack's parameter DefaultTimeZone: {zone!r} is not a time zone"
+    )
+    assert world.store.records == {}
+    apply(world, mistaken, document(NAME, schedule={"time_zone": "Europe/Berlin"}))
+    assert world.store.records[NAME].spec.schedule.time_zone == "Europe/Berlin"
 
 
 def test_a_new_file_is_stored_and_deployed(world) -> None:

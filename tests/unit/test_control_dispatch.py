@@ -46,6 +46,21 @@ def test_a_repeated_id_is_answered_from_the_stored_result(desk) -> None:
     assert desk.world.announcer.kinds() == ["RequestAnswered"] * 2, "whoever waits hears of it"
 
 
+def test_who_finds_both_its_ids_taken_is_refused_and_let_go(desk) -> None:
+    """The id that it names has an answer to something else, and so has its message's own."""
+    put(desk.world, awake(NAME))
+    other = {"messages": [{"role": "user", "content": "something else"}]}
+    for taken in ("r-1", "m-1"):
+        assert dispatch(desk, NAME, [message(2, {"id": taken, **other})]) == []
+    before = dict(desk.results.stored)
+    assert dispatch(desk, NAME, [message(1)]) == []
+    assert desk.results.stored == before, "nobody's answer is written over"
+    (reason,) = desk.requests.refused
+    assert "m-1" in reason
+    assert desk.world.announcer.kinds() == ["RequestAnswered"] * 2 + ["RequestRefused"]
+    assert len(desk.models.asked) == 2
+
+
 def test_a_request_that_was_refused_may_be_sent_again(desk) -> None:
     put(desk.world, awake(NAME))
     desk.models.errors = [ModelError("context too long")]

@@ -19,7 +19,7 @@ from autoscaler.policy.types import Bounds, Hold, Phase
 from autoscaler.ports import Capacity, Flow, Load
 from autoscaler.spec import Kind
 from tests.memory import MemoryWorld, memory_world
-from tests.samples import asleep, awake, put, spec
+from tests.samples import asleep, awake, put, spec, ticks
 
 NAME = "llama"
 BUSY = Load(backlog=3, concurrency_per_copy=2.0, invocations=5.0)
@@ -43,6 +43,17 @@ def test_an_idle_endpoint_is_put_to_sleep_after_its_keep_alive(world) -> None:
     reconcile(world)
     assert status(world).phase is Phase.SLEEPING
     assert world.flows.started == [(Flow.SLEEP, NAME, 2)]
+
+
+def test_whoever_moves_copies_sets_the_bounds_too_which_may_be_anothers(world) -> None:
+    """A tick that raised them ended before it was stored, and nobody wants that size any more."""
+    bounds, now = Bounds(1, 3), world.clock.now()
+    file = spec(NAME, scaling={"max_copies": 3, "keep_alive": "1h"})
+    put(world, awake(NAME, bounds=bounds, last_active_at=now), file)
+    world.scaler.settle(NAME, 2)
+    quiet = Load(backlog=0, concurrency_per_copy=0.1, invocations=1.0, seconds_per_request=5.0)
+    ticks(world, 30, quiet)
+    assert world.scaler.calls == [("bounds", NAME, bounds), ("copies", NAME, 1)]
 
 
 def test_traffic_that_came_and_went_between_two_ticks_counts_as_activity(world) -> None:

@@ -263,10 +263,13 @@ TO_DO = {
 }
 
 
-def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
-    record = EndpointRecord(spec=spec(), status=awake("llama", phase_since=LONG_AGO))
+THERE = awake("llama", phase_since=LONG_AGO)
+
+
+def of_llama() -> list[Resource]:
+    """What it needs while it is awake."""
     base = {"created_at": LONG_AGO}
-    everything = [
+    return [
         Resource(Kind.ENDPOINT, "prod-llama", **base),
         Resource(Kind.COMPONENT, "prod-llama", parent="prod-llama", **base),
         Resource(Kind.QUEUE, "prod-llama", **base),
@@ -275,6 +278,10 @@ def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
             Kind.TARGET, "inference-component/prod-llama", parent="prod-llama", **base
         ),
     ]  # fmt: skip
+
+
+def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
+    record, everything = EndpointRecord(spec=spec(), status=THERE), of_llama()
     assert gaps([record], everything, "prod", NOON) == ()
     for missing in everything:
         found = [one for one in everything if one is not missing]
@@ -285,6 +292,60 @@ def test_what_an_endpoint_lacks_is_told_with_what_to_do() -> None:
     assert gaps([rests], everything[:-1], "prod", NOON) == (), "asleep nothing scales it"
     young = record.having(record.status.model_copy(update={"phase_since": NOON}))
     assert gaps([young], [], "prod", NOON) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "lacks"),
+    [
+        ("Enabled", []),
+        ("Enabling", []),
+        ("Updating", []),
+        ("Disabling", ["enabled event source mapping"]),
+        ("Disabled", ["enabled event source mapping"]),
+    ],
+)
+def test_a_reader_that_is_disabled_is_none(state: str, lacks: list[str]) -> None:
+    record = EndpointRecord(spec=spec(), status=THERE)
+    found = [replace(one, status=state) if one.kind is Kind.MAPPING else one for one in of_llama()]
+    told = gaps([record], found, "prod", NOON)
+    assert [gap.lacks for gap in told] == lacks
+    assert all("--uuid 1-2-3 --enabled" in gap.what_to_do for gap in told)
+
+
+def without(kind: Kind) -> list[Resource]:
+    return [one for one in of_llama() if one.kind is not kind]
+
+
+def test_a_new_gap_is_announced_at_once_and_an_old_one_once_a_day() -> None:
+    lab = Lab(account=MemoryAccount(without(Kind.MAPPING)))
+    put(lab.world, THERE)
+    lab.world.clock.forward(hours=1)
+    for _ in range(24):
+        lab.sweep(hours=1)
+    (event,) = lab.world.announcer.events
+    assert (event.endpoint, event.lacks) == ("llama", "event source mapping")
+    assert "no request wakes it" in event.what_to_do
+    lab.sweep(hours=1)
+    assert lab.world.announcer.kinds() == ["GapFound"] * 2
+    lab.account.resources = [one for one in without(Kind.MAPPING) if one.kind is not Kind.TARGET]
+    lab.sweep(hours=1)
+    assert [one.lacks for one in lab.world.announcer.events[2:]] == ["scalable target"]
+    lab.account.resources = of_llama()
+    lab.sweep(hours=1)
+    lab.account.resources = without(Kind.MAPPING)
+    lab.sweep(hours=1)
+    assert len(lab.world.announcer.events) == 4, "it was mended, and is a new one"
+
+
+def test_a_look_that_was_incomplete_announces_no_gap_and_forgets_none() -> None:
+    lab = Lab(account=MemoryAccount(without(Kind.MAPPING)))
+    put(lab.world, THERE)
+    lab.sweep(hours=1)
+    lab.account.problems = ("queues could not be listed",)
+    lab.sweep(hours=1)
+    lab.account.problems = ()
+    lab.sweep(hours=1)
+    assert lab.world.announcer.kinds() == ["GapFound"]
 
 
 def test_the_report_says_what_the_ledger_does_not_have() -> None:

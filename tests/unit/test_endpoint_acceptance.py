@@ -32,6 +32,9 @@ def key(region: str = REGION, account: str = ACCOUNT) -> dict[str, str]:
     return {"kms_key": f"arn:aws:kms:{region}:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 
 
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
+
 def ecr(region: str) -> str:
     return f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/mine:1-cu130"
 
@@ -70,6 +73,15 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "eu-central-1",
     ),
     ({"serving": {"image": "vllm/vllm-openai:v0.27.1"}}, "serving.image: ", "push it to 123456789"),
+    *(
+        ({"serving": {"image": ecr("eu-central-1") + wrong}}, "serving.image: ", "push it to 1234")
+        for wrong in (" y", "/Upper", ":tag:tag", "@@", "@sha256:12", "/x" * 120)
+    ),
+    (
+        {"serving": {"image": ecr("eu-central-1").translate(ARABIC)}},
+        "serving.image: ",
+        "push it to 123456789",
+    ),
     (
         {"encryption": key(account="999999999999")},
         "encryption.kms_key: the key belongs to account 999999999999, the stack to 123456789012",

@@ -84,12 +84,24 @@ def test_a_digest_is_no_key() -> None:
         ByKey(keys_of(secret(key))).check(f"Bearer {digest(key)}")
 
 
+NO_TENANTS = [
+    json.dumps({"keys": [{"sha256": digest("a"), "tenant": one}]})
+    for one in (5, 0, False, ["search"], {"name": "search"})
+]
+
+
+def test_a_tenant_that_is_null_is_none() -> None:
+    text = json.dumps({"keys": [{"sha256": digest("a"), "tenant": None}]})
+    assert ByKey(keys_of(text)).check("Bearer a") == Caller("")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("unset", "is not"),
         ("[]", "is not"),
         ('{"keys": [{"tenant": "a"}]}', "is not"),
+        *((one, "is not") for one in NO_TENANTS),
         ('{"keys": [{"sha256": "ask-plain-key"}]}', "keys[0].sha256 is not 64 hexadecimal"),
         (secret("a", tenant="with blank"), "keys[0].tenant is not 1 to 64"),
         ('{"keys": []}', "the gateway has no key"),
@@ -157,7 +169,7 @@ def test_a_secret_that_is_gone_takes_its_keys_along() -> None:
     assert not kept.knows(key)
 
 
-@pytest.mark.parametrize("text", [*MEANINGLESS, KeysError("it may not be read")])
+@pytest.mark.parametrize("text", [*MEANINGLESS, *NO_TENANTS, KeysError("it may not be read")])
 def test_a_secret_that_cannot_be_used_keeps_its_keys_for_ten_minutes(text: str | Exception) -> None:
     key = new_key()
     kept = Kept(secret(key))

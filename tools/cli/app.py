@@ -25,6 +25,7 @@ from tools.cli.doctor_command import doctor
 from tools.cli.files import read_documents
 from tools.cli.fit_command import fit
 from tools.cli.gateway_command import gateway, gateway_key
+from tools.cli.harmless import harmless
 from tools.cli.local import local
 from tools.cli.override_commands import register as register_overrides
 from tools.cli.plan_command import Billed, Lead, Price, Start, TokenSeconds, Traces, plan
@@ -298,4 +299,6 @@ def _watch(client: StackClient, endpoint: str | None) -> NoReturn:
 
 def _complain(*lines: str) -> None:
     for line in lines:
-        output.errors.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
+        output.errors.print(
+            harmless(line), style="red", highlight=False, markup=False, soft_wrap=True
+        )

@@ -80,7 +80,7 @@ def _from_file(asked: Asked) -> ModelFacts:
         config = json.loads(asked.config.read_text(encoding="utf-8"))
     except OSError as wrong:
         raise RefusedError([f"--config: {asked.config}: {wrong.strerror}"]) from None
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise RefusedError([f"--config: {asked.config} is not JSON: {wrong}"]) from None
     if not isinstance(config, dict):
         raise RefusedError([f"--config: {asked.config} is not a model's config.json"])

@@ -50,13 +50,18 @@ class Comparison:
             "policies": [self._row(outcome) for outcome in self.outcomes],
         }
 
+    def of_bound(self, outcome: Outcome) -> float | None:
+        """Its total cost against the zero-wait bound; None where copies cost nothing."""
+        return outcome.total_usd / self.zero_wait_usd if self.zero_wait_usd else None
+
     def _row(self, outcome: Outcome) -> dict[str, Any]:
+        share = self.of_bound(outcome)
         return {
             "policy": outcome.policy,
             "usd": round(outcome.usd, 4),
             "waiting_usd": round(outcome.waiting_usd, 4),
             "total_usd": round(outcome.total_usd, 4),
-            "against_zero_wait": round(outcome.total_usd / self.zero_wait_usd, 4),
+            "against_zero_wait": None if share is None else round(share, 4),
             "p50_seconds": round(outcome.p50_seconds, 2),
             "p95_seconds": round(outcome.p95_seconds, 2),
             "p99_seconds": round(outcome.p99_seconds, 2),

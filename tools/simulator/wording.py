@@ -23,7 +23,7 @@ def cells(comparison: Comparison, outcome: Outcome) -> dict[str, str]:
     return {
         "policy": outcome.policy,
         "total": usd(outcome.total_usd),
-        "of bound": f"{outcome.total_usd / comparison.zero_wait_usd:.2f}",
+        "of bound": "–" if (share := comparison.of_bound(outcome)) is None else f"{share:.2f}",
         "dollars": usd(outcome.usd),
         "of fleet": f"{outcome.usd / always:.0%}" if always else "–",
         "waiting": usd(outcome.waiting_usd),

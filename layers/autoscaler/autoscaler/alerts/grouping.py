@@ -41,6 +41,7 @@ _PLURALS = {
     "CapacityMissing": "endpoints could not be woken",
     "CopiesMissing": "endpoints serve with fewer copies than they need",
     "ScalingMissing": "endpoints are awake without all of their scaling",
+    "GapFound": "endpoints lack something that they need",
     "WakeDelayed": "endpoints have to wait before they wake",
     "SignalMissing": "endpoints are missing a signal",
     "BudgetReached": "endpoints have passed a step of their budget",

@@ -162,6 +162,7 @@ class AwsAccount:
                     arn=one.get("EventSourceMappingArn", ""),
                     parent=one["EventSourceArn"].rpartition(":")[2],
                     created_at=one["LastModified"],
+                    status=one.get("State", ""),
                 )
 
     def _alarms(self) -> Iterator[Resource]:

@@ -37,6 +37,7 @@ class TableMemory:
             memory,
             sightings=memory.sightings[:_MOST],
             told=frozenset(sorted(memory.told)[:_MOST]),
+            gaps=frozenset(sorted(memory.gaps)[:_MOST]),
         )
         expires = int((self._clock.now() + KEPT).timestamp())
         self._db.put_item(

@@ -79,13 +79,15 @@ def _move(
     world: World, record: EndpointRecord, decision: Decision, capacity: Capacity, now: datetime
 ) -> None:
     """Bounds first, copies second: a policy of AWS's that still wants the old size then cannot
-    put it back."""
+    put it back. Whoever moves copies sets the bounds too, also where the table has them: what AWS
+    has may be another's, or of a tick that ended before it was stored."""
     status = record.status
     window_moved = decision.bounds != status.bounds
     copies_moved = decision.copies != capacity.desired_copies
-    if window_moved:
+    movable = copies_moved and capacity.status in _MOVABLE
+    if window_moved or movable:
         world.scaler.set_bounds(status.name, decision.bounds, record.spec.kind)
-    if copies_moved and capacity.status in _MOVABLE:
+    if movable:
         world.scaler.set_copies(status.name, decision.copies, record.spec.kind)
     recommendations = status.recommendations
     if decision.recommendation:

@@ -12,6 +12,7 @@ from .sweep import GRACE, Gap, Kind, Resource
 
 _THERE = frozenset({Phase.AWAKE, Phase.ASLEEP, Phase.WAKING, Phase.SLEEPING})
 _AT_REST = frozenset({Phase.AWAKE, Phase.ASLEEP})
+_OFF = frozenset({"Disabled", "Disabling"})
 _ANEW = "delete the endpoint and apply its file again (its weights stay staged)"
 
 
@@ -40,7 +41,7 @@ def _of(record: EndpointRecord, found: Sequence[Resource], prefix: str) -> Itera
     names = ResourceNames(prefix, status.name, shared=record.spec.instances.shared or "")
     called = {Kind.ENDPOINT: names.endpoint, Kind.COMPONENT: names.component}
     there = {(one.kind, one.name) for one in found}
-    read = {one.parent for one in found if one.kind is Kind.MAPPING}
+    readers = {one.parent: one for one in found if one.kind is Kind.MAPPING}
     bounded = {one.parent for one in found if one.kind is Kind.TARGET}
     if status.phase in _THERE:
         for kind in _needed(record):
@@ -51,10 +52,14 @@ def _of(record: EndpointRecord, found: Sequence[Resource], prefix: str) -> Itera
         return
     if (Kind.QUEUE, names.queue) not in there:
         yield Gap(status.name, Kind.QUEUE, f"nobody can send it requests: {_ANEW}")
-    elif names.queue not in read:
+    elif (reader := readers.get(names.queue)) is None:
         yield Gap(
             status.name, Kind.MAPPING, f"nobody reads its queue, and no request wakes it: {_ANEW}"
         )
+    elif reader.status in _OFF:
+        enabled = f"`aws lambda update-event-source-mapping --uuid {reader.name} --enabled`"
+        what = f"nobody reads its queue, since its reader is disabled: {enabled}"
+        yield Gap(status.name, f"enabled {Kind.MAPPING}", what)
     scaled = {(kind, called[kind]) for kind in _needed(record)}
     if status.phase is Phase.AWAKE and scaled <= there and names.base not in bounded:
         what = f"its copies stay as they are under load; the next wake sets its bounds, or {_ANEW}"

@@ -21,6 +21,7 @@ from ..policy.schedule_check import faults, oddities
 from ..policy.types import Phase
 from ..ports import Flow, FlowState, Quotas
 from ..spec import EndpointSpec, Kind, SpecError, parse_spec
+from ..spec.schedule import known_zone
 from .affordable import kept_at_zero, unaffordable
 from .namesakes import FindNamesakes, check_failed, check_free, check_machines, in_the_way, nothing
 from .preview import preview
@@ -71,7 +72,7 @@ def plan(world: World, setting: Setting, document: Any) -> Plan:
     """Returns what `apply` would change; raises SpecError with a sentence for each problem."""
     spec = parse_spec(document)
     if spec.schedule.time_zone is None:
-        zone = {"time_zone": setting.default_time_zone}
+        zone = {"time_zone": _default_zone(setting)}
         spec = spec.model_copy(update={"schedule": spec.schedule.model_copy(update=zone)})
     _check_names(setting, spec)
     now = world.clock.now()
@@ -189,6 +190,18 @@ def _check_names_free(setting: Setting, spec: EndpointSpec, record: EndpointReco
         check_free(setting.prefix, found)
     else:
         check_failed(setting.prefix, spec.name, found)
+
+
+def _default_zone(setting: Setting) -> str:
+    try:
+        return known_zone(setting.default_time_zone)
+    except ValueError as wrong:
+        raise SpecError(
+            [
+                f"schedule.time_zone: the stack's parameter DefaultTimeZone: {wrong}; deploy the "
+                "stack with one, or name one in the file"
+            ]
+        ) from None
 
 
 def _check_names(setting: Setting, spec: EndpointSpec) -> None:

@@ -79,13 +79,29 @@ def refuse(
 ) -> Outcome:
     """The reason is stored where the sender looks for the answer, or it would look for ever. It is
     sent once where answers go: a try that failed would refuse the message once more."""
-    message, request_id = request.message, request.request_id
-    reason = readable(why.reason)
-    result = {"id": request_id, "error": reason, "code": why.code.value, **_whose(request)}
+    request_id = request.request_id
+    result = {
+        "id": request_id,
+        "error": readable(why.reason),
+        "code": why.code.value,
+        **_whose(request),
+    }
     uri = desk.results.put_once(name, request_id, result)
     if uri is None:  # meanwhile, by another delivery of the same message
         return repeated(desk, name, record, request)
     trouble = told(desk, name, request, result, uri)
+    return _let_go(desk, name, record, request, why, trouble)
+
+
+def _let_go(
+    desk: Desk,
+    name: str,
+    record: EndpointRecord | None,
+    request: Request,
+    why: Refusal,
+    trouble: str | None = None,
+) -> Outcome:
+    message, request_id, reason = request.message, request.request_id, readable(why.reason)
     desk.requests.refuse(name, message.own_id, message.body, reason)
     event = RequestRefused(
         endpoint=name,
@@ -151,8 +167,10 @@ def repeated(
     uri = uri or desk.results.find(name, request.request_id) or ""
     result = desk.results.get(name, request.request_id)
     if result is not None and not _is_of(result, request):
-        other = replace(request, request_id=request.message.message_id)
-        return refuse(desk, name, record, other, taken(request.request_id))
+        own, why = request.message.message_id, taken(request.request_id)
+        if request.request_id == own:  # another one has even this: there is no place to say so
+            return _let_go(desk, name, record, request, why)
+        return refuse(desk, name, record, replace(request, request_id=own), why)
     event = answered(desk, name, record, request, uri)
     outcome = Outcome(request.message, Fate.REPEATED, event)
     if request.options.reply_to is None or request.options.reply_to.event:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from ..alerts.events.costs import OrphanLine, OrphanRemoved, OrphansFound
+from ..alerts.events.costs import GapFound, OrphanLine, OrphanRemoved, OrphansFound
 from ..alerts.wording import usd
 from ..endpoints.tags import SHARED
 from ..policy.types import Phase
@@ -73,6 +73,8 @@ class Memory:
     swept_at: datetime | None = None
     usd_per_hour: Decimal = Decimal(0)  # of the orphans that were left, as far as it is known
     unpriced: int = 0
+    gaps: frozenset[str] = frozenset()  # that were there, and told
+    gaps_told_at: datetime | None = None
 
 
 class MemoryStore(Protocol):
@@ -207,11 +209,36 @@ def _tell(world: World, memory: MemoryStore, done: Swept) -> None:
     # that anything is gone.
     told = frozenset(one.resource.key for one in done.orphans)
     told |= before.told if done.problems else frozenset()
+    gaps_told, gaps_told_at = _tell_gaps(world, before, done)
     seen = remembered(before.sightings, left, done.at)
     if done.problems:
         fresh = {one.key for one in seen}
         seen += tuple(one for one in before.sightings if one.key not in fresh)
-    memory.save(Memory(seen, told, told_at, done.at, rest.usd_per_hour, rest.unpriced))
+    hourly, unpriced = rest.usd_per_hour, rest.unpriced
+    memory.save(Memory(seen, told, told_at, done.at, hourly, unpriced, gaps_told, gaps_told_at))
+
+
+def _tell_gaps(world: World, before: Memory, done: Swept) -> tuple[frozenset[str], datetime | None]:
+    """Announces a new one at once and old ones once a day; an incomplete look has seen none."""
+    if done.problems:
+        return before.gaps, before.gaps_told_at
+    due = before.gaps_told_at is None or done.at - before.gaps_told_at >= TELL_AGAIN_AFTER
+    keys = frozenset(_key(gap) for gap in done.gaps)
+    for gap in done.gaps:
+        if due or _key(gap) not in before.gaps:
+            world.announcer.announce(
+                GapFound(
+                    endpoint=gap.endpoint,
+                    at=done.at,
+                    lacks=gap.lacks,
+                    what_to_do=gap.what_to_do,
+                )
+            )
+    return keys, done.at if keys and due else before.gaps_told_at
+
+
+def _key(gap: Gap) -> str:
+    return f"{gap.endpoint}#{gap.lacks}"
 
 
 def remark(memory: Memory) -> str | None:

@@ -12,8 +12,11 @@ from ..spec import EndpointSpec, Kind, Source
 from .names import DEAD_LETTERS_SUFFIX, LATER_SUFFIX
 from .serving import ServingError, environment, strangers
 
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html, and what a
+# tag and a digest may be; SageMaker takes 255 characters of it.
 _ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/.+"
+    r"(?=.{1,255}$)(?P<account>[0-9]{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com"
+    r"/[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 MOST_LATE_AT_A_TIME = 1000  # SageMaker's most of MaxConcurrentInvocationsPerInstance
 # SageMaker refuses "large" values as "not enough hardware resources", seen in the field without a

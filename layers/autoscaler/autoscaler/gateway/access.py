@@ -141,7 +141,7 @@ def keys_of(secret: str) -> list[Key]:
         entries = json.loads(secret)["keys"]
         if not isinstance(entries, list):
             raise TypeError
-        keys = [Key(entry["sha256"].lower(), entry.get("tenant", "")) for entry in entries]
+        keys = [Key(entry["sha256"].lower(), _tenant(entry.get("tenant", ""))) for entry in entries]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise KeysError(
             'the secret of the gateway\'s keys is not {"keys": [{"sha256": "...", "tenant": '
@@ -153,6 +153,15 @@ def keys_of(secret: str) -> list[Key]:
         if key.tenant and not _TENANT.fullmatch(key.tenant):
             raise KeysError(f"keys[{number}].tenant is not 1 to 64 of letters, digits and _ . -")
     return keys
+
+
+def _tenant(entry: object) -> str:
+    """None at all is as good as an empty one; raises TypeError for what is no text."""
+    if entry is None:
+        return ""
+    if not isinstance(entry, str):
+        raise TypeError
+    return entry
 
 
 def _unknown(why: str) -> GatewayError:

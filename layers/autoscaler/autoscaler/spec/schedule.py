@@ -75,7 +75,8 @@ class HolidayRule(StrEnum):
     ALSO = "also"  # those days, and every holiday
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The name; raises ValueError for what is none of IANA's."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
@@ -85,7 +86,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-TimeZoneName = Annotated[str, AfterValidator(_known_zone)]
+TimeZoneName = Annotated[str, AfterValidator(known_zone)]
 
 
 class Window(BaseModel):

@@ -210,6 +210,21 @@ class OrphansFound(Event):
         return Severity.CRITICAL if bills else Severity.WARNING
 
 
+class GapFound(Event):
+    """An endpoint lacks something in AWS that it needs. The sweep announces it when it is new, and
+    else once a day."""
+
+    salient = ("lacks", "at")
+
+    generation: int = 0
+    lacks: str
+    what_to_do: str
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.CRITICAL
+
+
 class OrphanRemoved(Event):
     """The sweep removed one that was marked deletable and seen twice."""
 

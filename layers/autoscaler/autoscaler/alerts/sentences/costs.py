@@ -9,6 +9,7 @@ from ...policy.wording import at_utc, counted
 from ...spec import WhenSpent
 from ..events.costs import (
     BudgetReached,
+    GapFound,
     OrphanLine,
     OrphanRemoved,
     OrphansFound,
@@ -227,6 +228,12 @@ def _orphan(line: OrphanLine) -> Fact:
     price = f", {hourly}" if machines else ""
     since = f", since {at_utc(line.since)}" if line.since else ""
     return (f"{line.kind} {line.name}", f"{machines or 'no instances'}{price}{since}")
+
+
+@told.register
+def _(event: GapFound) -> Sentence:
+    body = f"{event.what_to_do[:1].upper()}{event.what_to_do[1:]}."
+    return Sentence(f"{event.endpoint} has no {event.lacks}", body)
 
 
 @told.register
