@@ -93,8 +93,7 @@ class AwsLoadReader:
         """What waits in its queues, or why it is not known."""
         try:
             backlog = self._backlog_or_none(name)
-            # Without a queue there is none of those that may wait either.
-            deferrable = self.deferrable(name) if later and backlog is not None else 0
+            deferrable = self.deferrable(name) if later else 0  # also where the other one is gone
         except (ClientError, BotoCoreError) as error:
             return _Queues(None, 0, f"its queue could not be read: {error}")
         return _Queues(backlog, deferrable)
