@@ -104,6 +104,28 @@ def test_of_two_answers_at_the_same_moment_one_is_stored(s3: Any, before: Any) -
     assert stored(s3) == FIRST
 
 
+@pytest.mark.parametrize("mine", [SECOND, {**ERROR, "error": "another"}])
+def test_an_answer_that_comes_after_a_look_at_the_error_is_not_overwritten(
+    s3: Any, mine: dict[str, Any]
+) -> None:
+    """A write over an error is of the error that was seen, and not of what took its place."""
+    other, answers = S3Results(BUCKET, s3), [FIRST]
+
+    class OvertakenAfterItsLook(Races):
+        def head_object(self, **arguments: Any) -> Any:
+            seen = super().head_object(**arguments)
+            if answers:
+                first = answers.pop()
+                self.meanwhile = lambda: other.put_once("llama", "r", first)
+            return seen
+
+    other.put_once("llama", "r", ERROR)
+    racing = OvertakenAfterItsLook(s3)
+    assert S3Results(BUCKET, racing).put_once("llama", "r", mine) is None
+    assert (answers, racing.meanwhile) == ([], None), "it happened"
+    assert stored(s3) == FIRST
+
+
 def test_a_write_that_met_another_is_tried_again_and_given_up_in_the_end(s3: Any) -> None:
     conflicts = [3]
 
