@@ -157,12 +157,13 @@ def test_machines_that_somebody_is_applied_to_in_the_middle_of_the_sweep_stay() 
     assert "llama was applied meanwhile" in str(swept.problems)
 
 
-def test_an_execution_that_still_runs_keeps_what_it_makes_or_removes() -> None:
+@pytest.mark.parametrize("flow", [Flow.RETIRE, Flow.REMOVE])
+def test_an_execution_that_still_runs_keeps_what_it_makes_or_removes(flow: Flow) -> None:
     lab = Lab(account=MemoryAccount([lost()]))
     lab.world.store.forgotten["lost"] = 7
-    lab.world.flows.states[Flow.RETIRE, "lost", 7] = FlowReport(FlowState.RUNNING)
+    lab.world.flows.states[flow, "lost", 7] = FlowReport(FlowState.RUNNING)
     assert lab.sweep().orphans == ()
-    lab.world.flows.end(Flow.RETIRE, "lost", 7, FlowState.SUCCEEDED)
+    lab.world.flows.end(flow, "lost", 7, FlowState.SUCCEEDED)
     assert len(lab.sweep().orphans) == 1
 
 
