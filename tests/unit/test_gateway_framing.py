@@ -3,14 +3,18 @@ and nobody else waits for it."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
 
-from autoscaler.gateway.bodies import MOST_BYTES
+from autoscaler.gateway.bodies import MOST_BYTES, MOST_UNFINISHED_BYTES, Bodies
+from autoscaler.gateway.errors import GatewayError
 from tests.gateway_alone import (
     CHAT,
     CHUNKED,
@@ -203,3 +207,39 @@ def test_many_unfinished_bodies_are_bounded_together(alone: Alone) -> None:
         refused(reply, (429, "too_many_bodies"))
         assert int(reply.headers["retry-after"]) > 0
     assert other.lines
+
+
+def part(body: bytes, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+@pytest.mark.parametrize(
+    ("messages", "status"),
+    [
+        ([part(PIECE), part(PIECE, more=False)], None),
+        ([part(PIECE), {"type": "http.disconnect"}], 400),
+        ([part(PIECE)], 408),
+        ([part(b"x" * MOST_BYTES), part(b"x")], 413),
+        ([part(PIECE), part(PIECE), part(PIECE)], 429),
+    ],
+    ids=["whole", "broken off", "too slow", "too large", "too much of all"],
+)
+def test_however_a_body_ends_its_room_is_given_back(
+    messages: list[dict[str, Any]], status: int | None
+) -> None:
+    """Else a gateway would refuse everybody some time after it was started."""
+    most = 2 * len(PIECE) if status == 429 else MOST_UNFINISHED_BYTES
+    bodies, left = Bodies(seconds=0.2, most_unfinished=most), iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        for message in left:
+            return message
+        await asyncio.sleep(SECONDS)
+        raise AssertionError("it was waited for too long")
+
+    answered = None
+    try:
+        asyncio.run(bodies.read(receive, Headers()))
+    except GatewayError as refused:
+        answered = refused.status
+    assert (answered, bodies.unfinished) == (status, 0)
