@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from autoscaler.aws import streaming
 from autoscaler.aws.clients import Access
 from autoscaler.aws.streaming import (
     BrokenStreamError,
@@ -26,7 +27,13 @@ from tools.embedded.sagemaker.eventstream import exception, payload_part
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def asked(answer: Answer, times: int = 1) -> list[bytes]:
+def keys(access_key: str = "AKID") -> SimpleNamespace:
+    return SimpleNamespace(access_key=access_key, secret_key="s", token="session")
+
+
+async def asked(
+    answer: Answer, times: int = 1, frozen: Callable[[], SimpleNamespace] = keys
+) -> list[bytes]:
     """What comes of a request to a SageMaker that answers so."""
     app = web.Application()
     app.router.add_post("/{path:.*}", answer)
@@ -35,8 +42,7 @@ async def asked(answer: Answer, times: int = 1) -> list[bytes]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    frozen = SimpleNamespace(access_key="AKID", secret_key="s", token="session")
-    credentials: Any = SimpleNamespace(get_frozen_credentials=lambda: frozen)
+    credentials: Any = SimpleNamespace(get_frozen_credentials=frozen)
     streams = ModelStreams("stack", Access(credentials, "eu-west-1", f"http://127.0.0.1:{port}"))
     try:
         for _ in range(times):
@@ -93,6 +99,22 @@ def test_the_request_is_signed_for_its_endpoint_and_connections_are_used_again()
     assert request.headers["X-Amzn-SageMaker-Inference-Component"] == "stack-llama"
     assert request.headers["X-Amz-Security-Token"] == "session"
     assert "/eu-west-1/sagemaker/aws4_request" in request.headers["Authorization"]
+
+
+def test_credentials_that_were_renewed_sign_what_is_asked_a_minute_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A role's end after hours, and a gateway runs for weeks."""
+    moments, looks = [0.0, 59.0, 61.0], [keys("FIRST"), keys("RENEWED")]
+    signed: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        signed.append(request.headers["Authorization"].partition("Credential=")[2].split("/")[0])
+        return await frames(payload_part(b"x"))(request)
+
+    monkeypatch.setattr(streaming, "time", SimpleNamespace(monotonic=lambda: moments.pop(0)))
+    asyncio.run(asked(answer, times=3, frozen=lambda: looks.pop(0)))
+    assert signed == ["FIRST", "FIRST", "RENEWED"]
 
 
 def test_an_error_in_the_middle_is_told_after_what_came_before() -> None:
