@@ -8,12 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from autoscaler.aws import late as aws_late
 from autoscaler.aws.late import S3LateModels
 from autoscaler.endpoints import late
 from autoscaler.endpoints.completions import IncompleteAnswerError
+from autoscaler.ports import ModelError
 
 BUCKET, NAME, ID = "results", "llama", "r-1#digest"
 OWN = late.late_uri(BUCKET, NAME)
@@ -112,3 +115,69 @@ def test_an_answer_that_nobody_can_read_is_a_failed_try_and_no_trouble_for_ever(
     s3.put_object(Bucket=BUCKET, Key=late.answer_key(NAME, ID), Body=odd)
     with pytest.raises(IncompleteAnswerError):
         models.look(NAME, ID)
+
+
+def test_sagemaker_is_told_how_long_a_request_may_wait_and_work_and_where_all_of_it_lies(
+    s3: Any,
+) -> None:
+    """Unless told it would end the work after 15 minutes, and give the answer a name that nobody
+    finds without a receipt."""
+    runtime = boto3.client(
+        "sagemaker-runtime",
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    theirs = {"OutputLocation": f"{OWN}answers/a.out", "FailureLocation": f"{OWN}failures/a.out"}
+    asked = {
+        "EndpointName": "autoscaler-llama",
+        "ContentType": "application/json",
+        "Accept": "application/json",
+        "InputLocation": f"s3://{BUCKET}/{late.question_key(NAME, ID)}",
+        "Filename": late.answer_key(NAME, ID).rpartition("/")[2],
+        "RequestTTLSeconds": 6 * 3600,
+        "InvocationTimeoutSeconds": 3600,
+    }
+    with Stubber(runtime) as stub:
+        stub.add_response("invoke_endpoint_async", theirs, asked)
+        models = S3LateModels("autoscaler", BUCKET, s3, runtime)
+        models.ask(NAME, ID, {"messages": [], "stream": True})
+        stub.assert_no_pending_responses()
+    assert keys(s3) == {late.question_key(NAME, ID), late.receipt_key(NAME, ID)}
+    assert models.was_asked(NAME, ID)
+
+
+class RefusingOnce:
+    """An S3 client that refuses one deletion, by its number."""
+
+    def __init__(self, s3: Any, refused: int) -> None:
+        self._s3, self._left = s3, refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def delete_object(self, **arguments: Any) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "DeleteObject")
+        return self._s3.delete_object(**arguments)
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3, 4])
+def test_what_could_not_be_forgotten_at_once_is_found_and_forgotten_later(
+    s3: Any, refused: int
+) -> None:
+    """Only the receipt says where SageMaker has put things, so it goes last."""
+    told = {"answer": f"{OWN}answers/theirs.out", "failure": f"{OWN}failures/theirs.out"}
+    put(s3, late.receipt_key(NAME, ID), told)
+    put(s3, late.question_key(NAME, ID), {})
+    put(s3, f"{late.late_prefix(NAME)}failures/theirs.out", "it died")
+    models = S3LateModels("autoscaler", BUCKET, RefusingOnce(s3, refused), runtime=object())
+    with pytest.raises(ClientError, match="SlowDown"):
+        models.forget(NAME, ID)
+    assert models.was_asked(NAME, ID)
+    if refused <= 2:  # the failure is the second
+        with pytest.raises(ModelError, match="it died"):
+            models.look(NAME, ID)
+    models.forget(NAME, ID)
+    assert keys(s3) == set()
