@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -95,3 +96,33 @@ def test_so_is_one_of_the_stacks_settings(store: TableStore, dynamodb: Any) -> N
     assert store.stack() == saved
     with pytest.raises(ConflictError):
         store.save_stack(read)
+
+
+READS: dict[str, Callable[[TableStore], object]] = {
+    "all endpoints": lambda store: store.load_all(),
+    "one endpoint": lambda store: store.load(NAME),
+    "the stack's settings": lambda store: store.stack(),
+    "the last generation": lambda store: store.last_generation(NAME),
+    "usage": lambda store: store.usage(NOON, NOON + timedelta(hours=1)),
+    "traffic": lambda store: store.traffic(NOON.date(), NOON.date()),
+    "the newest history": lambda store: store.history(NAME),
+    "history": lambda store: store.history_within(NAME, NOON, NOON + timedelta(hours=1)),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_whatever_is_decided_on_is_read_as_it_was_written_last(
+    store: TableStore, dynamodb: Any, read: str
+) -> None:
+    """A switch that was set a moment ago is in force, and an endpoint that was made is there. The
+    prices may be old: they change once a day."""
+    store.prices()  # remembered from here on
+    asked: list[Any] = []
+
+    def record(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params.get("ConsistentRead"))
+
+    for operation in ("Query", "GetItem"):
+        dynamodb.meta.events.register(f"provide-client-params.dynamodb.{operation}", record)
+    READS[read](store)
+    assert asked and all(asked)
