@@ -301,6 +301,23 @@ def test_what_a_wake_saw_beyond_its_wish_counts_from_then_on_and_for_nobody_befo
     assert reported(world).total.instance_hours == pytest.approx(30 / 60)
 
 
+@pytest.mark.parametrize("copies", [0, 1], ids=["in vain", "not in vain"])
+def test_a_wake_in_vain_is_given_back_to_everybody_whose_machines_came_for_others(
+    world, copies: int
+) -> None:
+    """Machines that are there say nothing of whose they are; a copy of its own does."""
+    names = ("ada", "bob")
+    for name in names:
+        wake(world, name, 1)
+    seen(world, 1, ada=copies, bob=copies)
+    ticks(world, 2)
+    for name in names:
+        assert status(world, name).instance_seen_at is not None
+        assert status(world, name).wakes_today == 1
+        assert record_failed(world, name, status(world, name).generation, "NoCapacity", "no copy")
+    assert [status(world, name).wakes_today for name in names] == [copies, copies]
+
+
 def test_a_told_cost_is_of_its_part(world) -> None:
     for name in ("ada", "bob"):
         wake(world, name, 2)

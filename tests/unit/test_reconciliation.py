@@ -105,7 +105,10 @@ def test_what_is_asked_is_a_request_of_its_model() -> None:
     request = CostExplorer("prod", "eu-central-1", ce=object())._request(FIRST, AFTER)
     check("ce", "GetCostAndUsage", request)
     assert request["TimePeriod"] == {"Start": "2026-11-16", "End": "2026-11-23"}
-    assert request["Filter"]["And"][0]["Tags"] == {"Key": "autoscaler:stack", "Values": ["prod"]}
+    assert request["Filter"]["And"] == [
+        {"Tags": {"Key": "autoscaler:stack", "Values": ["prod"]}},
+        {"Dimensions": {"Key": "REGION", "Values": ["eu-central-1"]}},
+    ], "a stack of the same name in another Region has a bill of its own"
 
 
 def test_lines_have_their_day_tag_and_type(ce: Explorer) -> None:
