@@ -24,6 +24,7 @@ from autoscaler.staging.errors import (
 from autoscaler.staging.job import Source
 from autoscaler.staging.leftovers import sweep_abandoned
 from autoscaler.staging.passport import discard, read_passport, seal, standing_passport
+from autoscaler.staging.plan import passport_key
 from autoscaler.staging.transfer import stage_file
 from tests.embedded.staging_lab import (
     FAST,
@@ -77,6 +78,26 @@ def test_a_changed_passport_is_not_one(server: HubServer, store: S3WeightStore) 
     store.put_bytes(passport.key, b"[]")
     with pytest.raises(PassportInvalidError, match="is not a passport"):
         read_passport(store, passport.key)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "commit"),
+    [("acme/other", None), (MODEL, "a" * 40)],
+    ids=["another model's", "another commit's"],
+)
+def test_a_passport_that_lies_where_anothers_should_is_not_believed(
+    server: HubServer, store: S3WeightStore, model_id: str, commit: str | None
+) -> None:
+    """It is whole and says the truth, but of other weights."""
+    plan = planned(server)
+    stage_all(plan, client(server), store)
+    passport = seal(plan, store)
+    commit = commit or plan.commit
+    key = passport_key(model_id, commit)
+    store.put_bytes(key, store.get(passport.key))
+    with pytest.raises(PassportInvalidError, match="changed after it was sealed"):
+        read_passport(store, key)
+    assert standing_passport(store, model_id, commit) is None
 
 
 def test_discard_clears_a_refused_staging_but_no_sealed_one(

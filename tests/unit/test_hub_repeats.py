@@ -144,3 +144,17 @@ def test_a_redirect_to_no_address_is_the_hubs_trouble_and_told_without_its_query
         client.resolve(MODEL, "main")
     assert len(asked) == 1
     assert "S3CRET" not in str(refused.value)
+
+
+def located(target: str) -> Location:
+    """Where a file is that the Hub sends on to there."""
+    with hub(lambda _: (302, {"Location": target}, b"")) as (client, _):
+        return client.locate(MODEL, COMMIT, "x")
+
+
+@pytest.mark.parametrize("host", ["cdn-lfs.huggingface.co", "cas-bridge.xethub.hf.co"])
+def test_a_host_that_may_give_files_may_not_give_them_in_plain_text(host: str) -> None:
+    """Whoever is on the way could read a private model, and exchange what comes."""
+    assert located(f"https://{host}/x").url == f"https://{host}/x"
+    with pytest.raises(HubReplyError, match=f"http://{host}, which is not an allowed host"):
+        located(f"http://{host}/x")
