@@ -93,3 +93,22 @@ def test_a_minutes_look_that_cannot_remove_what_it_told_fails(
     office.forward(minutes=5)
     assert notifying.handle({"flush": "held"}, "two")["messages"] == 0, "it is told no more"
     assert len(office.sink().sent) == 1
+
+
+@pytest.mark.parametrize("trouble", [[], [ConnectionError("no")]], ids=["done", "in vain"])
+def test_a_minutes_look_leaves_the_way_free_for_the_next(
+    office: MemoryOffice, counted: Counted, trouble: list[Exception]
+) -> None:
+    """Who died in it keeps the others away for five minutes, and nobody else does."""
+    notifying.handle(delivery(HELD, 1))
+    office.forward(seconds=61)
+    office.sink().errors = [*trouble]
+    if trouble:
+        with pytest.raises(ConnectionError):
+            notifying.handle({"flush": "held"}, "one")
+    else:
+        assert notifying.handle({"flush": "held"}, "one")["messages"] == 1
+        notifying.handle(delivery(HELD.model_copy(update={"endpoint": "mistral"}), 1))
+    office.forward(seconds=61)
+    assert notifying.handle({"flush": "held"}, "two") == {"messages": 1, "waiting": 0}
+    assert len(office.sink().sent) == (1 if trouble else 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -13,6 +15,7 @@ from autoscaler.control.orders import delete
 from autoscaler.control.weights import prefix_in, users
 from autoscaler.endpoints.status import EndpointRecord, Update, UpdateWay
 from autoscaler.policy.types import Phase
+from autoscaler.runtime import weights
 from autoscaler.staging.removal import remove_weights
 from tests.memory import memory_world
 from tests.samples import asleep, put, spec
@@ -115,3 +118,28 @@ def test_that_its_weights_shall_go_may_also_be_said_of_a_retirement_under_way() 
     told = delete(world, "llama", discard_requests=False, discard_weights=True)
     assert (told.discard_weights, told.generation) == (True, 2)
     assert delete(world, "llama", discard_requests=False).discard_weights, "it is not taken back"
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone"),
+    [
+        ({}, True),
+        ({"generation": 3}, False),  # a wish that overtook this one
+        ({"phase": Phase.ASLEEP}, False),
+        ({"discard_weights": False}, False),
+    ],
+    ids=["asked for", "by another wish", "not retiring", "not asked for"],
+)
+def test_weights_go_only_by_the_very_wish_that_asked_for_it(
+    s3, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], gone: bool
+) -> None:
+    """An execution that was overtaken, and hears of it late, removes nothing."""
+    fields = {"generation": 2, "phase": Phase.RETIRING, "discard_weights": True, **changes}
+    world = memory_world()
+    put(world, asleep("llama", weights_uri=URI, **fields))
+    monkeypatch.setattr(weights, "world", lambda: world)
+    monkeypatch.setattr(weights, "settings", lambda: SimpleNamespace(weights_bucket="weights"))
+    monkeypatch.setattr(weights, "client", lambda _service: s3)
+    answer = weights.answer_weights({"endpoint": "llama", "generation": 2})
+    assert answer == {"removed": len(KEYS) if gone else 0, "kept_for": []}
+    assert keys(s3) == [NEIGHBOUR] if gone else len(keys(s3)) == len(KEYS) + 1
