@@ -32,6 +32,23 @@ def test_everybody_reaches_it_only_where_it_asks_for_keys() -> None:
     assert address["InvokeMode"] == "RESPONSE_STREAM"
 
 
+def test_everybody_is_let_in_by_the_url_and_by_no_other_way() -> None:
+    """Without the conditions any AWS account could invoke the function itself, with any event."""
+    let_in = {
+        one["Properties"]["Action"]: one["Properties"]
+        for one in RESOURCES.values()
+        if one["Properties"].get("Principal") == "*"
+    }
+    everybody = {"FunctionName": "GatewayFunction", "Principal": "*"}
+    assert let_in == {
+        action: {"Action": action, **everybody, **only}
+        for action, only in (
+            ("lambda:InvokeFunctionUrl", {"FunctionUrlAuthType": "NONE"}),
+            ("lambda:InvokeFunction", {"InvokedViaFunctionUrl": True}),
+        )
+    }
+
+
 def test_its_environment_is_what_it_reads_and_leaves_time_for_an_answer() -> None:
     properties = RESOURCES["GatewayFunction"]["Properties"]
     given = dict(properties["Environment"]["Variables"])

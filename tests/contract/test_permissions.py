@@ -300,5 +300,5 @@ def test_trust_is_for_this_account_alone() -> None:
         if resource["Type"] == "AWS::IAM::Role":
             for one in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
                 by_lambda = one["Principal"]["Service"] == ["lambda.amazonaws.com"]
-                account = json.dumps(one.get("Condition", {}))
-                assert by_lambda or "aws:SourceAccount" in account, logical
+                ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+                assert by_lambda or one.get("Condition") == ours, logical
