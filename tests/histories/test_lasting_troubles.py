@@ -1,4 +1,5 @@
-"""Troubles that last: a container that dies at each start, shared machines that are full.
+"""Troubles that last: a container that dies at each start, shared machines that are full, a removal
+that may not make one of its calls.
 
 In one process; the soak has them in the whole embedded account (test_crash_loops,
 test_shared_troubles).
@@ -8,10 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from autoscaler.policy.types import Phase
+from autoscaler.spec import Kind
 from tests.histories.checks import wrong_with
+from tests.histories.faults import Call, Fault
 from tests.histories.forks import in_copy
-from tests.histories.scenarios import asleep, left
+from tests.histories.scenarios import asleep, awake, left
 from tests.histories.world import NAME, World
 
 OTHER = "other"
@@ -27,6 +32,9 @@ WHY = "CUDA out of memory. Tried to allocate"
 # SageMaker alone says so when the health check is over: 105 s for the instance, and 600.
 HEALTH_CHECK_SECONDS = 705
 LOOK_SECONDS = 15.0
+REMOVES = "machine remove-capacity"
+REMOVED_SECONDS = 600.0  # in which an endpoint is gone that nothing holds up
+STUCK_SECONDS = 4500.0  # until people hear of one that stays (control/stuck.py)
 
 
 def _dies(world: World, dies: bool) -> None:
@@ -144,3 +152,46 @@ def test_on_shared_machines_that_are_full_one_waits_for_room_and_nobody_makes_an
     assert phase != Phase.AWAKE and says_so
     assert (other, instances) == ((Phase.AWAKE, False), 1), "nobody made room"
     assert answers == ["one"], "and its request was kept"
+
+
+def _never_allowed(world: World, kind: Kind, operation: str) -> dict[str, Any]:
+    """What becomes of a deletion whose machine is denied one of its calls, as often as it asks."""
+
+    def strike(call: Call) -> Fault | None:
+        denied = call.actor == REMOVES and call.operation == operation
+        return Fault.DENIED if denied else None
+
+    world.kind = kind
+    awake(world)
+    world.wire.strike = strike
+    assert world.command("delete", endpoint=NAME).payload["ok"]
+    world.run(REMOVED_SECONDS)
+    sagemaker, here = world.sagemaker.world, world.instances()
+    billing = [here, *sagemaker.components, *sagemaker.endpoints]
+    world.run(STUCK_SECONDS)
+    record = world.record()
+    failure = str(record.status.failure) if record else None
+    stuck, phase = world.told("PhaseStuck"), world.phase()
+    world.wire.strike = None
+    assert world.settle()
+    return {
+        "billing": billing,
+        "failure": failure,
+        "stuck": stuck,
+        "phase": phase,
+        "mended": (world.phase(), [*left(world), *wrong_with(world)]),
+    }
+
+
+@pytest.mark.parametrize("kind", [Kind.COMPONENT, Kind.REALTIME])
+@pytest.mark.parametrize("operation", ["DeregisterScalableTarget", "DeleteAlarms"])
+def test_what_bills_goes_although_what_bills_nothing_may_not_be_removed(
+    empty: World, operation: str, kind: Kind
+) -> None:
+    found = in_copy(lambda: _never_allowed(empty, kind, operation))
+    assert found["billing"] == [0], "no instance, no component, no endpoint"
+    assert found["phase"] == Phase.RETIRING, "it is not said to be gone"
+    assert "not authorized" in found["failure"] and operation in found["failure"], "`get` says why"
+    (stuck,) = found["stuck"]
+    assert (stuck["phase"], stuck["instances"]) == (Phase.RETIRING, 0), "people are told"
+    assert found["mended"] == (None, []), "and it goes on when it may"
