@@ -55,10 +55,11 @@ def test_what_waits_is_the_sum_of_all_counts_of_both_queues() -> None:
     assert evaluated(second, LIMITS, waiting=waiting, **result) == 642
 
 
-def next_state(waiting: int, seconds: float, read: bool) -> str:
+def next_state(waiting: int, seconds: float, read: bool, queue: str = "url") -> str:
     """Of IsEmpty, so many seconds after the queue was closed."""
     state = states()["IsEmpty"]
-    given = {"states": context(seconds), "closed": CLOSED, "waiting": waiting, "read": read}
+    waits = {"waiting": waiting, "read": read, "queue": queue}
+    given = {"states": context(seconds), "closed": CLOSED, **waits}
     for rule in state["Choices"]:
         if evaluated(condition(rule), LIMITS, **given):
             return str(rule["Next"])
@@ -85,12 +86,37 @@ def test_an_empty_queue_goes_a_minute_after_it_was_closed_and_no_other_unasked(
     assert next_state(waiting, seconds, read) == then
 
 
-def test_the_minute_begins_when_the_queue_is_closed() -> None:
+def test_nobody_is_looked_for_to_read_a_queue_that_is_gone() -> None:
+    """Of requests that may wait in the other one the tick has the reader read."""
+    assert next_state(1, 0, read=False, queue="") == "WaitForAnswers"
+
+
+def test_the_minute_begins_when_the_last_queue_is_closed() -> None:
+    setting = [name for name, state in states().items() if "closed" in state.get("Assign", {})]
+    assert setting == ["CloseQueue", "CloseLaterQueue"]
     entered = context(7)
-    closed = evaluated(states()["CloseQueue"]["Assign"]["closed"], LIMITS, states=entered)
-    assert closed == entered["context"]["State"]["EnteredTime"]
-    setting = {name for name, state in states().items() if "closed" in state.get("Assign", {})}
-    assert setting == {"CloseQueue"}
+    for name in setting:
+        closed = evaluated(states()[name]["Assign"]["closed"], LIMITS, states=entered)
+        assert closed == entered["context"]["State"]["EnteredTime"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "later", "then"),
+    [
+        ("url", "url", "LookAtQueue"),
+        ("url", "", "LookAtQueue"),
+        ("", "url", "LookAtLaterQueue"),  # somebody deleted the other one by hand
+        ("", "", "FindLaterMapping"),
+    ],
+)
+def test_whichever_queue_is_there_is_looked_at(queue: str, later: str, then: str) -> None:
+    state = states()["IsThereAQueue"]
+    rules = [
+        str(rule["Next"])
+        for rule in state["Choices"]
+        if evaluated(condition(rule), LIMITS, queue=queue, later=later)
+    ]
+    assert [*rules, state["Default"]][0] == then
 
 
 # What a retirement of a stack needs to its end, and why.
