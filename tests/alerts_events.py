@@ -96,7 +96,9 @@ ONE_OF_EACH: tuple[Event, ...] = (
         even_for_requests=True,
     ),
     overrides.OverrideEnded(**WHO, kind=OverrideKind.PAUSE_SCALE_IN, author="Ann"),
-    life.PhaseStuck(**WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1),
+    life.PhaseStuck(
+        **WHO, phase=Phase.SLEEPING, since_seconds=1800, instances=1, failure="AccessDenied: no."
+    ),
     capacity.CopiesMissing(**WHO, current=1, wanted=3, failure="No capacity.", until=LATER),
     capacity.ScalingMissing(**WHO, failure="AccessDenied: it may not put an alarm."),
     rounds.RoundFailed(at=AT, function="sweep-account", failure="KeyError: 'Name'", tries=3),

@@ -194,4 +194,5 @@ def test_what_bills_goes_although_what_bills_nothing_may_not_be_removed(
     assert "not authorized" in found["failure"] and operation in found["failure"], "`get` says why"
     (stuck,) = found["stuck"]
     assert (stuck["phase"], stuck["instances"]) == (Phase.RETIRING, 0), "people are told"
+    assert operation in stuck["failure"], "and why"
     assert found["mended"] == (None, []), "and it goes on when it may"

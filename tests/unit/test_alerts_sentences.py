@@ -51,8 +51,9 @@ SENTENCES = {
     ),
     "PhaseStuck": (
         "llama is stuck in SLEEPING",
-        "For 30 min, longer than that may take. 1 instance billed meanwhile. It is tried on; "
-        "`autoscaler get llama` and its execution in Step Functions say where it stands.",
+        "For 30 min, longer than that may take. 1 instance billed meanwhile. Its last failure: "
+        "AccessDenied: no. It is tried on; `autoscaler get llama` and its execution in Step "
+        "Functions say where it stands.",
     ),
     "CopiesMissing": (
         "llama serves with fewer copies than it needs",

@@ -53,6 +53,7 @@ def _stuck(
             phase=status.phase,
             since_seconds=(now - status.phase_since).total_seconds(),
             instances=status.observed_instances,
+            failure=status.failure or "",
         )
     )
     return status.model_copy(update={"stuck_told": token(status)})

@@ -104,6 +104,7 @@ class PhaseStuck(Event):
     phase: Phase
     since_seconds: Seconds
     instances: int
+    failure: str = ""  # the last that is stored of the endpoint
 
     @property
     def severity(self) -> Severity:

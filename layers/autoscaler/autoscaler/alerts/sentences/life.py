@@ -160,9 +160,10 @@ def _(event: SleepStuck) -> Sentence:
 @told.register
 def _(event: PhaseStuck) -> Sentence:
     billed = f" {counted(event.instances, 'instance')} billed meanwhile." if event.instances else ""
+    why = f" Its last failure: {event.failure.rstrip('.')}." if event.failure else ""
     body = (
-        f"For {spoken(event.since_seconds)}, longer than that may take.{billed} It is tried on; "
-        f"`autoscaler get {event.endpoint}` and its execution in Step Functions say where it "
+        f"For {spoken(event.since_seconds)}, longer than that may take.{billed}{why} It is tried "
+        f"on; `autoscaler get {event.endpoint}` and its execution in Step Functions say where it "
         "stands."
     )
     return Sentence(f"{event.endpoint} is stuck in {event.phase}", body)
