@@ -121,7 +121,11 @@ ONE_OF_EACH: tuple[Event, ...] = (
         ),
     ),
     costs.GapFound(
-        endpoint="llama", at=AT, lacks="queue", what_to_do="nobody can send it requests: do it anew"
+        endpoint="llama",
+        at=AT,
+        lacks="reader",
+        what_to_do="nobody reads it",
+        command="aws lambda x",
     ),
     costs.OrphanRemoved(endpoint="lost", at=AT, kind="endpoint", name="prod-lost"),
     costs.ReportWritten(

@@ -38,5 +38,5 @@ def test_it_is_told_with_the_command_that_enables_it_and_then_what_waited_is_ans
 ) -> None:
     reader, told, answers = in_copy(lambda: _disabled(empty))
     assert [one["endpoint"] for one in told] == [NAME]
-    assert f"--uuid {reader} --enabled" in told[0]["what_to_do"]
+    assert f"--uuid {reader} --enabled" in told[0]["command"]
     assert answers == ["one"]

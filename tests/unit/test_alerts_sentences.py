@@ -189,7 +189,7 @@ SENTENCES = {
         "It failed in 3 tries: KeyError: 'Name'. Until it works again nobody looks for machines "
         "that no endpoint owns.",
     ),
-    "GapFound": ("llama has no queue", "Nobody can send it requests: do it anew."),
+    "GapFound": ("llama has no reader", "Nobody reads it. `aws lambda x`"),
     "OrphanRemoved": (
         "The sweep removed the endpoint prod-lost",
         "It belonged to no endpoint, was marked deletable, and two sweeps had seen it.",

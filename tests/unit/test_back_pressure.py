@@ -156,6 +156,32 @@ def test_whoever_is_removed_reads_what_is_left_there() -> None:
     assert world.readers.later == [(NAME, True)]
 
 
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [(Phase.RETIRING, [(NAME, True)]), (Phase.ASLEEP, []), (Phase.AWAKE, [])],
+)
+def test_without_its_other_queue_only_who_is_removed_reads_what_is_left(phase, told) -> None:
+    """Somebody deleted that by hand: the sweep says so, and nothing wakes meanwhile."""
+    world = memory_world()
+    record = put(world, asleep(NAME, phase=phase, reads_later=False))
+    with_later_read(world, record, Load(None, 0.0, deferrable=1))
+    assert world.readers.later == told
+
+
+def test_without_its_other_queue_what_may_wait_wakes_nothing() -> None:
+    """Awake it would never be seen at rest again."""
+    world = memory_world()
+    world.load.loads[NAME] = Load(None, None, deferrable=5000)
+    put(world, asleep(NAME, reads_later=False))
+    for _ in range(10):
+        reconcile(world)
+        world.clock.forward(minutes=1)
+    assert (world.store.records[NAME].status.phase, world.flows.started) == (Phase.ASLEEP, [])
+    world.load.loads[NAME] = Load(0, None, deferrable=5000)
+    reconcile(world)
+    assert world.store.records[NAME].status.phase is Phase.WAKING, "as beside its queue"
+
+
 class Functions:
     """Lambda's calls on mappings, as far as they are used here; notes what was changed."""
 

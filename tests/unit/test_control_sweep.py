@@ -310,7 +310,7 @@ def test_a_reader_that_is_disabled_is_none(state: str, lacks: list[str]) -> None
     found = [replace(one, status=state) if one.kind is Kind.MAPPING else one for one in of_llama()]
     told = gaps([record], found, "prod", NOON)
     assert [gap.lacks for gap in told] == lacks
-    assert all("--uuid 1-2-3 --enabled" in gap.what_to_do for gap in told)
+    assert all("--uuid 1-2-3 --enabled" in gap.command for gap in told)
 
 
 def without(kind: Kind) -> list[Resource]:
@@ -347,6 +347,18 @@ def test_a_look_that_was_incomplete_announces_no_gap_and_forgets_none() -> None:
     lab.account.problems = ()
     lab.sweep(hours=1)
     assert lab.world.announcer.kinds() == ["GapFound"]
+
+
+def test_an_orphan_that_cannot_be_removed_does_not_silence_what_is_missing() -> None:
+    """The look was complete: what fails is a removal, each hour."""
+    lab = Lab(account=MemoryAccount([*without(Kind.MAPPING), lost()], refuses={"prod-lost"}))
+    put(lab.world, THERE)
+    lab.sweep(hours=1)
+    assert lab.sweep(hours=1).problems
+    lab.account.resources = [one for one in lab.account.resources if one.kind is not Kind.TARGET]
+    assert lab.sweep(hours=1).problems
+    lacks = [one.lacks for one in lab.world.announcer.events if one.detail_type == "GapFound"]
+    assert lacks == ["event source mapping", "scalable target"]
 
 
 def test_the_report_says_what_the_ledger_does_not_have() -> None:

@@ -16,6 +16,7 @@ from .clock import SystemClock
 KEPT = timedelta(days=7)
 # An item holds 400 KB, and a sighting up to 250 bytes; of more orphans the rest is seen anew.
 _MOST = 1000
+_MOST_GAPS = 300
 _KEY = {"pk": {"S": "SWEEP"}, "sk": {"S": "MEMORY"}}
 _MEMORY = TypeAdapter(Memory)
 
@@ -37,7 +38,7 @@ class TableMemory:
             memory,
             sightings=memory.sightings[:_MOST],
             told=frozenset(sorted(memory.told)[:_MOST]),
-            gaps=frozenset(sorted(memory.gaps)[:_MOST]),
+            gaps=frozenset(sorted(memory.gaps)[:_MOST_GAPS]),
         )
         expires = int((self._clock.now() + KEPT).timestamp())
         self._db.put_item(

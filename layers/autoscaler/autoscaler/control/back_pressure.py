@@ -55,7 +55,9 @@ def with_later_read(world: World, record: EndpointRecord, load: Load) -> Endpoin
     each; what may wait can also wait for the tick to see it there.
     """
     status, wanted = record.status, load.deferrable > 0
-    if (load.backlog is None and not wanted) or wanted == status.reads_later:
+    # One that goes is emptied also where its other queue is gone; else a person has to look first.
+    known = load.backlog is not None or status.phase is Phase.RETIRING
+    if not known or wanted == status.reads_later:
         return record  # nobody could look, or nothing is to be changed
     if not wanted and status.phase not in _SETTLED:
         return record

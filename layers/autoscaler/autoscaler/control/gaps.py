@@ -57,9 +57,9 @@ def _of(record: EndpointRecord, found: Sequence[Resource], prefix: str) -> Itera
             status.name, Kind.MAPPING, f"nobody reads its queue, and no request wakes it: {_ANEW}"
         )
     elif reader.status in _OFF:
-        enabled = f"`aws lambda update-event-source-mapping --uuid {reader.name} --enabled`"
-        what = f"nobody reads its queue, since its reader is disabled: {enabled}"
-        yield Gap(status.name, f"enabled {Kind.MAPPING}", what)
+        what = "nobody reads its queue, since its reader is disabled; enable it"
+        command = f"aws lambda update-event-source-mapping --uuid {reader.name} --enabled"
+        yield Gap(status.name, f"enabled {Kind.MAPPING}", what, command)
     scaled = {(kind, called[kind]) for kind in _needed(record)}
     if status.phase is Phase.AWAKE and scaled <= there and names.base not in bounded:
         what = f"its copies stay as they are under load; the next wake sets its bounds, or {_ANEW}"

@@ -44,7 +44,8 @@ def observe(
         arrivals_per_second=arriving(load.served_per_second, queued, places),
         queued=queued,
         usd_per_copy_hour=None if (usd := record.usd_per_copy_hour) is None else float(usd),
-        deferrable=load.deferrable,
+        # Whose queue is gone cannot be seen at rest: what waits in the other one wakes nothing.
+        deferrable=0 if load.backlog is None else load.deferrable,
         deferrable_due_at=record.deferrable_due_at,
         overrides=tuple(one for one in status.overrides if one.until > now),
         tick=tick,

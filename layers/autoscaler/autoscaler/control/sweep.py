@@ -124,6 +124,7 @@ class Gap:
     endpoint: str
     lacks: str
     what_to_do: str
+    command: str = ""  # that does it
 
 
 @dataclass(frozen=True)

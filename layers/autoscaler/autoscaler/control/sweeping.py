@@ -94,6 +94,7 @@ class Swept:
     gaps: tuple[Gap, ...]
     problems: tuple[str, ...]
     removed: tuple[Resource, ...] = ()
+    listed: bool = True  # the whole account, so that what was not seen is not there
 
     @property
     def usd_per_hour(self) -> Decimal:
@@ -124,8 +125,9 @@ def inspect(world: World, account: Account, memory: MemoryStore, prefix: str, ca
     now = world.clock.now()
     sightings, prices = memory.load().sightings, world.store.prices()
     orphans = sentenced(found, fleet, sightings, now, cap=cap, complete=not problems, prices=prices)
-    lacking = () if problems else gaps(records, found, prefix, now)
-    return Swept(now, orphans, lacking, problems)
+    listed = not seen.problems
+    lacking = gaps(records, found, prefix, now) if listed else ()
+    return Swept(now, orphans, lacking, problems, listed=listed)
 
 
 def sweep(world: World, account: Account, memory: MemoryStore, prefix: str, cap: int) -> Swept:
@@ -220,7 +222,7 @@ def _tell(world: World, memory: MemoryStore, done: Swept) -> None:
 
 def _tell_gaps(world: World, before: Memory, done: Swept) -> tuple[frozenset[str], datetime | None]:
     """Announces a new one at once and old ones once a day; an incomplete look has seen none."""
-    if done.problems:
+    if not done.listed:
         return before.gaps, before.gaps_told_at
     due = before.gaps_told_at is None or done.at - before.gaps_told_at >= TELL_AGAIN_AFTER
     keys = frozenset(_key(gap) for gap in done.gaps)
@@ -232,6 +234,7 @@ def _tell_gaps(world: World, before: Memory, done: Swept) -> tuple[frozenset[str
                     at=done.at,
                     lacks=gap.lacks,
                     what_to_do=gap.what_to_do,
+                    command=gap.command,
                 )
             )
     return keys, done.at if keys and due else before.gaps_told_at

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
+from ..control.sweep import Gap
 from ..control.sweeping import Swept, found_event, inspect, sweep
 from ..endpoints.mode import Mode
 from .boundary import Boundary, Variables
@@ -63,7 +64,7 @@ def _told(done: Swept) -> dict[str, Any]:
         "usd_so_far": found["usd_so_far"],
         "unpriced": done.unpriced,
         "gaps": [
-            {"endpoint": gap.endpoint, "lacks": gap.lacks, "what_to_do": gap.what_to_do}
+            {"endpoint": gap.endpoint, "lacks": gap.lacks, "what_to_do": _what(gap)}
             for gap in done.gaps
         ],
         "problems": list(done.problems),
@@ -71,3 +72,7 @@ def _told(done: Swept) -> dict[str, Any]:
         "cap": _cap(),
         "mode": settings().mode,
     }
+
+
+def _what(gap: Gap) -> str:
+    return f"{gap.what_to_do}: `{gap.command}`" if gap.command else gap.what_to_do

@@ -219,6 +219,7 @@ class GapFound(Event):
     generation: int = 0
     lacks: str
     what_to_do: str
+    command: str = ""  # that does it
 
     @property
     def severity(self) -> Severity:

@@ -232,7 +232,8 @@ def _orphan(line: OrphanLine) -> Fact:
 
 @told.register
 def _(event: GapFound) -> Sentence:
-    body = f"{event.what_to_do[:1].upper()}{event.what_to_do[1:]}."
+    command = f" `{event.command}`" if event.command else ""
+    body = f"{event.what_to_do[:1].upper()}{event.what_to_do[1:]}.{command}"
     return Sentence(f"{event.endpoint} has no {event.lacks}", body)
 
 
