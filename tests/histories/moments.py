@@ -20,7 +20,7 @@ from tests.histories.checks import booked_seconds
 from tests.histories.faults import Call
 from tests.histories.template import STACK
 from tests.histories.watch import WRITES
-from tests.histories.wire import body
+from tests.histories.wire import body_of
 from tests.histories.world import World
 
 _READS = frozenset({"DescribeEndpoint", "DescribeInferenceComponent"})
@@ -56,10 +56,10 @@ class Looks:
     def _answered(self, call: Call) -> None:
         now = self._world.clock.time()
         if call.service == "sagemaker" and call.operation in _READS:
-            if self._at_it.search(body(call)):
+            if self._at_it.search(body_of(call.request)):
                 self._read_at = now
         elif call.service == "dynamodb" and call.operation in WRITES:
-            if self._read_at == now > self.times[-1] and self._of_it.search(body(call)):
+            if self._read_at == now > self.times[-1] and self._of_it.search(body_of(call.request)):
                 self.times.append(now)
             self._note_phase()
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from autoscaler.endpoints.names import ResourceNames
 from tests.histories.forks import in_copy
 from tests.histories.scenarios import asleep
+from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
 
 def _switched(world: World, on: bool) -> str:
     functions = world.client("lambda")
-    queue = f":autoscaler-{NAME}"
+    queue = f":{ResourceNames(STACK, NAME).queue}"
     (reader,) = (
         one
         for one in functions.list_event_source_mappings()["EventSourceMappings"]

@@ -6,17 +6,19 @@ import json
 
 import pytest
 
+from autoscaler.endpoints.names import ResourceNames
 from tests.histories.forks import in_copy
 from tests.histories.scenarios import asleep, left
+from tests.histories.template import STACK
 from tests.histories.world import NAME, World
 
-LATER = f"autoscaler-{NAME}-later"
+NAMES = ResourceNames(STACK, NAME)
 
 
 def _send_later(world: World, request: str) -> None:
     sqs = world.client("sqs")
     body = {"id": request, "messages": [{"role": "user", "content": "why?"}]}
-    url = sqs.get_queue_url(QueueName=LATER)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=NAMES.later_queue)["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
 
 
@@ -25,7 +27,7 @@ def _deleted(world: World, main: bool) -> tuple[list[str], str | None, list[str]
     asleep(world)
     sqs = world.client("sqs")
     if not main:
-        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f"autoscaler-{NAME}")["QueueUrl"])
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=NAMES.queue)["QueueUrl"])
     assert world.command("delete", endpoint=NAME).payload["ok"]
     _send_later(world, "one")  # before its queue is closed
     assert world.settle(hours=4)

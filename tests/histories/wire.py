@@ -149,7 +149,7 @@ class Wire:
     def _check_rights(self, service: str, params: dict[str, Any]) -> None:
         actor = self._here.actor.name
         if self.rights is not None and actor != OWNER:
-            environ, body = _environ(params), _body(params)
+            environ, body = _environ(params), body_of(params)
             self.rights.check(actor, service, environ, lambda: body)
 
     def _by_json(
@@ -201,16 +201,12 @@ def _environ(params: dict[str, Any]) -> dict[str, Any]:
         query_string=params["query_string"] or None,
         method=params["method"],
         headers=dict(params["headers"]),
-        data=_body(params),
+        data=body_of(params),
     ).get_environ()
 
 
-def body(call: Call) -> bytes:
-    """What it sends."""
-    return _body(call.request)
-
-
-def _body(params: dict[str, Any]) -> bytes:
+def body_of(params: dict[str, Any]) -> bytes:
+    """What a request sends."""
     body = params["body"]
     if isinstance(body, dict):  # a form, as the query protocol has it
         return urlencode(body).encode()

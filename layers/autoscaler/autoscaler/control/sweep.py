@@ -126,6 +126,10 @@ class Gap:
     what_to_do: str
     command: str = ""  # that does it
 
+    @property
+    def key(self) -> str:
+        return f"{self.endpoint}#{self.lacks}"
+
 
 @dataclass(frozen=True)
 class Sighting:

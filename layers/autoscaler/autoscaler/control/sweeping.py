@@ -225,23 +225,11 @@ def _tell_gaps(world: World, before: Memory, done: Swept) -> tuple[frozenset[str
     if not done.listed:
         return before.gaps, before.gaps_told_at
     due = before.gaps_told_at is None or done.at - before.gaps_told_at >= TELL_AGAIN_AFTER
-    keys = frozenset(_key(gap) for gap in done.gaps)
-    for gap in done.gaps:
-        if due or _key(gap) not in before.gaps:
-            world.announcer.announce(
-                GapFound(
-                    endpoint=gap.endpoint,
-                    at=done.at,
-                    lacks=gap.lacks,
-                    what_to_do=gap.what_to_do,
-                    command=gap.command,
-                )
-            )
+    keys = frozenset(gap.key for gap in done.gaps)
+    news = [gap for gap in done.gaps if due or gap.key not in before.gaps]
+    if news:
+        world.announcer.announce_all([gap_event(gap, done.at) for gap in news])
     return keys, done.at if keys and due else before.gaps_told_at
-
-
-def _key(gap: Gap) -> str:
-    return f"{gap.endpoint}#{gap.lacks}"
 
 
 def remark(memory: Memory) -> str | None:
@@ -263,6 +251,16 @@ def found_event(swept: Swept) -> OrphansFound:
         usd_so_far=swept.usd_so_far,
         unpriced=swept.unpriced,
         lines=tuple(line_of(one, swept.at) for one in swept.orphans),
+    )
+
+
+def gap_event(gap: Gap, now: datetime) -> GapFound:
+    return GapFound(
+        endpoint=gap.endpoint,
+        at=now,
+        lacks=gap.lacks,
+        what_to_do=gap.what_to_do,
+        command=gap.command,
     )
 
 
