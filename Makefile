@@ -11,7 +11,7 @@ LEDGER := .iam-ledger
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup environments demo test lint types template deployable security unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions format release-archive lock clean
+.PHONY: help setup environments demo test lint types template deployable security unit soak bench-staging bench-policy bench-lifecycle bench-requests bench-gateway bench-money bench-startup audit sbom permissions reference format release-archive lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -91,6 +91,9 @@ sbom: setup ## layers/sbom.cdx.json and docs/licences.md, from the layers' pinne
 
 permissions: setup ## docs/permissions.md, from the template
 	$(BIN)/python -m tools.permissions write
+
+reference: setup ## docs/parameters.md and docs/events.md, from the template and the events
+	PYTHONPATH=layers/autoscaler:. $(BIN)/python -m tools.reference
 
 soak: setup ## the tests that take minutes each
 	$(BIN)/pytest -m soak

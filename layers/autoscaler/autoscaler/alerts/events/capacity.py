@@ -14,6 +14,8 @@ _CAPACITY_TRIES_UNTIL_CRITICAL = 3
 
 
 class CopiesChanged(Event):
+    """An endpoint that is awake was asked to have more or fewer copies."""
+
     salient = ("generation", "at")
 
     before: int
@@ -22,6 +24,8 @@ class CopiesChanged(Event):
 
 
 class BoundsChanged(Event):
+    """Other copies are allowed now, by the file, a window or a hold. `window`: the one in force."""
+
     salient = ("generation", "at")
 
     before: Bounds

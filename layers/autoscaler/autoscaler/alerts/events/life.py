@@ -17,8 +17,8 @@ class EndpointCreated(Event):
 
 
 class WakeRequested(Event):
-    """`asked_by`, also of those below: the person, or the tenants whose requests wait; None: nobody
-    is known."""
+    """A wake has begun. `asked_by`, here as everywhere: the person, or the tenants whose requests
+    wait; None: nobody is known."""
 
     cause: Cause
     asked_by: str | None = None
@@ -27,6 +27,8 @@ class WakeRequested(Event):
 
 
 class EndpointAwoke(Event):
+    """A copy gave an answer. `stages`: seconds of the lead time; `backlog`: requests that waited."""
+
     cause: Cause
     asked_by: str | None = None
     copies: int
@@ -64,6 +66,8 @@ class UpdateFailed(Event):
 
 
 class EndpointFailed(Event):
+    """What it began goes no further without a person; what may be left of it is removed."""
+
     failed_in: Phase
     failure: str
     execution: str | None = None
@@ -112,6 +116,8 @@ class PhaseStuck(Event):
 
 
 class HoldSet(Event):
+    """A person keeps it at `min_copies` or more until then."""
+
     salient = ("generation", "until", "author")
 
     min_copies: int

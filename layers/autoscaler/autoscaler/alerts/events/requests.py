@@ -6,7 +6,8 @@ from .base import Event, Seconds, Severity
 
 
 class RequestAnswered(Event):
-    """For the sender of one request; people do not read these."""
+    """The answer lies at `result_uri`. For the sender of one request; people do not read these.
+    `reply_trouble`: why its `reply_to` was not served."""
 
     told = False
     salient = ("request_id",)
@@ -15,7 +16,7 @@ class RequestAnswered(Event):
     result_uri: str
     waited_seconds: Seconds
     late: bool = False  # it came after its deadline
-    reply_trouble: str = ""  # why its sender was not told otherwise, after the last try
+    reply_trouble: str = ""  # after the last try
 
 
 class RequestWaited(Event):
@@ -28,7 +29,8 @@ class RequestWaited(Event):
 
 
 class RequestRefused(Event):
-    """`reason` has nothing of what was asked, nor of what the model said to it."""
+    """A request will have no answer. `reason` has nothing of what was asked, nor of what the model
+    said to it."""
 
     salient = ("request_id",)
 
