@@ -337,18 +337,21 @@ class MemoryReaders:
     broken: bool = False
 
     def set(self, name: str, most: int) -> bool:
-        if name in self.unmapped:
+        if not self._answers() or name in self.unmapped:
             return False
         self.given.append((name, most))
         return True
 
     def read_later(self, name: str, wanted: bool) -> bool:
-        if self.broken:
-            raise RuntimeError("Lambda does not answer")
-        if self.busy:
+        if not self._answers():
             return False
         self.later.append((name, wanted))
         return True
+
+    def _answers(self) -> bool:
+        if self.broken:
+            raise RuntimeError("Lambda does not answer")
+        return not self.busy
 
 
 class MemoryWorld(World):

@@ -182,13 +182,32 @@ def test_failures_of_a_message_are_counted_apart_from_others(store: EndpointStor
     assert store.count_failure("llama", "m-2", NOON) == 1
 
 
-def test_more_than_a_transaction_takes_is_refused_loudly(store: EndpointStore) -> None:
-    if isinstance(store, MemoryStore):
-        pytest.skip("memory has no limit")
+def a_season() -> list[UsageSegment]:
+    """Of two types, which nobody has looked at for 120 days: more than a transaction takes."""
+    days = [segment("llama", 1440 * day, 1440) for day in range(120)]
+    return [*days, *(one.model_copy(update={"instance_type": "ml.g5.xlarge"}) for one in days)]
+
+
+def test_more_than_a_transaction_takes_is_stored_all_the_same(store: EndpointStore) -> None:
     store.create(spec("llama"), asleep("llama"))
-    many = [segment("llama", minutes, 1) for minutes in range(100)]
-    with pytest.raises(ValueError, match="do not fit into one DynamoDB transaction"):
-        store.save(asleep("llama"), segments=many)
+    line = HistoryEntry(endpoint="llama", at=NOON, generation=1, phase=Phase.ASLEEP, text="seen")
+    saved = store.save(asleep("llama"), segments=a_season(), entries=[line])
+    assert store.load_all()[0].status == saved
+    assert store.history("llama") == [line]
+    found = store.usage(NOON, NOON + timedelta(days=121))
+    key = UsageSegment.model_dump_json
+    assert sorted(found, key=key) == sorted(a_season(), key=key)
+
+
+def test_whoever_wrote_it_first_and_could_not_end_is_not_counted_beside_the_next(
+    store: EndpointStore,
+) -> None:
+    store.create(spec("llama"), asleep("llama"))
+    newer = store.save(asleep("llama"))
+    with pytest.raises(ConflictError):
+        store.save(asleep("llama"), segments=a_season())
+    store.save(newer, segments=a_season())
+    assert len(store.usage(NOON, NOON + timedelta(days=121))) == len(a_season())
 
 
 def test_records_come_with_the_prices_that_were_kept(store: EndpointStore) -> None:

@@ -42,7 +42,7 @@ SENTENCES = {
     "CopiesChanged": ("llama grows from 1 to 2 copies", "40 requests wait."),
     "BoundsChanged": (
         "llama may now use 1 to 2 copies",
-        "Until now 0 to 2 copies in window peak.",
+        "Until now 0 to 2 copies. Window peak is in force.",
     ),
     "CapacityMissing": (
         "llama could not be woken",

@@ -14,7 +14,7 @@ from autoscaler.control.reconcile import ReconcileError, reconcile
 from autoscaler.endpoints.queues import readers
 from autoscaler.endpoints.status import EndpointRecord
 from autoscaler.policy.types import Bounds, Phase, Stop
-from autoscaler.ports import Capacity, Load
+from autoscaler.ports import Capacity, Flow, Load
 from tests.memory import NOON, memory_world
 from tests.samples import asleep, awake, put, spec
 
@@ -135,6 +135,29 @@ def test_what_lambda_refuses_is_loud_and_does_not_keep_a_stopped_endpoint_up() -
 
 
 @pytest.mark.parametrize(
+    ("status", "ends"),
+    [
+        (awake(NAME, instances=1, last_active_at=NOON), Phase.SLEEPING),
+        (asleep(NAME, phase=Phase.SLEEPING), Phase.SLEEPING),
+    ],
+)
+def test_what_lambda_refuses_is_loud_and_keeps_nobody_up(status, ends) -> None:
+    """An idle machine goes to zero, and what is on its way there is looked after."""
+    world = memory_world()
+    put(world, status)
+    world.scaler.settle(NAME, 1 if status.phase is Phase.AWAKE else 0)
+    world.readers.broken = True
+    for _ in range(30):
+        with pytest.raises(ReconcileError, match="Lambda does not answer"):
+            reconcile(world)
+        if world.store.records[NAME].status.phase is ends and world.flows.started:
+            break
+        world.clock.forward(minutes=1)
+    assert world.store.records[NAME].status.phase is ends
+    assert [flow for flow, *_ in world.flows.started] == [Flow.SLEEP]
+
+
+@pytest.mark.parametrize(
     ("phase", "load", "told"),
     [
         (Phase.CREATING, Load(0, 0.0), []),  # it is mapped in a moment
@@ -218,6 +241,8 @@ def test_the_mapping_of_the_endpoints_own_queue_is_changed(before, changed) -> N
     assert mapped.set(NAME, 5)
     assert functions.asked[0]["EventSourceArn"] == "arn:aws:sqs:eu-west-1:1:autoscaler-llama"
     assert functions.changed == changed
+    functions.busy = True
+    assert mapped.set(NAME, 5 if before == 5 else 7) is (before == 5), "it cannot be changed now"
     functions.found = []
     assert not mapped.set(NAME, 5)
 

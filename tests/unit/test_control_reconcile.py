@@ -98,6 +98,15 @@ def test_bounds_move_before_copies(world) -> None:
     assert {"CopiesChanged", "BoundsChanged"} <= set(world.announcer.kinds())
 
 
+def test_a_change_of_bounds_names_the_window_in_force(world) -> None:
+    window = {"name": "peak", "days": ["tue"], "start": "08:00", "end": "18:00", "min_copies": 2}
+    put(world, awake(NAME), spec(NAME, schedule={"windows": [window]}))
+    world.scaler.settle(NAME, 1)
+    reconcile(world)
+    (told,) = (one for one in world.announcer.events if one.detail_type == "BoundsChanged")
+    assert (told.after.min_copies, told.window) == (2, "peak")
+
+
 def test_copies_wait_while_an_earlier_change_is_being_made(world) -> None:
     put(world, awake(NAME))
     world.scaler.settle(NAME, 1)

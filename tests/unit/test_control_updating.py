@@ -156,6 +156,19 @@ def test_when_it_is_in_place_the_new_file_is_the_endpoints_own(world, status, ph
     assert world.announcer.kinds() == ["EndpointUpdated"]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_after_an_update_its_queue_is_read_by_as_many_as_its_copies_keep_busy(world, fails) -> None:
+    """The flow has set the mapping for the most copies that the file allows."""
+    generation = updating(world, awake(NAME, readers=2))
+    if fails:
+        assert record_update_failed(world, NAME, generation, "States.Timeout", "")
+    else:
+        assert record_updated(world, NAME, generation, Shape(model_build=generation), 1)
+    reconcile(world)
+    assert stored(world).phase is Phase.AWAKE
+    assert world.readers.given == [(NAME, 2)]
+
+
 def test_the_machines_that_it_had_are_kept_for_reports(world) -> None:
     endpoint(world, asleep(NAME))
     generation = applied(world, instances={"types": ["ml.g6e.12xlarge"]}).generation

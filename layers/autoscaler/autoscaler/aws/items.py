@@ -11,6 +11,7 @@
 | FORGOTTEN        | <name>                | the last generation of a retired one (expires) |
 | HISTORY#<name>   | <time>#<generation>#<version>-<number> | a line of history (expires) |
 | USAGE#<yyyy-mm>  | <start>#<name>#<version>-<number> | a usage segment; older: #<kind>... |
+|                  | <start>#<name>#early-<type>-<number> | one of more than a write takes |
 | TRAFFIC#<yyyy-mm>| <day>T<hour>#<name>   | counters of a UTC hour; older: <day>#<name> |
 | FAILURES#<name>  | <message id>          | failed tries of one message (expires)       |
 
@@ -22,7 +23,8 @@ and state machines need stand beside, and so does `schema`, by which an older bo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,7 +117,23 @@ def due_item(name: str, due_at: datetime) -> Item:
 def segment_item(segment: UsageSegment, version: int, number: int) -> Item:
     """Its key says which write of the status it came with, and as which: two segments may be alike
     but for what they count, where machines that were asked for one by one come together."""
-    sk = f"{segment.start.isoformat()}#{segment.endpoint}#{_write(version, number)}"
+    return _usage_item(segment, _write(version, number))
+
+
+def early_items(segments: Sequence[UsageSegment]) -> list[Item]:
+    """Of segments that are stored before the write of their status: their keys say which span of
+    which type each is, whichever write closes it; several alike are counted."""
+    seen: Counter[tuple[datetime, str, str]] = Counter()
+    items = []
+    for segment in segments:
+        alike = (segment.start, segment.endpoint, segment.instance_type)
+        items.append(_usage_item(segment, f"early-{segment.instance_type}-{seen[alike]}"))
+        seen[alike] += 1
+    return items
+
+
+def _usage_item(segment: UsageSegment, which: str) -> Item:
+    sk = f"{segment.start.isoformat()}#{segment.endpoint}#{which}"
     return {
         **item_key(f"USAGE#{segment.start:%Y-%m}", sk),
         **written(segment.model_dump_json()),

@@ -26,18 +26,20 @@ class MappedReaders:
 
     def set(self, name: str, most: int) -> bool:
         found = self._mappings(ResourceNames(self._prefix, name).queue)
-        for mapping in found:
-            if mapping.get("ScalingConfig", {}).get("MaximumConcurrency") != most:
-                self._lambda.update_event_source_mapping(
-                    UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most}
-                )
-        return bool(found)
+        others = [
+            one for one in found if one.get("ScalingConfig", {}).get("MaximumConcurrency") != most
+        ]
+        return bool(found) and self._changed(others, ScalingConfig={"MaximumConcurrency": most})
 
     def read_later(self, name: str, wanted: bool) -> bool:
         """An endpoint without such a queue has nothing to change."""
+        found = self._mappings(ResourceNames(self._prefix, name).later_queue)
+        return self._changed(found, Enabled=wanted)
+
+    def _changed(self, mappings: list[Any], **change: Any) -> bool:
         try:
-            for mapping in self._mappings(ResourceNames(self._prefix, name).later_queue):
-                self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=wanted)
+            for mapping in mappings:
+                self._lambda.update_event_source_mapping(UUID=mapping["UUID"], **change)
         except ClientError as error:
             if error_code(error) == _BUSY:
                 return False

@@ -28,6 +28,7 @@ from .items import (
     WAITS,
     Item,
     due_item,
+    early_items,
     entry_of,
     forgotten_item,
     history_item,
@@ -121,10 +122,20 @@ class TableStore:
         puts += [self._put(spec_item(spec))] if spec else []
         puts += [self._put(pattern_item(status.name, pattern))] if pattern else []
         version = saved.version
-        puts += [self._put(segment_item(one, version, n)) for n, one in enumerate(segments)]
         puts += [self._put(history_item(one, version, n)) for n, one in enumerate(entries)]
+        early = max(0, len(segments) - (_TRANSACTION_LIMIT - len(puts)))
+        self._write_early(segments[:early])
+        puts += [self._put(segment_item(one, version, n)) for n, one in enumerate(segments[early:])]
         self._write(puts)
         return saved
+
+    def _write_early(self, segments: Sequence[UsageSegment]) -> None:
+        """What does not fit into the write of its status, after months in which nobody looked: it
+        goes first, and under keys of its own. If the status is not written then, its meters go on
+        from where they were, and whoever closes them next puts the same days in the same places."""
+        puts = [self._put(item) for item in early_items(segments)]
+        for first in range(0, len(puts), _TRANSACTION_LIMIT):
+            self._write(puts[first : first + _TRANSACTION_LIMIT])
 
     def last_generation(self, name: str) -> int:
         item = self._db.get_item(

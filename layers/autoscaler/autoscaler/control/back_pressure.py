@@ -48,6 +48,16 @@ def with_readers(world: World, record: EndpointRecord, capacity: Capacity) -> En
     return record.having(record.status.model_copy(update={"readers": wanted}))
 
 
+def tried_readers(
+    world: World, record: EndpointRecord, capacity: Capacity
+) -> tuple[EndpointRecord, Exception | None]:
+    """The same, with the error if Lambda refused it: the endpoint may have to go to zero."""
+    try:
+        return with_readers(world, record, capacity), None
+    except Exception as error:  # noqa: BLE001 - returned: the endpoint is looked after all the same
+        return record, error
+
+
 def with_later_read(world: World, record: EndpointRecord, load: Load) -> EndpointRecord:
     """The record, stored, when the queue of requests that may wait began or ceased to be read.
 

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from ..alerts.events.base import Event
 from ..alerts.events.capacity import BoundsChanged, CopiesChanged
-from ..endpoints.status import Cause, EndpointRecord, EndpointStatus
+from ..endpoints.status import Cause, EndpointRecord
 from ..policy.decide import decide
 from ..policy.keep_alive import LONGEST_STAY
+from ..policy.schedule import bounds_at
 from ..policy.stabilization import remember
 from ..policy.types import Decision, Phase, ReasonCode, Transition
 from ..ports import Capacity, Load
@@ -100,15 +101,16 @@ def _move(
     )
     if not copies_moved and moved == status:
         return  # a look at what goes on as before writes once, what it saw
-    told = _told_of(status, decision, capacity, now)
+    told = _told_of(record, decision, capacity, now)
     lines = [entry(moved, now, text)] if window_moved or copies_moved else []
     tell(world, world.store.save(telling(moved, *told), entries=lines))
 
 
 def _told_of(
-    status: EndpointStatus, decision: Decision, capacity: Capacity, now: datetime
+    record: EndpointRecord, decision: Decision, capacity: Capacity, now: datetime
 ) -> list[Event]:
     events: list[Event] = []
+    status, window = record.status, bounds_at(record.spec, now).name
     who = {"endpoint": status.name, "generation": status.generation, "at": now}
     if decision.copies != capacity.desired_copies and capacity.status in _MOVABLE:
         events.append(
@@ -120,5 +122,6 @@ def _told_of(
             )
         )
     if decision.bounds != status.bounds:
-        events.append(BoundsChanged(**who, before=status.bounds, after=decision.bounds))
+        bounds = BoundsChanged(**who, before=status.bounds, after=decision.bounds, window=window)
+        events.append(bounds)
     return events

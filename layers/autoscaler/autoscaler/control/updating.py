@@ -224,6 +224,7 @@ def _at_rest(
             "update": None,
             "attempts": 0,
             "retry_at": None,
+            "readers": None,  # the flow has set it for the most copies: the next tick looks again
             **changes,
         }
     )

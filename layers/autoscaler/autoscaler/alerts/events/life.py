@@ -27,7 +27,7 @@ class WakeRequested(Event):
 
 
 class EndpointAwoke(Event):
-    """A copy gave an answer. `stages`: seconds of the lead time; `backlog`: requests that waited."""
+    """A copy gave an answer. `stages`: of the lead time; `backlog`: requests that waited."""
 
     cause: Cause
     asked_by: str | None = None

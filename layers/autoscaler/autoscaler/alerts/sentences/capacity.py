@@ -29,8 +29,8 @@ def _(event: CopiesChanged) -> Sentence:
 def _(event: BoundsChanged) -> Sentence:
     after = spanned(event.after.min_copies, event.after.max_copies)
     before = spanned(event.before.min_copies, event.before.max_copies)
-    where = f" in window {event.window}" if event.window else ""
-    return Sentence(f"{event.endpoint} may now use {after}", f"Until now {before}{where}.")
+    where = f" Window {event.window} is in force." if event.window else ""
+    return Sentence(f"{event.endpoint} may now use {after}", f"Until now {before}.{where}")
 
 
 @told.register
