@@ -101,7 +101,7 @@ def _too_dear(record: EndpointRecord, now: datetime) -> str | None:
 
 def _too_often(record: EndpointRecord, now: datetime) -> str | None:
     """Starts that were paid for. No more than the last twenty are remembered, so that a file with
-    more than 160 wakes a day has no such limit."""
+    160 wakes or more a day has no such limit."""
     status, most = record.status, most_wakes(record)
     since = max(now - KEPT_FOR, record.stack.calm_from.get(status.name, now - KEPT_FOR))
     paid = [one for one in status.tries if one.outcome is not TryOutcome.CAPACITY]
