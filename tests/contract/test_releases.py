@@ -210,7 +210,7 @@ def test_after_a_rollback_the_release_before_reads_what_this_one_wrote(
     records = [_measured(record) for record in left.load_all()]
     state = left.stack().model_copy(update={"wakes_per_day": 9})  # beside the budget, not in it
     assert any(record.status.creation for record in records)
-    segments = left.usage(*EVER)
+    segments = [one.model_copy(update={"made_at": EVER[0]}) for one in left.usage(*EVER)]
     entries = [line for record in records for line in left.history(record.status.name)]
     # as the line that says that a wake answered has them since
     entries.append(entries[0].model_copy(update={"cause": "message", "lead_seconds": 312.5}))

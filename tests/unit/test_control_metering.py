@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 
 from autoscaler.catalog.prices import BUNDLED_ON, PriceBook, bundled, usd_per_hour
+from autoscaler.control.apply import apply
+from autoscaler.control.awake import record_awake
+from autoscaler.control.plan import Setting
+from autoscaler.control.progress import record_retired, record_staged
 from autoscaler.control.signals import brought_up
-from autoscaler.control.wishes import request_sleep
+from autoscaler.control.wishes import request_retirement, request_sleep
 from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
+from autoscaler.ledger.billed import billed_segments
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.csv import render_csv
 from autoscaler.ledger.periods import Period
@@ -24,11 +29,12 @@ from autoscaler.policy.types import Hold
 from autoscaler.ports import Load
 from tests.ledger_books import segment
 from tests.memory import NOON, MemoryWorld, memory_world
-from tests.samples import awake, put, spec, ticks
+from tests.samples import awake, document, put, spec, ticks
 
 NAME = "llama"
 IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
 BUSY = Load(backlog=0, concurrency_per_copy=2.0, invocations=9.0)
+SETTING = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
 PEAK = {"name": "peak", "days": ["tue"], "start": "11:00", "end": "21:00", "min_copies": 1}
 
 
@@ -138,5 +144,41 @@ def test_what_is_closed_says_where_its_price_was_from(world) -> None:
 
 
 def test_of_what_an_older_release_closed_it_is_not_known() -> None:
-    closed = segment(NOON, 60).model_dump(mode="json", exclude={"price_origin"})
-    assert UsageSegment.model_validate(closed).price_origin is None
+    new = {"price_origin", "made_at"}
+    closed = UsageSegment.model_validate(segment(NOON, 60).model_dump(mode="json", exclude=new))
+    assert (closed.price_origin, closed.made_at) == (None, None)
+
+
+def test_what_is_used_says_of_which_endpoint_of_its_name_it_is(world) -> None:
+    """Closed at a midnight, over a gap, and still open; it failed once and was created anew."""
+    first = NOON - timedelta(days=9)
+    put(world, fresh(applied_at=first), spec(NAME))
+    ticks(world, 13 * 60, BUSY)
+    world.clock.forward(hours=3)
+    world.scaler.settle(NAME, 2)
+    ticks(world, 1, BUSY)
+    now, closed = world.clock.now(), world.store.segments
+    assert any(one.over_gap for one in closed)
+    used = billed_segments(closed, world.store.load_all(), bundled(), NOON, now, now)
+    assert len(used) > len(closed)
+    assert {one.made_at for one in used} == {first}
+
+
+def test_one_that_was_deleted_and_applied_again_is_another_one(world) -> None:
+    record = put(world, fresh(), spec(NAME))
+    gone = request_retirement(world, record, Cause.PERSON, discard_requests=True)
+    world.clock.forward(minutes=5)
+    world.scaler.capacities.clear()
+    assert record_retired(world, NAME, gone.status.generation)
+    world.clock.forward(hours=5)
+    again = world.clock.now()
+    _, status = apply(world, SETTING, document(NAME))
+    world.clock.forward(minutes=1)
+    assert record_staged(world, NAME, status.generation, "c" * 40, "s3://weights")
+    world.clock.forward(minutes=4)
+    world.scaler.settle(NAME, 1)
+    assert record_awake(world, NAME, status.generation)
+    assert {one.made_at for one in world.store.segments} == {NOON - timedelta(hours=1), again}
+    now, period = world.clock.now(), Period.since(NOON, world.clock.now())
+    report = summarize(read_books(world.store, period), period, now, bundled())
+    assert report.total.baseline_usd == report.total.cost.total > 0

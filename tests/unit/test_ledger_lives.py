@@ -20,7 +20,7 @@ from autoscaler.endpoints.lives import SPANS_KEPT, FailedSpan, MachineBefore, wi
 from autoscaler.endpoints.status import Cause, ColdStart, EndpointRecord
 from autoscaler.ledger.billed import always_on
 from autoscaler.ledger.costs import Books, summarize
-from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.figures import CostReport, Costs
 from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import period_since_first
 from autoscaler.policy.types import Phase
@@ -119,6 +119,53 @@ def test_what_lies_between_two_endpoints_of_a_name_is_no_saving() -> None:
     used = (segment(MONDAY + HOUR, 60), segment(MONDAY + 21 * HOUR, 60))
     total = of_day(MONDAY, *used, record=second).total
     assert total.baseline_usd == (1 + 3) * PRICE
+
+
+def between(*segments: Any, days: int = 1, record: EndpointRecord | None = None) -> Costs:
+    """All of an endpoint's figures from MONDAY on."""
+    until = MONDAY + days * DAY
+    books = Books([record] if record else [], segments)
+    return summarize(books, Period.since(MONDAY, until), until, BOOK).total
+
+
+def test_between_two_endpoints_of_a_name_that_are_both_gone_nothing_was_on() -> None:
+    first = segment(MONDAY, 60, made_at=MONDAY - HOUR)
+    second = segment(MONDAY + 300 * DAY, 60, made_at=MONDAY + 299 * DAY)
+    total = between(first, second, days=301)
+    assert total.baseline_usd == 2 * PRICE == total.cost.total
+
+
+def test_each_endpoint_of_a_name_is_compared_from_its_first_to_its_last_instance() -> None:
+    """The first had two runs, the second another type and one run; the third is there."""
+    first = [segment(MONDAY + n * HOUR, 60, made_at=MONDAY) for n in (1, 4)]
+    dear = {"instance_type": "ml.g6e.12xlarge", "usd_per_hour": PRICES["ml.g6e.12xlarge"]}
+    made = MONDAY + 8 * HOUR
+    second = segment(made + HOUR, 120, made_at=made, **dear)
+    third = record(created_at=MONDAY + 20 * HOUR, last_awake_at=MONDAY + 21 * HOUR)
+    used = segment(MONDAY + 21 * HOUR, 60, made_at=MONDAY + 20 * HOUR)
+    of_the_gone = 4 * PRICE + 2 * PRICES["ml.g6e.12xlarge"]
+    assert between(*first, second).baseline_usd == of_the_gone
+    assert between(*first, second, used, record=third).baseline_usd == of_the_gone + 3 * PRICE
+    assert between(*first, second, record=third).baseline_usd == of_the_gone, "not on yet"
+
+
+def test_what_an_older_release_wrote_is_of_the_endpoint_that_was_there() -> None:
+    """The stack was updated in the middle of the second one's life."""
+    first = [segment(MONDAY + n * HOUR, 60) for n in (0, 2)]
+    made = MONDAY + 8 * HOUR
+    second = [segment(made + HOUR, 60), segment(made + 5 * HOUR, 60, made_at=made)]
+    assert between(*first, *second).baseline_usd == (3 + 5) * PRICE
+    present = record(created_at=made, last_awake_at=made + 6 * HOUR)
+    assert between(*first, *second, record=present).baseline_usd == (3 + 15) * PRICE
+    assert between(*first).baseline_usd == 3 * PRICE, "none is known: they count as of one"
+
+
+def test_who_is_created_anew_after_a_failure_is_still_the_same_endpoint() -> None:
+    made = MONDAY - 3 * DAY
+    again = anew(failed(MONDAY + 6 * HOUR), MONDAY + 10 * HOUR, MONDAY + 12 * HOUR)
+    assert again.status.first_applied_at == made
+    used = [segment(MONDAY + n * HOUR, 60, made_at=made) for n in (5, 12)]
+    assert between(*used, record=again).baseline_usd == (6 + 12) * PRICE
 
 
 def test_all_time_begins_when_it_was_applied_first() -> None:

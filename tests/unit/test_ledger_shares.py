@@ -108,6 +108,16 @@ def test_a_pause_is_not_bridged() -> None:
     assert table(pieces) == [("ada", 0, 20, 1, 1), ("ada", 30, 60, 1, 1)]
 
 
+def test_what_was_used_stays_the_endpoints_that_used_it() -> None:
+    """One is deleted and applied again without a pause: its pieces are not joined."""
+    lives = [
+        shared("ada", 0, 20, made_at=MONDAY - timedelta(days=3)),
+        shared("ada", 20, 60, made_at=MONDAY + timedelta(minutes=20)),
+    ]
+    pieces = apportioned([*lives, shared("bob", 0, 60)])
+    assert [p.made_at for p in pieces if p.endpoint == "ada"] == [one.made_at for one in lives]
+
+
 def test_the_share_that_was_stored_does_not_matter() -> None:
     stored = [shared("ada", 0, 60, share=Decimal("0.9")), shared("bob", 0, 60)]
     assert {piece.share for piece in apportioned(stored)} == {HALF}
@@ -186,7 +196,7 @@ def test_the_last_one_awake_has_all_and_machines_of_another_name_do_not_count() 
 
 
 def test_what_an_earlier_release_stored_is_read_as_machines_of_its_own() -> None:
-    new = {"shared", "weight", "share"}
+    new = {"shared", "weight", "share", "made_at"}
     old_segment = segment(MONDAY, 60).model_dump_json(exclude=new)
     old_status = asleep("ada").model_dump(mode="json", exclude={"share", "beside"})
     old_status["meters"] = [

@@ -76,6 +76,7 @@ def metered(
             endpoint=status.name,
             team=record.spec.team,
             prices=record.prices,
+            made_at=status.first_applied_at,
             asking=phase in ASKING,
             **sharing,
         )

@@ -115,6 +115,7 @@ def _closed(record: EndpointRecord, meter: Meter, at: datetime) -> tuple[Meter, 
         endpoint=record.status.name,
         team=record.spec.team,
         prices=record.prices,
+        made_at=record.status.first_applied_at,
     )
 
 

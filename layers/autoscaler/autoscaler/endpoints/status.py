@@ -90,6 +90,9 @@ class UsageSegment(Stored):
     # As its meter had it, for costs that are told at once; `apportioned` works it out.
     share: Decimal = Decimal(1)
     over_gap: bool = False  # nobody looked meanwhile, and what was there had changed: estimated
+    # Which endpoint of its name it is of: `first_applied_at` of that one's status. None: of an
+    # older release.
+    made_at: AwareDatetime | None = None
 
     @property
     def instance_seconds(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,8 @@ class Rate:
 @dataclass(frozen=True)
 class AlwaysOn:
     """One instance of the endpoint's first type, kept running from `start` to `end`; before
-    another file took effect, of the first type of that time.
+    another file took effect, of the first type of that time. Where no rate is, between two
+    endpoints of the name, there was none.
 
     Of shared machines, the part of one instance that one copy takes: one that would else have a
     machine of its own would pay a whole one.
@@ -45,7 +48,7 @@ class AlwaysOn:
     start: datetime
     end: datetime
     rates: tuple[Rate, ...]
-    pauses: tuple[Span, ...] = ()  # in which there was no endpoint: none overlaps another
+    pauses: tuple[Span, ...] = ()  # in which it had failed: none overlaps another
 
     def usd(self, start: datetime, end: datetime) -> Decimal | None:
         """What it would have cost within [start, end); None: the price is unknown."""
@@ -137,7 +140,14 @@ def _still_open(
     name, kind = record.spec.name, meter.instance_type
     stored = (s.end for s in closed if (s.endpoint, s.instance_type) == (name, kind))
     meter = meter.model_copy(update={"since": max(meter.since, max(stored, default=meter.since))})
-    return open_segments(meter, now, endpoint=name, team=record.spec.team, prices=prices)
+    return open_segments(
+        meter,
+        now,
+        endpoint=name,
+        team=record.spec.team,
+        prices=prices,
+        made_at=record.status.first_applied_at,
+    )
 
 
 def always_on(
@@ -153,25 +163,58 @@ def always_on(
     ends when the endpoint is given up; if it was created anew after that, it goes on with the
     first instance. One that has left the fleet is compared only while it used instances: when it
     was created is not known any more, nor how many copies an instance held: of shared ones, the
-    least that its copies took. So is one whose name another has now.
+    least that its copies took. So is each whose name another has now, and nothing is compared
+    between two of a name.
+
+    `segments`: the endpoint's within the period, oldest first.
     """
-    if record is None:
-        if not segments:
-            return None
-        first, end = segments[0], max(s.end for s in segments)
-        return AlwaysOn(first.start, end, tuple(_rates_of_gone(segments, prices, end)))
+    gone, own = _lives(record, segments)
+    rates = tuple(_rates_of_gone(gone, prices))
+    span = _kept_on(record, own, start, until) if record else None
+    pauses: tuple[Span, ...] = ()
+    if record and span:
+        rates += tuple(_rates(record, prices, max([span[0], *(one.end for one in rates)])))
+        pauses = _pauses(record.status, own, start, until)
+    elif not rates:
+        return None
+    begin = min(one.start for one in rates)
+    return AlwaysOn(begin, span[1] if span else rates[-1].end, rates, pauses)
+
+
+def _lives(
+    record: EndpointRecord | None, segments: Sequence[UsageSegment]
+) -> tuple[list[list[UsageSegment]], list[UsageSegment]]:
+    """The segments of each endpoint that had the name before, oldest first, and of the present one.
+
+    What an older release wrote does not say of which it is: of the last that was made before it,
+    and all that is older than any that is known counts as of one.
+    """
+    made = {s.made_at for s in segments if s.made_at}
+    known = sorted({*made, record.status.first_applied_at} if record else made)
+    lives: dict[datetime, list[UsageSegment]] = defaultdict(list)
+    for segment in segments:
+        before = bisect_right(known, segment.start)
+        since = segment.made_at or (known[before - 1] if before else EVER)
+        lives[since].append(segment)
+    own = lives.pop(record.status.first_applied_at, []) if record else []
+    return [lives[since] for since in sorted(lives)], own
+
+
+def _kept_on(
+    record: EndpointRecord, own: Sequence[UsageSegment], start: datetime, until: datetime
+) -> Span | None:
+    """From when to when the endpoint that there is would have been on; None: it had no instance."""
     status = record.status
     existed = status.first_applied_at < start and status.last_awake_at is not None
-    if not existed and not segments:
+    if not existed and not own:
         return None
-    begin, seen = start, [segment.start for segment in segments[:1]]
+    begin, seen = start, [segment.start for segment in own[:1]]
     if not existed:
         begin = seen[0]
     elif began := _began(status):
         begin = max(start, min([began, *seen]))
     end = min(until, status.phase_since) if status.phase in _OVER else until
-    rates = tuple(_rates(record, segments, prices))
-    return AlwaysOn(begin, max(begin, end), rates, _pauses(status, segments, start, until))
+    return begin, max(begin, end)
 
 
 def _began(status: EndpointStatus) -> datetime | None:
@@ -185,16 +228,9 @@ def _began(status: EndpointStatus) -> datetime | None:
     return creation.asked_at or creation.requested_at
 
 
-def _rates(
-    record: EndpointRecord, segments: Sequence[UsageSegment], prices: PriceBook
-) -> Iterator[Rate]:
-    """By the files of the time, as far as they are known: of an earlier endpoint of the name, what
-    it had first."""
+def _rates(record: EndpointRecord, prices: PriceBook, since: datetime) -> Iterator[Rate]:
+    """By the files of the time, as far as they are known."""
     status, machines = record.status, record.spec.instances
-    since, made = EVER, status.first_applied_at
-    if earlier := [s for s in segments if s.start < made]:
-        yield from _rates_of_gone(earlier, prices, made)
-        since = made
     present = MachineBefore(
         until=_FOREVER,
         instance_type=machines.types[0],
@@ -208,29 +244,28 @@ def _rates(
         since = max(since, one.until)
 
 
-def _rates_of_gone(
-    segments: Sequence[UsageSegment], prices: PriceBook, end: datetime
-) -> Iterator[Rate]:
-    first = segments[0]
-    part = min(Decimal(1), *(s.weight for s in segments if s.shared), Decimal(1))
-    for held in prices.course(first.instance_type, first.start, end):
-        price = None if held.usd_per_hour is None else held.usd_per_hour * part
-        yield Rate(held.start, held.end, price)
+def _rates_of_gone(lives: Sequence[Sequence[UsageSegment]], prices: PriceBook) -> Iterator[Rate]:
+    """Each life from its first instance to its last one, on what it had first; none overlaps the
+    next, and what lies between two costs nothing."""
+    since = EVER
+    for life in lives:
+        begin, since = max(since, life[0].start), max(since, *(s.end for s in life))
+        part = min([Decimal(1), *(s.weight for s in life if s.shared)])
+        for held in prices.course(life[0].instance_type, begin, since):
+            price = None if held.usd_per_hour is None else held.usd_per_hour * part
+            yield Rate(held.start, held.end, price)
 
 
 def _pauses(
-    status: EndpointStatus, segments: Sequence[UsageSegment], start: datetime, until: datetime
+    status: EndpointStatus, own: Sequence[UsageSegment], start: datetime, until: datetime
 ) -> tuple[Span, ...]:
-    """When there was nothing to keep on: after an earlier endpoint of the name, and while this one
-    had failed. Each ends with the first instance of what was made then, unless that was before the
-    period and has answered."""
-    made, awake_at = status.first_applied_at, status.last_awake_at
-    earlier = [s.end for s in segments if s.start < made]
-    gone = [(max(earlier), made)] if earlier else []
+    """While it had failed there was nothing to keep on. Each pause ends with the first instance of
+    what was made then, unless that was before the period and has answered."""
+    awake_at = status.last_awake_at
     found: list[Span] = []
-    for since, anew in [*gone, *((span.start, span.end) for span in status.failed_spans)]:
+    for since, anew in ((span.start, span.end) for span in status.failed_spans):
         known = anew < start and awake_at is not None and awake_at > anew
-        first = min((s.start for s in segments if s.start >= anew), default=max(anew, until))
+        first = min((s.start for s in own if s.start >= anew), default=max(anew, until))
         end = anew if known else first
         begin = max([since, *(before[1] for before in found)])
         if begin < end:

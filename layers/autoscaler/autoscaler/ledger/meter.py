@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from ..catalog.prices import PriceBook
 from ..endpoints.status import Meter, UsageKind, UsageSegment
@@ -25,6 +26,7 @@ def advance(
     endpoint: str,
     team: str,
     prices: PriceBook,
+    made_at: datetime | None = None,
     shared: str = "",
     weight: Decimal = Decimal(0),
     share: Decimal = Decimal(1),
@@ -37,6 +39,7 @@ def advance(
     share too. Nothing changed and no UTC midnight passed: the same meter and no segment. `asking`:
     what was asked for and may never come stays open over midnight, as what is closed cannot be
     taken back. A `now` before the meter's start is a late observation and changes nothing.
+    `made_at`: as `UsageSegment.made_at`.
     """
     if now < meter.since or instances == 0 == meter.instances:
         return meter, ()
@@ -54,7 +57,8 @@ def advance(
     opened = seen.model_copy(update={"since": until})
     if not meter.instances:
         return opened, ()
-    common = {"endpoint": endpoint, "team": team, **meter.model_dump(exclude={"since"})}
+    whose = {"endpoint": endpoint, "team": team, "made_at": made_at}
+    common: dict[str, Any] = {**whose, **meter.model_dump(exclude={"since"})}
     pieces = (
         piece
         for start, end in _days(meter.since, until)
@@ -101,6 +105,7 @@ def open_segments(
     endpoint: str,
     team: str,
     prices: PriceBook,
+    made_at: datetime | None = None,
 ) -> tuple[UsageSegment, ...]:
     """What the open meter has run up to now, as segments that are not stored."""
     _, segments = advance(
@@ -112,17 +117,24 @@ def open_segments(
         endpoint=endpoint,
         team=team,
         prices=prices,
+        made_at=made_at,
     )
     return segments
 
 
 def cut(
-    meter: Meter, at: datetime, *, endpoint: str, team: str, prices: PriceBook
+    meter: Meter,
+    at: datetime,
+    *,
+    endpoint: str,
+    team: str,
+    prices: PriceBook,
+    made_at: datetime | None = None,
 ) -> tuple[Meter, tuple[UsageSegment, ...]]:
     """Closes what has run until a moment, although nothing changed; it goes on from there."""
     if at <= meter.since:
         return meter, ()
-    closed = open_segments(meter, at, endpoint=endpoint, team=team, prices=prices)
+    closed = open_segments(meter, at, endpoint=endpoint, team=team, prices=prices, made_at=made_at)
     return meter.model_copy(update={"since": at}), closed
 
 
