@@ -6,17 +6,30 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.alerts.events.life import EndpointSlept
 from autoscaler.catalog.prices import PriceBook
 from autoscaler.control.apply import apply
+from autoscaler.control.awake import record_awake
 from autoscaler.control.plan import Setting
-from autoscaler.control.progress import record_asleep
+from autoscaler.control.progress import record_asleep, record_staged
 from autoscaler.control.updating import machine_noted
-from autoscaler.control.wishes import created_anew, request_sleep
-from autoscaler.endpoints.lives import SPANS_KEPT, FailedSpan, MachineBefore, with_failed
+from autoscaler.control.wishes import (
+    created_anew,
+    request_retirement,
+    request_sleep,
+    request_wake,
+)
+from autoscaler.endpoints.lives import (
+    SPANS_KEPT,
+    FailedSpan,
+    MachineBefore,
+    answered,
+    with_failed,
+)
 from autoscaler.endpoints.status import Cause, ColdStart, EndpointRecord
 from autoscaler.ledger.billed import always_on
 from autoscaler.ledger.costs import Books, summarize
@@ -25,7 +38,7 @@ from autoscaler.ledger.periods import Period
 from autoscaler.ledger.report import period_since_first
 from autoscaler.policy.types import Phase
 from tests.ledger_books import BOOK, MONDAY, PRICES, segment
-from tests.memory import NOON, memory_world
+from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import asleep, awake, document, put, spec
 
 NAME, PRICE = "llama", PRICES["ml.g6e.xlarge"]
@@ -43,9 +56,13 @@ def record(**changes: Any) -> EndpointRecord:
 
 
 def anew(before: EndpointRecord, at: datetime, awake_at: datetime | None = None) -> EndpointRecord:
-    """It failed when its phase says so, and was applied again."""
+    """It failed when its phase says so, and was applied again; it answered with an instance that it
+    had since `awake_at`."""
     changes: dict[str, Any] = {**created_anew(before.status, at), "phase": Phase.ASLEEP}
     if awake_at:
+        changes["failed_spans"] = answered(
+            changes["failed_spans"], awake_at, before.status.last_awake_at
+        )
         changes["last_awake_at"] = awake_at
     return before.having(before.status.model_copy(update=changes))
 
@@ -75,6 +92,46 @@ def test_one_that_was_created_anew_and_never_answered_saves_nothing_yet() -> Non
     again = anew(failed(MONDAY - HOUR), MONDAY + HOUR)
     assert of_day(MONDAY, record=again).total.baseline_usd == 0
     assert of_day(MONDAY + DAY, record=again).total.baseline_usd == 0
+
+
+def days_of(one: EndpointRecord, *segments: Any) -> list[Decimal]:
+    """Hours of the baseline of each day of MONDAY's week."""
+    each = [of_day(MONDAY + n * DAY, *segments, record=one).total for n in range(7)]
+    return [(day.baseline_usd or 0) / PRICE for day in each]
+
+
+def test_while_one_that_was_created_anew_waits_for_capacity_nothing_is_saved() -> None:
+    """It had failed long before, got its instance on Saturday and was awake once more later."""
+    back, used = MONDAY + 5 * DAY + 6 * HOUR, segment(MONDAY + 5 * DAY + 6 * HOUR, 60)
+    waits = anew(failed(MONDAY - 2 * DAY), MONDAY - DAY)
+    assert days_of(waits) == [0] * 7
+    here = anew(failed(MONDAY - 2 * DAY), MONDAY - DAY, back)
+    assert days_of(here, used) == [0, 0, 0, 0, 0, 18, 24]
+    later = here.having(here.status.model_copy(update={"last_awake_at": MONDAY + 8 * DAY}))
+    assert days_of(later, used) == [0, 0, 0, 0, 0, 18, 24]
+    assert of_day(MONDAY + 8 * DAY, record=later).total.baseline_usd == 24 * PRICE
+
+
+def test_a_try_that_had_an_instance_and_brought_no_answer_is_compared_while_it_had_it() -> None:
+    waits = anew(failed(MONDAY - 2 * DAY), MONDAY - DAY)
+    tries = segment(MONDAY + HOUR, 60), segment(MONDAY + 2 * DAY, 120)
+    assert days_of(waits, *tries) == [1, 0, 2, 0, 0, 0, 0]
+    week = Period.week(MONDAY.date())
+    total = summarize(Books([waits], tries), week, MONDAY + 9 * DAY, BOOK).total
+    assert total.baseline_usd == 3 * PRICE
+
+
+@pytest.mark.parametrize(("awake_at", "hours"), [(-3, 24), (6, 18), (30, 0)])
+def test_where_it_was_not_kept_when_the_instance_came_the_first_that_is_known_counts(
+    awake_at: int, hours: int
+) -> None:
+    """As it was stored before: it may have been awake at other times than the last one, too."""
+    anew_at, last = MONDAY - DAY, MONDAY + awake_at * HOUR
+    span = FailedSpan(start=MONDAY - 2 * DAY, end=anew_at)
+    one = record(created_at=anew_at, applied_at=MONDAY - 9 * DAY, last_awake_at=last,
+                 failed_spans=(span,))  # fmt: skip
+    total = of_day(MONDAY, segment(last, 60), record=one).total
+    assert total.baseline_usd == hours * PRICE
 
 
 def test_one_that_waited_for_its_first_instance_over_midnight_is_compared_from_then_on() -> None:
@@ -177,6 +234,48 @@ def test_all_time_begins_when_it_was_applied_first() -> None:
     assert (after.phase, after.created_at) == (Phase.STAGING, NOON)
     assert after.failed_spans == (FailedSpan(start=NOON - DAY, end=NOON),)
     assert period_since_first(world.store, world.clock).start == NOON - 9 * DAY
+
+
+def test_since_when_it_has_the_instance_that_answered_is_kept_when_it_is_awake_again() -> None:
+    """Weights are staged and capacity is missing for ten days after it was applied again."""
+    world = memory_world()
+    status = asleep(NAME, phase=Phase.FAILED, phase_since=NOON - DAY, last_awake_at=NOON - 2 * DAY)
+    put(world, status)
+    setting = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
+    _, after = apply(world, setting, document(NAME))
+    asked = world.clock.forward(days=10)
+    assert record_staged(world, NAME, after.generation, "c" * 40, "s3://weights")
+    assert world.store.records[NAME].status.failed_spans[-1].back_at is None
+    world.clock.forward(minutes=5)
+    world.scaler.settle(NAME, 1)
+    assert record_awake(world, NAME, after.generation)
+    kept = (FailedSpan(start=NOON - DAY, end=NOON, back_at=asked),)
+    assert world.store.records[NAME].status.failed_spans == kept
+    put_to_sleep(world)
+    again = request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "A request waits.")
+    world.clock.forward(minutes=5)
+    world.scaler.settle(NAME, 1)
+    assert record_awake(world, NAME, again.status.generation)
+    assert world.store.records[NAME].status.failed_spans == kept
+
+
+def put_to_sleep(world: MemoryWorld) -> None:
+    asked = request_sleep(world, world.store.records[NAME], Cause.IDLE, "idle")
+    world.clock.forward(minutes=5)
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, asked.status.generation)
+
+
+def test_one_that_had_failed_saves_nothing_while_it_is_removed() -> None:
+    world = memory_world()
+    world.clock.moment = MONDAY + 5 * DAY
+    fields = {"created_at": MONDAY - 3 * DAY, "last_awake_at": MONDAY - DAY}
+    status = asleep(NAME, phase=Phase.FAILED, phase_since=MONDAY + DAY, **fields)
+    before = put(world, status, spec(NAME, team="search"))
+    removed = request_retirement(world, before, Cause.PERSON, discard_requests=True)
+    assert removed.status.failed_spans == (FailedSpan(start=MONDAY + DAY, end=MONDAY + 5 * DAY),)
+    used = segment(MONDAY, 60)
+    assert days_of(before, used) == days_of(removed, used) == [24, 0, 0, 0, 0, 0, 0]
 
 
 def test_the_first_sleep_of_one_that_was_created_anew_costs_what_it_cost_since() -> None:

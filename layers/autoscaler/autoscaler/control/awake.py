@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from ..alerts.events.base import Event
 from ..alerts.events.capacity import ScalingMissing
 from ..alerts.events.life import EndpointAwoke, EndpointCreated
+from ..endpoints.lives import answered
 from ..endpoints.status import ColdStart, EndpointRecord, EndpointStatus
 from ..policy.decide import decide
 from ..policy.ladder import Try, TryOutcome, remembered
@@ -94,7 +96,7 @@ def _awake(
             "asked": asked_by_the_wish(before, capacity.instances),
             "cold_starts": before.cold_starts if created else _with(start, before),
             "creation": start if created else before.creation,
-            "began_at": _began_at(record.status, start),
+            **_lived(record.status, start),
         }
     )
     record = record.having(awake)
@@ -118,12 +120,16 @@ def _awake(
     tell(world, saved)
 
 
-def _began_at(before: EndpointStatus, start: ColdStart) -> datetime | None:
-    """Kept for good: an update forgets the creation, whose measure says nothing of the new file."""
-    if before.last_awake_at is not None:
-        return before.began_at
-    since = [meter.since for meter in before.meters]
-    return min(since, default=start.asked_at or start.requested_at)
+def _lived(before: EndpointStatus, start: ColdStart) -> dict[str, Any]:
+    """Since when it has the instance that answers: of its first answer, and of the first after a
+    failure. Kept for good: an update forgets the creation, whose measure says nothing of the new
+    file."""
+    awake_at, asked_at = before.last_awake_at, start.asked_at or start.requested_at
+    since = min((meter.since for meter in before.meters), default=asked_at)
+    return {
+        "began_at": since if awake_at is None else before.began_at,
+        "failed_spans": answered(before.failed_spans, since, awake_at),
+    }
 
 
 def _told_of(

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..alerts.events.base import Event
 from ..alerts.events.life import WakeRequested
-from ..endpoints.lives import with_failed
+from ..endpoints.lives import FailedSpan, with_failed
 from ..endpoints.phases import check_transition
 from ..endpoints.status import (
     Cause,
@@ -77,11 +77,15 @@ def wished(
 def created_anew(status: EndpointStatus, now: datetime) -> dict[str, Any]:
     """What a creation that begins once more leaves in the status: the endpoint is as old as it was,
     but for the time in which it had failed."""
-    changes = {"created_at": now, "applied_at": status.first_applied_at}
+    spans = _failed_until(status, now)
+    return {"created_at": now, "applied_at": status.first_applied_at, "failed_spans": spans}
+
+
+def _failed_until(status: EndpointStatus, now: datetime) -> tuple[FailedSpan, ...]:
+    """When it had failed, the failure that ends now included."""
     if status.phase is not Phase.FAILED:
-        return changes
-    since, awake_at = status.phase_since, status.last_awake_at
-    return {**changes, "failed_spans": with_failed(status.failed_spans, since, now, awake_at)}
+        return status.failed_spans
+    return with_failed(status.failed_spans, status.phase_since, now, status.last_awake_at)
 
 
 def entry(
@@ -237,5 +241,6 @@ def request_retirement(
         wish_copies=0,
         discard_requests=discard_requests,
         discard_weights=discard_weights,
+        failed_spans=_failed_until(record.status, now),
     )
     return carry_out(world, record, status, segments, "Retirement was asked for.")

@@ -11,12 +11,15 @@ SPANS_KEPT = 20
 
 
 class FailedSpan(BaseModel):
-    """From when an endpoint had failed until it was created anew."""
+    """From when an endpoint had failed until it was created anew, or was to be removed."""
 
     model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
     start: AwareDatetime
     end: AwareDatetime
+    # When the instance was asked for with which it answered again, which may be long after `end`:
+    # capacity may be missing. None: it has not answered yet.
+    back_at: AwareDatetime | None = None
 
 
 class MachineBefore(BaseModel):
@@ -38,3 +41,14 @@ def with_failed(
     if before is not None and (awake_at is None or awake_at <= before.end):
         return (*spans[:-1], FailedSpan(start=before.start, end=end))
     return (*spans, FailedSpan(start=start, end=end))[-SPANS_KEPT:]
+
+
+def answered(
+    spans: Sequence[FailedSpan], back_at: datetime, awake_at: datetime | None
+) -> tuple[FailedSpan, ...]:
+    """The spans of one that answers now, with an instance that it has since `back_at`. `awake_at`:
+    when it was awake last before; what it has answered after already stays as it is."""
+    if not spans or (awake_at is not None and awake_at > spans[-1].end):
+        return tuple(spans)
+    last = spans[-1]
+    return (*spans[:-1], last.model_copy(update={"back_at": max(back_at, last.end)}))

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate
 
 from ..catalog.prices import PriceBook
-from ..endpoints.lives import MachineBefore
+from ..endpoints.lives import FailedSpan, MachineBefore
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageSegment
 from ..policy.types import Phase
 from .meter import open_segments
@@ -161,10 +162,10 @@ def always_on(
 
     It begins with the period, or with the first instance of an endpoint that got it within it, and
     ends when the endpoint is given up; if it was created anew after that, it goes on with the
-    first instance. One that has left the fleet is compared only while it used instances: when it
-    was created is not known any more, nor how many copies an instance held: of shared ones, the
-    least that its copies took. So is each whose name another has now, and nothing is compared
-    between two of a name.
+    instance that answered. One that has left the fleet is compared only while it used instances:
+    when it was created is not known any more, nor how many copies an instance held: of shared
+    ones, the least that its copies took. So is each whose name another has now, and nothing is
+    compared between two of a name.
 
     `segments`: the endpoint's within the period, oldest first.
     """
@@ -259,18 +260,35 @@ def _rates_of_gone(lives: Sequence[Sequence[UsageSegment]], prices: PriceBook) -
 def _pauses(
     status: EndpointStatus, own: Sequence[UsageSegment], start: datetime, until: datetime
 ) -> tuple[Span, ...]:
-    """While it had failed there was nothing to keep on. Each pause ends with the first instance of
-    what was made then, unless that was before the period and has answered."""
-    awake_at = status.last_awake_at
+    """While it had failed there was nothing to keep on, nor until what was made then had its
+    instance."""
     found: list[Span] = []
-    for since, anew in ((span.start, span.end) for span in status.failed_spans):
-        known = anew < start and awake_at is not None and awake_at > anew
-        first = min((s.start for s in own if s.start >= anew), default=max(anew, until))
-        end = anew if known else first
-        begin = max([since, *(before[1] for before in found)])
-        if begin < end:
-            found.append((begin, end))
+    for span in status.failed_spans:
+        for since, end in _away(span, status.last_awake_at, own, start, until):
+            begin = max([since, *(before[1] for before in found)])
+            if begin < end:
+                found.append((begin, end))
     return tuple(found)
+
+
+def _away(
+    failed: FailedSpan,
+    awake_at: datetime | None,
+    own: Sequence[UsageSegment],
+    start: datetime,
+    until: datetime,
+) -> list[Span]:
+    """From the failure on; some may be empty. Until it has answered again, it is compared only
+    while it has instances: after a try that had one it may wait for the next for days."""
+    if failed.back_at is not None:
+        return [(failed.start, failed.back_at)]
+    later = [(max(s.start, failed.end), s.end) for s in own if s.end > failed.end]
+    if awake_at is not None and awake_at > failed.end:
+        # It has answered before it was kept since when it could: by then, or with the first here.
+        first = min((begin for begin, _ in later), default=until)
+        return [(failed.start, failed.end if awake_at <= start else first)]
+    ends = accumulate((end for _, end in later), max, initial=failed.start)
+    return list(zip(ends, [*(begin for begin, _ in later), until], strict=True))
 
 
 def _overlap(one: Span, other: Span) -> timedelta:
