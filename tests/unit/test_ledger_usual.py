@@ -125,6 +125,29 @@ def test_who_was_not_there_before_is_not_compared() -> None:
     assert report.total.before_usd is None
 
 
+def test_who_came_midway_through_the_period_before_is_not_compared() -> None:
+    """Nine hours of the day before are no day to compare with."""
+    yesterday = MONDAY - timedelta(days=1)
+    used = [segment(yesterday + timedelta(hours=15), 9 * 60), hours_of(MONDAY, 5)]
+    came = [yesterday + timedelta(hours=hour) for hour in (0, 15)]
+    now = MONDAY + timedelta(days=1)
+    day = Period.day(MONDAY.date())
+    found = [summarize(Books(fleet(at), used), day, now, BOOK).endpoints[0] for at in came]
+    assert [one.before_usd for one in found] == [9 * PRICE, None]
+
+
+def test_whether_it_was_there_goes_by_the_periods_own_midnight() -> None:
+    """Sunday in Berlin begins at 23:00 UTC on Saturday."""
+    sunday = datetime(2026, 11, 14, 23, tzinfo=UTC)
+    day = Period.day(MONDAY.date(), "Europe/Berlin")
+    used = [hours_of(MONDAY - timedelta(days=1), 3), hours_of(MONDAY, 5)]
+    found = [
+        summarize(Books(fleet(sunday + late), used), day, day.end, BOOK).endpoints[0].before_usd
+        for late in (timedelta(), timedelta(minutes=1))
+    ]
+    assert found == [3 * PRICE, None]
+
+
 # --- waits and use
 
 

@@ -35,7 +35,7 @@ from .holders import Part, held, parts_of
 from .notes import notes
 from .periods import Period
 from .sums import awake_hours, by_kind, gaps, served_of, unpriced
-from .usual import Days, Earlier, by_day, earlier, first_days, together, unusual
+from .usual import Days, Earlier, by_day, earlier, first_moments, together, unusual
 
 _HOURS_PER_MONTH = Decimal("730.5")
 _Row = TypeVar("_Row", Traffic, UsageSegment)
@@ -82,7 +82,7 @@ def summarize(
     until = max(period.start, min(period.end, now))
     ever = billed_segments(books.segments, books.records, prices, EVER, now, now)
     billed = [piece for one in ever if (piece := clip(one, period.start, until)) is not None]
-    before = earlier(ever, period, until, first_days(ever, books.records, period.time_zone))
+    before = earlier(ever, period, until, first_moments(ever, books.records))
     days, dates = by_day(ever), BudgetDates.of(period, now)
     spent = together(days)
     accounts = _accounts(books, before, ever, days, period, until, prices)

@@ -107,15 +107,15 @@ class Earlier:
 
 
 def earlier(
-    ever: Iterable[UsageSegment], period: Period, until: datetime, since: Mapping[str, date]
+    ever: Iterable[UsageSegment], period: Period, until: datetime, since: Mapping[str, datetime]
 ) -> Earlier:
-    """The period before this one; nothing for one that has none."""
+    """The period before this one; nothing for one that has none. `since`: `first_moments`. Who came
+    midway is not compared: a part of a day is no day."""
     span = before(period, until)
     if span is None:
         return Earlier()
-    begun = span[0].astimezone(ZoneInfo(period.time_zone)).date()
     pieces = (clip(segment, *span) for segment in ever)
-    there = frozenset(name for name, first in since.items() if first <= begun)
+    there = frozenset(name for name, first in since.items() if first <= span[0])
     return Earlier(tuple(one for one in pieces if one is not None), there)
 
 
@@ -124,22 +124,22 @@ def with_forecast(use: BudgetUse, record: EndpointRecord, now: datetime) -> Budg
     return use.model_copy(update={"forecast_usd": foretold_of(record, use.spent_usd, now)})
 
 
-def first_days(
-    ever: Iterable[UsageSegment], records: Iterable[EndpointRecord], time_zone: str
-) -> Mapping[str, date]:
-    """The local day on which each endpoint was there first, as far as anybody knows."""
-    return _since(ever, records, time_zone)
+def first_moments(
+    ever: Iterable[UsageSegment], records: Iterable[EndpointRecord]
+) -> Mapping[str, datetime]:
+    """When each endpoint was there first, as far as anybody knows."""
+    first: dict[str, datetime] = {r.spec.name: r.status.first_applied_at for r in records}
+    for segment in ever:
+        known = first.get(segment.endpoint, segment.start)
+        first[segment.endpoint] = min(known, segment.start)
+    return dict(sorted(first.items()))
 
 
 def _since(
     ever: Iterable[UsageSegment], records: Iterable[EndpointRecord], time_zone: str
 ) -> dict[str, date]:
-    zone = ZoneInfo(time_zone)
-    first: dict[str, datetime] = {r.spec.name: r.status.first_applied_at for r in records}
-    for segment in ever:
-        known = first.get(segment.endpoint, segment.start)
-        first[segment.endpoint] = min(known, segment.start)
-    return {name: moment.astimezone(zone).date() for name, moment in sorted(first.items())}
+    zone, first = ZoneInfo(time_zone), first_moments(ever, records)
+    return {name: moment.astimezone(zone).date() for name, moment in first.items()}
 
 
 def _by_midnight(
