@@ -22,6 +22,7 @@ from autoscaler.control.waking import wake_for
 from autoscaler.control.wishes import may_not_wake
 from autoscaler.endpoints.stack_state import StackState
 from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus, Meter
+from autoscaler.policy.forecast import Spending
 from autoscaler.policy.types import OverrideKind, Phase
 from autoscaler.ports import Load
 from autoscaler.spec import Limits, SpecError
@@ -33,6 +34,7 @@ PRICE = Decimal("2.61")  # ml.g6e.xlarge, an hour
 RELEASE_MINUTES = 1
 BUSY = Load(backlog=3, concurrency_per_copy=2.0, invocations=3.0)
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
+YESTERDAY = NOON.date() - timedelta(days=1)
 
 
 @pytest.fixture
@@ -134,9 +136,22 @@ class TestOfAnEndpoint:
         assert spent_today(record, now) == PRICE * (now - MIDNIGHT).seconds / 3600
         assert spent_this_month(record, now) == PRICE * 14
 
+    def test_the_day_of_the_first_instance_foretells_neither_its_month_nor_the_stacks(
+        self, world
+    ) -> None:
+        """Awake since eleven: its thirteen hours were taken for what such a day costs."""
+        self.busy(world, monthly_usd=150)
+        set_budget(world, "ada", {"monthly_usd": 150})
+        tick(world, 12 * 60 + 5)
+        assert status_of(world).spending.usd == 13 * PRICE, "the first day is closed"
+        found = budgets_view(world.store.stack(), world.store.load_all(), world.clock.now())
+        assert found["stack"]["forecast_usd"] is None
+        assert [one["budget"]["forecast_usd"] for one in found["endpoints"]] == [None]
+        assert told(world, "ForecastExceeded") == []
+
     def test_the_forecast_is_told_when_it_passes_and_when_it_has_come_back(self, world) -> None:
         self.busy(world, monthly_usd=120)
-        week = status_of(world).spending.having(NOON.date() - timedelta(days=1), Decimal(40))
+        week = Spending(YESTERDAY).having(YESTERDAY, Decimal(40))
         world.store.save(status_of(world).model_copy(update={"spending": week}))
         tick(world, 3)
         (over,) = told(world, "ForecastExceeded")
@@ -190,9 +205,7 @@ class TestOfTheStack:
 
     def test_by_forecast_all_are_capped_until_it_is_less(self, world) -> None:
         self.two(world)
-        usual = status_of(world, "chat").spending.having(
-            NOON.date() - timedelta(days=1), Decimal(40)
-        )
+        usual = Spending(YESTERDAY).having(YESTERDAY, Decimal(40))
         for name in ("batch", "chat"):
             world.store.save(status_of(world, name).model_copy(update={"spending": usual}))
         set_budget(world, "ada", {"monthly_usd": 300, "on_forecast": "cap", "when_spent": "sleep"})

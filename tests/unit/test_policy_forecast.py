@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from autoscaler.policy import Hold
 from autoscaler.policy.budget import period_end, yields_at
@@ -21,7 +22,7 @@ PEAK = {"name": "peak", "days": WEEKDAYS, "start": "08:00", "end": "18:00", "min
 
 def daily(usd: int) -> Spending:
     """Three weeks and a day of the same, and NOON's day begun."""
-    spending = Spending()
+    spending = Spending(MONDAY)
     for n in range(22):
         spending = spending.having(MONDAY + n * DAY, Decimal(usd))
     return spending.at(NOON.date())
@@ -34,7 +35,7 @@ def test_the_rest_of_the_month_is_as_its_weekdays_were() -> None:
 
 
 def test_a_weekday_is_its_own_and_the_newest_counts_half() -> None:
-    spending = Spending().having(MONDAY, Decimal(8)).having(MONDAY + 7 * DAY, Decimal(16))
+    spending = Spending(MONDAY).having(MONDAY, Decimal(8)).having(MONDAY + 7 * DAY, Decimal(16))
     spending = spending.at(MONDAY + 8 * DAY)
     assert spending.by_weekday[0] == 12
     assert spending.by_weekday[1] == 0, "a day without a cost was seen, and cost nothing"
@@ -45,8 +46,35 @@ def test_before_a_whole_day_was_seen_nothing_is_foretold() -> None:
     assert foretold(a_spec(), begun, Decimal(40), Decimal(2), NOON) is None
 
 
+def test_a_first_day_that_was_seen_from_its_last_hour_on_foretells_nothing() -> None:
+    """An instance since 23:00 that runs on: the day of $2.61 was taken for a whole one, and the
+    month foretold at $83.52."""
+    hour = Decimal("2.61")
+    began = Spending().having(date(2026, 11, 30), hour)
+    midnight = datetime(2026, 12, 1, tzinfo=UTC)
+    for minutes in (1, 12 * 60, 24 * 60 - 1):
+        now = midnight + timedelta(minutes=minutes)
+        assert foretold(a_spec(), began, hour, hour, now) is None
+    whole = began.having(midnight.date(), 24 * hour)
+    assert foretold(a_spec(), whole, 24 * hour, hour, midnight + DAY) == 31 * 24 * hour
+
+
+def test_a_first_day_is_not_in_the_mean_of_its_weekday_later_either() -> None:
+    spending = Spending()
+    for n in range(8):
+        spending = spending.having(MONDAY + n * DAY, Decimal(10 if n else 1))
+    assert spending.at(MONDAY + 7 * DAY).by_weekday == (None, *(Decimal(10),) * 6)
+    assert spending.at(MONDAY + 8 * DAY).by_weekday == (Decimal(10),) * 7
+
+
+def test_what_a_release_stored_that_did_not_know_the_first_day_goes_on_as_it_was() -> None:
+    read = TypeAdapter(Spending).validate_python
+    old = read({"on": MONDAY, "usd": "7", "by_weekday": [None] * 7})
+    assert old.at(MONDAY + DAY).by_weekday[0] == 7
+
+
 def test_a_weekday_that_was_not_seen_costs_as_the_others_do() -> None:
-    spending = Spending().having(MONDAY, Decimal(6)).having(MONDAY + DAY, Decimal(10))
+    spending = Spending(MONDAY).having(MONDAY, Decimal(6)).having(MONDAY + DAY, Decimal(10))
     assert spending.at(MONDAY + 2 * DAY).usual(MONDAY + 2 * DAY) == 8
 
 

@@ -232,6 +232,18 @@ def test_an_endpoint_that_came_after_the_price_fell_is_left_alone() -> None:
     assert at_todays_price(spending, prices.get, begun, today).by_weekday == (CHEAP,) * 7
 
 
+def test_the_first_day_is_in_no_mean_and_neither_is_its_price() -> None:
+    """Its weekday has the week after in it alone, and that was cheap."""
+    today = date(2026, 11, 24)
+    prices = {today - timedelta(days=n): DEAR if n > 13 else CHEAP for n in range(30)}
+    spending = Spending()
+    for back in range(14, 0, -1):
+        day = today - timedelta(days=back)
+        spending = spending.having(day, prices[day] * (1 if back == 14 else 10))
+    found = at_todays_price(spending, prices.get, today - timedelta(days=20), today)
+    assert found.by_weekday == (10 * CHEAP,) * 7
+
+
 def test_an_orphan_has_cost_what_it_cost_then() -> None:
     of_two_days = Resource(
         kind=Kind.ENDPOINT, name="left", created_at=FELL - timedelta(hours=36),

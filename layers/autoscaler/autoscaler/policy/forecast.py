@@ -3,7 +3,8 @@
 Of each weekday a mean is kept in which the newest counts half, so that four weeks are nearly all of
 it. The rest of the month is the sum of its days; a day costs at least what the schedule and a hold
 ask for by themselves, because that is known and not guessed. Before a whole day was seen nothing is
-foretold. It sees no trend, no holiday, and no traffic that has not been there in the last weeks.
+foretold, and the day of the first instance is none: it began when that was asked for. It sees no
+trend, no holiday, and no traffic that has not been there in the last weeks.
 """
 
 from __future__ import annotations
@@ -31,23 +32,29 @@ _LONGEST_FOLDED = 70
 @dataclass(frozen=True)
 class Spending:
     """Dollars of the UTC day `on`, and what the whole days before it cost, by weekday from
-    Monday; None: a weekday that was not seen yet. Open meters are not in it."""
+    Monday; None: a weekday that was not seen yet. Open meters are not in it.
+
+    `first`: the day of the first instance, of which only a part was seen: it is in no mean. None:
+    nothing was seen yet, or a release stored it that took that day for a whole one.
+    """
 
     on: date | None = None
     usd: Decimal = Decimal(0)
     by_weekday: tuple[Decimal | None, ...] = (None,) * _WEEK
+    first: date | None = None
 
     def at(self, day: date) -> Spending:
         """The same on a later day: the days in between are over, those without a cost too."""
         if self.on is None:
-            return replace(self, on=day)
+            return replace(self, on=day, first=day)
         means, over, usd = list(self.by_weekday), self.on, self.usd
         if (day - over).days > _LONGEST_FOLDED:
-            return Spending(day, by_weekday=(Decimal(0),) * _WEEK)
+            return Spending(day, by_weekday=(Decimal(0),) * _WEEK, first=self.first)
         while over < day:
-            means[over.weekday()] = _mixed(means[over.weekday()], usd)
+            if over != self.first:
+                means[over.weekday()] = _mixed(means[over.weekday()], usd)
             over, usd = over + _DAY, Decimal(0)
-        return Spending(over, usd, tuple(means))
+        return Spending(over, usd, tuple(means), self.first)
 
     def having(self, day: date, usd: Decimal) -> Spending:
         """With dollars of a day more. What is told of a day that is over comes too late."""
@@ -67,8 +74,10 @@ def at_todays_price(
     spending: Spending, price_on: Callable[[date], Decimal | None], since: date, today: date
 ) -> Spending:
     """The means as they would be at the price of `today`: each has its days in it by the weights
-    with which `_mixed` took them, none before `since`. As they are where a price is not known."""
+    with which `_mixed` took them, none before `since`, nor the first that was seen. As they are
+    where a price is not known."""
     seen, price = spending.at(today), price_on(today)
+    since = since if seen.first is None else seen.first + _DAY
     means: list[Decimal | None] = []
     for number, mean in enumerate(seen.by_weekday):
         last = today - _DAY * ((today.weekday() - number - 1) % _WEEK + 1)
