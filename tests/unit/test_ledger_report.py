@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -299,6 +299,25 @@ def test_of_many_endpoints_the_event_has_the_dearest_and_those_that_moved_and_fi
     assert len(event.model_dump_json()) < 128 * 1024
     (others,) = [value for name, value in message_of(event).facts if name.endswith(" others")]
     assert others.startswith("$")
+
+
+def test_what_has_no_price_is_a_lower_bound_for_its_team_and_among_the_others_too() -> None:
+    books = fleet_books()
+    name = books.records[0].spec.name
+    odd = segment(MONDAY, 60, endpoint=name, usd_per_hour=None, instance_type="ml.p5e.48xlarge")
+    report = summarize(replace(books, segments=[*books.segments, odd]), WEEK, LATER, BOOK)
+    assert "At least $" in Page(render_html(report)).text, "above the bar"
+    event = announcement(report, "s3://reports/x")
+    assert [(team.team, team.at_least) for team in event.teams] == [
+        ("research", False),
+        ("search", True),
+    ]
+    assert not event.others_at_least
+    known, unknown = report.endpoints[:2]
+    dear = {"cost": known.cost.model_copy(update={"serving": Decimal(9000)}), "before_usd": None}
+    many = tuple(known.model_copy(update={**dear, "name": f"e{n}"}) for n in range(200))
+    event = announcement(report.model_copy(update={"endpoints": (*many, unknown)}), "s3://r/x")
+    assert (event.others, event.others_at_least) == (51, True)
 
 
 def test_the_document_reads_back_as_the_report() -> None:

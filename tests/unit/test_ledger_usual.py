@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from autoscaler.control.purse import forecast
 from autoscaler.endpoints.status import EndpointRecord, Traffic, UsageKind, UsageSegment
+from autoscaler.ledger.announcement import announcement
 from autoscaler.ledger.costs import Books, summarize
 from autoscaler.ledger.figures import CostReport
 from autoscaler.ledger.periods import Period
+from autoscaler.ledger.sections import against_before
 from autoscaler.policy.forecast import Spending
 from tests.ledger_books import BOOK, MONDAY, PRICES, segment
 from tests.samples import asleep, spec
@@ -102,7 +105,53 @@ def test_requests_are_judged_too() -> None:
     assert found.what == "requests" and "1,200 requests on Monday 16 Nov" in found.sentence
 
 
+# --- prices that are not known
+
+
+def unpriced(day: datetime, hours: float, **changes: Any) -> UsageSegment:
+    kind = {"instance_type": "ml.p5e.48xlarge", "usd_per_hour": None}
+    return segment(day + timedelta(hours=1), hours * 60, **kind, **changes)
+
+
+def test_a_day_of_an_unknown_price_is_no_day_without_a_cost() -> None:
+    """It was told as `$0.00 on Monday, 0% of the usual`; its requests are known all the same."""
+    assert day_report([*weeks_of(8, 10), unpriced(MONDAY, 10)]).unusual == ()
+    partly = [hours_of(MONDAY, 1), unpriced(MONDAY + timedelta(hours=9), 2)]
+    assert day_report([*weeks_of(8, 10), *partly]).unusual == ()
+    usual = [
+        Traffic(endpoint="llama", start=MONDAY - timedelta(weeks=n, hours=-9), requests=100)
+        for n in range(1, 9)
+    ]
+    found = day_report([*weeks_of(8, 10), unpriced(MONDAY, 10)], usual).unusual
+    assert [one.what for one in found] == ["requests"]
+
+
+def test_earlier_days_of_an_unknown_price_are_no_part_of_what_is_usual() -> None:
+    earlier = [unpriced(MONDAY - timedelta(weeks=n), 10) for n in range(1, 6)]
+    known = [hours_of(MONDAY - timedelta(weeks=n), 10) for n in range(6, 9)]
+    assert day_report([*earlier, *known, hours_of(MONDAY, 10)]).unusual == (), "three are too few"
+    known += [hours_of(MONDAY - timedelta(weeks=5), 10)]
+    (found,) = day_report([*earlier[:4], *known, hours_of(MONDAY, 2)]).unusual
+    assert found.sentence.endswith("a usual Monday has $26.05 (median of 4 weeks).")
+
+
+def test_days_of_another_endpoints_unknown_price_are_judged() -> None:
+    other = unpriced(MONDAY, 10, endpoint="mistral")
+    (found,) = day_report([*weeks_of(8), hours_of(MONDAY, 12), other]).unusual
+    assert found.endpoint == "llama"
+
+
 # --- the period before
+
+
+def test_what_has_no_price_now_is_not_held_against_what_had_one() -> None:
+    """The page said `$182.38, -$182.38 (-100 %)` of a week that cost more."""
+    report = day_report([hours_of(MONDAY - timedelta(days=1), 3), unpriced(MONDAY, 10)])
+    (endpoint,) = report.endpoints
+    assert endpoint.before_usd == 3 * PRICE
+    assert against_before(endpoint) == "$7.82; the difference is not known"
+    (line,) = announcement(report, "s3://r/x.html").lines
+    assert (line.at_least, line.moved_usd) == (True, None)
 
 
 def test_the_cost_is_held_against_the_day_before() -> None:

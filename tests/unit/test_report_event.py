@@ -94,6 +94,36 @@ def test_teams_and_movers_are_two_lines_of_the_message() -> None:
     assert facts["against the period before"] == "b −$20.00, a +$6.00"
 
 
+def test_what_has_no_price_now_moved_nobody_knows_how_far() -> None:
+    """`llama −$182.38` was told of 70 hours on machines whose price was not known."""
+    lines = [{**line("llama", "0", "182.38"), "at_least": True}, line("grew", "10", "4")]
+    assert [one.endpoint for one in event(lines=lines).movers] == ["grew"]
+
+
+def test_a_team_whose_machines_have_no_price_costs_at_least_so_much() -> None:
+    teams = [{"team": f"t{n:02}", "cost_usd": 20 - n, "saved_usd": None} for n in range(11)]
+    named = dict(message_of(event(teams=teams)).facts)["by team"]
+    assert "at least" not in named, "an older sender does not say which"
+    teams[1]["at_least"] = teams[10]["at_least"] = True
+    named = dict(message_of(event(teams=teams)).facts)["by team"]
+    assert named.startswith("t00 $20.00, t01 at least $19.00, t02 $18.00")
+    assert named.endswith("t08 $12.00, 2 others at least $21.00")
+
+
+@pytest.mark.parametrize("bound", ["hidden", "without a line"])
+def test_others_without_a_price_are_at_least_so_much(bound: str) -> None:
+    lines = twelve()
+    assert message_of(event(lines=lines)).facts[-1] == ("3 others", "$6.00")
+    if bound == "hidden":
+        lines[-1]["at_least"] = True
+        last = message_of(event(lines=lines)).facts[-1]
+        assert last == ("3 others", "at least $6.00")
+    else:
+        others = {"others": 2, "others_usd": "5", "others_at_least": True}
+        last = message_of(event(lines=lines, **others)).facts[-1]
+        assert last == ("5 others", "at least $11.00")
+
+
 TEAMS = [
     {"team": "search", "cost_usd": "40", "saved_usd": "1"},
     {"team": "research", "cost_usd": "38", "saved_usd": "1"},

@@ -36,6 +36,7 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
         lines=lines,
         others=len(others),
         others_usd=sum((e.cost.total for e in others), Decimal(0)),
+        others_at_least=any(e.unpriced for e in others),
         kind=report.period.kind.value,
         first_day=report.period.first_day,
         running=report.until < report.period.end,
@@ -52,6 +53,7 @@ def announcement(report: CostReport, uri: str) -> ReportWritten:
                 saved_usd=t.savings_usd,
                 before_usd=t.before_usd,
                 requests=t.served.requests,
+                at_least=bool(t.unpriced),
             )
             for t in report.teams
         ),
@@ -141,5 +143,6 @@ def _told(
 
 
 def _moved(endpoint: EndpointCosts) -> Decimal:
+    """Nothing where a price is unknown: what it lacks would be told as saved."""
     before = endpoint.before_usd
-    return Decimal(0) if before is None else endpoint.cost.total - before
+    return Decimal(0) if before is None or endpoint.unpriced else endpoint.cost.total - before

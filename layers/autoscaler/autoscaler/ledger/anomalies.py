@@ -6,7 +6,7 @@ the last weeks, and their median absolute deviation (MAD) as the measure of what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
@@ -22,7 +22,8 @@ _LEAST_SPREAD = 0.15  # of the median: what differs by half is no anomaly, howev
 
 @dataclass(frozen=True)
 class Series:
-    """Figures of one endpoint by local day, from `since` on; a day that is missing had none.
+    """Figures of one endpoint by local day, from `since` on; a day that is missing had none. What
+    is `unknown` is neither judged nor usual.
 
     `least`: a difference below it is nothing that a person would want to read of.
     """
@@ -33,6 +34,7 @@ class Series:
     since: date
     least: float
     spoken: Callable[[float], str]
+    unknown: Set[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ def _of_day(series: Series, day: date) -> Iterator[Anomaly]:
     before = [
         series.by_day.get(earlier, 0.0)
         for earlier in (day - timedelta(weeks=n) for n in range(1, WEEKS + 1))
-        if earlier > series.since
+        if earlier > series.since and earlier not in series.unknown
     ]
-    if len(before) < LEAST_WEEKS:
+    if len(before) < LEAST_WEEKS or day in series.unknown:
         return
     value, usual = series.by_day.get(day, 0.0), median(before)
     deviation = median(abs(one - usual) for one in before)

@@ -107,7 +107,8 @@ def _against(report: CostReport) -> str:
     costs = report.total
     saved = costs.savings_usd
     if saved is None or not costs.baseline_usd:
-        return f'<p class="cap">{usd(costs.cost.total)} spent.</p>'
+        bound = "At least " if costs.unpriced else ""
+        return f'<p class="cap">{bound}{usd(costs.cost.total)} spent.</p>'
     kept = f"{usd(saved)} saved" if saved >= 0 else f"{usd(-saved)} more than always on"
     return (
         f'<p class="cap">{usd(costs.cost.total)} spent of {usd(costs.baseline_usd)} that '

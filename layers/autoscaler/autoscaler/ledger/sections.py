@@ -117,6 +117,8 @@ def against_before(costs: Costs) -> str:
     """The cost against the period before."""
     if costs.before_usd is None:
         return NONE
+    if costs.unpriced:
+        return f"{usd(costs.before_usd)}; the difference is not known"
     moved = costs.cost.total - costs.before_usd
     share = share_of(moved, costs.before_usd)
     sign = "+" if moved > 0 else ""

@@ -51,11 +51,13 @@ def unusual(
     period: Period,
     until: datetime,
 ) -> tuple[Unusual, ...]:
-    """The days of the period that are over and were unlike the same weekdays before them."""
+    """The days of the period that are over and were unlike the same weekdays before them. What a
+    day cost in which something of an unknown price ran, nobody knows."""
     if period.kind is PeriodKind.ALL:
         return ()
     zone = period.time_zone
     costs, since = by_day(ever, zone), _since(ever, records, zone)
+    unknown = by_day((s for s in ever if s.usd_per_hour is None), zone)
     asked: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
     for one in traffic:
         middle = one.start + (one.end - one.start) / 2
@@ -64,7 +66,7 @@ def unusual(
     for name, first in since.items():
         spent = {day: float(money) for day, money in costs.get(name, {}).items()}
         series += [
-            Series(name, "cost", spent, first, _LEAST_USD, _spent),
+            Series(name, "cost", spent, first, _LEAST_USD, _spent, set(unknown.get(name, ()))),
             Series(name, "requests", asked.get(name, {}), first, _LEAST_REQUESTS, _asked),
         ]
     return tuple(_told(one) for one in anomalies(series, list(_days(period, until))))

@@ -66,8 +66,10 @@ class ReportLine(BaseModel):
 
     @property
     def moved_usd(self) -> Decimal | None:
-        """Against the period before."""
-        return None if self.before_usd is None else self.cost_usd - self.before_usd
+        """Against the period before; None: nothing to compare with, or not all of it is known."""
+        if self.before_usd is None or self.at_least:
+            return None
+        return self.cost_usd - self.before_usd
 
 
 class ReportTeam(BaseModel):
@@ -80,6 +82,7 @@ class ReportTeam(BaseModel):
     saved_usd: Money | None
     before_usd: Money | None = None
     requests: int = 0
+    at_least: bool = False  # as a line's; False: of an older version too
 
 
 class ReportDay(BaseModel):
@@ -128,6 +131,7 @@ class ReportWritten(Event):
     lines: tuple[ReportLine, ...] = ()  # the dearest and those that moved most
     others: int = 0  # endpoints that have no line here: an event has to fit EventBridge and SQS
     others_usd: Money = Decimal(0)
+    others_at_least: bool = False  # of one of them, as a line's
     kind: str = ""  # day, week, month or all; "": of an older version, as all that follows
     first_day: date | None = None
     running: bool = False  # the period is not over

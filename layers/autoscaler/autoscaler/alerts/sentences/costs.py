@@ -68,9 +68,9 @@ def _(event: ReportWritten) -> Sentence:
         compared = f"Always on would have cost {usd(event.baseline_usd)}: "
         compared += f"{usd(event.saved_usd)}{f' ({share})' if share else ''} saved."
     body = f"{compared}{_unpriced(event)}{_net(event)} {_basis(event)} {event.uri}"
-    bound = "at least " if event.unpriced_types else ""
+    cost = _bound(event.cost_usd, at_least=bool(event.unpriced_types))
     return Sentence(
-        f"Cost of {event.period}{' so far' if event.running else ''}: {bound}{usd(event.cost_usd)}",
+        f"Cost of {event.period}{' so far' if event.running else ''}: {cost}",
         "\n".join([body, *event.unusual[:_UNUSUAL], *_advice(event)]),
         tuple(_report_facts(event)),
     )
@@ -127,13 +127,18 @@ def _report_facts(event: ReportWritten) -> list[Fact]:
     facts = [*above, *map(_report_fact, shown)]
     if others := len(hidden) + event.others:
         rest = sum((line.cost_usd for line in hidden), event.others_usd)
-        facts.append((counted(others, "other"), usd(rest)))
+        partly = event.others_at_least or any(line.at_least for line in hidden)
+        facts.append((counted(others, "other"), _bound(rest, at_least=partly)))
     return facts
 
 
+def _bound(money: Decimal, *, at_least: bool) -> str:
+    """Without the hours of an unknown price it is a lower bound."""
+    return f"{'at least ' if at_least else ''}{usd(money)}"
+
+
 def _report_fact(line: ReportLine) -> Fact:
-    bound = "at least " if line.at_least else ""
-    cost = f"{bound}{usd(line.cost_usd)}, saved {usd(line.saved_usd)}"
+    cost = f"{_bound(line.cost_usd, at_least=line.at_least)}, saved {usd(line.saved_usd)}"
     return (
         line.endpoint,
         f"{cost}; {counted(line.wakes, 'wake')}, {counted(line.requests, 'request')}",
@@ -160,10 +165,13 @@ def _budget(one: ReportBudget) -> str:
 def _team_facts(event: ReportWritten) -> list[Fact]:
     """In one line, dearest first, with what moved most."""
     dearest = sorted(event.teams, key=lambda team: (-team.cost_usd, team.team))
-    named = [f"{team.team} {usd(team.cost_usd)}" for team in dearest[:_TEAMS]]
+    named = [
+        f"{team.team} {_bound(team.cost_usd, at_least=team.at_least)}" for team in dearest[:_TEAMS]
+    ]
     if rest := dearest[_TEAMS:]:
         cost = sum((team.cost_usd for team in rest), Decimal(0))
-        named.append(f"{counted(len(rest), 'other')} {usd(cost)}")
+        partly = any(team.at_least for team in rest)
+        named.append(f"{counted(len(rest), 'other')} {_bound(cost, at_least=partly)}")
     facts = [("by team", ", ".join(named))]
     if event.movers:
         moved = [f"{one.endpoint} {_moved(one.moved_usd)}" for one in event.movers[:3]]
