@@ -188,6 +188,30 @@ def test_a_report_says_what_changed_and_what_is_not_known(world) -> None:
     ) in notes
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("2.6054", "2.6101", "cost $2.6054 an hour until {}, and $2.6101 from then on"),
+        ("2.6054", "2.61541", "cost $2.61 an hour until {}, and $2.62 from then on"),
+        ("2.60541", "2.60542", "cost $2.605410 an hour until {}, and $2.605420 from then on"),
+        ("0.0701", "0.0702", "cost $0.0701 an hour until {}, and $0.0702 from then on"),
+    ],
+)
+def test_two_prices_are_told_apart(world, before: str, after: str, told: str) -> None:
+    """`$2.61 an hour until noon, and $2.61 from then on` was said."""
+    awake_since(world, hours=20, created=2)
+    change = NOON - timedelta(hours=2)
+    former = {TYPE: (Former(change, Decimal(before), "list us-east-1 2026-11-01"),)}
+    world.store.book = PriceBook("us-east-1", {TYPE: Decimal(after)}, NOON, former, NOON)
+    blobs = MemoryReports()
+    write_report(
+        world.store, blobs, world.clock, world.announcer, MONTH, prices=world.store.prices()
+    )
+    notes = json.loads(blobs.files["reports/month/2026-11-01/costs.json"][0])["notes"]
+    (note,) = [one for one in notes if "from then on" in one]
+    assert told.format("24 Nov 2026 10:00 UTC") in note
+
+
 def test_a_report_of_a_stack_whose_prices_never_changed_says_neither(world) -> None:
     awake_since(world, hours=1, created=2)
     world.store.book = PriceBook("us-east-1", BOOK.listed, NOON, {}, NOON - timedelta(hours=2))

@@ -25,6 +25,15 @@ def usd(money: Decimal | None) -> str:
     return f"{'−' if money < 0 else ''}${rounded:,}"
 
 
+def usd_apart(one: Decimal | None, other: Decimal | None) -> tuple[str, str]:
+    """Two unequal prices with as many decimals as tell them apart: two, four or six."""
+    told = usd(one), usd(other)
+    for places in (4, 6):
+        if told[0] == told[1] and one is not None and other is not None:
+            told = f"${one:,.{places}f}", f"${other:,.{places}f}"
+    return told
+
+
 def spoken(seconds: float) -> str:
     """`42 s`, `6 min 05 s`, `3 h 20 min`, `2 d 4 h`."""
     whole = round(seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ..alerts.wording import local_time, usd
+from ..alerts.wording import local_time, usd_apart
 from ..catalog.prices import PriceBook
 from .costs import Books
 from .figures import CostReport
@@ -19,9 +19,10 @@ def price_notes(book: PriceBook, books: Books, report: CostReport) -> Iterator[s
     for name in sorted(_types(books, report)):
         spans = list(book.course(name, report.period.start, report.until))
         for before, after in pairwise(spans):
+            was, became = usd_apart(before.usd_per_hour, after.usd_per_hour)
             yield (
-                f"{name} cost {usd(before.usd_per_hour)} an hour until "
-                f"{local_time(after.start, zone)}, and {usd(after.usd_per_hour)} from then on: "
+                f"{name} cost {was} an hour until "
+                f"{local_time(after.start, zone)}, and {became} from then on: "
                 "what ran and the always-on baseline have the price of their time."
             )
     since = book.known_since
