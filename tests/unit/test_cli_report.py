@@ -43,13 +43,37 @@ def test_the_table_fits_into_80_columns_and_is_dearest_first() -> None:
     ]
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(report_table(lines))
+        console.print(report_table({"lines": lines}))
     text = captured.get().splitlines()
     assert max(map(len, text)) <= 80
     assert [row.split()[0] for row in text[1:]] == [
         "deepseek-r1", "deepseek-r1-distill-llama-8b", "odd",
     ]  # fmt: skip
     assert "$626.34" in text[1] and "unknown" in text[3]
+
+
+@pytest.mark.parametrize(
+    ("others", "last"),
+    [
+        ({}, "odd $1.00"),  # an older stack
+        ({"others": 0, "others_usd": "0.000000"}, "odd $1.00"),
+        ({"others": 1, "others_usd": "0.420000"}, "1 other $0.42"),
+        ({"others": 450, "others_usd": "1020.500000"}, "450 others $1,020.50"),
+        (
+            {"others": 450, "others_usd": "1020.500000", "others_at_least": True},
+            "450 others ≥ $1,020.50",
+        ),
+    ],
+)
+def test_endpoints_that_the_event_had_no_room_for_are_the_last_row(
+    others: dict[str, Any], last: str
+) -> None:
+    """With more than some 150 endpoints the table did not add up, and nothing said why."""
+    console = Console(width=80)
+    with console.capture() as captured:
+        written = {"lines": [line("deepseek-r1", "563.53"), line("odd", "1")], **others}
+        console.print(report_table(written))
+    assert " ".join(captured.get().splitlines()[-1].split()).startswith(last)
 
 
 def test_it_says_what_is_estimated_reconciled_unseen_and_odd() -> None:

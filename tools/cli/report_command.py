@@ -123,7 +123,7 @@ def _show(
     for line in report_lines(written, running=running):
         output.console.print(Text(line), soft_wrap=True)
     if written.get("lines"):
-        output.print_wide(report_table(written["lines"]))
+        output.print_wide(report_table(written))
     for one in found.advice if found else ():
         output.console.print(Text(one.sentence), soft_wrap=True)
     if found is not None:
@@ -176,8 +176,9 @@ def _billed(written: Mapping[str, Any]) -> str:
     return f"AWS billed {usd(written['billed_usd'])} for its instances{days} (reconciled){against}"
 
 
-def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:
-    """An endpoint a row, dearest first; fits into 80 columns."""
+def report_table(written: Mapping[str, Any]) -> Table:
+    """An endpoint a row, dearest first; in the last row those that the event had no room for, so
+    that costs add up. Fits into 80 columns."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     headings = ("endpoint", "cost", "saved", "before", "wakes", "requests")
     for number, heading in enumerate(headings):
@@ -187,14 +188,22 @@ def report_table(lines: Sequence[Mapping[str, Any]]) -> Table:
             no_wrap=number > 0,
             overflow="fold",
         )
+    lines = written["lines"]
     for line in sorted(lines, key=lambda one: (-float(one["cost_usd"]), one["endpoint"])):
         before = line.get("before_usd")
         table.add_row(
             escape(line["endpoint"]),
-            f"{'≥ ' if line.get('at_least') else ''}{usd(line['cost_usd'])}",
+            _cost(line["cost_usd"], at_least=line.get("at_least", False)),
             usd(line["saved_usd"]),
             "–" if before is None else usd(before),
             f"{line['wakes']:,}",
             f"{line['requests']:,}",
         )
+    if others := written.get("others"):
+        cost = _cost(written["others_usd"], at_least=written.get("others_at_least", False))
+        table.add_row(f"{others:,} other{'' if others == 1 else 's'}", cost, *("–",) * 4)
     return table
+
+
+def _cost(money: str, *, at_least: bool) -> str:
+    return f"{'≥ ' if at_least else ''}{usd(money)}"
