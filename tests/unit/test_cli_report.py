@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -19,11 +21,12 @@ from rich.console import Console
 
 from autoscaler.catalog.prices import PriceBook, bundled
 from autoscaler.ledger.costs import summarize
-from autoscaler.ledger.figures import CostReport
+from autoscaler.ledger.csv import render_csv
+from autoscaler.ledger.figures import Advice, CostReport
 from autoscaler.ledger.periods import Period
 from tests.cli_stub import Stub
 from tests.ledger_books import BOOK, MONDAY, fleet_books
-from tools.cli.advised_report import prices_of
+from tools.cli.advised_report import prices_of, read_report, write_advised
 from tools.cli.report_command import report_lines, report_table
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -261,6 +264,56 @@ def test_advice_is_a_part_of_the_document(written: Stub, tmp_path: Path) -> None
     assert json.loads(ran.stdout)["advice"] == []
     assert written.sent == [{"function": "report-costs", "period": "week", "closed": True}]
     assert written.run("report", "--period", "all", "--closed").exit_code == 2
+
+
+ADVICE = Advice(
+    endpoint="deepseek-r1", change="scaling.keep_alive: 10m → 5m", saved_usd=Decimal("9.70"),
+    days=14.0, waiting_usd=Decimal(1), sentence="deepseek-r1: 10m → 5m would have saved $9.70.",
+)  # fmt: skip
+
+
+def fetched(out: Path, report: CostReport) -> list[Path]:
+    """The files of a report as the stack writes them."""
+    bodies = {"html": "old", "csv": render_csv(report), "json": report.model_dump_json(indent=2)}
+    for kind, body in bodies.items():
+        (out / f"costs.{kind}").write_text(body, encoding="utf-8", newline="")
+    return [out / f"costs.{kind}" for kind in bodies]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """Without the cells that are empty."""
+    table = csv.DictReader(io.StringIO(text, newline=""))
+    return [{name: cell for name, cell in row.items() if cell} for row in table]
+
+
+@pytest.mark.parametrize("before", [(), (ADVICE.model_copy(update={"change": "another"}),)])
+def test_with_advice_every_figure_is_still_the_stacks_own(
+    tmp_path: Path, before: tuple[Advice, ...]
+) -> None:
+    """The document has six decimals; sums of them differed from the stack's in the last one."""
+    week = Period.week(MONDAY.date(), "Europe/Berlin")
+    own = summarize(fleet_books(), week, MONDAY + timedelta(days=8), BOOK)
+    paths = fetched(tmp_path, own.model_copy(update={"advice": before}))
+    advised = read_report(paths).model_copy(update={"advice": (ADVICE,), "notes": ("New.",)})
+    write_advised(advised, paths)
+    page, table, document = (path.read_bytes().decode() for path in paths)
+    there = rows(table)
+    assert [row for row in there if row["row_kind"] != "advice"] == rows(render_csv(own))
+    kinds = list(dict.fromkeys(row["row_kind"] for row in there))
+    assert kinds == ["endpoint", "team", "all", "advice", "slot", "team_slot"]
+    (row,) = (row for row in there if row["row_kind"] == "advice")
+    assert (row["item"], row["would_save_usd"]) == (ADVICE.change, "9.700000")
+    assert "10m → 5m would have saved" in page
+    expected = own.model_copy(update={"advice": (ADVICE,), "notes": ("New.",)})
+    assert document == expected.model_dump_json(indent=2)
+
+
+def test_a_table_of_an_older_stack_becomes_one_of_today(tmp_path: Path) -> None:
+    paths = fetched(tmp_path, summarize(fleet_books(), Period.week(MONDAY.date()), MONDAY, BOOK))
+    (tmp_path / "costs.csv").write_text("endpoint,cost_usd\r\nllama,1\r\n")
+    report = read_report(paths)
+    write_advised(report, paths)
+    assert (tmp_path / "costs.csv").read_bytes().decode() == render_csv(report)
 
 
 def test_a_report_whose_metrics_may_not_be_read_says_so_and_is_there(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +45,7 @@ def with_advice(client: StackClient, paths: Sequence[Path]) -> tuple[CostReport 
     except (BotoCoreError, ClientError) as error:
         found = noted(report, [f"What would save most is not known: {explained(error)}."])
         said = [f"no advice: {explained(error)}"]
-    _write(found, paths)
+    write_advised(found, paths)
     return found, said
 
 
@@ -69,14 +72,39 @@ def prices_of(report: CostReport, client: StackClient) -> PriceBook:
     return PriceBook(region, listed, report.written_at) if listed else bundled(region)
 
 
-def _write(report: CostReport, paths: Sequence[Path]) -> None:
-    from autoscaler.ledger.csv import render_csv
+def write_advised(report: CostReport, paths: Sequence[Path]) -> None:
+    """Puts the report's advice and notes into its files. Table and document keep the stack's own
+    figures: the document has six decimals, and what is summed from them may differ in the last."""
     from autoscaler.ledger.html import render_html
 
-    rendered = {
-        ".html": render_html(report),
-        ".csv": render_csv(report),
-        ".json": report.model_dump_json(indent=2),
-    }
     for path in paths:
-        path.write_text(rendered[path.suffix], encoding="utf-8", newline="")
+        if path.suffix == ".html":
+            text = render_html(report)
+        else:
+            own = path.read_bytes().decode()
+            text = _table(own, report) if path.suffix == ".csv" else _document(own, report)
+        path.write_text(text, encoding="utf-8", newline="")
+
+
+def _document(own: str, report: CostReport) -> str:
+    said = report.model_dump(mode="json", include={"advice", "notes"})
+    return json.dumps({**json.loads(own), **said}, indent=2, ensure_ascii=False)
+
+
+def _table(own: str, report: CostReport) -> str:
+    """An older stack's table, which does not say what a row is, is written anew."""
+    from autoscaler.ledger.csv import render_csv
+
+    anew = render_csv(report)
+    kept, made = (csv.DictReader(io.StringIO(text, newline="")) for text in (own, anew))
+    if "row_kind" not in (kept.fieldnames or ()):
+        return anew
+    rows = [row for row in kept if row["row_kind"] != "advice"]
+    at = next((n for n, row in enumerate(rows) if "slot" in row["row_kind"]), len(rows))
+    rows[at:at] = [row for row in made if row["row_kind"] == "advice"]
+    names = dict.fromkeys([*(made.fieldnames or ()), *(kept.fieldnames or ())])
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
