@@ -95,6 +95,22 @@ def test_what_the_world_is_taken_for_changes_the_bill(spec: Path, trace: Path) -
     assert ours("--billed", 0) < ours()
 
 
+def test_a_fleet_that_never_scales_costs_all_of_itself_where_four_copies_fit(
+    tmp_path: Path,
+) -> None:
+    spec, trace = tmp_path / "llama.yaml", tmp_path / "even.csv"
+    types = {"types": ["ml.g6e.12xlarge"]}
+    spec.write_text(json.dumps(document("llama", instances=types, scaling={"max_copies": 1})))
+    trace.write_text(HEADER + "".join(f"{100 * n},300,2000\n" for n in range(200)))
+    words = ("--trace", trace, "--spec", spec, "--policy", "always-on")
+    (one,) = json.loads(_simulate(*words, "--json").output)
+    row = next(row for row in one["policies"] if row["policy"] == "always-on")
+    assert row["usd"] == pytest.approx(one["zero_wait_usd"], rel=0.01), "nobody can have a quarter"
+    shown = _simulate(*words).output
+    (line,) = (line for line in shown.splitlines() if line.startswith("always-on "))
+    assert line.split()[4] == "100%", line
+
+
 def test_of_copies_that_cost_nothing_there_is_no_share(spec: Path, trace: Path) -> None:
     words = ("--trace", trace, "--spec", spec, "--policy", "keda", "--price", 0)
     shown = _simulate(*words)

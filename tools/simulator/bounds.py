@@ -1,11 +1,11 @@
 """What somebody could do who knew every request beforehand: bounds that policies are held against.
 
-**Zero added wait.** Let every request be served the moment it arrives. The k-th copy is needed
-while more than (k − 1) × concurrency requests are in service; it is paid for while it is needed,
-and in each gap for the cheaper of staying and a restart that is timed to be ready when the gap
-ends (release, and the billed share of a cold start). Copies beyond the fleet's size are left out:
-nobody may have them. It is no lower bound of the *total* cost: who lets requests wait may pay
-less.
+**Zero added wait.** Let every request be served the moment it arrives. The k-th instance is needed
+while more requests are in service than k − 1 instances, with as many copies as fit, work on; all of
+it is paid for while it is needed, and in each gap for the cheaper of staying and a restart that is
+timed to be ready when the gap ends (release, and the billed share of a cold start). Copies beyond
+the fleet's size are left out: nobody may have them. It is no lower bound of the *total* cost: who
+lets requests wait may pay less.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ def zero_wait_usd(trace: Trace, world: World) -> float:
     restart = world.release_seconds + world.startup_billed * world.lead_seconds
     seconds = 0.0
     steps, end = in_service(trace), trace.seconds
-    for copy in range(world.max_copies):
-        below = copy * world.concurrency_per_copy
-        seconds += _layer(steps, below, restart, world.release_seconds, end)
+    fits = world.copies_per_instance
+    for copies in range(0, world.max_copies, fits):
+        below = copies * world.concurrency_per_copy
+        seconds += fits * _layer(steps, below, restart, world.release_seconds, end)
     return seconds / 3600 * world.usd_per_copy_hour
 
 
 def _layer(
     steps: list[tuple[float, int]], below: int, restart: float, release: float, end: float
 ) -> float:
-    """Billed seconds of the copy that is needed while more than `below` are in service; after the
-    last time it stays until the end, or is released."""
+    """Billed seconds of the instance that is needed while more than `below` are in service; after
+    the last time it stays until the end, or is released."""
     billed, free_since, busy_since = 0.0, 0.0, None
     for at, count in steps:
         if busy_since is None and count > below:

@@ -5,7 +5,7 @@ Somebody who knows every request beforehand may let requests wait where that is 
 have had, in a fluid picture of the trace: time in slots of 10 s; in each slot the running copies
 work off up to copies × concurrency × 10 s of service, first come, first served. Of what is left
 copies × concurrency are being answered and the others wait; a request is charged from its third
-slot on, so that nobody pays for the first 10 s. A start
+slot on, so that nobody pays for the first 10 s. Whole instances are billed. The start of one
 bills its share of the cold start and the release, and is timed so that the copy serves from the
 slot in which it is wanted. The fleet is up when the trace begins.
 
@@ -40,8 +40,10 @@ def lowest_total_usd(trace: Trace, world: World) -> float:
     arrivals, rates = _slots(trace, world)
     grid = _grid(arrivals, rates, world.max_copies)
     copies = np.arange(world.max_copies + 1)
-    running_usd = copies * (world.usd_per_copy_hour / 3600 * SLOT_SECONDS)
-    restart_usd = copies * (world.usd_per_copy_hour / 3600 * _restart_seconds(world))
+    fits = world.copies_per_instance
+    billed = np.ceil(copies / fits) * fits
+    running_usd = billed * (world.usd_per_copy_hour / 3600 * SLOT_SECONDS)
+    restart_usd = billed * (world.usd_per_copy_hour / 3600 * _restart_seconds(world))
     in_service = copies[:, None] * world.concurrency_per_copy
     waiting_usd = world.waiting_usd_per_request_minute / 60 * SLOT_SECONDS
     value = np.tile(grid * world.waiting_usd_per_request_minute * LOST_MINUTES, (len(copies), 1))

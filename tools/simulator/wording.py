@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from autoscaler.policy.wording import counted
 from autoscaler.replay.results import Outcome
 from autoscaler.replay.world import World
@@ -54,9 +56,10 @@ def bounds_sentence(comparison: Comparison) -> str:
 
 
 def always_on_usd(comparison: Comparison) -> float:
-    """Dollars of the fleet that never scales, over the whole trace."""
-    world = comparison.world
-    return world.initial_copies * comparison.trace.seconds / 3600 * world.usd_per_copy_hour
+    """Dollars of the fleet that never scales, over the whole trace; whole instances are billed."""
+    world, fits = comparison.world, comparison.world.copies_per_instance
+    billed = math.ceil(world.initial_copies / fits) * fits
+    return billed * comparison.trace.seconds / 3600 * world.usd_per_copy_hour
 
 
 def world_sentence(world: World) -> str:
