@@ -10,6 +10,7 @@ from autoscaler.ledger.controller import ControllerUsage, controller_cost
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.metric_hours import metric_hours
 from autoscaler.ledger.periods import Period
+from tests.histories.template import resources, template
 from tests.ledger_books import BOOK, MONDAY, fleet_books, segment
 
 USAGE = ControllerUsage(
@@ -36,6 +37,7 @@ def test_a_month_by_hand() -> None:
     cost = controller_cost(USAGE, Decimal(1))
     by_item = {line.item: line.usd for line in cost.lines}
     assert by_item["Lambda requests"] == Decimal("0.2")
+    assert by_item["Lambda GB-seconds"] == Decimal("0.800004"), "on Arm; on x86 it were a dollar"
     assert by_item["Step Functions transitions"] == 1
     assert by_item["CloudWatch alarms"] == 1
     assert by_item["Secrets"] == Decimal("0.8")
@@ -44,6 +46,13 @@ def test_a_month_by_hand() -> None:
     assert (by_item["X-Ray traces"], by_item["Scheduler calls"]) == (5, 1)
     assert cost.total_usd == sum(usd for usd in by_item.values() if usd is not None)
     assert cost.unknown == ()
+
+
+def test_functions_are_of_the_processors_whose_price_is_reckoned() -> None:
+    usual = template()["Globals"]["Function"]["Architectures"]
+    functions = resources("AWS::Serverless::Function").values()
+    assert {*usual}.union(*(one.get("Architectures", usual) for one in functions)) == {"arm64"}
+    assert not resources("AWS::Lambda::Function"), "these would not have what is usual"
 
 
 def test_what_stands_by_the_month_is_shared_out_and_what_is_used_is_not() -> None:

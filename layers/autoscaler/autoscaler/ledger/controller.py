@@ -62,12 +62,14 @@ class _Price(BaseModel):
     per_month: bool = False  # else per piece
 
 
-# Lambda, Step Functions, alarms, secrets, S3: AWS price pages as of 2026-11;
+# Lambda, Step Functions, alarms, secrets, S3: AWS price pages as of 2026-11; GB-seconds are those
+# of Arm (aws.amazon.com/lambda/pricing), on which all functions run (template.yaml, Globals), a
+# fifth below x86;
 # DynamoDB on demand, SQS, GetMetricData, EventBridge and its Scheduler, CloudWatch Logs, X-Ray:
 # list prices of 2025.
 _PRICES = {
     "lambda_requests": _Price(title="Lambda requests", usd=Decimal("0.0000002")),
-    "lambda_gb_seconds": _Price(title="Lambda GB-seconds", usd=Decimal("0.0000166667")),
+    "lambda_gb_seconds": _Price(title="Lambda GB-seconds", usd=Decimal("0.0000133334")),
     "state_transitions": _Price(title="Step Functions transitions", usd=Decimal("0.000025")),
     "alarms": _Price(title="CloudWatch alarms", usd=Decimal("0.10"), per_month=True),
     "high_resolution_alarms": _Price(
