@@ -72,6 +72,28 @@ def test_what_a_new_endpoint_would_be_and_cost_is_told_beforehand(world) -> None
     assert plan(world, setting(), document(NAME)).preview == ()
 
 
+@pytest.mark.parametrize(
+    ("copies", "most"),
+    [
+        (2, "$13.12 at most"),  # both on one machine of the second rung
+        (6, "$26.24 at most"),  # four to a machine
+        (40, "$131.20 at most"),  # and not $104.40 on the first rung
+    ],
+)
+def test_at_most_it_costs_what_the_dearest_rung_of_its_ladder_does(world, copies, most) -> None:
+    ladder = {"types": ["ml.g6e.xlarge"], "alternatives": [{"types": ["ml.g6e.12xlarge"]}]}
+    wanted = document(NAME, instances=ladder, scaling={"max_copies": copies})
+    told = "\n".join(plan(world, setting(), wanted).preview)
+    assert "alternatives: ml.g6e.12xlarge ($13.12 an hour)" in told
+    assert f"$2.61 with one instance, {most};" in told
+
+
+def test_a_cheaper_alternative_takes_nothing_from_the_most(world) -> None:
+    ladder = {"types": ["ml.g6e.2xlarge"], "alternatives": [{"types": ["ml.g6e.xlarge"]}]}
+    told = "\n".join(plan(world, setting(), document(NAME, instances=ladder)).preview)
+    assert "$2.80 with one instance, $5.60 at most" in told
+
+
 def test_what_may_surprise_is_told_beforehand(world) -> None:
     wanted = document(NAME, instances={"types": ["ml.g6e.12xlarge"]})
     (warning,) = plan(world, setting(), wanted).warnings

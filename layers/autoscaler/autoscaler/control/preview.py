@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from ..catalog.fit import Placement
+from ..catalog.fit import Placement, choose
 from ..catalog.models import ModelFacts
 from ..catalog.prices import PriceBook, bundled
 from ..policy.schedule import bounds_at, next_edge
-from ..spec import EndpointSpec
+from ..spec import EndpointSpec, Rung
 from .advice import advice
 from .metering import most_instances
 
@@ -26,9 +26,9 @@ def preview(
 ) -> Iterator[str]:
     """Yields lines for people. `placement` None: the model is not in the catalogue."""
     book = book or bundled()
-    prices = {name: book.usd_per_hour(name) for name in spec.instances.types}
-    told = [f"{name} ({_usd(price)} an hour)" for name, price in prices.items()]
-    yield f"instances: {', else '.join(told)}"
+    yield f"instances: {_told(spec.instances, book)}"
+    if others := [_told(rung, book) for rung in spec.instances.alternatives]:
+        yield f"alternatives: {'; '.join(others)}"
     if facts is not None:
         yield from advice(spec, facts, book)
     if placement is not None:
@@ -43,16 +43,36 @@ def preview(
     windows = [window.name for window in spec.schedule.windows]
     if len(windows) > 1:
         yield f"windows: {', '.join(windows)}; of those that are open the first listed wins"
-    dearest = max((price for price in prices.values() if price is not None), default=None)
-    if placement is not None and dearest is not None:
-        most = most_instances(spec, placement.copies_per_instance)
-        first = prices[spec.instances.types[0]]
+    if placement is not None and (most := _most(spec, placement, book, facts)) is not None:
+        first = book.usd_per_hour(spec.instances.types[0])
         yield (
-            f"cost: $0.00 an hour asleep, {_usd(first)} with one instance, {_usd(dearest * most)} "
+            f"cost: $0.00 an hour asleep, {_usd(first)} with one instance, {_usd(most)} "
             f"at most; always on would be {_usd(first and first * HOURS_PER_MONTH)} a month"
         )
     if book.is_foreign:
         yield f"prices: {book.sentence()}"
+
+
+def _told(rung: Rung, book: PriceBook) -> str:
+    return ", else ".join(
+        f"{name} ({_usd(book.usd_per_hour(name))} an hour)" for name in rung.types
+    )
+
+
+def _most(
+    spec: EndpointSpec, placement: Placement, book: PriceBook, facts: ModelFacts | None
+) -> Decimal | None:
+    """Dollars an hour of all copies on the dearest rung, any of which a wake may come to; None: no
+    price is known. Without `facts`, a copy on an alternative is taken to fill an instance."""
+    found: list[Decimal] = []
+    for number, rung in enumerate(spec.rungs):
+        prices = [book.usd_per_hour(name) for name in rung.types]
+        known = [price for price in prices if price is not None]
+        copies = placement.copies_per_instance if number == 0 else 1
+        if number and facts is not None:
+            copies = choose(facts, spec.on_rung(number), book).copies_per_instance
+        found += [price * most_instances(spec, copies) for price in known]
+    return max(found, default=None)
 
 
 def _usd(amount: Decimal | None) -> str:
