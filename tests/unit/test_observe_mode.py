@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from autoscaler.alerts.events.observing import ChangeWithheld
 from autoscaler.control import orders, overrides
 from autoscaler.control.apply import apply
 from autoscaler.control.fallback import stand_in
+from autoscaler.control.observing import moded
 from autoscaler.control.overrides import Asked
 from autoscaler.control.patience import expected_ready, held_up
 from autoscaler.control.plan import Setting
@@ -20,12 +21,18 @@ from autoscaler.control.progress import record_asleep, record_failed, record_ret
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.size import may_sleep, plan_wake
 from autoscaler.control.waking import wake_for
-from autoscaler.control.withheld import withheld_sentences, withheld_view, would_have_saved
+from autoscaler.control.withheld import (
+    counted_on,
+    withheld_sentences,
+    withheld_view,
+    would_have_saved,
+)
 from autoscaler.control.world import ObserveError
 from autoscaler.endpoints.mode import Mode
 from autoscaler.endpoints.phases import IN_TRANSITION
-from autoscaler.endpoints.status import Cause, EndpointStatus, Update, UpdateWay
-from autoscaler.endpoints.withheld import DAYS_KEPT, Would, added
+from autoscaler.endpoints.stack_state import StackState
+from autoscaler.endpoints.status import Cause, EndpointRecord, EndpointStatus, Update, UpdateWay
+from autoscaler.endpoints.withheld import DAYS_KEPT, Withheld, Would, added
 from autoscaler.policy.ladder import Try, TryOutcome
 from autoscaler.policy.types import Phase, Stop
 from autoscaler.ports import Capacity, Flow, FlowState, Load
@@ -334,9 +341,57 @@ class TestTold:
         assert status_of(world).would_save == {}
 
 
-def test_dollars_are_split_at_midnight_and_old_days_are_forgotten() -> None:
+def test_dollars_are_split_at_midnight() -> None:
     late = NOON.replace(hour=23)
     days = added({}, late, late + timedelta(hours=3), Decimal(2))
     assert days == {late.date(): Decimal(2), (late + timedelta(days=1)).date(): Decimal(4)}
-    long = added({}, NOON, NOON + timedelta(days=DAYS_KEPT + 5), Decimal(1))
-    assert len(long) == DAYS_KEPT
+
+
+class TestLongerThanDaysAreKept:
+    """Eighty days at a dollar an hour, looked at twice a day."""
+
+    DAY = timedelta(days=1)
+
+    @pytest.fixture
+    def observed(self) -> EndpointRecord:
+        return self.observed_for(80)
+
+    def observed_for(self, days: int, since: datetime = NOON, **changes: Any) -> EndpointRecord:
+        sleep = Withheld(would=Would.SLEEP, copies=0, since=since, saves_usd_per_hour=Decimal(1))
+        fields = {"withheld": sleep, "withheld_at": since, **changes}
+        state = StackState(observing_since=since)
+        record = EndpointRecord(spec=spec(NAME), status=awake(NAME, **fields), stack=state)
+        for half in range(2 * days):
+            record = counted_on(record, since + (half + 1) * self.DAY / 2)
+        return record
+
+    def test_the_whole_is_told_when_it_ends(self, observed) -> None:
+        now, events = NOON + 80 * self.DAY, []
+        moded(observed.stack, [observed], Mode.ACT, now, events)
+        (ended,) = events
+        assert ended.would_have_saved_usd == 80 * 24
+        assert len(observed.status.would_save) == DAYS_KEPT, "the days are not kept for ever"
+
+    def test_the_report_of_all_of_it_says_the_whole(self, observed) -> None:
+        now = NOON + 80 * self.DAY
+        (said,) = withheld_sentences([observed], NOON, NOON, now, open_ended=True)
+        assert "would have cost $1,920.00 less" in said
+
+    def test_a_report_of_a_part_of_what_is_kept_as_a_sum_says_so(self, observed) -> None:
+        start, end = NOON + 10 * self.DAY, NOON + 81 * self.DAY
+        (said,) = withheld_sentences([observed], NOON, start, end)
+        assert "would have cost $948.00 less" in said  # 39.5 days
+        assert said.endswith(
+            "Of what was decided from 24 Nov to 3 Jan only the sum is kept, which is not in this."
+        )
+        (recent,) = withheld_sentences([observed], NOON, end - 7 * self.DAY, end)
+        assert "only the sum" not in recent
+        (old,) = withheld_sentences([observed], None, start, start + 7 * self.DAY)
+        assert old.startswith("For a time the stack only observed") and "only the sum" in old
+
+    def test_what_an_observation_before_it_would_have_saved_is_not_its_own(self, observed) -> None:
+        later = NOON + 100 * self.DAY
+        days, earlier = observed.status.would_save, observed.status.would_save_earlier
+        again = self.observed_for(50, later, would_save=days, would_save_earlier=earlier)
+        now = later + 50 * self.DAY
+        assert would_have_saved([again], later, now, open_ended=True) == {NAME: Decimal(50 * 24)}

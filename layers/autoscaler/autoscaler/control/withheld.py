@@ -13,7 +13,7 @@ from typing import Any
 
 from ..alerts.wording import usd
 from ..endpoints.status import EndpointRecord, EndpointStatus
-from ..endpoints.withheld import Withheld, Would, added
+from ..endpoints.withheld import EarlierDays, Withheld, Would, added, folded
 from ..ledger.billed import hours
 from ..policy.economy import lead_time
 from ..policy.types import Decision, Phase, Transition
@@ -74,8 +74,12 @@ def counted_on(record: EndpointRecord, now: datetime) -> EndpointRecord:
     # A wake's requests would be answered by now: what it would cost until here is not known.
     rate = Decimal(0) if one.would is Would.WAKE else one.saves_usd_per_hour or Decimal(0)
     after = one.model_copy(update={"saved_usd": one.saved_usd + rate * hours(now - since)})
-    days = added(status.would_save, since, now, rate) if rate else status.would_save
-    changes = {"withheld": after, "withheld_at": now, "would_save": days}
+    changes: dict[str, Any] = {"withheld": after, "withheld_at": now}
+    if rate:
+        days = added(status.would_save, since, now, rate)
+        began = record.stack.observing_since
+        days, earlier = folded(days, status.would_save_earlier, began)
+        changes |= {"would_save": days, "would_save_earlier": earlier}
     return record.having(status.model_copy(update=changes))
 
 
@@ -128,18 +132,47 @@ def would_have_saved(
     records: Iterable[EndpointRecord], start: datetime, end: datetime, *, open_ended: bool = False
 ) -> dict[str, Decimal]:
     """Dollars by endpoint. A UTC day belongs to the period that holds its middle, and to an
-    open-ended one if it touches it."""
+    open-ended one if it touches it; days of which only the sum is kept, if all of them do."""
+    found: dict[str, Decimal] = {}
+    for one in records:
+        days, earlier = one.status.would_save, one.status.would_save_earlier
+        saved = [usd for day, usd in days.items() if _belongs(day, start, end, open_ended)]
+        if earlier and all(_ends_belong(earlier, start, end, open_ended)):
+            saved.append(earlier.usd)
+        found[one.status.name] = sum(saved, Decimal(0))
+    return {name: saved for name, saved in sorted(found.items()) if saved}
 
-    def belongs(day: date) -> bool:
-        within = start <= datetime.combine(day, time(12), UTC) < end
-        first, last = start.astimezone(UTC).date(), end.astimezone(UTC).date()
-        return within or (open_ended and first <= day <= last)
 
-    found = {
-        one.status.name: sum((usd for day, usd in one.status.would_save.items() if belongs(day)))
+def _belongs(day: date, start: datetime, end: datetime, open_ended: bool) -> bool:
+    within = start <= datetime.combine(day, time(12), UTC) < end
+    first, last = start.astimezone(UTC).date(), end.astimezone(UTC).date()
+    return within or (open_ended and first <= day <= last)
+
+
+def _ends_belong(
+    days: EarlierDays, start: datetime, end: datetime, open_ended: bool
+) -> tuple[bool, bool]:
+    first, last = (_belongs(day, start, end, open_ended) for day in (days.first, days.last))
+    return first, last
+
+
+def _not_told(
+    records: Iterable[EndpointRecord], start: datetime, end: datetime, open_ended: bool
+) -> list[str]:
+    """Of which days of the period nothing more than a sum over others too is known."""
+    cut = [
+        days
         for one in records
-    }
-    return {name: Decimal(saved) for name, saved in sorted(found.items()) if saved}
+        if (days := one.status.would_save_earlier)
+        and not all(_ends_belong(days, start, end, open_ended))
+        and days.first <= end.astimezone(UTC).date()
+        and start.astimezone(UTC).date() <= days.last
+    ]
+    if not cut:
+        return []
+    first, last = min(days.first for days in cut), max(days.last for days in cut)
+    span = f"{first.day} {first:%b} to {last.day} {last:%b}"
+    return [f"Of what was decided from {span} only the sum is kept, which is not in this."]
 
 
 def withheld_sentences(
@@ -151,14 +184,16 @@ def withheld_sentences(
     open_ended: bool = False,
 ) -> list[str]:
     """For the report of a period. `since`: when observe mode began, if it has not ended."""
-    observes = since is not None and since < end
-    found = would_have_saved(records, start, end, open_ended=open_ended)
+    observes, fleet = since is not None and since < end, list(records)
+    found = would_have_saved(fleet, start, end, open_ended=open_ended)
+    begin = _OBSERVES if observes else f"For a time the stack only observed ({PARAMETER})."
+    left_out = _not_told(fleet, start, end, open_ended)
     if not found:
-        return [_OBSERVES] if observes else []
+        return [" ".join([begin, *left_out])] if observes or left_out else []
     each = ", ".join(f"{name} {usd(saved)}" for name, saved in found.items())
     total = usd(sum(found.values(), Decimal(0)))
-    begin = _OBSERVES if observes else f"For a time the stack only observed ({PARAMETER})."
-    return [
+    told = (
         f"{begin} What was decided meanwhile would have cost {total} less, the starts that follow "
         f"a sleep taken off ({each}; estimated, by UTC day)."
-    ]
+    )
+    return [" ".join([told, *left_out])]

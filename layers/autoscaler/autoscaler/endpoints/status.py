@@ -22,7 +22,7 @@ from .lives import FailedSpan, MachineBefore
 from .signals import Signals
 from .stack_state import StackState
 from .untold import Untold
-from .withheld import DollarsByDay, Withheld
+from .withheld import DollarsByDay, EarlierDays, Withheld
 
 
 class Stored(BaseModel):
@@ -250,10 +250,11 @@ class EndpointStatus(Stored):
     outgrown_usd: Decimal = Decimal(0)
     outgrown_until: AwareDatetime | None = None
     # In observe mode: what is decided and not done, until when that is counted, and what it would
-    # have saved by UTC day.
+    # have saved by UTC day, and before these.
     withheld: Withheld | None = None
     withheld_at: AwareDatetime | None = None
     would_save: DollarsByDay = {}
+    would_save_earlier: EarlierDays | None = None
     parked: bool = False  # FAILED by the kill switch or a budget: it is created anew afterwards
     untold: tuple[Untold, ...] = ()  # events of changes that are stored, oldest first
     spent_in: str = ""  # the UTC month (yyyy-mm) that spent_usd belongs to

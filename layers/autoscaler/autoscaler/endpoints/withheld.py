@@ -37,10 +37,20 @@ class Withheld(BaseModel):
 DollarsByDay = dict[date, Decimal]  # UTC days
 
 
+class EarlierDays(BaseModel):
+    """What fell out of the days of the observing that is under way, as one sum."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+
+    first: date
+    last: date
+    usd: Decimal
+
+
 def added(
     days: DollarsByDay, start: datetime, end: datetime, usd_per_hour: Decimal
 ) -> DollarsByDay:
-    """The days with that many dollars an hour from `start` to `end` (UTC), the newest of them."""
+    """The days with that many dollars an hour from `start` to `end` (UTC), oldest first."""
     found = dict(days)
     while start < end:
         midnight = (start + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -48,4 +58,19 @@ def added(
         hours = Decimal(str((until - start).total_seconds())) / 3600
         found[start.date()] = found.get(start.date(), Decimal(0)) + usd_per_hour * hours
         start = until
-    return dict(sorted(found.items())[-DAYS_KEPT:])
+    return dict(sorted(found.items()))
+
+
+def folded(
+    days: DollarsByDay, earlier: EarlierDays | None, since: datetime | None
+) -> tuple[DollarsByDay, EarlierDays | None]:
+    """The newest days, and the sum of those that fell out of them. `since` (UTC): when the
+    observing that is under way began, as far as known; what was before is forgotten by and by."""
+    begun = since.date() if since else date.min
+    if earlier is not None and earlier.first < begun:
+        earlier = None
+    old = {day: usd for day, usd in sorted(days.items())[:-DAYS_KEPT] if day >= begun}
+    if old:
+        usd = sum(old.values(), earlier.usd if earlier else Decimal(0))
+        earlier = EarlierDays(first=earlier.first if earlier else min(old), last=max(old), usd=usd)
+    return dict(sorted(days.items())[-DAYS_KEPT:]), earlier
