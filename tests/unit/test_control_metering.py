@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,9 +17,10 @@ from autoscaler.control.apply import apply
 from autoscaler.control.awake import record_awake
 from autoscaler.control.plan import Setting
 from autoscaler.control.progress import record_retired, record_staged
+from autoscaler.control.reconcile import reconcile
 from autoscaler.control.signals import brought_up
 from autoscaler.control.wishes import request_retirement, request_sleep
-from autoscaler.endpoints.status import Cause, UsageKind, UsageSegment
+from autoscaler.endpoints.status import Cause, Meter, UsageKind, UsageSegment
 from autoscaler.ledger.billed import billed_segments
 from autoscaler.ledger.costs import summarize
 from autoscaler.ledger.csv import render_csv
@@ -31,7 +32,7 @@ from tests.ledger_books import segment
 from tests.memory import NOON, MemoryWorld, memory_world
 from tests.samples import awake, document, put, spec, ticks
 
-NAME = "llama"
+NAME, TYPE = "llama", "ml.g6e.xlarge"
 IDLE = Load(backlog=0, concurrency_per_copy=0.0, invocations=0.0)
 BUSY = Load(backlog=0, concurrency_per_copy=2.0, invocations=9.0)
 SETTING = Setting("stack", "UTC", "us-east-1", lambda model, revision: "c" * 40)
@@ -99,6 +100,85 @@ def test_without_a_minimum_idle_time_is_an_idle_tail(world) -> None:
     put(world, fresh(), spec(NAME, scaling={"keep_alive": "3h"}))
     ticks(world, 120, IDLE)
     assert booked(world) == {UsageKind.IDLE_TAIL: 120}
+
+
+class TestSeveralInstances:
+    """Of two or more, one goes before the sleep does."""
+
+    FILE: ClassVar[dict[str, Any]] = {"max_copies": 3, "keep_alive": "30m"}
+
+    def awake_with(self, instances: int, **changes: Any) -> MemoryWorld:
+        world = memory_world()
+        world.scaler.settle(NAME, instances)
+        meter = Meter(instances=instances, instance_type=TYPE, kind=UsageKind.SERVING, since=NOON)
+        status = awake(NAME, instances=instances, last_active_at=NOON, meters=(meter,))
+        put(world, status, spec(NAME, **{"scaling": self.FILE, **changes}))
+        return world
+
+    def scaled(self, world: MemoryWorld, instances: int) -> None:
+        world.scaler.settle(NAME, instances)
+
+    def test_what_goes_while_idle_was_an_idle_tail_and_so_was_the_rest(self) -> None:
+        world = self.awake_with(2)
+        ticks(world, 10, BUSY)  # until 12:09
+        ticks(world, 8, IDLE)
+        self.scaled(world, 1)
+        ticks(world, 2, IDLE)  # the first of them sees one, at 12:18
+        assert booked(world) == {UsageKind.SERVING: 2 * 9, UsageKind.IDLE_TAIL: 2 * 9 + 2}
+
+    def test_one_that_goes_after_the_other_is_no_work_of_the_third(self) -> None:
+        world = self.awake_with(3)
+        ticks(world, 1, BUSY)
+        for left in (2, 1):
+            ticks(world, 7, IDLE)
+            self.scaled(world, left)
+        ticks(world, 6, IDLE)
+        assert set(booked(world)) == {UsageKind.IDLE_TAIL}
+
+    def test_what_goes_between_two_requests_served(self) -> None:
+        world = self.awake_with(2)
+        ticks(world, 10, BUSY)
+        ticks(world, 3, IDLE)
+        self.scaled(world, 1)
+        ticks(world, 1, IDLE)
+        ticks(world, 6, BUSY)
+        assert booked(world) == {UsageKind.SERVING: 2 * 13 + 7}
+
+    def test_what_goes_while_another_works_served(self) -> None:
+        world = self.awake_with(2)
+        ticks(world, 10, BUSY)
+        self.scaled(world, 1)
+        ticks(world, 10, BUSY)
+        assert booked(world) == {UsageKind.SERVING: 2 * 10 + 10}
+
+    def test_where_a_signal_is_missing_nothing_is_called_idle(self) -> None:
+        world = self.awake_with(2)
+        ticks(world, 8, Load(backlog=0, concurrency_per_copy=None))
+        self.scaled(world, 1)
+        ticks(world, 1, Load(backlog=0, concurrency_per_copy=None))
+        assert {one.kind for one in world.store.segments} == {UsageKind.SERVING}
+
+    def test_what_was_kept_stays_kept_warm(self) -> None:
+        world = self.awake_with(2, schedule={"windows": [PEAK]})
+        ticks(world, 8, IDLE)
+        self.scaled(world, 1)
+        ticks(world, 8, IDLE)
+        assert set(booked(world)) == {UsageKind.KEPT_WARM}
+
+    def test_a_midnight_alone_closes_a_day_as_it_was(self) -> None:
+        world = self.awake_with(2)
+        ticks(world, 11 * 60 + 50, BUSY)
+        ticks(world, 12, IDLE)  # and over midnight
+        yesterday = [one for one in world.store.segments if one.end.date() > NOON.date()]
+        assert [one.kind for one in yesterday] == [UsageKind.SERVING]
+
+    def test_of_looks_far_between_it_is_known_too(self) -> None:
+        world = self.awake_with(2)
+        for instances in (2, 2, 1):
+            world.clock.forward(minutes=5)
+            self.scaled(world, instances)
+            reconcile(world)
+        assert {one.kind for one in world.store.segments} == {UsageKind.IDLE_TAIL}
 
 
 def test_the_budget_of_a_month_agrees_with_its_cost(world) -> None:

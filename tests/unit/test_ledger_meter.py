@@ -93,6 +93,20 @@ def test_the_idle_tail_begins_with_the_last_activity() -> None:
     assert tail.usd_per_hour == bundled().usd_per_hour("ml.g6e.xlarge")
 
 
+def test_nothing_is_idle_after_it_is_known() -> None:
+    meter, _ = moved(Meter(since=NOON), 0, 2)
+    _, closed = moved(meter, 30, 1)
+    known_until = NOON + timedelta(minutes=25)
+    split = split_idle(closed, NOON + timedelta(minutes=20), known_until=known_until)
+    serving, idle = UsageKind.SERVING, UsageKind.IDLE_TAIL
+    assert [(s.kind, s.instance_seconds / 120) for s in split] == [
+        (serving, 20),
+        (idle, 5),
+        (serving, 5),
+    ]
+    assert split_idle(closed, known_until, known_until=known_until) == closed
+
+
 def test_without_any_activity_all_of_it_was_idle() -> None:
     meter, _ = moved(Meter(since=NOON), 0, 1)
     _, closed = moved(meter, 30, 0)

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
 from ..endpoints.status import EndpointRecord, EndpointStatus, Meter, UsageKind, UsageSegment
 from ..ledger.billed import usd
 from ..ledger.meter import advance, split_idle
-from ..policy.schedule import bounds_at
 from ..policy.types import Phase
 from ..spec import EndpointSpec
-from .in_force import keeps_copies, sleeper
+from .idle import idle_apart, is_kept, known_idle
 
 _KINDS = {
     Phase.STAGING: UsageKind.PROVISIONING,
@@ -33,8 +32,6 @@ _KINDS = {
 }
 # Phases in which instances were asked for and may still come.
 ASKING = frozenset({Phase.CREATING, Phase.WAKING})
-# Shorter pauses between requests are part of serving; else each would be a segment of its own.
-WARM_AFTER = timedelta(minutes=5)
 
 ByType = Mapping[str, int]  # instances of each instance type
 _WEIGHT_DIGITS = 9  # thirds of an instance add up to a whole one, and not to a bit more
@@ -67,8 +64,9 @@ def metered(
     closed: list[UsageSegment] = []
     running = {meter.instance_type: meter for meter in status.meters}
     for instance_type in sorted({*running, *instances}):
+        before = running.get(instance_type, Meter(since=now))
         meter, segments = advance(
-            running.get(instance_type, Meter(since=now)),
+            before,
             now,
             instances=instances.get(instance_type, 0),
             instance_type=instance_type,
@@ -81,14 +79,29 @@ def metered(
             **sharing,
         )
         meters += [meter] if meter.instances else []
-        closed += segments
-    if phase is Phase.SLEEPING and status.last_active_at:
-        closed = list(split_idle(closed, status.last_active_at))
-    if kind is UsageKind.KEPT_WARM and (idle_from := status.last_active_at):
-        kept = _is_kept(record, idle_from)
-        gap = UsageKind.KEPT_WARM if kept else UsageKind.IDLE_TAIL
-        closed = list(split_idle(closed, idle_from, gap))
+        by_midnight = meter.model_copy(update={"since": before.since}) == before
+        closed += segments if by_midnight else _idle_marked(record, segments, now, phase, kind)
     return booked(status, now, closed, tuple(meters)), tuple(closed)
+
+
+def _idle_marked(
+    record: EndpointRecord,
+    closed: Sequence[UsageSegment],
+    now: datetime,
+    phase: Phase,
+    kind: UsageKind,
+) -> tuple[UsageSegment, ...]:
+    """What a sleep closes was idle since the last activity, and so was what is kept warm from now
+    on. What another number of instances closes was, if that is longer ago than a pause: the sleep
+    that may follow finds it closed."""
+    idle_from = record.status.last_active_at
+    if idle_from and phase is Phase.SLEEPING:
+        return split_idle(closed, idle_from)
+    if idle_from and kind is UsageKind.KEPT_WARM:
+        kept = is_kept(record, idle_from)
+        gap = UsageKind.KEPT_WARM if kept else UsageKind.IDLE_TAIL
+        return split_idle(closed, idle_from, gap)
+    return idle_apart(record, closed, now)
 
 
 def _sharing(record: EndpointRecord, phase: Phase, copies: int) -> Sharing:
@@ -145,21 +158,9 @@ def sized_up(record: EndpointRecord, instances: ByType) -> EndpointRecord:
 
 def _kind(record: EndpointRecord, phase: Phase, now: datetime) -> UsageKind:
     """What instances are for from now on."""
-    status = record.status
-    idle_from = status.last_active_at
-    # What its metrics say of the time since they were read is not known before they are again.
-    seen_until = status.signals.read_at if status.signals else now
-    idle = idle_from is not None and seen_until - idle_from >= WARM_AFTER
-    if phase is Phase.AWAKE and idle and _is_kept(record, now):
+    if phase is Phase.AWAKE and known_idle(record.status, now) and is_kept(record, now):
         return UsageKind.KEPT_WARM
     return _KINDS.get(phase, UsageKind.IDLE_TAIL)
-
-
-def _is_kept(record: EndpointRecord, moment: datetime) -> bool:
-    if keeps_copies(record.status, moment):
-        return True
-    asleep = sleeper(record.status, moment) is not None
-    return not asleep and bounds_at(record.spec, moment).min_copies > 0
 
 
 def booked(

@@ -12,6 +12,7 @@ from ..ports import Capacity, Load
 from .back_pressure import tried_readers
 from .decide_and_act import decide_and_act
 from .drift import mend_drift
+from .idle import idle_apart
 from .kill_switch import go_on, put_down
 from .metering import ASKING, asked, brought, running, seen, settled
 from .notices import give_notice
@@ -144,6 +145,7 @@ def observed(
     record, unseen = booked_unseen(record, capacity, now)
     after = after.model_copy(update=meters_of(record.status))
     record = _without_what_never_came(world, record.having(after))
+    unseen = idle_apart(record, unseen, now)
     counted, segments = metered_since(record, load, _billed(world, record, capacity), now)
     if load.unread and not (unseen or segments) and is_as_before(status, counted, now):
         return record.having(status)

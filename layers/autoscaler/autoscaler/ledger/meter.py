@@ -80,21 +80,26 @@ def split_idle(
     segments: Sequence[UsageSegment],
     last_active_at: datetime,
     kind: UsageKind = UsageKind.IDLE_TAIL,
+    known_until: datetime | None = None,
 ) -> tuple[UsageSegment, ...]:
     """Marks what SERVING segments ran after the last activity as idle; the sum is unchanged.
 
-    Called for the segments that going to sleep, or being kept without work, closes. Days closed
-    before stay as they are: at their midnight nobody knew yet that it would not be used again.
+    Called for the segments that going to sleep, being kept without work, or another number of
+    instances closes. Days closed before stay as they are: at their midnight nobody knew yet that
+    it would not be used again. `known_until`: what ran after it is not known to be idle.
     """
     split: list[UsageSegment] = []
     for segment in segments:
-        if segment.kind is not UsageKind.SERVING or segment.end <= last_active_at:
+        first = max(segment.start, last_active_at)
+        last = min(segment.end, known_until or segment.end)
+        if segment.kind is not UsageKind.SERVING or first >= last:
             split.append(segment)
             continue
-        cut = max(segment.start, last_active_at)
-        if segment.start < cut:
-            split.append(segment.model_copy(update={"end": cut}))
-        split.append(segment.model_copy(update={"start": cut, "kind": kind}))
+        if segment.start < first:
+            split.append(segment.model_copy(update={"end": first}))
+        split.append(segment.model_copy(update={"start": first, "end": last, "kind": kind}))
+        if last < segment.end:
+            split.append(segment.model_copy(update={"start": last}))
     return tuple(split)
 
 
