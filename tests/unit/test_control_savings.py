@@ -10,6 +10,7 @@ import pytest
 from autoscaler.alerts.events.life import EndpointSlept
 from autoscaler.alerts.message import message_of
 from autoscaler.catalog.prices import bundled
+from autoscaler.control.awake import record_awake
 from autoscaler.control.progress import record_asleep
 from autoscaler.control.reconcile import reconcile
 from autoscaler.control.savings import saved_this_month
@@ -150,3 +151,32 @@ def test_a_sleep_that_was_tried_again_ends_what_it_was_awake_when_it_began(
     assert record_asleep(world, NAME, 3)
     (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
     assert event.awake_seconds == HOUR.total_seconds()
+
+
+def test_a_sleep_that_was_turned_round_is_of_the_time_awake_that_its_cost_is_of(
+    world: MemoryWorld,
+) -> None:
+    minute = timedelta(minutes=1)
+    put(world, asleep(NAME))
+
+    def woken(generation: int) -> None:
+        request_wake(world, world.store.records[NAME], Cause.MESSAGE, 1, "a request is waiting")
+        world.scaler.settle(NAME, 1)
+        world.clock.moment += 5 * minute
+        assert record_awake(world, NAME, generation)
+
+    def put_to_sleep(hours: float) -> None:
+        world.clock.moment += hours * HOUR
+        request_sleep(world, world.store.records[NAME], Cause.IDLE, "idle")
+        world.clock.moment += minute
+
+    woken(2)
+    put_to_sleep(3)
+    woken(4)  # a request came while it went to sleep: nothing told of these three hours
+    put_to_sleep(1)
+    world.scaler.settle(NAME, 0)
+    assert record_asleep(world, NAME, 5)
+    (event,) = [e for e in world.announcer.events if isinstance(e, EndpointSlept)]
+    assert event.awake_seconds == (4 * HOUR + minute).total_seconds(), "and the sleep's minute"
+    ran = 4 * HOUR + 2 * 5 * minute + 2 * minute
+    assert event.cost_usd == pytest.approx(PRICE * Decimal(ran / HOUR))

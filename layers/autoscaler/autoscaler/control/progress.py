@@ -158,13 +158,12 @@ def _slept(
     stored = world.store.usage(min(woken, month_of(now)), now)
     used = [s for s in stored if s.endpoint == status.name]
     fleet = world.store.load_all() if record.spec.instances.shared else ()
-    since, ran = _awake_since(status, woken), [s for s in (*used, *closing) if s.start >= woken]
-    awake = status.phase_since - since if since else timedelta(0)  # the wish may be a later try
+    ran = [s for s in (*used, *closing) if s.start >= woken]
     return EndpointSlept(
         endpoint=status.name,
         generation=status.generation,
         at=now,
-        awake_seconds=max(0.0, awake.total_seconds()),
+        awake_seconds=max(0.0, _awake_for(status, woken).total_seconds()),
         reason=status.cause,
         asked_by=status.asked_by,
         cost_usd=cost(_last_run(ran) if status.cause is Cause.DRIFT else ran),
@@ -173,11 +172,19 @@ def _slept(
     )
 
 
-def _awake_since(status: EndpointStatus, woken: datetime) -> datetime | None:
-    """None: it was not, because its wake failed or was ended, or somebody else put copies there
-    while it slept; when it was awake last is of a time before."""
+def _awake_for(status: EndpointStatus, woken: datetime) -> timedelta:
+    """Until the sleep was wished first. Zero: it was not, because its wake failed or was ended, or
+    somebody else put copies there while it slept; when it was awake last is of a time before.
+
+    Where sleeps were turned round, since its first answer, as its cost is, less the starts anew.
+    """
     at = status.last_awake_at
-    return None if at is None or at < woken or status.cause is Cause.DRIFT else at
+    if at is None or at < woken or status.cause is Cause.DRIFT:
+        return timedelta(0)
+    measured = (*status.cold_starts, *((status.creation,) if status.creation else ()))
+    first, *anew = sorted(s.ready_at for s in measured if s.ready_at >= woken) or [at]
+    lost = sum((s.lead_time for s in measured if s.ready_at in anew), timedelta(0))
+    return status.phase_since - (first if anew else at) - lost
 
 
 def _last_run(segments: Sequence[UsageSegment]) -> list[UsageSegment]:
