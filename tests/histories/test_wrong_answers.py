@@ -36,7 +36,7 @@ WRONG = [
     (SWEEP, Fault.NOT_FOUND, "sweep-account", "application-autoscaling:Deregister", 1),
     # a deletion of the stack for which CloudFormation would wait
     (RETIREMENT_IN_TIME, Fault.EXISTS, "retire-stack", "states:StartExecution", 1),
-    (RETIREMENT_IN_TIME, Fault.NOT_FOUND, "machine retire-stack", "lambda:Invoke", 3),
+    (RETIREMENT_IN_TIME, Fault.NOT_FOUND, "machine retire-stack", "lambda:Invoke", 2),
     # requests that would be refused, or go unanswered with their queue, and queues that would stay
     (KEPT, Fault.NOT_FOUND, "accept-command", "sqs:GetQueueAttributes", 1),
     (UNREAD, Fault.NOT_FOUND, RETIRE, "sqs:GetQueueUrl", 3),
