@@ -296,6 +296,9 @@ def test_orphans_are_named_with_instances_price_and_age_and_the_rest_is_counted(
     dear = ("endpoint x", "2 × ml.g6e.xlarge, price not known, since 24 Nov 12:00 UTC")
     assert message.facts[0] == dear
     assert message.facts[-1] == ("3 others", "see `autoscaler sweep`")
+    many = message_of(EVENTS["OrphansFound"].model_validate({**fields, "others": 1_100}))
+    assert many.facts[-1] == ("1,103 others", "see `autoscaler sweep`")
+    assert many.body.startswith("1,112 resources of no endpoint")
     assert message.severity == "critical", "instances of nobody are billed"
 
 

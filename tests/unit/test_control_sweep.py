@@ -221,6 +221,32 @@ def test_old_orphans_are_told_once_a_day_and_a_new_one_at_once() -> None:
     assert len(lab.world.announcer.events[-1].lines) == 2
 
 
+def test_what_nobody_could_be_told_of_was_seen_all_the_same() -> None:
+    """The bus refused it: only what was told is as before, so that the next sweep tells it."""
+    lab = Lab(account=MemoryAccount([lost(), lost(name="kept", tags={})]))
+    lab.world.announcer.broken = True
+    with pytest.raises(ConnectionError):
+        lab.sweep()
+    lab.world.announcer.broken = False
+    assert [one.name for one in lab.sweep(hours=1).removed] == ["prod-lost"]
+    assert lab.world.announcer.kinds() == ["OrphanRemoved", "OrphansFound"]
+
+
+def test_of_many_orphans_those_that_cost_most_are_told_and_the_rest_counted() -> None:
+    """EventBridge takes 256 KB."""
+    rest = [lost(name=f"{number:0>60}", tags={}) for number in range(1_200)]
+    machines = {"cheap": {"ml.g5.xlarge": 1}, "dear": {"ml.g5.xlarge": 8}, "unknown": {"x": 1}}
+    bill = [lost(Kind.ENDPOINT, name, instances=each) for name, each in machines.items()]
+    lab = Lab(account=MemoryAccount([*rest, *bill]))
+    lab.sweep()
+    (event,) = lab.world.announcer.events
+    names = [line.name for line in event.lines]
+    assert names[:3] == ["prod-unknown", "prod-dear", "prod-cheap"]
+    assert len(names) + event.others == 1_203
+    assert event.usd_per_hour == 9 * Decimal("1.408") and event.unpriced == 1
+    assert len(event.model_dump_json()) < 50_000
+
+
 def test_looking_remembers_and_says_nothing() -> None:
     lab = Lab(account=MemoryAccount([lost()]))
     inspect(lab.world, lab.account, lab.memory, "prod", 3)

@@ -34,6 +34,8 @@ from .sweep import (
 from .world import World
 
 TELL_AGAIN_AFTER = timedelta(days=1)
+# Of an event, which EventBridge refuses above 256 KB: some 1,120 lines.
+MOST_LINES = 100
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,13 @@ def inspect(world: World, account: Account, memory: MemoryStore, prefix: str, ca
 
 
 def sweep(world: World, account: Account, memory: MemoryStore, prefix: str, cap: int) -> Swept:
-    """Looks, removes what may go, announces what is new, and remembers what it saw."""
+    """Looks, removes what may go, remembers what it saw, and announces what is new."""
     seen = inspect(world, account, memory, prefix, cap)
     removed, problems = _remove(world, account, seen, prefix)
     done = replace(seen, removed=removed, problems=seen.problems + problems)
+    before = memory.load()
+    after = _remembering(before, done)
+    memory.save(after)  # first: what nobody could be told of was seen all the same
     for resource in removed:
         world.announcer.announce(
             OrphanRemoved(
@@ -144,7 +149,7 @@ def sweep(world: World, account: Account, memory: MemoryStore, prefix: str, cap:
                 name=resource.name,
             )
         )
-    _tell(world, memory, done)
+    memory.save(_told(world, before, after, done))
     return done
 
 
@@ -195,29 +200,41 @@ def _check_still_nobodys(world: World, resource: Resource, prefix: str) -> None:
             raise NotOursError(f"{owner} was applied meanwhile")
 
 
-def _tell(world: World, memory: MemoryStore, done: Swept) -> None:
-    """Announces a new orphan at once and old ones once a day. The sums are of all of them."""
-    before = memory.load()
+def _left(done: Swept) -> Swept:
+    """With the orphans that were not removed."""
     gone = {resource.key for resource in done.removed}
-    left = tuple(one for one in done.orphans if one.resource.key not in gone)
-    keys = frozenset(one.resource.key for one in left)
-    due = before.told_at is None or done.at - before.told_at >= TELL_AGAIN_AFTER
-    told_at = before.told_at
-    rest = replace(done, orphans=left)
+    return replace(done, orphans=tuple(o for o in done.orphans if o.resource.key not in gone))
+
+
+def _remembering(before: Memory, done: Swept) -> Memory:
+    """What was seen now, and told before. The sums are of all orphans that are left."""
+    rest = _left(done)
+    seen = remembered(before.sightings, rest.orphans, done.at)
+    if done.problems:  # an incomplete look has not seen that anything is gone
+        fresh = {one.key for one in seen}
+        seen += tuple(one for one in before.sightings if one.key not in fresh)
+    return replace(
+        before,
+        sightings=seen,
+        swept_at=done.at,
+        usd_per_hour=rest.usd_per_hour,
+        unpriced=rest.unpriced,
+    )
+
+
+def _told(world: World, before: Memory, after: Memory, done: Swept) -> Memory:
+    """Announces a new orphan at once and old ones once a day; what is remembered then."""
+    rest, told_at = _left(done), before.told_at
+    keys = frozenset(one.resource.key for one in rest.orphans)
+    due = told_at is None or done.at - told_at >= TELL_AGAIN_AFTER
     if keys and (due or keys - before.told):
         world.announcer.announce(found_event(rest))
         told_at = done.at
-    # What SageMaker still deletes is no news to the next sweep; an incomplete look has not seen
-    # that anything is gone.
+    # What SageMaker still deletes is no news to the next sweep; an incomplete look forgets nothing.
     told = frozenset(one.resource.key for one in done.orphans)
     told |= before.told if done.problems else frozenset()
     gaps_told, gaps_told_at = _tell_gaps(world, before, done)
-    seen = remembered(before.sightings, left, done.at)
-    if done.problems:
-        fresh = {one.key for one in seen}
-        seen += tuple(one for one in before.sightings if one.key not in fresh)
-    hourly, unpriced = rest.usd_per_hour, rest.unpriced
-    memory.save(Memory(seen, told, told_at, done.at, hourly, unpriced, gaps_told, gaps_told_at))
+    return replace(after, told=told, told_at=told_at, gaps=gaps_told, gaps_told_at=gaps_told_at)
 
 
 def _tell_gaps(world: World, before: Memory, done: Swept) -> tuple[frozenset[str], datetime | None]:
@@ -245,13 +262,23 @@ def remark(memory: Memory) -> str | None:
 
 
 def found_event(swept: Swept) -> OrphansFound:
+    """With a line for each that may matter; the sums are of all of them."""
+    foremost = sorted(swept.orphans, key=_by_weight)[:MOST_LINES]
     return OrphansFound(
         at=swept.at,
         usd_per_hour=swept.usd_per_hour,
         usd_so_far=swept.usd_so_far,
         unpriced=swept.unpriced,
-        lines=tuple(line_of(one, swept.at) for one in swept.orphans),
+        lines=tuple(line_of(one, swept.at) for one in foremost),
+        others=len(swept.orphans) - len(foremost),
     )
+
+
+def _by_weight(orphan: Orphan) -> tuple[bool, bool, Decimal]:
+    """What bills comes first, dearest first; a price that is not known may be any."""
+    hourly = orphan.usd_per_hour
+    bills = any(orphan.resource.instances.values())
+    return (not bills, hourly is not None, -(hourly or Decimal(0)))
 
 
 def gap_event(gap: Gap, now: datetime) -> GapFound:

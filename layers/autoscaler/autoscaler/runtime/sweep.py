@@ -11,7 +11,7 @@ from pydantic import Field
 from ..aws.inventory import AwsAccount
 from ..aws.sweep_memory import TableMemory
 from ..control.sweep import Gap
-from ..control.sweeping import Swept, found_event, inspect, sweep
+from ..control.sweeping import Swept, found_event, inspect, line_of, sweep
 from ..endpoints.mode import Mode
 from .boundary import Boundary, Variables
 from .logs import logger
@@ -59,7 +59,7 @@ def answer_sweep(event: Any) -> dict[str, Any]:
 def _told(done: Swept) -> dict[str, Any]:
     found = found_event(done).model_dump(mode="json")
     return {
-        "orphans": found["lines"],
+        "orphans": [line_of(one, done.at).model_dump(mode="json") for one in done.orphans],
         "usd_per_hour": found["usd_per_hour"],
         "usd_so_far": found["usd_so_far"],
         "unpriced": done.unpriced,

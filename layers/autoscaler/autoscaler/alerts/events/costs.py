@@ -206,7 +206,8 @@ class OrphansFound(Event):
     usd_per_hour: Money
     usd_so_far: Money
     unpriced: int  # orphans whose price is not known
-    lines: tuple[OrphanLine, ...]
+    lines: tuple[OrphanLine, ...]  # of those that bill, dearest first, then of the rest
+    others: int = 0  # orphans that have no line
 
     @property
     def severity(self) -> Severity:

@@ -217,7 +217,8 @@ def _(event: PricesStale) -> Sentence:
 
 @told.register
 def _(event: OrphansFound) -> Sentence:
-    many = counted(len(event.lines), "resource")
+    count = len(event.lines) + event.others
+    many = counted(count, "resource")
     unknown = f"; the price of {event.unpriced} is not known" if event.unpriced else ""
     body = (
         f"{many} of no endpoint, for {usd(event.usd_per_hour)} an hour and at most "
@@ -225,7 +226,7 @@ def _(event: OrphansFound) -> Sentence:
         "marked deletable goes when two sweeps have seen it."
     )
     facts = tuple(_orphan(line) for line in event.lines[: MOST_FACTS - 1])
-    rest = len(event.lines) - len(facts)
+    rest = count - len(facts)
     more: tuple[Fact, ...] = ((counted(rest, "other"), "see `autoscaler sweep`"),) if rest else ()
     return Sentence("Something in the account belongs to no endpoint", body, facts + more)
 
