@@ -38,9 +38,12 @@ class MemoryTickets:
         return self._result
 
 
-def found(tenant: str | None, result: dict[str, Any] | None, caller: str = "") -> Any:
+def found(
+    tenant: str | None, result: dict[str, Any] | None, caller: str = "", days: float = 0
+) -> Any:
+    """So many days after it was asked."""
     store: Any = MemoryTickets(tenant, result)
-    return look(store, "llama", "llama.1", Caller(caller))
+    return look(store, "llama", "llama.1", Caller(caller), NOON + timedelta(days=days))
 
 
 def test_a_ticket_carries_its_endpoint_and_is_never_the_same() -> None:
@@ -94,6 +97,20 @@ def test_a_result_that_outlives_its_question_is_its_tenants() -> None:
         with pytest.raises(GatewayError) as caught:
             found(None, result, caller)
         assert caught.value.status == status
+
+
+def test_what_was_answered_does_not_wait_again_when_its_answer_has_expired() -> None:
+    """With fewer ResultDays than the 28 days of bodies; no queue holds a message 14 days."""
+    assert found("search", None, "search", days=14).status == "waiting"
+    for days in (14.1, 27):
+        with pytest.raises(GatewayError) as caught:
+            found("search", None, "search", days=days)
+        assert (caught.value.status, caught.value.code) == (410, "expired")
+        assert "waits no more: its answer has expired, if there was one" in caught.value.message
+    assert found("search", {"answer": {}}, "search", days=27).status == "answered"
+    with pytest.raises(GatewayError) as caught:
+        found("search", None, "ads", days=27)
+    assert caught.value.status == 404, "nobody else learns that it was asked"
 
 
 def test_there_are_so_many_places_and_so_many_bytes() -> None:

@@ -247,8 +247,9 @@ async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, calle
         which = f"of endpoint {given!r:.60}" if given else hint
         why = f"there is no request {ticket!r:.140} {which}"
         raise GatewayError(404, "request_not_found", why, param="endpoint")
+    now = parts.clock.now()
     # An answer stays where it is when its endpoint goes.
-    found = await parts.states.blocking(lambda: look(parts.tickets, endpoint, ticket, caller))
+    found = await parts.states.blocking(lambda: look(parts.tickets, endpoint, ticket, caller, now))
     if found.result:
         await out.document(200, {"status": found.status, **found.result})
         return
@@ -257,7 +258,6 @@ async def _request(parts: Parts, scope: Scope, receive: Receive, out: Out, calle
         which = "any more" if record is None else "any more that this was sent to"
         why = f"there is no endpoint {endpoint!r} {which}, and {ticket!r} was not answered before"
         raise GatewayError(410, Code.GONE, why, more={"ticket": ticket})
-    now = parts.clock.now()
     expected = expected_ready(record, now)
     seconds = None if expected is None else round(expected.total_seconds())
     document = {
