@@ -140,6 +140,16 @@ def test_an_endpoint_that_is_gone_was_there_while_it_had_instances() -> None:
     assert lives_of(records, ran, MONDAY, until) == {"old": HOUR, "gone": 90 * MINUTE}
 
 
+def test_between_two_endpoints_of_one_name_there_was_none() -> None:
+    first, second, third = (MONDAY + HOUR * hours for hours in (0, 8, 20))
+    ran = [segment(made, 30, made_at=made) for made in (first, second)]
+    until = MONDAY + DAY
+    assert lives_of([], ran, MONDAY, until) == {"llama": HOUR}
+    newest = asleep("llama", created_at=third)
+    records = [EndpointRecord(spec=spec("llama"), status=newest)]
+    assert lives_of(records, ran, MONDAY, until) == {"llama": HOUR + 4 * HOUR}
+
+
 def test_alarms_that_go_with_the_instances_are_paid_for_by_the_time_awake() -> None:
     books = Books([there(max_copies=3)], [segment(MONDAY, 6 * 60)])
     found = used(books, alarms=7)

@@ -169,7 +169,7 @@ def always_on(
 
     `segments`: the endpoint's within the period, oldest first.
     """
-    gone, own = _lives(record, segments)
+    gone, own = lives_in(record, segments)
     rates = tuple(_rates_of_gone(gone, prices))
     span = _kept_on(record, own, start, until) if record else None
     pauses: tuple[Span, ...] = ()
@@ -182,7 +182,7 @@ def always_on(
     return AlwaysOn(begin, span[1] if span else rates[-1].end, rates, pauses)
 
 
-def _lives(
+def lives_in(
     record: EndpointRecord | None, segments: Sequence[UsageSegment]
 ) -> tuple[list[list[UsageSegment]], list[UsageSegment]]:
     """The segments of each endpoint that had the name before, oldest first, and of the present one.

@@ -19,7 +19,7 @@ from ..endpoints.scaling import scales
 from ..endpoints.status import EndpointRecord, UsageSegment
 from ..policy.types import Phase
 from ..spec import EndpointSpec, Kind
-from .billed import billed_segments
+from .billed import billed_segments, lives_in
 from .costs import Books
 from .metric_hours import metric_hours
 from .metrics_read import covered, metrics_read, times
@@ -138,17 +138,23 @@ def _woken(books: Books, start: datetime, until: datetime) -> list[EndpointSpec]
 def lives_of(
     records: Iterable[EndpointRecord], ran: Iterable[UsageSegment], start: datetime, until: datetime
 ) -> dict[str, timedelta]:
-    """How long each endpoint was there within the period. One that is gone since was there while it
-    had instances, as far as anybody knows."""
-    spans: dict[str, tuple[datetime, datetime]] = {}
+    """How long endpoints of each name were there within the period. One that is gone since was
+    there while it had instances, as far as anybody knows."""
+    used: dict[str, list[UsageSegment]] = defaultdict(list)
     for one in ran:
-        known = spans.get(one.endpoint, (one.start, one.end))
-        spans[one.endpoint] = (min(known[0], one.start), max(known[1], one.end))
-    for record in records:
-        status = record.status
-        end = status.phase_since if status.phase is Phase.RETIRED else until
-        spans[record.spec.name] = (max(start, status.first_applied_at), min(until, end))
-    return {name: max(end - begin, timedelta()) for name, (begin, end) in spans.items()}
+        used[one.endpoint].append(one)
+    known = {record.spec.name: record for record in records}
+    there: dict[str, timedelta] = {}
+    for name in sorted({*used, *known}):
+        record = known.get(name)
+        gone, _ = lives_in(record, used[name])
+        spans = [(min(s.start for s in life), max(s.end for s in life)) for life in gone]
+        if record is not None:
+            status = record.status
+            end = status.phase_since if status.phase is Phase.RETIRED else until
+            spans.append((max(start, status.first_applied_at), min(until, end)))
+        there[name] = sum((max(end - begin, timedelta()) for begin, end in spans), timedelta())
+    return there
 
 
 def _alarms(
