@@ -55,15 +55,18 @@ def test_what_waits_is_the_sum_of_all_counts_of_both_queues() -> None:
     assert evaluated(second, LIMITS, waiting=waiting, **result) == 642
 
 
-def next_state(waiting: int, seconds: float, read: bool, queue: str = "url") -> str:
-    """Of IsEmpty, so many seconds after the queue was closed."""
-    state = states()["IsEmpty"]
-    waits = {"waiting": waiting, "read": read, "queue": queue}
-    given = {"states": context(seconds), "closed": CLOSED, **waits}
-    for rule in state["Choices"]:
+def rule_of(name: str, **given: Any) -> dict[str, Any]:
+    """The first of a Choice that holds; none: where it goes otherwise."""
+    for rule in states()[name]["Choices"]:
         if evaluated(condition(rule), LIMITS, **given):
-            return str(rule["Next"])
-    return str(state["Default"])
+            return dict(rule)
+    return {"Next": states()[name]["Default"]}
+
+
+def is_empty(waiting: int, seconds: float, read: bool, **other: Any) -> dict[str, Any]:
+    """So many seconds after the queue was closed; of a queue for later nothing is there."""
+    given = {"states": context(seconds), "closed": CLOSED, "waiting": waiting, "read": read}
+    return rule_of("IsEmpty", **{"queue": "url", "later": "", "laterRead": False, **given, **other})
 
 
 @pytest.mark.parametrize(
@@ -83,12 +86,46 @@ def next_state(waiting: int, seconds: float, read: bool, queue: str = "url") -> 
 def test_an_empty_queue_goes_a_minute_after_it_was_closed_and_no_other_unasked(
     waiting: int, seconds: float, read: bool, then: str
 ) -> None:
-    assert next_state(waiting, seconds, read) == then
+    assert is_empty(waiting, seconds, read)["Next"] == then
 
 
 def test_nobody_is_looked_for_to_read_a_queue_that_is_gone() -> None:
-    """Of requests that may wait in the other one the tick has the reader read."""
-    assert next_state(1, 0, read=False, queue="") == "WaitForAnswers"
+    assert is_empty(1, 0, read=False, queue="")["Next"] == "WaitForAnswers"
+
+
+@pytest.mark.parametrize(
+    ("found", "which"),
+    [
+        ({"read": False, "laterRead": False}, ""),
+        ({"read": True, "laterRead": False}, "-later"),
+        ({"read": True, "laterRead": True}, None),
+        ({"read": False, "laterRead": False, "queue": ""}, "-later"),  # somebody deleted it by hand
+    ],
+)
+def test_of_each_queue_that_is_there_a_reader_is_looked_for_and_made(
+    found: dict[str, Any], which: str | None
+) -> None:
+    """One look after the other: of the queue for later a reader need not be there either."""
+    given = {"queue": "url", "later": "url", **found}
+    rule = is_empty(1, 0, **given)
+    assert (rule["Next"], rule.get("Assign", {}).get("which")) == (
+        ("WaitForAnswers", None) if which is None else ("FindReader", which)
+    )
+    if which is not None:
+        assert rule_of("HasReader", mapped=False)["Next"] == "LookAtWish"
+        assert rule_of("MayDiscard", discard=False, **given)["Next"] == "MapQueue"
+        for read in (rule_of("HasReader", mapped=True), states()["MapQueue"]):
+            known = {n: evaluated(t, {}, which=which, **found) for n, t in read["Assign"].items()}
+            assert known == {**{n: found[n] for n in known}, "laterRead" if which else "read": True}
+            assert read["Next"] == "WaitForAnswers"
+    arn = "{% '${QueueArnPrefix}' & $component & $which %}"
+    assert states()["FindReader"]["Arguments"]["EventSourceArn"] == arn
+    assert states()["MapQueue"]["Arguments"]["EventSourceArn"] == arn
+
+
+def test_what_is_read_and_stays_all_the_same_fails_and_is_told() -> None:
+    read = {"read": True, "laterRead": True, "queue": "url", "later": "url"}
+    assert rule_of("MayDiscard", discard=False, **read)["Next"] == "Failed"
 
 
 def test_the_minute_begins_when_the_last_queue_is_closed() -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from autoscaler.endpoints.names import ResourceNames
+from autoscaler.policy.types import Phase
 from tests.histories.forks import in_copy
 from tests.histories.scenarios import asleep, left
 from tests.histories.template import STACK
@@ -32,6 +33,25 @@ def _deleted(world: World, main: bool) -> tuple[list[str], str | None, list[str]
     _send_later(world, "one")  # before its queue is closed
     assert world.settle(hours=4)
     return [*world.refusals(), *world.answers()], world.phase(), left(world)
+
+
+def _unread(world: World) -> tuple[list[str], str | None, list[str]]:
+    """Its creation failed before it gave its queues readers."""
+    world.containers_speak = True
+    world.sagemaker.break_container(world.component(NAME), "CUDA error: out of memory")
+    world.apply()
+    assert world.settle()
+    assert world.phase() == Phase.FAILED
+    assert world.command("delete", endpoint=NAME).payload["ok"]
+    _send_later(world, "one")
+    assert world.settle(hours=4)
+    return [*world.refusals(), *world.answers()], world.phase(), left(world)
+
+
+def test_a_queue_that_nobody_reads_yet_is_given_a_reader(empty: World) -> None:
+    told, phase, still_there = in_copy(lambda: _unread(empty))
+    assert told == ["one"]
+    assert (phase, still_there) == (None, [])
 
 
 @pytest.mark.parametrize("main", [True, False], ids=["beside its queue", "its queue is gone"])
