@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoscaler.control.patience import LONGEST_STAY
+from autoscaler.control.patience import LONGEST_WAIT
 from tests.contract.test_statemachines import template
 
 _QUEUE_DAYS = 14  # as long as SQS keeps a message, at most
@@ -31,9 +31,9 @@ def test_whatever_is_written_there_expires() -> None:
 
 
 def test_a_body_outlives_every_message_that_points_to_it() -> None:
-    longest = LONGEST_STAY.days + _QUEUE_DAYS  # in its queue, then among the dead letters
+    longest = LONGEST_WAIT.days + _QUEUE_DAYS  # in its queue, then among the dead letters
     assert rules()["requests/"] >= longest
-    assert rules()["async/"] >= LONGEST_STAY.days
+    assert rules()["async/"] >= LONGEST_WAIT.days
 
 
 def test_it_is_private_and_speaks_tls_only() -> None:

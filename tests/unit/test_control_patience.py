@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.control.patience import (
-    LONGEST_STAY,
+    LONGEST_WAIT,
     WHEN_BUSY,
     WHEN_TROUBLED,
     expected_ready,
@@ -34,7 +34,7 @@ def record(phase: Phase) -> EndpointRecord:
 def test_a_message_is_received_less_often_than_sqs_allows(phase: Phase) -> None:
     """The worst case: the wake is overdue from the first second on, for as long as it lasts."""
     one, now, receives = record(phase), NOON, 0
-    while now - NOON < LONGEST_STAY:
+    while now - NOON < LONGEST_WAIT:
         now += time_until_ready(one, NOON, now)
         receives += 1
     assert 600 < receives < MOST_RECEIVES * 0.9
@@ -43,14 +43,14 @@ def test_a_message_is_received_less_often_than_sqs_allows(phase: Phase) -> None:
 @pytest.mark.parametrize("wait", [WHEN_BUSY, WHEN_TROUBLED])
 def test_a_busy_model_does_not_use_a_message_up(wait: timedelta) -> None:
     now, receives = NOON, 0
-    while now - NOON < LONGEST_STAY:
+    while now - NOON < LONGEST_WAIT:
         now += paced(wait, NOON, now)
         receives += 1
     assert receives < MOST_RECEIVES * 0.9
 
 
 def test_it_is_refused_before_the_queue_deletes_it() -> None:
-    assert LONGEST_STAY + timedelta(minutes=30) < timedelta(seconds=RETENTION_SECONDS)
+    assert LONGEST_WAIT + timedelta(minutes=30) < timedelta(seconds=RETENTION_SECONDS)
 
 
 def test_the_queues_of_an_endpoint_are_made_so() -> None:

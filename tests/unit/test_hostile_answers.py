@@ -19,7 +19,7 @@ from autoscaler.aws.requests import QueueRequests
 from autoscaler.aws.results import S3Results
 from autoscaler.control.deferring import moved_body
 from autoscaler.control.messages import Message, Request, parse
-from autoscaler.control.patience import LONGEST_STAY, TRIES
+from autoscaler.control.patience import LONGEST_WAIT, TRIES
 from autoscaler.endpoints.completions import IncompleteAnswerError, assemble, passed_on
 from autoscaler.ports import Answer, ModelError
 from autoscaler.spec.text import printable, readable, readable_json
@@ -291,7 +291,7 @@ def test_what_is_in_trouble_for_thirteen_days_is_refused_before_its_queue_drops_
 ) -> None:
     desk = memory_desk()
     put(desk.world, awake(NAME))
-    old = LONGEST_STAY.total_seconds() + 60
+    old = LONGEST_WAIT.total_seconds() + 60
     given_id = "m-1" if body else "r-1"
     refuse, broken = desk.requests.refuse, [ConnectionError("SQS does not answer")]
 
@@ -320,7 +320,7 @@ def test_younger_trouble_comes_back() -> None:
     desk = memory_desk()
     put(desk.world, awake(NAME))
     desk.results.broken_for.add("r-1")
-    young = (LONGEST_STAY - timedelta(minutes=1)).total_seconds()
+    young = (LONGEST_WAIT - timedelta(minutes=1)).total_seconds()
     assert dispatch_batch(desk, NAME, [message(waited=young)]).stay == ["m-1"]
     assert desk.requests.refused == []
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.control.kill_switch import start, stop
-from autoscaler.control.patience import LONGEST_STAY, expected_ready
+from autoscaler.control.patience import LONGEST_WAIT, expected_ready
 from autoscaler.gateway.errors import GatewayError
 from autoscaler.gateway.waiting import because, refuse_if_barred, refuse_if_hopeless
 from autoscaler.policy.economy import DEFAULT_LEAD_TIME
@@ -64,7 +64,7 @@ class TestInTheQueue:
 
     def test_before_its_queue_forgets_it_it_is_refused_with_why(self, desk) -> None:
         stop(desk.world, "ada", "a leaked key")
-        desk.world.clock.forward(seconds=LONGEST_STAY.total_seconds() + 3600)
+        desk.world.clock.forward(seconds=LONGEST_WAIT.total_seconds() + 3600)
         assert dispatch(desk, NAME, [question(1)]) == []
         found = desk.results.stored[f"{NAME}/r-1"]
         assert found["code"] == "waited_too_long"

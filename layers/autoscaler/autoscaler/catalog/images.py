@@ -72,11 +72,6 @@ def image(engine: Engine, region: str, override: str | None = None) -> Image:
     return Image(uri, CUDA_13_AMI if any(mark in uri for mark in _CUDA_13) else None)
 
 
-def regions() -> tuple[str, ...]:
-    """Every Region whose registry is known."""
-    return tuple(sorted(_ACCOUNTS))
-
-
 def _account(region: str) -> str:
     if region not in _ACCOUNTS:
         close = get_close_matches(region, _ACCOUNTS, n=3)

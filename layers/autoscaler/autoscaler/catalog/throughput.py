@@ -49,7 +49,6 @@ class Accelerator:
 class Throughput:
     """Estimated, with every copy at its concurrency."""
 
-    step_seconds: float  # from one token of a request to its next
     tokens_per_second: float  # that one copy writes
     copies: int  # of the instance
     bound_by: str  # "memory" or "compute"
@@ -102,7 +101,7 @@ def throughput(
     multiplying = _flops(facts, batch) / (per_copy * _peak(facts, accelerator) * OF_PEAK)
     step = max(reading, multiplying)
     bound = "memory" if reading >= multiplying else "compute"
-    return Throughput(step, batch / step, copies, bound)
+    return Throughput(batch / step, copies, bound)
 
 
 def _bytes_read(facts: ModelFacts, serving: Serving, per_copy: int) -> float:

@@ -24,7 +24,7 @@ TRIES = 8
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=5)
 # Before SQS deletes it (after 14 days) a message is refused, with its reason.
-LONGEST_STAY = timedelta(days=13)
+LONGEST_WAIT = timedelta(days=13)
 AT_ONCE = timedelta(seconds=1)
 WHEN_BUSY = timedelta(seconds=5)
 WHEN_TROUBLED = timedelta(seconds=30)

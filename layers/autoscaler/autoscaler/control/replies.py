@@ -15,7 +15,7 @@ from ..spec.text import readable
 from .closing import why_requests_wait
 from .desk import Desk, Fate, Outcome
 from .messages import BadRequestError, Message, Request, parse
-from .patience import LONGEST_STAY, TRIES, WHEN_TROUBLED, after_failures, in_time_for, paced
+from .patience import LONGEST_WAIT, TRIES, WHEN_TROUBLED, after_failures, in_time_for, paced
 from .refusals import Refusal, expired, given_up, taken, waited_too_long
 from .reply_to import replied, told, with_trouble
 
@@ -24,7 +24,7 @@ def troubled(desk: Desk, name: str, message: Message, error: Exception) -> Outco
     """The message comes back soon, or when its visibility timeout ends; before its queue would drop
     it, it is refused."""
     stayed = desk.world.clock.now() - message.sent_at
-    if stayed > LONGEST_STAY:
+    if stayed > LONGEST_WAIT:
         try:
             why = waited_too_long(stayed, f"{type(error).__name__}: {error}")
             return refuse(desk, name, None, _named(message, name), why)
@@ -55,7 +55,7 @@ def postpone(
         because = why_requests_wait(record, now)
         return refuse(desk, name, record, request, expired(request.due_at, now, because))
     stayed = now - message.sent_at
-    if stayed > LONGEST_STAY:
+    if stayed > LONGEST_WAIT:
         return refuse(desk, name, record, request, waited_too_long(stayed, why))
     if request.due_at is not None:
         delay = in_time_for(request.due_at, delay, now)

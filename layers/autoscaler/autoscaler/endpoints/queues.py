@@ -25,7 +25,7 @@ FEWEST_READERS, MOST_READERS = 2, 1000
 # Of the queue of requests that may wait: each takes its part of the slots that are idle.
 LATER_READERS = FEWEST_READERS
 # How often the tick asks it while nothing is known to lie in it. What is due within two hours is
-# never sent there.
+# never sent straight there.
 LATER_EVERY = timedelta(minutes=5)
 
 

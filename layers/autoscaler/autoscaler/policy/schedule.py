@@ -24,7 +24,7 @@ from datetime import date, datetime, timedelta
 
 from ..spec import EndpointSpec, Window
 from .laid import MICROSECOND, Laid, laid_out, to_moment, winner
-from .local_time import DAY, Span, aware_utc, days_around, span_on
+from .local_time import DAY, aware_utc, days_around, span_on
 
 HORIZON = timedelta(days=8)  # a week, and the day on which a window may have been skipped
 # Where a window names dates, nth days or holidays: what comes every year comes within it.
@@ -113,17 +113,6 @@ def changes_between(
 ) -> tuple[tuple[datetime, WindowBounds], ...]:
     """Returns those moments, each with the bounds from then on."""
     return tuple(_changes(spec, start, end)) if spec.schedule.windows else ()
-
-
-def spans_between(
-    spec: EndpointSpec, window: Window, start: datetime, end: datetime
-) -> tuple[Span, ...]:
-    """Returns the times in [start, end) in which a window is open, in order and disjoint, whatever
-    the others are."""
-    first, last = aware_utc(start), aware_utc(end)
-    (turns,) = laid_out(spec.schedule, zone_of(spec), [window], first, last).turns
-    moments = [to_moment(number) for number in turns]
-    return tuple(zip(moments[::2], moments[1::2], strict=True))
 
 
 def _changes(

@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 
 from .trace import Trace
 
-# For so long CloudWatch keeps minutes; older points are told by five minutes.
-LONGEST_DAYS = 15
 _MINUTE = timedelta(minutes=1)
 
 

@@ -43,7 +43,7 @@ from .boundary import Boundary
 _NO_TOKEN = {"", "unset"}
 _MAY_NOT_BE_READ = {"AccessDeniedException", "DecryptionFailure"}
 _TOKEN_SECONDS = 300
-# A worker that waits is paid for: what takes longer than this is left to the state machine.
+# A function that waits is paid for: what takes longer than this is left to the state machine.
 _WAIT_BUDGET_SECONDS = 60.0
 # A person looks at a command line, and its function has a minute.
 _WHILE_SOMEBODY_WAITS = RetryPolicy(attempts=3, wait_budget_seconds=15.0)

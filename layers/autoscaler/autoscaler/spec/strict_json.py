@@ -4,7 +4,7 @@ Python's own reader takes NaN and Infinity, makes infinity of 1e999, and keeps h
 pairs, which are no text: UTF-8 has none, so that whoever writes them on fails. Of a key that stands
 twice it keeps the last. Other readers keep the first, and would check what is not done. And `[],[]`
 takes thirty times its own size in Python's memory: so many values are no request, but the end of a
-worker that reads ten of them at a time.
+dispatcher that reads ten of them at a time.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class HubUnavailableError(HubError):
 
 
 class HubBusyError(HubUnavailableError):
-    """The Hub said how long to wait, and that is longer than this worker may."""
+    """The Hub said how long to wait, and that is longer than this function may."""
 
     def __init__(self, message: str, wait_seconds: float) -> None:
         super().__init__(message)

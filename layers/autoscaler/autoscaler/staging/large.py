@@ -50,7 +50,7 @@ def checkpoint_key(key: str) -> str:
 
 
 def has_begun(job: Job) -> bool:
-    """Whether a worker has left a checkpoint of this file."""
+    """Whether a function has left a checkpoint of this file."""
     return job.store.head(checkpoint_key(job.key)) is not None
 
 

@@ -35,10 +35,10 @@ _MAX_PLAN_BYTES = 200_000
 _NAMED_SKIPS = 50
 # The largest vocabularies are 35 MB.
 _JSON_BYTES = 64 * 1024 * 1024
-# For an estimate, and assumed: what the Hub's CDN gives one connection, what one worker can hash
+# For an estimate, and assumed: what the Hub's CDN gives one connection, what one function can hash
 # and send, and its start-up.
 _CONNECTION_BYTES_PER_SECOND = 20_000_000
-_WORKER_BYTES_PER_SECOND = 300_000_000
+_FUNCTION_BYTES_PER_SECOND = 300_000_000
 _START_SECONDS = 5.0
 
 
@@ -243,6 +243,6 @@ def _check_index(path: str, content: bytes, paths: set[str]) -> None:
 def _estimate_seconds(taken: list[HubFile], concurrency: int, connections: int) -> float:
     total_bytes = sum(file.size_bytes for file in taken)
     rounds = -(-len(taken) // concurrency)
-    rate = min(connections * _CONNECTION_BYTES_PER_SECOND, _WORKER_BYTES_PER_SECOND)
+    rate = min(connections * _CONNECTION_BYTES_PER_SECOND, _FUNCTION_BYTES_PER_SECOND)
     streaming = max(taken[0].size_bytes, total_bytes / concurrency) / rate
     return round(streaming + _START_SECONDS * min(rounds, 3), 1)

@@ -2,7 +2,7 @@
 
 Up to 5 GiB in one PutObject with the Hub's own SHA-256, so that S3 refuses other bytes; above
 that in parts (`large`), and so goes a smaller one whose line is too slow for one PutObject in the
-worker's time.
+function's time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .windows import Windows
 
 
 class _TimeIsUpError(StagingError):
-    """One PutObject would not end while the worker lives."""
+    """One PutObject would not end while the function lives."""
 
     def __init__(self, moved_bytes: int) -> None:
         super().__init__(f"after {moved_bytes} bytes the time is up")
@@ -82,7 +82,7 @@ def stage_file(
 
 
 def _comes_in_parts(job: Job) -> bool:
-    """Whether an earlier worker found the line too slow for one PutObject."""
+    """Whether an earlier function found the line too slow for one PutObject."""
     return job.file.size_bytes > job.sizes.part_bytes and has_begun(job)
 
 
