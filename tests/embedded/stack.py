@@ -52,8 +52,9 @@ class Stack:
 
     @property
     def longest_tick(self) -> float:
-        """Simulated seconds between two looks of the controller: more on a busy machine."""
-        gaps = (later - earlier for earlier, later in pairwise(self.looks))
+        """Simulated seconds between two looks of the controller, or since the last one: more on a
+        busy machine."""
+        gaps = (later - earlier for earlier, later in pairwise([*self.looks, time.monotonic()]))
         return max(TICK_SECONDS, max(gaps) * SPEED)
 
     @contextmanager
