@@ -100,16 +100,8 @@ WAITED_THROUGH: list[Step] = [
 ]
 
 
-class Unhurried(History):
-    """Nothing in it is worth a third copy."""
-
-    most_copies = 2
-
-
-def _lived(
-    world: World, steps: Sequence[Step], made: type[History] = History
-) -> tuple[list[str], dict[str, Any]]:
-    history = made(world)
+def _lived(world: World, steps: Sequence[Step]) -> tuple[list[str], dict[str, Any]]:
+    history = History(world)
     wrong = [one for step in steps for one in history.do(step)]
     return [*wrong, *history.end()], history.facts()
 
@@ -128,7 +120,7 @@ def test_a_life_with_wakes_in_vain_ends_well(empty: World, name: str) -> None:
 def test_a_queue_that_waited_through_an_update_is_not_taken_for_a_rush(empty: World) -> None:
     def work() -> tuple[list[str], int]:
         awake(empty)
-        wrong, _ = _lived(empty, WAITED_THROUGH, Unhurried)
+        wrong, _ = _lived(empty, WAITED_THROUGH)
         told = [one.phase for one in empty.store().history(NAME, 40)]
         return wrong, told.count("UPDATING")
 
