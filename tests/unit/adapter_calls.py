@@ -235,7 +235,7 @@ CALLS: dict[str, dict[str, Callable[[Any], Any]]] = {
 }
 CALLS["cloudwatch"] = {
     "read what the controller used": lambda c: ControllerMetrics("a", {"f": 1}, "t", (), c).read(
-        NOON, NOON + timedelta(hours=1)
+        NOON, NOON + timedelta(hours=1), lambda start, end: True
     ),
     "read what was asked of endpoints": lambda c: recorded_by(c, "a", NOON, 14)(spec()),
 }

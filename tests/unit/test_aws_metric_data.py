@@ -60,9 +60,9 @@ def test_what_a_later_page_has_is_read() -> None:
 def test_no_report_has_a_sum_of_which_a_part_could_not_be_read() -> None:
     usage = ControllerMetrics("s", {"reconcile": 512}, "t", (), Pages("m0"))
     with pytest.raises(ClientError, match=r"1 of the series could not be read \(m0"):
-        usage.read(NOON - HOUR, NOON)
+        usage.read(NOON - HOUR, NOON, lambda _start, _end: True)
     mended = ControllerMetrics("s", {"reconcile": 512}, "t", (), Pages("m0", mended=True))
-    assert mended.read(NOON - HOUR, NOON + HOUR).invocations == {"reconcile": 1}
+    assert mended.read(NOON - HOUR, NOON, lambda _s, _e: True).invocations == {"reconcile": 1}
 
 
 def test_nor_is_a_history_replayed_that_lacks_requests() -> None:

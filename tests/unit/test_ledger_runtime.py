@@ -175,6 +175,26 @@ def test_the_controllers_own_usage_of_the_period_is_counted(s3: Any) -> None:
     assert not any("usage was not counted" in note for note in document["notes"])
 
 
+@pytest.mark.parametrize("minutes", [5, 25])  # of the evening's hour, which is at 05:05 now
+def test_the_usage_of_a_stacks_first_hour_is_counted_before_it_is_over(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """`all` begins with the first wish and ends now: here neither before nor after it lies the
+    middle of an hour. What an hour has belongs to it as its requests do: if it touches the hour."""
+    born, now = Evening().now().replace(minute=0), Evening().now().replace(minute=minutes)
+    monkeypatch.setattr(Evening, "now", lambda _: now)
+    TableStore("table").create(spec("young"), asleep("young", at=now, created_at=born))
+    used("Invocations", now, 3, FunctionName="stack-reconcile")
+    used("Duration", now, 4_000, FunctionName="stack-reconcile")
+    used("IncomingBytes", now, 1024**3 / 4, LogGroupName="/aws/lambda/stack-reconcile")
+    controller = document_of(s3, written({"period": "all"}))["controller"]
+    lines = {line["item"]: line for line in controller["lines"]}
+    assert float(lines["Lambda requests"]["count"]) == 3
+    assert float(lines["Lambda GB-seconds"]["count"]) == 2
+    assert float(lines["Logs, GB"]["count"]) == 0.25
+    assert controller["unknown"] == ["S3 storage, GB"]
+
+
 def test_with_all_of_it_known_the_net_savings_are_a_figure(s3: Any) -> None:
     fill()
     used("IncomingBytes", INSIDE, 5_000, LogGroupName="/aws/lambda/stack-reconcile")

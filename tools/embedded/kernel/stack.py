@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,6 @@ def load(path: Path, parameters: Mapping[str, Any] | None = None) -> dict[str, A
 
     `parameters`: those whose values the transform looks at, as a function's tracing.
     """
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    from samtranslator.translator.transform import transform
-
     template = _document(path.read_text())
     for logical, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -99,12 +97,27 @@ def load(path: Path, parameters: Mapping[str, Any] | None = None) -> dict[str, A
             if not file.exists():
                 raise TemplateError(f"{logical}: {file} does not exist")
             properties["Definition"] = _document(file.read_text())
-    return transform(template, dict(parameters or {}), _NoManagedPolicies())
+    return pickle.loads(_transformed(pickle.dumps((template, dict(parameters or {})))))
+
+
+@lru_cache(maxsize=8)
+def _transformed(template_and_parameters: bytes) -> bytes:
+    """After the SAM transform, which takes a second: a process deploys the same template often."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    from samtranslator.translator.transform import transform
+
+    return pickle.dumps(transform(*pickle.loads(template_and_parameters), _NoManagedPolicies()))
 
 
 def _document(text: str) -> Any:
-    """What a file of YAML says, read by libyaml: a stack has eleven of them, long ones."""
-    return yaml.load(text, _loader())
+    """What a file of YAML says, the caller's own to change."""
+    return pickle.loads(_read(text))
+
+
+@lru_cache(maxsize=32)
+def _read(text: str) -> bytes:
+    """By libyaml, and once: a stack has eleven files, long ones."""
+    return pickle.dumps(yaml.load(text, _loader()))
 
 
 @cache

@@ -6,7 +6,7 @@ counts none of them for one stack alone; `ledger.own_use` estimates them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,9 @@ _BYTES_PER_GB = 1024**3
 _MS_PER_SECOND = 1000
 
 Point = tuple[datetime, Decimal]
+Holds = Callable[
+    [datetime, datetime], bool
+]  # whether what was counted in [start, end) belongs here
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,15 @@ class ControllerMetrics:
         self._sizes = [_stored(bucket) for bucket in buckets]
         self._cloudwatch = cloudwatch or client("cloudwatch")
 
-    def read(self, start: datetime, end: datetime) -> OwnUsage:
-        """The UTC hours whose middle is within [start, end), as requests are counted."""
+    def read(self, start: datetime, end: datetime, holds: Holds) -> OwnUsage:
+        """The UTC hours from that of `start` to that of `end` which `holds` says are the period's,
+        as requests are counted."""
         calls, singles = self._calls.values(), [self._writes, self._reads]
         wanted = [*calls, *self._times.values(), *self._logs, *singles, *self._sizes]
         points = dict(zip(map(id, wanted), self._points(wanted, start, end), strict=True))
 
         def within(one: _Wanted) -> list[Decimal]:
-            return [value for at, value in points[id(one)] if start <= at + _HOUR / 2 < end]
+            return [value for at, value in points[id(one)] if holds(at, at + _HOUR)]
 
         def summed(one: _Wanted) -> Decimal:
             return sum(within(one), Decimal(0))

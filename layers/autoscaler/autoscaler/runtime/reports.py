@@ -103,7 +103,7 @@ def _own_usage(
     buckets = (env.weights_bucket, env.results_bucket, env.reports_bucket)
     metrics = ControllerMetrics(env.stack_name, env.function_memory_mb, env.table_name, buckets)
     until = max(period.start, min(period.end, now))
-    found = metrics.read(period.start, until)
+    found = metrics.read(period.start, until, period.holds)
     setup = Setup(
         timedelta(minutes=env.tick_minutes),
         env.stack_alarms,
