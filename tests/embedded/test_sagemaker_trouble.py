@@ -176,6 +176,33 @@ def test_a_lost_instance_is_replaced(make: Make) -> None:
     assert lab.seen() == ("InService", 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("capacity", "after_200_s", "after_700_s"),
+    [(None, "InService", "InService"), (0, "Creating", "Failed")],
+)
+def test_a_creation_waits_for_another_instance_than_the_lost_one(
+    make: Make, capacity: int | None, after_200_s: str, after_700_s: str
+) -> None:
+    """Before any component is there; so long as a creation waits for its first one."""
+    lab = make()
+    lab.model()
+    lab.config()
+    lab.endpoint()
+    lab.clock.jump(90)
+    lab.service.set_capacity("ml.g5.xlarge", capacity)
+    lab.service.lose_instance(lab.service.billed("e")[0][2])
+
+    def status() -> str:
+        return str(lab.sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"])
+
+    lab.clock.jump(31)
+    assert status() == "Creating", "it would have been in service"
+    lab.clock.jump(200 - 31)
+    assert status() == after_200_s
+    lab.clock.jump(500)
+    assert status() == after_700_s
+
+
 def test_things_are_removed_in_their_order(make: Make) -> None:
     lab = make()
     lab.ready()

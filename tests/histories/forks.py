@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import multiprocessing
 import os
 import pickle
@@ -17,6 +18,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LONGEST_SECONDS = 120  # of the wall, for a case; one takes about one
+
+
+# A collection walks all that a world is made of, in each copy again, and copies its pages.
+os.register_at_fork(before=gc.freeze)
+gc.set_threshold(50_000, 20, 50)
 
 
 class ChildError(RuntimeError):

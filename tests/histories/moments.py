@@ -91,10 +91,13 @@ class Looks:
         return since if phase in _ASKING else None
 
     def asking_until(self, moment: float) -> float:
-        """When a wake or a creation ended that asked for instances at that moment."""
+        """When it was known that a wake or a creation had ended that asked for instances at that
+        moment: if nobody looked as its end was written, by the look after it."""
         at = self._since(moment)
-        asking = at and self.phases[at - 1][1] in _ASKING
-        return self.phases[at][0] if asking and at < len(self.phases) else moment
+        if not at or self.phases[at - 1][1] not in _ASKING or at == len(self.phases):
+            return moment
+        ended = self.phases[at][0]
+        return ended if ended in self.times else self.around(ended)[1]
 
 
 def leeway(world: World, name: str, looks: Looks) -> Leeway:

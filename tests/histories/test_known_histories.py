@@ -4,6 +4,7 @@ it, in short."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -86,6 +87,21 @@ HISTORIES: dict[str, list[Step]] = {
 }
 
 
+# 37 minutes of a machine that nobody had seen for 80 were said to be booked too much: who stops a
+# creation does not look, so what it had asked for is open until the next look, and marked.
+STOPPED_UNSEEN: list[Step] = [
+    order("delete"),
+    run(3),
+    ("apply", {"tokens": 4096}),
+    run(2),
+    capacity(False),
+    ("lose_instance", {}),
+    run(5),
+    leap(32),
+    STOP,
+    leap(37),
+]
+
 # Three copies were wanted for a queue that had waited all the while: at the first look after an
 # update all of it seemed to have come in the seconds since.
 WAITED_THROUGH: list[Step] = [
@@ -127,3 +143,18 @@ def test_a_queue_that_waited_through_an_update_is_not_taken_for_a_rush(empty: Wo
     wrong, updates = in_copy(work)
     assert wrong == []
     assert updates
+
+
+def test_a_creation_that_is_stopped_while_nobody_looks_is_marked_in_the_ledger(
+    empty: World,
+) -> None:
+    def work() -> tuple[list[str], list[float]]:
+        awake(empty)
+        wrong, _ = _lived(empty, STOPPED_UNSEEN)
+        now = empty.clock.now()
+        used = empty.store().usage(now - timedelta(days=2), now)
+        return wrong, [one.instance_seconds for one in used if one.over_gap]
+
+    wrong, marked = in_copy(work)
+    assert wrong == []
+    assert marked == [37 * 60]

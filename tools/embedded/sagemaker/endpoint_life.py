@@ -13,7 +13,7 @@ from typing import Any
 from tools.embedded.sagemaker import words
 from tools.embedded.sagemaker.component_life import ComponentLife
 from tools.embedded.sagemaker.fleet import Fleet
-from tools.embedded.sagemaker.things import Component, Endpoint, Members, Variant
+from tools.embedded.sagemaker.things import Component, Endpoint, Instance, Members, Variant
 from tools.embedded.sagemaker.world import World
 
 KEPT = ("VariantInstanceCount", "VariantWeight")  # what an update may retain of a variant
@@ -35,9 +35,8 @@ class EndpointLife:
         self.announce(endpoint)
         for config in endpoint.config["ProductionVariants"]:
             self._add_variant(endpoint, config)
-        longest = max(self._fleet.deadline(variant) for variant in endpoint.variants)
         world.agenda.after(world.settings.endpoint, lambda: self.judge(endpoint))
-        world.agenda.after(longest, lambda: self._give_up(endpoint))
+        self._expect(endpoint)
 
     def update(self, endpoint: Endpoint, config: Members, keep: Collection[str]) -> None:
         """`keep` names what the variants retain, of KEPT."""
@@ -72,6 +71,13 @@ class EndpointLife:
     def delete(self, endpoint: Endpoint) -> None:
         self._set_status(endpoint, "Deleting")
         self._world.agenda.after(self._world.settings.delete, lambda: self._remove(endpoint))
+
+    def lost(self, instance: Instance) -> None:
+        """An instance died. A creation waits for another one, as long as for the first."""
+        variant = instance.variant
+        if variant.endpoint.status == "Creating" and variant.model is None:
+            self._fleet.ensure(variant, variant.initial)
+            self._expect(variant.endpoint)
 
     def judge(self, endpoint: Endpoint) -> None:
         """Whether what was begun is done."""
@@ -117,6 +123,10 @@ class EndpointLife:
         if endpoint.status != status:
             endpoint.status = status
             self.announce(endpoint)
+
+    def _expect(self, endpoint: Endpoint) -> None:
+        longest = max(self._fleet.deadline(variant) for variant in endpoint.variants)
+        self._world.agenda.after(longest, lambda: self._give_up(endpoint))
 
     def _give_up(self, endpoint: Endpoint) -> None:
         short = any(v.short_since is not None for v in endpoint.variants if v.model is None)

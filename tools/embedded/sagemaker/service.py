@@ -169,7 +169,8 @@ class SageMakerService(TakesFaults):
                 self.world.broken[component, instance_type] = why
 
     def lose_instance(self, instance_id: str) -> None:
-        """An instance dies at once; its copies are started elsewhere."""
+        """An instance dies at once; its copies are started elsewhere, and an endpoint that is being
+        created gets another one."""
         with self.world.lock:
             self.world.look()
             for endpoint in self.world.endpoints.values():
@@ -177,6 +178,7 @@ class SageMakerService(TakesFaults):
                     if instance.id == instance_id and instance.gone is None:
                         self._fleet.release(instance)
                         self._components.lost(instance)
+                        self._endpoints.lost(instance)
 
     # What Application Auto Scaling asks and does; with the world's lock held
 
