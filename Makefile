@@ -41,7 +41,7 @@ $(SAM_VENV)/.ready: requirements/sam.txt requirements/pip.txt
 	@echo "Setting up $(SAM_VENV) (once, about half a minute) ..."
 	@$(PYTHON) -m venv $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
-	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sam.txt
+	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/sam.txt
 	@touch $@
 
 lint: setup ## ruff and the direction of imports
@@ -56,10 +56,13 @@ $(CHECKOV_VENV)/.ready: requirements/checkov.txt requirements/pip.txt
 	@echo "Setting up $(CHECKOV_VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv $(CHECKOV_VENV)
 	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pip.txt
-	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
+	@$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/checkov.txt
 	@touch $@
 
 template: deployable security ## the template and the machines: sam validate --lint, AWS's schema, sam build without Docker, checkov
+
+# These two environments are large and little of them is used: it is compiled as it is imported.
+deployable security: export PYTHONDONTWRITEBYTECODE :=
 
 deployable: setup $(SAM_VENV)/.ready
 	$(SAM_VENV)/bin/sam validate --lint --region us-east-1

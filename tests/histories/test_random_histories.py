@@ -179,7 +179,7 @@ def _judge(stories: list[dict[str, Any]]) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("lives", "examples"),
-    [("one", 12), ("realtime", 6), ("async", 6), ("shared", 6)],
+    [("one", 8), ("realtime", 4), ("async", 4), ("shared", 4)],
     indirect=["lives"],
 )
 def test_short_random_histories_end_well(lives: type[Lives], examples: int) -> None:

@@ -28,7 +28,7 @@ from tests.histories.whole_stack import WHOLE_STACK
 from tests.histories.world import World
 
 log = logging.getLogger("histories")
-CASES = 3  # of each scenario, in a turn
+CASES = 2  # of each scenario, in a turn
 SCENARIOS = (*ALL, *REALTIME, *ASYNC, *WEIGHTS, *ROUNDS, *WHOLE_STACK, ALERTS, TICKET, *UNANSWERED)
 
 
