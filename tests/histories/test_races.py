@@ -1,8 +1,8 @@
 """Two events at once, in every order of their calls to AWS: the newest wish wins, and all agree.
 
 Here each pair runs through a quarter of the schedules in which one of the two is interrupted once,
-each day through another quarter (rotation.py); the soak allows three switches between them, and runs
-all. How many were run of how many is logged, and asserted here.
+and each day through another quarter (rotation.py); the soak allows three switches between them, and
+runs all. How many were run of how many is logged, and asserted here.
 Whichever outcome a schedule has, the world is run on until it rests, and judged; outcomes that are
 the same to the last byte are judged once.
 """

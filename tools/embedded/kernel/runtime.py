@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tools.embedded.kernel.crashes import Crashes
@@ -228,8 +230,7 @@ class Runtime:
         return {
             "PATH": os.environ.get("PATH", ""),
             "PYTHONPATH": os.pathsep.join(str(p) for f in folders for p in (f, f / "python")),
-            # Compiled once, and not into the sources' folder: that is what was built.
-            "PYTHONPYCACHEPREFIX": str(account.state_dir / "bytecode"),
+            "PYTHONPYCACHEPREFIX": _bytecode().name,
             "TZ": ":UTC",
             "AWS_LAMBDA_FUNCTION_NAME": name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -247,6 +248,13 @@ class Runtime:
             "EMBEDDED_TIMEOUT_SECONDS": str(timeout),
             **{key: str(value) for key, value in variables.items()},
         }
+
+
+@cache
+def _bytecode() -> TemporaryDirectory[str]:
+    """Where handlers' modules are compiled to, once for all accounts of this process; not into the
+    sources' folder: that is what was built."""
+    return TemporaryDirectory(prefix="handlers-bytecode-", ignore_cleanup_errors=True)
 
 
 def empty_zip() -> bytes:

@@ -53,6 +53,10 @@ OF_THE_LAYER = (
     "autoscaler.endpoints.bursts",
     "autoscaler.alerts.events.registry",
     "autoscaler.staging.job",
+    "autoscaler.control.reconcile",
+    "autoscaler.control.apply",
+    "autoscaler.control.dispatch",
+    "autoscaler.alerts.notify",
 )
 
 
