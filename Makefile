@@ -61,7 +61,8 @@ $(CHECKOV_VENV)/.ready: requirements/checkov.txt requirements/pip.txt
 
 template: deployable security ## the template and the machines: sam validate --lint, AWS's schema, sam build without Docker, checkov
 
-# These two environments are large and little of them is used: it is compiled as it is imported.
+# Of these two environments little is used, and compiled as it is imported, as is what they import
+# of ours (git ignores it).
 deployable security: export PYTHONDONTWRITEBYTECODE :=
 
 deployable: setup $(SAM_VENV)/.ready

@@ -21,8 +21,7 @@ LONGEST_SECONDS = 120  # of the wall, for a case; one takes about one
 
 
 # A collection walks all that a world is made of, in each copy again, and copies its pages.
-os.register_at_fork(before=gc.freeze)
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(50_000)
 
 
 class ChildError(RuntimeError):

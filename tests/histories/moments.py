@@ -24,6 +24,7 @@ from tests.histories.wire import body_of
 from tests.histories.world import World
 
 _READS = frozenset({"DescribeEndpoint", "DescribeInferenceComponent"})
+_COMMANDS = "accept-command"  # it looks at nothing: what a person wants is written at once
 _ASKING = frozenset({Phase.CREATING, Phase.WAKING})
 AT_REST = (Phase.ASLEEP, Phase.RETIRED, None)
 _ROUNDING_SECONDS = 1.0
@@ -50,7 +51,8 @@ class Looks:
         self._read_at = -1.0
         self.times = [world.clock.time()]
         self.phases: list[tuple[float, Phase]] = []
-        self._note_phase()
+        self._unseen: set[float] = set()  # phases that began without a look
+        self._note_phase(looked=True)
         world.wire.answered.append(self._answered)
 
     def _answered(self, call: Call) -> None:
@@ -59,14 +61,17 @@ class Looks:
             if self._at_it.search(body_of(call.request)):
                 self._read_at = now
         elif call.service == "dynamodb" and call.operation in WRITES:
-            if self._read_at == now > self.times[-1] and self._of_it.search(body_of(call.request)):
+            looked = self._read_at == now and call.actor != _COMMANDS
+            if looked and now > self.times[-1] and self._of_it.search(body_of(call.request)):
                 self.times.append(now)
-            self._note_phase()
+            self._note_phase(looked)
 
-    def _note_phase(self) -> None:
-        life = self._world.watch.lives.get(self._name, [])
+    def _note_phase(self, looked: bool) -> None:
+        life, now = self._world.watch.lives.get(self._name, []), self._world.clock.time()
         if life and (not self.phases or life[-1][0] != self.phases[-1][1]):
-            self.phases.append((self._world.clock.time(), Phase(life[-1][0])))
+            self.phases.append((now, Phase(life[-1][0])))
+            if not looked:
+                self._unseen.add(now)
 
     def around(self, moment: float) -> tuple[float, float]:
         """The looks before and after a moment; where there is none, the first one and now."""
@@ -97,7 +102,7 @@ class Looks:
         if not at or self.phases[at - 1][1] not in _ASKING or at == len(self.phases):
             return moment
         ended = self.phases[at][0]
-        return ended if ended in self.times else self.around(ended)[1]
+        return self.around(ended)[1] if ended in self._unseen else ended
 
 
 def leeway(world: World, name: str, looks: Looks) -> Leeway:

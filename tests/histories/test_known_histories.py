@@ -89,18 +89,32 @@ HISTORIES: dict[str, list[Step]] = {
 
 # 37 minutes of a machine that nobody had seen for 80 were said to be booked too much: who stops a
 # creation does not look, so what it had asked for is open until the next look, and marked.
-STOPPED_UNSEEN: list[Step] = [
+CREATED_ANEW: list[Step] = [
     order("delete"),
-    run(3),
+    run(5),
     ("apply", {"tokens": 4096}),
     run(2),
     capacity(False),
     ("lose_instance", {}),
     run(5),
-    leap(32),
-    STOP,
-    leap(37),
 ]
+STOPPED_UNSEEN: list[Step] = [*CREATED_ANEW, leap(32), STOP, leap(37)]
+# The same with ticks, of which one has looked in the very second of the command.
+ENDED_BY_A_COMMAND: dict[str, list[Step]] = {
+    "a creation that is stopped": [*CREATED_ANEW, STOP, run(10)],
+    "a creation that is removed": [*CREATED_ANEW, order("delete"), run(10)],
+    "a wake that is removed": [
+        order("sleep"),
+        run(10),
+        order("wake"),
+        run(2),
+        capacity(False),
+        ("lose_instance", {}),
+        run(1),
+        order("delete"),
+        run(30),
+    ],
+}
 
 # Three copies were wanted for a queue that had waited all the while: at the first look after an
 # update all of it seemed to have come in the seconds since.
@@ -143,6 +157,15 @@ def test_a_queue_that_waited_through_an_update_is_not_taken_for_a_rush(empty: Wo
     wrong, updates = in_copy(work)
     assert wrong == []
     assert updates
+
+
+@pytest.mark.parametrize("name", ENDED_BY_A_COMMAND)
+def test_what_a_command_ends_is_booked_until_the_next_look(empty: World, name: str) -> None:
+    def work() -> list[str]:
+        awake(empty)
+        return _lived(empty, ENDED_BY_A_COMMAND[name])[0]
+
+    assert in_copy(work) == []
 
 
 def test_a_creation_that_is_stopped_while_nobody_looks_is_marked_in_the_ledger(

@@ -195,6 +195,12 @@ def test_the_usage_of_a_stacks_first_hour_is_counted_before_it_is_over(
     assert controller["unknown"] == ["S3 storage, GB"]
 
 
+def test_everything_of_a_stack_without_endpoints_is_of_no_time_and_nothing(s3: Any) -> None:
+    used("Invocations", Evening().now(), 3, FunctionName="stack-reconcile")
+    controller = document_of(s3, written({"period": "all"}))["controller"]
+    assert float(controller["total_usd"]) == 0
+
+
 def test_with_all_of_it_known_the_net_savings_are_a_figure(s3: Any) -> None:
     fill()
     used("IncomingBytes", INSIDE, 5_000, LogGroupName="/aws/lambda/stack-reconcile")

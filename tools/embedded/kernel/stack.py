@@ -87,6 +87,7 @@ def load(path: Path, parameters: Mapping[str, Any] | None = None) -> dict[str, A
 
     `parameters`: those whose values the transform looks at, as a function's tracing.
     """
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     template = _document(path.read_text())
     for logical, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -103,7 +104,6 @@ def load(path: Path, parameters: Mapping[str, Any] | None = None) -> dict[str, A
 @lru_cache(maxsize=8)
 def _transformed(template_and_parameters: bytes) -> bytes:
     """After the SAM transform, which takes a second: a process deploys the same template often."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     from samtranslator.translator.transform import transform
 
     return pickle.dumps(transform(*pickle.loads(template_and_parameters), _NoManagedPolicies()))

@@ -126,11 +126,13 @@ class EndpointLife:
 
     def _expect(self, endpoint: Endpoint) -> None:
         longest = max(self._fleet.deadline(variant) for variant in endpoint.variants)
-        self._world.agenda.after(longest, lambda: self._give_up(endpoint))
+        endpoint.change += 1
+        change = endpoint.change
+        self._world.agenda.after(longest, lambda: self._give_up(endpoint, change))
 
-    def _give_up(self, endpoint: Endpoint) -> None:
+    def _give_up(self, endpoint: Endpoint, change: int) -> None:
         short = any(v.short_since is not None for v in endpoint.variants if v.model is None)
-        if endpoint.status == "Creating" and short:
+        if endpoint.status == "Creating" and short and endpoint.change == change:
             self._fail(endpoint, words.NO_CAPACITY)
 
     def _fail(self, endpoint: Endpoint, why: str) -> None:
