@@ -21,8 +21,8 @@ def checked(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_is_no_state_is_found_by_file_and_place(tmp_path: Path) -> None:
-    for file in (ROOT / "statemachines").glob("*.yaml"):
-        shutil.copy(file, tmp_path)
+    for name in ("sleep_endpoint", "wake_endpoint"):  # of all of them `make template` is the check
+        shutil.copy(ROOT / "statemachines" / f"{name}.asl.yaml", tmp_path)
     assert checked(tmp_path).returncode == 0
     wake = tmp_path / "wake_endpoint.asl.yaml"
     wake.write_text(wake.read_text().replace("Type: Choice", "Type: Choise", 1))
