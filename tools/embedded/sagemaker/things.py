@@ -170,9 +170,7 @@ class Endpoint:
     modified: float
     status: str = "Creating"
     failure: str | None = None
-    change: int = (
-        0  # counts waits for instances, so that a deadline knows whether it is still meant
-    )
+    change: int = 0  # counts waits for instances, as a component counts changes
     deployment: Members | None = None
     before: tuple[Members, list[tuple[Mapping[str, Any], int]]] | None = None
     variants: list[Variant] = field(default_factory=list)

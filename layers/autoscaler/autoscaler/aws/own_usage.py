@@ -25,9 +25,8 @@ _BYTES_PER_GB = 1024**3
 _MS_PER_SECOND = 1000
 
 Point = tuple[datetime, Decimal]
-Holds = Callable[
-    [datetime, datetime], bool
-]  # whether what was counted in [start, end) belongs here
+# Whether what was counted in [start, end) belongs to the period.
+Holds = Callable[[datetime, datetime], bool]
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class Period(BaseModel):
         counts twice. A UTC hour lies within one local day, except where midnight is at half past
         or a quarter to: there the whole hour goes to the day that holds its middle."""
         if self.kind is PeriodKind.ALL:
-            return start < self.end and self.start < min(end, self.end)  # of no time nothing is
+            return max(start, self.start) < min(end, self.end)  # a period of no time has nothing
         return self.start <= start + (end - start) / 2 < self.end
 
     def slots(self) -> tuple[Slot, ...]:
